@@ -1,1 +1,62 @@
-//! Skeleton.
+//! Checksum and distance kernels, chosen once at run time for the machine at hand.
+//!
+//! Invariants:
+//! - **The portable kernels are the oracle.** Every other one gives the same bits, checksums and
+//!   floats alike: all float sums use the same 32 lanes, the same separate multiply and add (never
+//!   fused) and the same reduction tree, so that a score does not depend on the processor.
+//! - The result for a row never depends on where it lies or what lies beside it.
+//! - `unsafe` is allowed in the modules of one instruction set only, and there for loads through
+//!   pointers taken from checked slices and for the one call that enters the set after its
+//!   detection.
+//!
+//! A further kernel is one field of [`Kernels`], one function in each folder (`scalar/`,
+//! `x86_64/v3`, `x86_64/v4`, `aarch64/neon`, the same name everywhere) and one case in
+//! `tests/oracle.rs`.
+//!
+//! May not know: files, quantisers, allocation.
+#![deny(unsafe_code)]
+
+mod dispatch;
+mod scalar;
+
+pub use dispatch::{Kernels, Level, available, kernels, kernels_at};
+
+/// The level that this process uses, see [`kernels`].
+#[must_use]
+pub fn level() -> Level {
+    kernels().level()
+}
+
+/// [`Kernels::crc32c`] at this process's level.
+#[inline]
+#[must_use]
+pub fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
+    kernels().crc32c(seed, bytes)
+}
+
+/// [`Kernels::dot_f32`] at this process's level.
+///
+/// # Panics
+/// When the lengths differ.
+#[inline]
+#[must_use]
+pub fn dot_f32(a: &[f32], b: &[f32]) -> f32 {
+    kernels().dot_f32(a, b)
+}
+
+/// [`Kernels::l2sq_f32`] at this process's level.
+///
+/// # Panics
+/// When the lengths differ.
+#[inline]
+#[must_use]
+pub fn l2sq_f32(a: &[f32], b: &[f32]) -> f32 {
+    kernels().l2sq_f32(a, b)
+}
+
+/// [`Kernels::norm2_f32`] at this process's level.
+#[inline]
+#[must_use]
+pub fn norm2_f32(a: &[f32]) -> f32 {
+    kernels().norm2_f32(a)
+}
