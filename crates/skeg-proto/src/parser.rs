@@ -1,0 +1,312 @@
+//! Finds the commands in the bytes that a client sent.
+//!
+//! The parser holds where it stopped, not the bytes: the caller keeps those of an unfinished
+//! command and offers them again, with more behind them. No byte of an argument is looked at, and
+//! no byte of a line twice.
+//!
+//! Invariants: the spans of an unfinished command are relative to its first byte; `scanned` never
+//! lies behind `at`. Differences from Redis, both stricter: a wrong line end is an error, and a
+//! limit holds whether or not the line's end has arrived.
+
+use crate::args::{Args, Span};
+use crate::error::ProtocolError;
+use crate::inline::split_into;
+use crate::limits::Limits;
+
+/// Spans kept allocated between commands; a larger command's are given back.
+const SPANS_KEPT: usize = 1024;
+
+/// What [`Parser::next`] found.
+#[derive(Debug)]
+pub enum Parsed<'a> {
+    /// A command with at least its name.
+    Command {
+        /// Name and arguments.
+        args: Args<'a>,
+        /// Bytes to drop from the front before the next call.
+        consumed: usize,
+    },
+    /// No whole command.
+    Partial {
+        /// Bytes to drop from the front (empty commands); what lies behind must be offered again.
+        consumed: usize,
+        /// Bytes that must arrive at least before another call can give a command. Above a
+        /// read's size, these can be read straight behind the ones that are there. It comes from
+        /// the client (up to [`Limits::max_bulk`] + 2): grow the buffer as bytes arrive.
+        wanted: usize,
+    },
+}
+
+/// Incremental parser of one connection's commands.
+#[derive(Debug)]
+pub struct Parser {
+    limits: Limits,
+    spans: Vec<Span>,
+    /// An inline command's arguments, unquoted.
+    text: Vec<u8>,
+    /// Everything before this place is understood.
+    at: usize,
+    /// No line end lies between `at` and this place.
+    scanned: usize,
+    /// Arguments still missing from the current multibulk command; 0 between commands.
+    missing: usize,
+    /// Length of the argument whose bytes start at `at`.
+    bulk: Option<usize>,
+}
+
+/// What the front of the bytes is.
+enum Step {
+    /// A command's spans are filled; it ends here. They point into `text` if it was inline.
+    Whole { end: usize, inline: bool },
+    /// A command without arguments, to be skipped.
+    Empty { end: usize },
+    /// Not complete.
+    Wanted(usize),
+}
+
+impl Parser {
+    /// A parser at the start of a connection.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            spans: Vec::new(),
+            text: Vec::new(),
+            at: 0,
+            scanned: 0,
+            missing: 0,
+            bulk: None,
+        }
+    }
+
+    /// Replaces the limits: after authentication, or when the configuration changed.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Whether an unfinished command has begun (an inline one counts once its end was looked for).
+    #[must_use]
+    pub fn in_command(&self) -> bool {
+        self.missing > 0 || self.scanned > 0
+    }
+
+    /// Bytes of memory that the parser itself holds.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.spans.capacity() * size_of::<Span>() + self.text.capacity()
+    }
+
+    /// Looks for a command at the front of `buf`.
+    ///
+    /// After [`Parsed::Partial`] the next call must offer the same bytes (less `consumed`) with
+    /// more behind them. Empty commands (`*0`, `*-1`, blank lines) are skipped, as in Redis.
+    ///
+    /// # Errors
+    /// [`ProtocolError`]: the connection is beyond repair, the parser must not be used again.
+    pub fn next<'a>(&'a mut self, buf: &'a [u8]) -> Result<Parsed<'a>, ProtocolError> {
+        let mut skipped = 0;
+        loop {
+            let rest = &buf[skipped..];
+            match self.step(rest)? {
+                Step::Whole { end, inline } => {
+                    let bytes = if inline { &self.text } else { rest };
+                    let args = Args::new(bytes, &self.spans);
+                    return Ok(Parsed::Command { args, consumed: skipped + end });
+                }
+                Step::Empty { end } => skipped += end,
+                Step::Wanted(wanted) => return Ok(Parsed::Partial { consumed: skipped, wanted }),
+            }
+        }
+    }
+
+    #[inline]
+    fn step(&mut self, rest: &[u8]) -> Result<Step, ProtocolError> {
+        if self.missing == 0 {
+            match rest.first() {
+                None => return Ok(Step::Wanted(1)),
+                Some(b'*') => {}
+                Some(_) => return self.inline(rest),
+            }
+            let Some(count) = self.multibulk_count(rest)? else { return Ok(Step::Wanted(1)) };
+            if count == 0 {
+                return Ok(Step::Empty { end: std::mem::take(&mut self.at) });
+            }
+            self.missing = count;
+            self.forget_arguments();
+        }
+        while self.missing > 0 {
+            let length = match self.bulk {
+                Some(length) => length,
+                None => match self.bulk_length(rest)? {
+                    Some(length) => length,
+                    None => return Ok(Step::Wanted(1)),
+                },
+            };
+            let end = self.at + length;
+            let Some(line_end) = rest.get(end..end + 2) else {
+                self.bulk = Some(length);
+                return Ok(Step::Wanted(end + 2 - rest.len()));
+            };
+            if line_end != b"\r\n" {
+                return Err(ProtocolError::ExpectedCrlf);
+            }
+            self.spans.push(Span { start: self.at, end });
+            self.bulk = None;
+            self.at = end + 2;
+            self.missing -= 1;
+        }
+        self.scanned = 0;
+        Ok(Step::Whole { end: std::mem::take(&mut self.at), inline: false })
+    }
+
+    /// Reads `*<count>\r\n`; a count below one is none.
+    fn multibulk_count(&mut self, rest: &[u8]) -> Result<Option<usize>, ProtocolError> {
+        let too_long = ProtocolError::TooBigMultibulkCount;
+        let invalid = ProtocolError::InvalidMultibulkLength;
+        let Some(count) = self.length(rest, too_long, invalid)? else { return Ok(None) };
+        if count <= 0 {
+            return Ok(Some(0));
+        }
+        match usize::try_from(count) {
+            Ok(count) if count <= self.limits.max_args => Ok(Some(count)),
+            _ => Err(invalid),
+        }
+    }
+
+    /// Reads `$<length>\r\n` of the next argument.
+    fn bulk_length(&mut self, rest: &[u8]) -> Result<Option<usize>, ProtocolError> {
+        match rest.get(self.at) {
+            None => return Ok(None),
+            Some(b'$') => {}
+            Some(other) => return Err(ProtocolError::ExpectedDollar(*other)),
+        }
+        let too_long = ProtocolError::TooBigBulkCount;
+        let invalid = ProtocolError::InvalidBulkLength;
+        let Some(length) = self.length(rest, too_long, invalid)? else { return Ok(None) };
+        let length = usize::try_from(length).map_err(|_| invalid)?;
+        if length > self.limits.max_bulk {
+            return Err(invalid);
+        }
+        // The length is small now, so the sum cannot overflow.
+        if self.at + length + 2 > self.limits.max_buffer {
+            return Err(ProtocolError::TooBigCommand);
+        }
+        Ok(Some(length))
+    }
+
+    /// Reads the number of a line whose type byte is at `at`, and moves `at` behind the line.
+    #[inline]
+    fn length(
+        &mut self,
+        rest: &[u8],
+        too_long: ProtocolError,
+        invalid: ProtocolError,
+    ) -> Result<Option<i64>, ProtocolError> {
+        let digits = &rest[self.at + 1..];
+        let mut value = 0;
+        for (index, byte) in digits.iter().take(10).enumerate() {
+            let digit = byte.wrapping_sub(b'0');
+            if digit < 10 {
+                value = value * 10 + i64::from(digit);
+                continue;
+            }
+            let canonical = index == 1 || index > 1 && digits[0] != b'0';
+            if *byte == b'\r' && canonical && digits.get(index + 1) == Some(&b'\n') {
+                self.at += index + 3;
+                return Ok(Some(value));
+            }
+            break;
+        }
+        self.unusual_length(rest, too_long, invalid)
+    }
+
+    /// As [`length`](Self::length), for lines that are incomplete, long, negative or wrong.
+    #[cold]
+    fn unusual_length(
+        &mut self,
+        rest: &[u8],
+        too_long: ProtocolError,
+        invalid: ProtocolError,
+    ) -> Result<Option<i64>, ProtocolError> {
+        let Some(end) = self.find(b'\r', rest, too_long)? else { return Ok(None) };
+        let value = canonical_int(&rest[self.at + 1..end]).ok_or(invalid)?;
+        match rest.get(end + 1) {
+            None => Ok(None),
+            Some(b'\n') => {
+                self.at = end + 2;
+                Ok(Some(value))
+            }
+            Some(_) => Err(invalid),
+        }
+    }
+
+    #[cold]
+    fn inline(&mut self, rest: &[u8]) -> Result<Step, ProtocolError> {
+        let Some(end) = self.find(b'\n', rest, ProtocolError::TooBigInline)? else {
+            return Ok(Step::Wanted(1));
+        };
+        self.scanned = 0;
+        self.forget_arguments();
+        let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+        split_into(line, &mut self.text, &mut self.spans)
+            .map_err(|_| ProtocolError::UnbalancedQuotes)?;
+        if self.spans.len() > self.limits.max_args {
+            return Err(ProtocolError::InvalidMultibulkLength);
+        }
+        if self.spans.is_empty() {
+            return Ok(Step::Empty { end: end + 1 });
+        }
+        Ok(Step::Whole { end: end + 1, inline: true })
+    }
+
+    /// Where the first `wanted` at or after `at` is, if it is there yet.
+    fn find(
+        &mut self,
+        wanted: u8,
+        rest: &[u8],
+        too_long: ProtocolError,
+    ) -> Result<Option<usize>, ProtocolError> {
+        let from = self.scanned.max(self.at);
+        let limit = self.at.saturating_add(self.limits.max_inline);
+        let upto = rest.len().min(limit.saturating_add(1));
+        if let Some(offset) = rest[from..upto].iter().position(|byte| *byte == wanted) {
+            self.scanned = from + offset;
+            return Ok(Some(self.scanned));
+        }
+        if rest.len() > limit {
+            return Err(too_long);
+        }
+        self.scanned = rest.len();
+        Ok(None)
+    }
+
+    /// Empties the last command's memory, and gives back what a large one took.
+    #[inline]
+    fn forget_arguments(&mut self) {
+        self.spans.clear();
+        self.text.clear();
+        if self.spans.capacity() > SPANS_KEPT {
+            self.spans.shrink_to(SPANS_KEPT);
+        }
+    }
+}
+
+impl Default for Parser {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+/// A number as only one text writes it: no sign but `-`, no leading zero, no `-0`.
+pub(crate) fn canonical_int(text: &[u8]) -> Option<i64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let canonical = match digits {
+        [b'0'] => digits.len() == text.len(),
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if !canonical {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
