@@ -1,0 +1,90 @@
+//! An open file of the real disk.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use crate::File;
+
+/// Written in one go where zeros have to stand in for reserved blocks.
+const ZEROS_BYTES: usize = 64 * 1024;
+
+#[derive(Debug)]
+pub(super) struct RealFile {
+    file: fs::File,
+}
+
+impl RealFile {
+    pub(super) fn new(file: fs::File) -> Self {
+        Self { file }
+    }
+
+    /// Writes zeros from the present end to `end`; after an error the file has its old length again.
+    fn extend_with_zeros(&self, end: u64) -> io::Result<()> {
+        let start = self.file.metadata()?.len();
+        let zeros = [0; ZEROS_BYTES];
+        let mut at = start;
+        while at < end {
+            let count = usize::try_from(end - at).unwrap_or(ZEROS_BYTES).min(ZEROS_BYTES);
+            if let Err(error) = self.file.write_all_at(&zeros[..count], at) {
+                self.file.set_len(start)?;
+                return Err(error);
+            }
+            at += count as u64;
+        }
+        Ok(())
+    }
+}
+
+impl File for RealFile {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(bytes, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.file.write_at(bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
+        let Some(end) = offset.checked_add(len) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        if len == 0 {
+            return Ok(());
+        }
+        match reserve(&self.file, offset, len) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => self.extend_with_zeros(end),
+            other => other,
+        }
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+}
+
+/// Reserves blocks by the file system's own means. Only Linux's call says honestly that it cannot: elsewhere libc
+/// writes into the file itself (`posix_fallocate`), or the call also cuts the file (macOS).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn reserve(file: &fs::File, offset: u64, len: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    rustix::io::retry_on_intr(|| fallocate(file, FallocateFlags::empty(), offset, len))?;
+    Ok(())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn reserve(_file: &fs::File, _offset: u64, _len: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

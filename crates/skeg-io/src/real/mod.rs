@@ -1,0 +1,17 @@
+//! The real machine: std, plus rustix for what std has not.
+//!
+//! Invariants: no call is retried except those that the contract in `disk.rs` declares whole (opening, renaming,
+//! reserving); a sync is called once.
+//!
+//! May not know: what the files mean.
+
+mod directory;
+mod disk;
+mod file;
+mod host;
+
+pub use disk::RealDisk;
+pub use host::{RealClock, RealEntropy, RealThreads};
+
+#[cfg(not(unix))]
+compile_error!("skeg needs a Unix: positioned reads and writes, file locks and directory syncs");

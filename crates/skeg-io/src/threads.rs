@@ -1,0 +1,53 @@
+//! Background threads as the engine sees them.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt::{self, Debug, Display};
+use std::io;
+
+/// Starts threads.
+pub trait Threads: Send + Sync + Debug {
+    /// Runs `body` on a new thread called `name` (systems show about its first 15 bytes).
+    ///
+    /// # Errors
+    /// When the system refuses another thread. A simulated machine always refuses with
+    /// [`io::ErrorKind::Unsupported`]: there the simulator drives each step by hand.
+    fn spawn(&self, name: &str, body: Box<dyn FnOnce() + Send>) -> io::Result<Box<dyn Join>>;
+}
+
+/// A started thread. Dropping it lets the thread run on by itself.
+pub trait Join: Send + Debug {
+    /// Waits until the thread has ended.
+    ///
+    /// # Errors
+    /// When the thread ended by a panic.
+    fn join(self: Box<Self>) -> Result<(), Panicked>;
+}
+
+/// A background thread ended by a panic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panicked {
+    /// What the thread said when it panicked, as far as it was text.
+    pub message: String,
+}
+
+impl Panicked {
+    /// Takes the message out of what a panic carries.
+    #[must_use]
+    pub fn from_payload(payload: &(dyn Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        Self { message }
+    }
+}
+
+impl Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a background thread panicked: {}", self.message)
+    }
+}
+
+impl Error for Panicked {}
