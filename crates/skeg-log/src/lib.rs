@@ -1,1 +1,23 @@
-//! Skeleton.
+//! The commit stream: one ordered history of opaque records for all shards of a database.
+//!
+//! Invariants: what a crash leaves is a prefix of the history; all records of one epoch are one
+//! block, so a transaction over several shards is whole or absent; what is acknowledged at a level
+//! survives what the level promises; damage stops an open, a torn tail does not.
+//! May not know: value types, expiry, the wall clock, what a payload means.
+//! Formats: `docs/format/`. Why one stream: `docs/decisions/0001-one-commit-stream.md`.
+#![forbid(unsafe_code)]
+
+mod error;
+mod log;
+mod space;
+mod subscription;
+mod types;
+
+pub use error::{Corruption, ErrorKind, LogError, ReplayError, ReserveError};
+pub use log::Log;
+pub use space::{MAX_RESERVATION_BYTES, RECORD_OVERHEAD_BYTES, Reservation};
+pub use subscription::{Notify, Subscription, Want};
+pub use types::{
+    Epoch, Health, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, ShardId, SyncPolicy,
+    Upkeep, Wrote,
+};

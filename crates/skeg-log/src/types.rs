@@ -1,0 +1,203 @@
+//! The small types of the log's interface: positions, levels, options, what opening reports.
+//!
+//! Invariants: epochs start at 1 and have no gaps; levels are ordered, a higher one promises more.
+//! May not know: how any of it is done.
+
+use crate::error::ReplayError;
+
+/// Number of a block: the acknowledgement token of the writes in it. 0 stands for "nothing".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+/// Number of a shard, below the shard count of the database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(pub u16);
+
+/// How safe an acknowledged write is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Applied in memory.
+    Memory,
+    /// Its block was handed to the kernel: survives the death of the process.
+    Kernel,
+    /// Its block is durable: survives power loss.
+    Disk,
+}
+
+/// When the log fsyncs without being asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SyncPolicy {
+    /// Only when unsynced bytes reach their bound, at the end of a segment, and when asked.
+    Never,
+    /// An fsync starts within one second of the first unsynced write.
+    #[default]
+    EverySecond,
+    /// After every block.
+    Always,
+}
+
+/// What a reservation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// The store may grow by it: refused when the disk is full.
+    Growth,
+    /// Deletes, expiry, moves: may use the spare when the disk is full.
+    Release,
+}
+
+/// How to open a log.
+#[derive(Clone, Debug)]
+pub struct LogOptions {
+    /// Number of shards: a power of two. `None` takes what is stored, 16 for a new database.
+    pub shards: Option<u16>,
+    /// Size of a segment in bytes (64 MiB). A larger block gets a segment of its own.
+    pub segment_bytes: u64,
+    /// When to fsync without being asked.
+    pub sync: SyncPolicy,
+    /// Replays and writes nothing; every reservation is refused.
+    pub read_only: bool,
+    /// Creates the database when the directory holds none.
+    pub create_if_missing: bool,
+    /// Bytes of records that may wait for the writer (64 MiB), but for a single larger one.
+    pub buffer_bytes_max: u64,
+    /// Bytes written but not yet synced (64 MiB), but for a single larger block; the spare is
+    /// never smaller than what is allowed at the moment.
+    pub unsynced_bytes_max: u64,
+    /// Written into the lock file for whoever finds the database locked (the process id, say).
+    pub holder: String,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self {
+            shards: None,
+            segment_bytes: 64 << 20,
+            sync: SyncPolicy::default(),
+            read_only: false,
+            create_if_missing: true,
+            buffer_bytes_max: 64 << 20,
+            unsynced_bytes_max: 64 << 20,
+            holder: String::new(),
+        }
+    }
+}
+
+/// Whoever rebuilds memory from the log when it is opened.
+pub trait Replay {
+    /// Called once, before any record: the shard count of the database.
+    ///
+    /// # Errors
+    /// Whatever makes the replay impossible; the open stops.
+    fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
+        let _ = shards;
+        Ok(())
+    }
+
+    /// One record, in the order of the history. Its block was verified as a whole before.
+    ///
+    /// # Errors
+    /// A record that cannot be applied; the open stops.
+    fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError>;
+
+    /// Called now and then: bytes replayed so far, and of all segments.
+    fn progress(&mut self, done_bytes: u64, total_bytes: u64) {
+        let _ = (done_bytes, total_bytes);
+    }
+}
+
+/// Replays nothing: for tools and tests that only look at the log.
+impl Replay for () {
+    fn record(&mut self, _: ShardId, _: u8, _: &[u8]) -> Result<(), ReplayError> {
+        Ok(())
+    }
+}
+
+/// What opening found.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Whether the database was created by this open.
+    pub created: bool,
+    /// Shard count of the database.
+    pub shards: u16,
+    /// Identity of the database: random, from its creation.
+    pub database_id: u128,
+    /// Records replayed.
+    pub records: u64,
+    /// Bytes of the segments that were read.
+    pub bytes: u64,
+    /// Last epoch of the history; everything up to it is durable now.
+    pub last_epoch: Epoch,
+    /// Bytes of a torn tail that were cut: no part of any acknowledged durable write.
+    pub cut_bytes: u64,
+    /// Blocks behind the durable witness that were rewritten into a new segment.
+    pub rewritten_blocks: u64,
+}
+
+/// What one attempt to write found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrote {
+    /// There was nothing to write.
+    Nothing,
+    /// A block was written: its epoch.
+    Wrote(Epoch),
+    /// Somebody else writes, or an fsync is in flight: they look again, nothing is forgotten.
+    Busy,
+    /// There is no space: the buffer is kept and tried again.
+    Full,
+    /// The database is poisoned or closed.
+    Refused,
+}
+
+/// Whether the log takes writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Health {
+    /// All well.
+    #[default]
+    Healthy,
+    /// The disk is full: growth is refused until there is space again.
+    Full,
+    /// A write or an fsync failed: no more writes until reopened.
+    Poisoned,
+}
+
+/// Figures of a running log.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogStatus {
+    /// Whether the log takes writes.
+    pub health: Health,
+    /// Why it does not, if so.
+    pub reason: Option<String>,
+    /// Newest epoch with records.
+    pub last: Epoch,
+    /// Newest epoch handed to the kernel.
+    pub written: Epoch,
+    /// Newest durable epoch.
+    pub durable: Epoch,
+    /// Segments named in CURRENT.
+    pub segments: u64,
+    /// Bytes of all segments up to their last block.
+    pub bytes: u64,
+    /// Bytes reserved or buffered and not yet written.
+    pub outstanding_bytes: u64,
+    /// Bytes written and not yet synced.
+    pub unsynced_bytes: u64,
+    /// Blocks written since the open.
+    pub blocks_written: u64,
+    /// Fsyncs of the log since the open.
+    pub fsyncs: u64,
+    /// Duration of the last fsync in nanoseconds.
+    pub last_fsync_ns: u64,
+    /// Bytes pushed beyond what was reserved for them: a wrong bound of a command.
+    pub overdrawn_bytes: u64,
+}
+
+/// What [`crate::Log::maintain`] found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Upkeep {
+    /// An fsync is due by the policy, by a request or by the bound on unsynced bytes.
+    pub sync_due: bool,
+    /// When to look again at the latest, in nanoseconds of the monotonic clock.
+    pub next_ns: Option<u64>,
+}
