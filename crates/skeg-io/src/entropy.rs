@@ -2,7 +2,8 @@
 
 use std::fmt::Debug;
 
-/// A source of random bytes, good enough for hash seeds, salts and ids that an attacker may not guess.
+/// A source of random bytes, good enough for hash seeds, salts and ids that an attacker may not
+/// guess.
 pub trait Entropy: Send + Sync + Debug {
     /// Overwrites all of `bytes` with random ones.
     ///

@@ -1,14 +1,17 @@
 //! The only door to files, directories, clocks, randomness and threads.
 //!
-//! Everything above takes an [`Io`] and never touches `std::fs`, `std::time` or `std::thread` itself, so the
-//! whole engine runs on a simulated machine (feature `sim`), deterministically, from a seed.
+//! Everything above takes an [`Io`] and never touches `std::fs`, `std::time` or `std::thread`
+//! itself, so the whole engine runs on a simulated machine (feature `sim`), deterministically, from
+//! a seed.
 //!
 //! Invariants:
-//! - An error of the operating system reaches the caller as it is: nothing here retries a failed sync, and a
-//!   short write or an interrupted call is visible (the log keeps its buffer and retries at the same offset).
-//! - What a crash may take back is the same on every back end, and stated at each method of [`Disk`] and [`File`].
-//! - `sync` is the one source of locks and atomics, so that hand-written synchronisation can be run under a
-//!   controlled scheduler (feature `shuttle`).
+//! - An error of the operating system reaches the caller as it is: nothing here retries a failed
+//!   sync, and a short write or an interrupted call is visible (the log keeps its buffer and
+//!   retries at the same offset).
+//! - What a crash may take back is the same on every back end, and stated at each method of
+//!   [`Disk`] and [`File`].
+//! - `sync` is the one source of locks and atomics, so that hand-written synchronisation can be run
+//!   under a controlled scheduler (feature `shuttle`).
 //!
 //! Platforms: Linux is the target; macOS and FreeBSD are kept compiling. Windows is not supported.
 //!

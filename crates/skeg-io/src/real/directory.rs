@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// `fsync` of a directory. A file system that has no such notion says `EINVAL`; there is nothing to wait for then.
+/// `fsync` of a directory. A file system that has no such notion says `EINVAL`; there is nothing to
+/// wait for then.
 pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     let directory = fs::File::open(path)?;
     if !directory.metadata()?.is_dir() {
@@ -47,8 +48,8 @@ fn absolute(path: &Path) -> io::Result<PathBuf> {
     std::path::absolute(path)
 }
 
-/// The entry of a directory that was found is synced too: a process that was killed may have made it. One that we may
-/// not open for reading belongs to somebody else, and so does what is in it.
+/// The entry of a directory that was found is synced too: a process that was killed may have made
+/// it. One that we may not open for reading belongs to somebody else, and so does what is in it.
 fn sync_parent_if_allowed(directory: &Path) -> io::Result<()> {
     match directory.parent().map(sync_dir) {
         Some(Err(error)) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),

@@ -107,7 +107,8 @@ impl Disk for RealDisk {
     }
 }
 
-/// The open file description that carries the lock: the system frees it when the last reference is closed.
+/// The open file description that carries the lock: the system frees it when the last reference is
+/// closed.
 #[derive(Debug)]
 struct RealLock {
     _file: fs::File,
@@ -115,8 +116,8 @@ struct RealLock {
 
 impl DirLock for RealLock {}
 
-/// Whether `path` still leads to the file that was locked. If somebody removed it in between, a lock on it keeps
-/// nobody out.
+/// Whether `path` still leads to the file that was locked. If somebody removed it in between, a
+/// lock on it keeps nobody out.
 fn is_still_at(file: &fs::File, path: &Path) -> io::Result<bool> {
     let ours = file.metadata()?;
     match fs::metadata(path) {

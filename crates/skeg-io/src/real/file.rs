@@ -19,7 +19,8 @@ impl RealFile {
         Self { file }
     }
 
-    /// Writes zeros from the present end to `end`; after an error the file has its old length again.
+    /// Writes zeros from the present end to `end`; after an error the file has its old length
+    /// again.
     fn extend_with_zeros(&self, end: u64) -> io::Result<()> {
         let start = self.file.metadata()?.len();
         let zeros = [0; ZEROS_BYTES];
@@ -75,8 +76,9 @@ impl File for RealFile {
     }
 }
 
-/// Reserves blocks by the file system's own means. Only Linux's call says honestly that it cannot: elsewhere libc
-/// writes into the file itself (`posix_fallocate`), or the call also cuts the file (macOS).
+/// Reserves blocks by the file system's own means. Only Linux's call says honestly that it cannot:
+/// elsewhere libc writes into the file itself (`posix_fallocate`), or the call also cuts the file
+/// (macOS).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn reserve(file: &fs::File, offset: u64, len: u64) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};

@@ -1,7 +1,7 @@
 //! The real machine: std, plus rustix for what std has not.
 //!
-//! Invariants: no call is retried except those that the contract in `disk.rs` declares whole (opening, renaming,
-//! reserving); a sync is called once.
+//! Invariants: no call is retried except those that the contract in `disk.rs` declares whole
+//! (opening, renaming, reserving); a sync is called once.
 //!
 //! May not know: what the files mean.
 

@@ -55,7 +55,8 @@ impl Condvar {
         self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As [`Condvar::wait`], for at most `timeout`. Whether time ran out is for the caller's condition to tell.
+    /// As [`Condvar::wait`], for at most `timeout`. Whether time ran out is for the caller's
+    /// condition to tell.
     pub fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,

@@ -1,13 +1,14 @@
-//! Locks, atomics and threads for hand-written synchronisation: std's normally, shuttle's with feature `shuttle`.
+//! Locks, atomics and threads for hand-written synchronisation: std's normally, shuttle's with
+//! feature `shuttle`.
 //!
 //! Invariants:
-//! - Both have the same names and meaning, so code written against this module runs unchanged under a scheduler that
-//!   tries interleavings. (shuttle treats every atomic access as sequentially consistent: it finds wrong
-//!   protocols, not missing orderings.)
-//! - A lock whose holder panicked is entered all the same. The panic itself is not lost: whoever owns the guarded data
-//!   must notice it where it happens (a background thread's end is reported by `Join::join`, the log poisons
-//!   itself). An error at every later `lock()` would only turn one failed thread into a failure of all of them,
-//!   among them those that have to shut down in order.
+//! - Both have the same names and meaning, so code written against this module runs unchanged under
+//!   a scheduler that tries interleavings. (shuttle treats every atomic access as sequentially
+//!   consistent: it finds wrong protocols, not missing orderings.)
+//! - A lock whose holder panicked is entered all the same. The panic itself is not lost: whoever
+//!   owns the guarded data must notice it where it happens (a background thread's end is reported
+//!   by `Join::join`, the log poisons itself). An error at every later `lock()` would only turn one
+//!   failed thread into a failure of all of them, among them those that have to shut down in order.
 //!
 //! May not know: what is guarded.
 
@@ -31,7 +32,8 @@ pub mod atomic {
     };
 }
 
-/// Threads of tests, and giving way to others. Background threads of the engine start through [`crate::Threads`].
+/// Threads of tests, and giving way to others. Background threads of the engine start through
+/// [`crate::Threads`].
 pub mod thread {
     pub use super::backend::thread::{
         Builder, JoinHandle, Thread, current, park, spawn, yield_now,

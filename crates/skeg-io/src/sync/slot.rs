@@ -1,11 +1,13 @@
-//! One place for one boxed value that threads take out and put back: a latch that carries what it guards.
+//! One place for one boxed value that threads take out and put back: a latch that carries what it
+//! guards.
 //!
-//! Invariants: whoever took the value out owns it alone; there is at most one value; a `put` is seen by the next
-//! `take` together with all that was done to the value.
+//! Invariants: whoever took the value out owns it alone; there is at most one value; a `put` is
+//! seen by the next `take` together with all that was done to the value.
 //!
-//! Order: `put` has a full fence behind it and `take` one before it. So of two threads, one that does `put; look at
-//! the queue` and one that does `push to the queue; take`, at least one sees what the other did: either the first
-//! finds the work or the second gets the value. Nobody can sleep while work waits beside a free latch.
+//! Order: `put` has a full fence behind it and `take` one before it. So of two threads, one that
+//! does `put; look at the queue` and one that does `push to the queue; take`, at least one sees
+//! what the other did: either the first finds the work or the second gets the value. Nobody can
+//! sleep while work waits beside a free latch.
 
 use std::fmt::{self, Debug};
 
@@ -20,7 +22,8 @@ pub struct Slot<T> {
     cell: AtomicCell<Option<Box<T>>>,
     #[cfg(feature = "shuttle")]
     cell: super::Mutex<Option<Box<T>>>,
-    /// Set before the value goes in and cleared after it has gone out: false is never said of a value at rest.
+    /// Set before the value goes in and cleared after it has gone out: false is never said of a
+    /// value at rest.
     present: AtomicBool,
 }
 
@@ -68,7 +71,8 @@ impl<T> Slot<T> {
         fence(Ordering::SeqCst);
     }
 
-    /// Whether a `take` is worth trying. Only a hint: by the time it is read it may be wrong in both directions.
+    /// Whether a `take` is worth trying. Only a hint: by the time it is read it may be wrong in
+    /// both directions.
     #[must_use]
     pub fn is_present(&self) -> bool {
         self.present.load(Ordering::Relaxed)
