@@ -1,1 +1,49 @@
-//! Skeleton.
+//! The engine of skeg: shards behind latches, routing, jobs over several shards, maintenance and
+//! figures. This is the store's Rust API; commands, the server and the Node addon stand on it.
+//!
+//! Invariants:
+//! - a shard's state is touched only by whoever holds its latch, for a bounded slice, never across
+//!   I/O (`latch.rs`);
+//! - log space is reserved before memory changes, and a change is recorded exactly when it happened
+//!   (`exec.rs`, `shard.rs`);
+//! - the records of one command, or of one transaction over several shards, are in one epoch: after
+//!   a crash they are whole or absent;
+//! - no reply need show what a crash could take back: a receipt names the epoch to wait for.
+//!
+//! May not know: command names, wire formats, users, sockets.
+//! Record format: `docs/format/effects.md`, implemented in `effect.rs`.
+#![forbid(unsafe_code)]
+
+mod effect;
+mod engine;
+mod error;
+mod exec;
+mod holder;
+mod home;
+mod indexes;
+mod job;
+mod latch;
+mod options;
+mod pending;
+mod replay;
+mod router;
+mod search;
+mod shard;
+mod stats;
+mod watch;
+
+pub use engine::Engine;
+pub use error::{EngineError, Refusal, WrongType};
+pub use exec::Exec;
+pub use holder::{Drain, Holder};
+pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo};
+pub use job::{Bound, Hold, Job, Progress, Receipt};
+pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
+pub use shard::{Expiry, Shard};
+pub use skeg_keyspace::{EntryRef, Keyspace, Kind, StrRef};
+pub use skeg_log::{
+    Epoch, Health, Level, LogError, LogStatus, Purpose, Recovered, ShardId, SyncPolicy,
+};
+pub use stats::{ShardFigures, ShardStats};
+pub use watch::WatchFlag;

@@ -1,0 +1,365 @@
+//! Effects: what a log record of this engine says, byte by byte (`docs/format/effects.md`).
+//!
+//! A record is the list of effects of one command, or of one EXEC, on one shard. An effect is an
+//! opcode byte and its fields; numbers are LEB128 varints, signed ones zigzagged first, byte strings
+//! carry their length. What is logged is what happened, never what was asked for: deadlines are
+//! absolute, results are stored, so that replay needs neither a clock nor randomness.
+//!
+//! Invariant: encoding and decoding are each other's inverse; decoding never panics and never
+//! allocates by a claimed length.
+
+/// Record kind: the effects of one command on one shard.
+pub(crate) const KIND_EFFECTS: u8 = 1;
+/// Record kind: one shard's part of a transaction over several; a transaction number and the count
+/// of parts come before the effects.
+pub(crate) const KIND_PART: u8 = 2;
+
+/// One change to a shard.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Effect<'a> {
+    /// The key now holds this string; without a deadline when that is `None`.
+    Set { db: u8, key: &'a [u8], value: &'a [u8], expire_at_ms: Option<u64> },
+    /// The key now holds this integer; its deadline stays.
+    SetInt { db: u8, key: &'a [u8], value: i64 },
+    /// The key is gone.
+    Remove { db: u8, key: &'a [u8] },
+    /// The key's deadline is this, or none.
+    Expire { db: u8, key: &'a [u8], expire_at_ms: Option<u64> },
+    /// Bytes were appended to the string; the key was created if it was not there.
+    Append { db: u8, key: &'a [u8], tail: &'a [u8] },
+    /// Bytes were written at an offset of the string, which was zero-filled up to there.
+    SetRange { db: u8, key: &'a [u8], offset: u64, bytes: &'a [u8] },
+    /// A key of this shard took the value and deadline of another of this shard, which stays or not.
+    Move { db: u8, key: &'a [u8], to_db: u8, to: &'a [u8], keep_source: bool },
+    /// Every key of the database on this shard is gone.
+    Flush { db: u8 },
+    /// Two databases changed places on this shard.
+    Swap { a: u8, b: u8 },
+    /// A vector index was created; the options are the vector crate's encoding.
+    IndexCreate { name: &'a [u8], options: &'a [u8] },
+    /// A vector index is gone with all that was in it.
+    IndexDrop { name: &'a [u8] },
+    /// A vector was stored: `row` is little-endian f32.
+    VectorSet { name: &'a [u8], id: VectorId<'a>, row: &'a [u8] },
+    /// A vector is gone.
+    VectorRemove { name: &'a [u8], id: VectorId<'a> },
+}
+
+/// The id of a vector, as the index's options fix it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VectorId<'a> {
+    /// A number.
+    U64(u64),
+    /// A string.
+    Str(&'a [u8]),
+}
+
+/// Bytes that are no effect: the record is damaged or of a newer format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no effect can be read at byte {offset} of the record")]
+pub(crate) struct BadEffect {
+    /// Where in the payload.
+    pub(crate) offset: usize,
+}
+
+mod op {
+    pub(super) const SET: u8 = 1;
+    pub(super) const SET_WITH_DEADLINE: u8 = 2;
+    pub(super) const SET_INT: u8 = 3;
+    pub(super) const REMOVE: u8 = 4;
+    pub(super) const EXPIRE: u8 = 5;
+    pub(super) const PERSIST: u8 = 6;
+    pub(super) const APPEND: u8 = 7;
+    pub(super) const SET_RANGE: u8 = 8;
+    pub(super) const RENAME: u8 = 9;
+    pub(super) const COPY: u8 = 10;
+    pub(super) const FLUSH: u8 = 11;
+    pub(super) const SWAP: u8 = 12;
+    pub(super) const INDEX_CREATE: u8 = 32;
+    pub(super) const INDEX_DROP: u8 = 33;
+    pub(super) const VECTOR_SET: u8 = 34;
+    pub(super) const VECTOR_SET_STR: u8 = 35;
+    pub(super) const VECTOR_REMOVE: u8 = 36;
+    pub(super) const VECTOR_REMOVE_STR: u8 = 37;
+}
+
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn put_head(out: &mut Vec<u8>, op: u8, db: u8, key: &[u8]) {
+    out.extend_from_slice(&[op, db]);
+    put_bytes(out, key);
+}
+
+fn put_vector(out: &mut Vec<u8>, ops: [u8; 2], name: &[u8], id: VectorId<'_>) {
+    match id {
+        VectorId::U64(id) => {
+            out.push(ops[0]);
+            put_bytes(out, name);
+            put_varint(out, id);
+        }
+        VectorId::Str(id) => {
+            out.push(ops[1]);
+            put_bytes(out, name);
+            put_bytes(out, id);
+        }
+    }
+}
+
+impl Effect<'_> {
+    /// Appends the effect's bytes.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        match *self {
+            Self::Set { db, key, value, expire_at_ms: None } => {
+                put_head(out, op::SET, db, key);
+                put_bytes(out, value);
+            }
+            Self::Set { db, key, value, expire_at_ms: Some(deadline) } => {
+                put_head(out, op::SET_WITH_DEADLINE, db, key);
+                put_varint(out, deadline);
+                put_bytes(out, value);
+            }
+            Self::SetInt { db, key, value } => {
+                put_head(out, op::SET_INT, db, key);
+                put_varint(out, ((value << 1) ^ (value >> 63)) as u64);
+            }
+            Self::Remove { db, key } => put_head(out, op::REMOVE, db, key),
+            Self::Expire { db, key, expire_at_ms: Some(deadline) } => {
+                put_head(out, op::EXPIRE, db, key);
+                put_varint(out, deadline);
+            }
+            Self::Expire { db, key, expire_at_ms: None } => put_head(out, op::PERSIST, db, key),
+            Self::Append { db, key, tail } => {
+                put_head(out, op::APPEND, db, key);
+                put_bytes(out, tail);
+            }
+            Self::SetRange { db, key, offset, bytes } => {
+                put_head(out, op::SET_RANGE, db, key);
+                put_varint(out, offset);
+                put_bytes(out, bytes);
+            }
+            Self::Move { db, key, to_db, to, keep_source } => {
+                put_head(out, if keep_source { op::COPY } else { op::RENAME }, db, key);
+                out.push(to_db);
+                put_bytes(out, to);
+            }
+            Self::Flush { db } => out.extend_from_slice(&[op::FLUSH, db]),
+            Self::Swap { a, b } => out.extend_from_slice(&[op::SWAP, a, b]),
+            Self::IndexCreate { name, options } => {
+                out.push(op::INDEX_CREATE);
+                put_bytes(out, name);
+                put_bytes(out, options);
+            }
+            Self::IndexDrop { name } => {
+                out.push(op::INDEX_DROP);
+                put_bytes(out, name);
+            }
+            Self::VectorSet { name, id, row } => {
+                put_vector(out, [op::VECTOR_SET, op::VECTOR_SET_STR], name, id);
+                put_bytes(out, row);
+            }
+            Self::VectorRemove { name, id } => {
+                put_vector(out, [op::VECTOR_REMOVE, op::VECTOR_REMOVE_STR], name, id);
+            }
+        }
+    }
+}
+
+/// Reads the effects of a record one after the other.
+pub(crate) struct Effects<'a> {
+    payload: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Effects<'a> {
+    /// The effects of a payload of [`KIND_EFFECTS`].
+    pub(crate) fn new(payload: &'a [u8]) -> Self {
+        Self { payload, offset: 0 }
+    }
+
+    /// The effects of a payload of [`KIND_PART`], with the transaction's number and its count of parts.
+    ///
+    /// [`BadEffect`] when the head cannot be read.
+    pub(crate) fn of_part(payload: &'a [u8]) -> Result<(u64, u64, Self), BadEffect> {
+        let mut effects = Self::new(payload);
+        match (effects.varint(), effects.varint()) {
+            (Some(number), Some(parts)) => Ok((number, parts, effects)),
+            _ => Err(BadEffect { offset: 0 }),
+        }
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let byte = *self.payload.get(self.offset)?;
+        self.offset += 1;
+        Some(byte)
+    }
+
+    fn database(&mut self) -> Option<u8> {
+        self.byte().filter(|&db| db < crate::options::DATABASES)
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7F);
+            if shift == 63 && bits > 1 {
+                return None;
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.varint()?).ok()?;
+        let bytes = self.payload.get(self.offset..self.offset.checked_add(length)?)?;
+        self.offset += length;
+        Some(bytes)
+    }
+
+    fn read(&mut self) -> Option<Effect<'a>> {
+        let op = self.byte()?;
+        Some(match op {
+            op::SET..=op::COPY => {
+                let (db, key) = (self.database()?, self.bytes()?);
+                match op {
+                    op::SET => Effect::Set { db, key, value: self.bytes()?, expire_at_ms: None },
+                    op::SET_WITH_DEADLINE => {
+                        let expire_at_ms = Some(self.varint()?);
+                        Effect::Set { db, key, value: self.bytes()?, expire_at_ms }
+                    }
+                    op::SET_INT => {
+                        let zigzag = self.varint()?;
+                        let value = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+                        Effect::SetInt { db, key, value }
+                    }
+                    op::REMOVE => Effect::Remove { db, key },
+                    op::EXPIRE => Effect::Expire { db, key, expire_at_ms: Some(self.varint()?) },
+                    op::PERSIST => Effect::Expire { db, key, expire_at_ms: None },
+                    op::APPEND => Effect::Append { db, key, tail: self.bytes()? },
+                    op::SET_RANGE => {
+                        let offset = self.varint()?;
+                        Effect::SetRange { db, key, offset, bytes: self.bytes()? }
+                    }
+                    _ => {
+                        let (to_db, to) = (self.database()?, self.bytes()?);
+                        Effect::Move { db, key, to_db, to, keep_source: op == op::COPY }
+                    }
+                }
+            }
+            op::FLUSH => Effect::Flush { db: self.database()? },
+            op::SWAP => Effect::Swap { a: self.database()?, b: self.database()? },
+            op::INDEX_CREATE => Effect::IndexCreate { name: self.bytes()?, options: self.bytes()? },
+            op::INDEX_DROP => Effect::IndexDrop { name: self.bytes()? },
+            op::VECTOR_SET..=op::VECTOR_REMOVE_STR => {
+                let name = self.bytes()?;
+                let id = if op == op::VECTOR_SET || op == op::VECTOR_REMOVE {
+                    VectorId::U64(self.varint()?)
+                } else {
+                    VectorId::Str(self.bytes()?)
+                };
+                if op < op::VECTOR_REMOVE {
+                    Effect::VectorSet { name, id, row: self.bytes()? }
+                } else {
+                    Effect::VectorRemove { name, id }
+                }
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl<'a> Iterator for Effects<'a> {
+    type Item = Result<Effect<'a>, BadEffect>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let offset = self.offset;
+        if offset >= self.payload.len() {
+            return None;
+        }
+        let effect = self.read().ok_or(BadEffect { offset });
+        if effect.is_err() {
+            self.offset = self.payload.len();
+        }
+        Some(effect)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    struct Raw(u8, u8, u8, Vec<u8>, Vec<u8>, u64, Option<u64>, bool);
+
+    impl Raw {
+        fn effect(&self) -> Effect<'_> {
+            let Self(which, a, b, key, other, number, expire_at_ms, flag) = self;
+            let (db, to_db, number, expire_at_ms) = (a % 16, b % 16, *number, *expire_at_ms);
+            let id = if *flag { VectorId::U64(number) } else { VectorId::Str(key) };
+            match which % 13 {
+                0 => Effect::Set { db, key, value: other, expire_at_ms },
+                1 => Effect::SetInt { db, key, value: number as i64 },
+                2 => Effect::Remove { db, key },
+                3 => Effect::Expire { db, key, expire_at_ms },
+                4 => Effect::Append { db, key, tail: other },
+                5 => Effect::SetRange { db, key, offset: number, bytes: other },
+                6 => Effect::Move { db, key, to_db, to: other, keep_source: *flag },
+                7 => Effect::Flush { db },
+                8 => Effect::Swap { a: db, b: to_db },
+                9 => Effect::IndexCreate { name: key, options: other },
+                10 => Effect::IndexDrop { name: key },
+                11 => Effect::VectorSet { name: other, id, row: key },
+                _ => Effect::VectorRemove { name: other, id },
+            }
+        }
+    }
+
+    fn raw() -> impl Strategy<Value = Raw> {
+        let bytes = || vec(any::<u8>(), 0..200);
+        let parts = (any::<u8>(), any::<u8>(), any::<u8>(), bytes(), bytes());
+        (parts, any::<u64>(), any::<Option<u64>>(), any::<bool>())
+            .prop_map(|((w, a, b, k, o), n, e, f)| Raw(w, a, b, k, o, n, e, f))
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(raws in vec(raw(), 0..20)) {
+            let mut payload = Vec::new();
+            for raw in &raws {
+                raw.effect().encode(&mut payload);
+            }
+            let read: Result<Vec<_>, _> = Effects::new(&payload).collect();
+            prop_assert_eq!(read.unwrap(), raws.iter().map(Raw::effect).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(payload in vec(any::<u8>(), 0..300)) {
+            prop_assert!(Effects::new(&payload).count() <= payload.len());
+        }
+
+        #[test]
+        fn a_cut_record_is_refused(raw in raw(), cut in 1_usize..10) {
+            let mut payload = Vec::new();
+            raw.effect().encode(&mut payload);
+            payload.truncate(payload.len() - cut.min(payload.len() - 1));
+            prop_assert!(Effects::new(&payload).any(|effect| effect.is_err()));
+        }
+    }
+}

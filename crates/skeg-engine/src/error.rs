@@ -1,0 +1,69 @@
+//! What can go wrong above the log: opening an engine, and running a command on it.
+
+use skeg_log::{LogError, ReserveError};
+
+/// Why an engine could not be opened or closed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// An option is out of its range; nothing was touched.
+    #[error("option `{option}`: {reason}")]
+    Option {
+        /// The option's name, as users write it.
+        option: &'static str,
+        /// What was expected.
+        reason: String,
+    },
+    /// The log refused.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A thread could not be started.
+    #[error("cannot start thread `{name}`: {source}")]
+    Thread {
+        /// The thread's name.
+        name: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
+
+/// Why a command was not run. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Log space is being allocated: give back the latches and queue again.
+    #[error("log space is being allocated")]
+    Wait,
+    /// The disk is full; deletes still work. It heals by itself when there is space.
+    #[error("no space left on the device: writes that grow are refused until there is")]
+    NoSpace,
+    /// A write or an fsync failed: the database answers reads only, until it is reopened.
+    #[error("the log failed and the database is read-only until it is reopened")]
+    Poisoned,
+    /// The database was opened read-only.
+    #[error("the database is open read-only")]
+    ReadOnly,
+    /// The database is closed or closing.
+    #[error("the database is closed")]
+    Closed,
+    /// The queue of a shard is full.
+    #[error("too many commands are queued")]
+    Busy,
+}
+
+impl From<ReserveError> for Refusal {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::Wait => Self::Wait,
+            ReserveError::NoSpace => Self::NoSpace,
+            ReserveError::Poisoned => Self::Poisoned,
+            ReserveError::ReadOnly => Self::ReadOnly,
+            _ => Self::Closed,
+        }
+    }
+}
+
+/// The key holds a value of another kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
+pub struct WrongType;

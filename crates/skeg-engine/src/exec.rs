@@ -1,0 +1,150 @@
+//! What a command sees while it runs: the shards whose latches are held, and the slice's clock.
+
+use skeg_keyspace::Keyspace;
+use skeg_log::{Epoch, Log, ShardId};
+
+use crate::effect::{KIND_PART, put_varint};
+use crate::engine::Shared;
+use crate::error::Refusal;
+use crate::job::{Bound, Receipt};
+use crate::shard::Shard;
+
+/// Access to the held shards during one command.
+pub struct Exec<'a> {
+    pub(crate) shared: &'a Shared,
+    /// The held shards this command may use, ascending by id.
+    pub(crate) shards: &'a mut [Box<Shard>],
+    pub(crate) now_ms: u64,
+    pub(crate) must_wait: bool,
+}
+
+impl Exec<'_> {
+    /// The slice's clock reading, in Unix milliseconds.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// The shard that owns `key`.
+    ///
+    /// # Panics
+    /// When the command did not ask for that shard: its key positions and its handler disagree.
+    pub fn shard(&mut self, key: &[u8]) -> &mut Shard {
+        if self.shards.len() == 1 {
+            debug_assert_eq!(self.shared.router.shard_of(key), self.shards[0].id);
+            return &mut self.shards[0];
+        }
+        self.shard_at(self.shared.router.shard_of(key))
+    }
+
+    /// A held shard by its number.
+    ///
+    /// # Panics
+    /// When it is not held.
+    pub fn shard_at(&mut self, id: ShardId) -> &mut Shard {
+        let place = self.shards.binary_search_by_key(&id, |shard| shard.id);
+        &mut self.shards[place.expect("a command uses only shards it asked for")]
+    }
+
+    /// The held shards, ascending.
+    pub fn shards(&mut self) -> impl Iterator<Item = &mut Shard> {
+        self.shards.iter_mut().map(|shard| &mut **shard)
+    }
+
+    /// Reserves log space beyond the command's bound, before anything is changed: for commands that
+    /// learn only here how much they will write (a value that moves to another shard).
+    ///
+    /// # Errors
+    /// [`Refusal::Wait`]: the command must return without having changed anything; it is run again.
+    /// Otherwise it fails with the refusal.
+    pub fn reserve(&mut self, bound: Bound) -> Result<(), Refusal> {
+        let Some(log) = &self.shared.log else { return Ok(()) };
+        let space = self.shards[0].space_mut();
+        log.reserve_more(space, bound.bytes, bound.purpose).map_err(|error| {
+            let refusal = Refusal::from(error);
+            self.must_wait |= refusal == Refusal::Wait;
+            refusal
+        })
+    }
+
+    /// Frees a flushed database where no latch is held.
+    pub fn discard(&self, contents: Keyspace) {
+        self.shared.discard(contents);
+    }
+}
+
+impl Shared {
+    /// Runs a command on shards whose latches the caller holds: reserves log space, runs it, pushes
+    /// one record for each shard that it changed.
+    pub(crate) fn run<R>(
+        &self,
+        shards: &mut [Box<Shard>],
+        now_ms: u64,
+        bound: Bound,
+        command: impl FnOnce(&mut Exec<'_>) -> R,
+    ) -> Result<(R, Receipt), Refusal> {
+        if let Some(log) = &self.log
+            && bound.bytes > 0
+        {
+            shards[0].give_space(log.reserve(bound.bytes, bound.purpose)?);
+        }
+        let mut exec = Exec { shared: self, shards, now_ms, must_wait: false };
+        let watch = FailOnPanic(self);
+        let result = command(&mut exec);
+        drop(watch);
+        let must_wait = exec.must_wait;
+        let receipt = self.commit(shards);
+        if must_wait && receipt.written.0 == 0 { Err(Refusal::Wait) } else { Ok((result, receipt)) }
+    }
+
+    /// Pushes what the shards have recorded: one record each, in one epoch.
+    fn commit(&self, shards: &mut [Box<Shard>]) -> Receipt {
+        let mut receipt = Receipt::default();
+        if let Some(log) = &self.log {
+            let changed = shards.iter().filter(|shard| shard.is_changed()).count();
+            receipt.written = match shards {
+                _ if changed == 0 => Epoch(0),
+                [shard] => shard.push_record(log),
+                _ => self.push_parts(log, shards, changed),
+            };
+        }
+        for shard in shards {
+            shard.stats.commands += 1;
+            let done = shard.finish(receipt.written);
+            receipt.seen = receipt.seen.max(done.seen);
+            if let Some(log) = &self.log {
+                log.settle(done.space);
+            }
+        }
+        receipt
+    }
+
+    fn push_parts(&self, log: &Log, shards: &mut [Box<Shard>], changed: usize) -> Epoch {
+        let number = self.next_transaction();
+        let parts: Vec<(ShardId, Vec<u8>)> = shards
+            .iter()
+            .filter(|shard| shard.is_changed())
+            .map(|shard| {
+                let mut payload = Vec::with_capacity(shard.record().len() + 20);
+                put_varint(&mut payload, number);
+                put_varint(&mut payload, changed as u64);
+                payload.extend_from_slice(shard.record());
+                (shard.id, payload)
+            })
+            .collect();
+        let parts: Vec<(ShardId, u8, &[u8])> =
+            parts.iter().map(|(shard, payload)| (*shard, KIND_PART, payload.as_slice())).collect();
+        log.push_many(shards[0].space_mut(), &parts)
+    }
+}
+
+/// Fails the engine when a command panics: its change may be half made, in memory and in the log.
+struct FailOnPanic<'a>(&'a Shared);
+
+impl Drop for FailOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail();
+        }
+    }
+}

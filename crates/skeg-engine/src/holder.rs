@@ -1,0 +1,166 @@
+//! Borrowing: a thread that serves commands holds the latches it needs for a slice.
+//!
+//! A holder takes latches as a pipeline needs them, only by trying, and frees all of them at once.
+//! Its thread then serves what queued up meanwhile, or, on the JavaScript thread, only wakes the
+//! home threads.
+
+use skeg_log::ShardId;
+use smallvec::SmallVec;
+
+use crate::engine::Engine;
+use crate::error::Refusal;
+use crate::exec::Exec;
+use crate::job::{Bound, Receipt};
+use crate::router::ShardList;
+use crate::shard::{Group, Shard};
+
+/// What a thread does for others when it frees latches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drain {
+    /// It serves what is queued, up to a fair share.
+    Serve,
+    /// It wakes home threads: for a thread whose time is its user's.
+    WakeOnly,
+}
+
+/// The latches that a thread holds in its current slice.
+#[derive(Debug)]
+pub struct Holder {
+    engine: Engine,
+    drain: Drain,
+    now_ms: u64,
+    /// Slot `n` has shard `n` while its latch is held.
+    held: Vec<Option<Box<Shard>>>,
+    ids: SmallVec<[ShardId; 16]>,
+}
+
+impl Holder {
+    /// A holder of nothing yet.
+    #[must_use]
+    pub fn new(engine: &Engine, drain: Drain) -> Self {
+        let held = (0..engine.shards()).map(|_| None).collect();
+        Self { engine: engine.clone(), drain, now_ms: 0, held, ids: SmallVec::new() }
+    }
+
+    /// The engine whose latches these are.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// What this thread does for others.
+    #[must_use]
+    pub fn drain(&self) -> Drain {
+        self.drain
+    }
+
+    /// Whether any latch is held.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        !self.ids.is_empty()
+    }
+
+    /// Holds the latch of one shard, if that is free and nobody queues for it.
+    ///
+    /// # Errors
+    /// [`Refusal::Closed`] when the engine is closed or failed.
+    #[inline]
+    pub fn try_hold_one(&mut self, id: ShardId) -> Result<bool, Refusal> {
+        if self.held[usize::from(id.0)].is_some() {
+            return Ok(true);
+        }
+        let shared = &self.engine.shared;
+        shared.check_open()?;
+        let Some(mut shard) = shared.latch(id).borrow() else { return Ok(false) };
+        if self.ids.is_empty() {
+            self.now_ms = shared.now_ms();
+        }
+        shard.begin(self.now_ms, shared.reached());
+        self.held[usize::from(id.0)] = Some(shard);
+        self.ids.push(id);
+        Ok(true)
+    }
+
+    /// Holds the latches of all these shards. When one is not to be had, those taken before stay
+    /// held, until [`Holder::release`].
+    ///
+    /// # Errors
+    /// As [`Holder::try_hold_one`].
+    pub fn try_hold(&mut self, shards: &ShardList) -> Result<bool, Refusal> {
+        for &id in shards.as_slice() {
+            if !self.try_hold_one(id)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Runs a command on one shard that is held.
+    ///
+    /// # Errors
+    /// The refusal, with nothing changed; on [`Refusal::Wait`] release and queue as a job.
+    ///
+    /// # Panics
+    /// When the latch is not held.
+    #[inline]
+    pub fn run_one<R>(
+        &mut self,
+        id: ShardId,
+        bound: Bound,
+        command: impl FnOnce(&mut Exec<'_>) -> R,
+    ) -> Result<(R, Receipt), Refusal> {
+        let shard = self.held[usize::from(id.0)].as_mut().expect("the latch is held");
+        self.engine.shared.run(std::slice::from_mut(shard), self.now_ms, bound, command)
+    }
+
+    /// Runs a command on several shards that are held, atomically.
+    ///
+    /// # Errors
+    /// As [`Holder::run_one`].
+    ///
+    /// # Panics
+    /// When a latch is not held.
+    pub fn run<R>(
+        &mut self,
+        shards: &ShardList,
+        bound: Bound,
+        command: impl FnOnce(&mut Exec<'_>) -> R,
+    ) -> Result<(R, Receipt), Refusal> {
+        if let [id] = *shards.as_slice() {
+            return self.run_one(id, bound, command);
+        }
+        let mut group: Group = shards
+            .as_slice()
+            .iter()
+            .map(|id| self.held[usize::from(id.0)].take().expect("the latch is held"))
+            .collect();
+        let outcome = self.engine.shared.run(&mut group, self.now_ms, bound, command);
+        for shard in group {
+            let place = usize::from(shard.id.0);
+            self.held[place] = Some(shard);
+        }
+        outcome
+    }
+
+    /// Frees every latch, then looks after what queued up.
+    pub fn release(&mut self) {
+        if self.ids.is_empty() {
+            return;
+        }
+        let ids = std::mem::take(&mut self.ids);
+        for &id in &ids {
+            if let Some(shard) = self.held[usize::from(id.0)].take() {
+                self.engine.shared.latch(id).put_back(shard);
+            }
+        }
+        for &id in &ids {
+            self.engine.shared.look_after(id, self.drain);
+        }
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.release();
+    }
+}

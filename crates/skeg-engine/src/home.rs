@@ -1,0 +1,107 @@
+//! Home threads: they do what is periodic, and what a busy shard left over.
+
+use std::time::Duration;
+
+use skeg_io::sync::atomic::{AtomicBool, Ordering};
+use skeg_io::sync::{Arc, Condvar, Mutex};
+use skeg_log::ShardId;
+
+use crate::engine::Shared;
+use crate::job::Bound;
+
+/// How often expired keys are looked for.
+const TICK_MS: u64 = 100;
+/// How soon a job is tried again that waits for log space.
+const STALL_MS: u64 = 1;
+/// Expired keys that are removed under one hold of a latch.
+const EXPIRE_SLICE: usize = 128;
+/// Expired keys that one tick removes from a shard at most: 100,000 in one second take a few ticks.
+const EXPIRE_TICK: usize = 16_384;
+
+/// Rings until somebody has heard it.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    rung: Mutex<bool>,
+    changed: Condvar,
+    stalled: AtomicBool,
+}
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        let mut rung = self.rung.lock();
+        if !*rung {
+            *rung = true;
+            self.changed.notify_one();
+        }
+    }
+
+    /// Asks for another look in a millisecond.
+    pub(crate) fn stall(&self) {
+        self.stalled.store(true, Ordering::SeqCst);
+        self.ring();
+    }
+
+    /// Waits for a ring; after a stall, for a millisecond whatever rings.
+    fn wait_for_work(&self) {
+        if self.stalled.swap(false, Ordering::SeqCst) {
+            let until = Mutex::new(());
+            drop(Condvar::new().wait_timeout(until.lock(), Duration::from_millis(STALL_MS)));
+        } else {
+            self.wait(Duration::from_millis(TICK_MS));
+        }
+    }
+
+    /// Returns when the bell was rung or the time is over.
+    pub(crate) fn wait(&self, timeout: Duration) {
+        let rung = self.rung.lock();
+        let mut rung = if *rung { rung } else { self.changed.wait_timeout(rung, timeout) };
+        *rung = false;
+    }
+}
+
+/// The loop of home thread `number`.
+pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
+    let bell = &shared.bells[number];
+    let homes: Vec<ShardId> = (0..shared.router.shards())
+        .map(ShardId)
+        .filter(|id| shared.home_of(*id) == number)
+        .collect();
+    let mut next_tick_ms = 0;
+    while shared.check_open().is_ok() {
+        bell.wait_for_work();
+        for &id in &homes {
+            shared.attend(id);
+        }
+        let now_ms = shared.monotonic_ms();
+        if now_ms >= next_tick_ms {
+            next_tick_ms = now_ms + TICK_MS;
+            for &id in &homes {
+                shared.expire(id);
+            }
+        }
+        shared.free_discarded();
+        shared.end_turn();
+    }
+}
+
+impl Shared {
+    /// Removes keys of a shard whose deadline has passed, in slices.
+    pub(crate) fn expire(&self, id: ShardId) {
+        let mut removed = 0;
+        while removed < EXPIRE_TICK {
+            // Busy: whoever uses the shard removes what it meets, and the next tick is near.
+            let Some(mut shard) = self.latch(id).borrow() else { return };
+            let now_ms = self.now_ms();
+            shard.begin(now_ms, self.reached());
+            let outcome = self.run(std::slice::from_mut(&mut shard), now_ms, Bound::READ, |exec| {
+                exec.shards().map(|shard| shard.expire_due(EXPIRE_SLICE)).sum::<usize>()
+            });
+            self.latch(id).put_back(shard);
+            self.attend(id);
+            match outcome {
+                Ok((slice, _)) if slice > 0 => removed += slice,
+                _ => return,
+            }
+        }
+    }
+}

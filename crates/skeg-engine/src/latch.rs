@@ -1,0 +1,240 @@
+//! Latches and queues: who may run commands on a shard, and in which order.
+//!
+//! A latch is the box of the shard itself: whoever has moved it out of its slot may run commands,
+//! and putting it back frees the latch. Beside it stands a queue for work that found it taken.
+//!
+//! Invariants:
+//! - after a push the latch is tried, after a release the queue is looked at, both sequentially
+//!   consistent: work is never left behind by both sides;
+//! - nobody borrows a latch past queued work; the queue is first in, first out;
+//! - nobody waits for a latch while holding one, except jobs, in ascending order;
+//! - a command that must wait for log space gives back every latch of its job and keeps its place.
+
+use std::collections::VecDeque;
+
+use skeg_io::sync::atomic::{AtomicUsize, Ordering};
+use skeg_io::sync::{Mutex, Slot};
+use skeg_log::ShardId;
+use smallvec::SmallVec;
+
+use crate::engine::Shared;
+use crate::error::Refusal;
+use crate::job::{Hold, Progress, Ticket};
+use crate::shard::{Group, Shard};
+
+/// Jobs that a thread runs for others before it lets go of a latch for good.
+const DRAIN_MAX: usize = 64;
+
+/// A shard's latch and its queue.
+#[derive(Debug)]
+pub(crate) struct Latch {
+    slot: Slot<Shard>,
+    queue: Mutex<VecDeque<Ticket>>,
+    queued: AtomicUsize,
+}
+
+impl Latch {
+    pub(crate) fn new(shard: Shard) -> Self {
+        Self {
+            slot: Slot::new(Box::new(shard)),
+            queue: Mutex::new(VecDeque::new()),
+            queued: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.queued.load(Ordering::SeqCst)
+    }
+
+    /// The shard, if its latch is free and nobody waits for it.
+    pub(crate) fn borrow(&self) -> Option<Box<Shard>> {
+        if self.queued() > 0 { None } else { self.slot.take() }
+    }
+
+    /// The shard, if its latch is free: for closing, when nobody may queue any more.
+    pub(crate) fn take(&self) -> Option<Box<Shard>> {
+        self.slot.take()
+    }
+
+    pub(crate) fn put_back(&self, shard: Box<Shard>) {
+        self.slot.put(shard);
+    }
+
+    fn push_back(&self, ticket: Ticket) {
+        let mut queue = self.queue.lock();
+        queue.push_back(ticket);
+        self.queued.store(queue.len(), Ordering::SeqCst);
+    }
+
+    fn push_front(&self, ticket: Ticket) {
+        let mut queue = self.queue.lock();
+        queue.push_front(ticket);
+        self.queued.store(queue.len(), Ordering::SeqCst);
+    }
+
+    fn pop(&self) -> Option<Ticket> {
+        let mut queue = self.queue.lock();
+        let ticket = queue.pop_front();
+        self.queued.store(queue.len(), Ordering::SeqCst);
+        ticket
+    }
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+/// Shards whose queues still have to be looked at.
+type Work = SmallVec<[ShardId; 4]>;
+
+/// What became of the latch under which a ticket was served.
+enum After {
+    /// It is still held: go on with the queue.
+    Held(Box<Shard>),
+    /// The ticket took it along, or gave it back.
+    Gone,
+}
+
+impl Shared {
+    pub(crate) fn latch(&self, id: ShardId) -> &Latch {
+        &self.latches[usize::from(id.0)]
+    }
+
+    /// Queues a ticket at the shard it needs next.
+    pub(crate) fn enqueue(&self, ticket: Ticket) -> ShardId {
+        let id = ticket.job.shards().as_slice()[ticket.at];
+        self.latch(id).push_back(ticket);
+        id
+    }
+
+    /// Runs what is queued at a shard, and what that sets free, while latches can be had. What is
+    /// left after a fair share is the home thread's.
+    pub(crate) fn attend(&self, first: ShardId) {
+        if self.latch(first).queued() == 0 {
+            return;
+        }
+        let now_ms = self.now_ms();
+        let mut left = DRAIN_MAX;
+        let mut work: Work = SmallVec::from_slice(&[first]);
+        while let Some(id) = work.pop() {
+            let latch = self.latch(id);
+            while latch.queued() > 0 {
+                if left == 0 {
+                    self.wake_home(id);
+                    break;
+                }
+                // Taken: whoever has it looks at the queue when it lets go.
+                let Some(shard) = latch.take() else { break };
+                match self.drain(shard, now_ms, &mut left, &mut work) {
+                    Some(shard) => latch.put_back(shard),
+                    None => break,
+                }
+            }
+        }
+    }
+
+    /// Serves tickets under one latch; `None` when it is not held any more.
+    fn drain(
+        &self,
+        mut shard: Box<Shard>,
+        now_ms: u64,
+        left: &mut usize,
+        work: &mut Work,
+    ) -> Option<Box<Shard>> {
+        let id = shard.id;
+        while *left > 0 {
+            let Some(ticket) = self.latch(id).pop() else { break };
+            *left -= 1;
+            shard.begin(now_ms, self.reached());
+            let after = match ticket.job.hold() {
+                Hold::Together => self.serve_together(ticket, shard, now_ms, work),
+                Hold::Each => self.serve_each(ticket, shard, now_ms, work),
+            };
+            match after {
+                After::Held(held) => shard = held,
+                After::Gone => return None,
+            }
+        }
+        Some(shard)
+    }
+
+    fn serve_together(
+        &self,
+        mut ticket: Ticket,
+        shard: Box<Shard>,
+        now_ms: u64,
+        work: &mut Work,
+    ) -> After {
+        ticket.held.push(shard);
+        ticket.at += 1;
+        if ticket.at < ticket.job.shards().as_slice().len() {
+            work.push(self.enqueue(ticket));
+            return After::Gone;
+        }
+        let Ticket { job, held, .. } = &mut ticket;
+        let outcome = self.run(held, now_ms, job.bound(), |exec| job.run(exec));
+        if outcome == Err(Refusal::Wait) {
+            self.give_back_and_keep_place(ticket, work);
+            return After::Gone;
+        }
+        let mut held = std::mem::take(&mut ticket.held);
+        let last = held.pop().expect("a job has at least one shard");
+        self.free(held, work);
+        ticket.job.done(outcome.map(|(_, receipt)| receipt));
+        After::Held(last)
+    }
+
+    fn serve_each(
+        &self,
+        mut ticket: Ticket,
+        mut shard: Box<Shard>,
+        now_ms: u64,
+        work: &mut Work,
+    ) -> After {
+        let job = &mut ticket.job;
+        let outcome =
+            self.run(std::slice::from_mut(&mut shard), now_ms, job.bound(), |exec| job.run(exec));
+        match outcome {
+            Err(Refusal::Wait) => {
+                ticket.held.push(shard);
+                self.give_back_and_keep_place(ticket, work);
+                return After::Gone;
+            }
+            Err(refusal) => ticket.job.done(Err(refusal)),
+            Ok((progress, receipt)) => {
+                ticket.receipt = ticket.receipt.and(receipt);
+                ticket.at += usize::from(progress == Progress::Done);
+                if ticket.at < ticket.job.shards().as_slice().len() {
+                    work.push(self.enqueue(ticket));
+                } else {
+                    ticket.job.done(Ok(ticket.receipt));
+                }
+            }
+        }
+        After::Held(shard)
+    }
+
+    /// Puts shards back; what is queued at them is served next.
+    fn free(&self, shards: Group, work: &mut Work) {
+        for shard in shards {
+            let id = shard.id;
+            self.latch(id).put_back(shard);
+            work.push(id);
+        }
+    }
+
+    /// A job that must wait for log space holds no latch meanwhile, and is the first to be served
+    /// where it began. Its home thread tries again in a millisecond.
+    fn give_back_and_keep_place(&self, mut ticket: Ticket, work: &mut Work) {
+        let held = std::mem::take(&mut ticket.held);
+        let first = if ticket.job.hold() == Hold::Together { 0 } else { ticket.at };
+        ticket.at = first;
+        let id = ticket.job.shards().as_slice()[first];
+        self.latch(id).push_front(ticket);
+        self.stalled(id);
+        self.free(held, work);
+        work.retain(|queued| *queued != id);
+    }
+}

@@ -1,0 +1,78 @@
+//! Options of an engine, with their defaults and ranges.
+
+use skeg_log::{Level, SyncPolicy};
+
+use crate::error::EngineError;
+use crate::router::SHARDS_MAX;
+
+/// How many logical databases there are (SELECT 0 to 15).
+pub const DATABASES: u8 = 16;
+
+/// Longest key, in bytes.
+pub const KEY_BYTES_MAX: usize = 512 * 1024;
+
+/// Longest value, in bytes: Redis's `proto-max-bulk-len`.
+pub const VALUE_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// What an engine is opened with.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Shards, a power of two to 256. Fixed when the directory is created; `None` takes what is there, else 16.
+    pub shards: Option<u16>,
+    /// Home threads: they do what is periodic and what a busy shard left over. 0 starts no thread at
+    /// all (the simulator drives the engine by hand).
+    pub home_threads: usize,
+    /// Threads that search vectors, started with the first search.
+    pub search_threads: usize,
+    /// The level that an acknowledgement has by default.
+    pub level: Level,
+    /// When the log is synced without anybody asking.
+    pub sync: SyncPolicy,
+    /// Serve what is there, write nothing.
+    pub read_only: bool,
+    /// Create the directory's contents when there are none.
+    pub create_if_missing: bool,
+    /// Commands queued at one shard before more are refused.
+    pub queue_limit: usize,
+    /// Bytes of a log segment.
+    pub segment_bytes: u64,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            shards: None,
+            home_threads: 1,
+            search_threads: 2,
+            level: Level::Kernel,
+            sync: SyncPolicy::EverySecond,
+            read_only: false,
+            create_if_missing: true,
+            queue_limit: 4_096,
+            segment_bytes: 64 << 20,
+        }
+    }
+}
+
+impl EngineOptions {
+    /// Shards of a new database when none are asked for.
+    pub const SHARDS_DEFAULT: u16 = 16;
+
+    pub(crate) fn validate(&self) -> Result<(), EngineError> {
+        let refuse =
+            |option, reason: &str| Err(EngineError::Option { option, reason: reason.into() });
+        if self.shards.is_some_and(|count| !count.is_power_of_two() || count > SHARDS_MAX) {
+            return refuse("shards", "must be a power of two from 1 to 256");
+        }
+        if self.home_threads > 256 {
+            return refuse("threads", "must be at most 256");
+        }
+        if !(1..=256).contains(&self.search_threads) {
+            return refuse("searchThreads", "must be from 1 to 256");
+        }
+        if self.queue_limit == 0 {
+            return refuse("queueLimit", "must be at least 1");
+        }
+        Ok(())
+    }
+}

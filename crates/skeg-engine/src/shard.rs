@@ -1,0 +1,550 @@
+//! A shard's state: its databases, its vector indexes, and what the current slice has done to them.
+//!
+//! Every change goes through a method here that also writes its effect to the slice's record and
+//! tells watchers, so that no command can change memory and forget the log.
+//!
+//! Invariants: only the holder of the latch (the owner of the box) runs these methods; a deadline
+//! that has passed is never seen, whether or not the entry could be removed yet; an effect is
+//! recorded exactly when memory changed.
+//! May not know: command names, wire formats, files.
+
+use skeg_io::sync::Arc;
+use skeg_keyspace::{EntryRef, HashSeed, Keyspace, Kind, StrRef};
+use skeg_log::{Epoch, Log, Purpose, Reservation, ShardId};
+use smallvec::SmallVec;
+
+use crate::effect::{Effect, KIND_EFFECTS};
+use crate::error::WrongType;
+use crate::indexes::Indexes;
+use crate::options::DATABASES;
+use crate::pending::Pending;
+use crate::stats::{ShardFigures, ShardStats};
+use crate::watch::{WatchFlag, Watches};
+
+/// What a write does to the key's deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// It has none afterwards.
+    Clear,
+    /// It stays as it was; a new key has none.
+    Keep,
+    /// It is this, in Unix milliseconds.
+    At(u64),
+}
+
+/// Bytes of log that an effect of a key may take beside the key and the value.
+pub(crate) const EFFECT_SLACK: u64 = 64;
+
+/// The state behind one latch.
+#[derive(Debug)]
+pub struct Shard {
+    pub(crate) id: ShardId,
+    pub(crate) databases: Vec<Keyspace>,
+    pub(crate) indexes: Indexes,
+    pub(crate) stats: ShardStats,
+    watches: Watches,
+    pending: Pending,
+    log: Option<Arc<Log>>,
+    slice: Slice,
+}
+
+/// Shards whose latches one command holds, ascending by id.
+pub(crate) type Group = SmallVec<[Box<Shard>; 4]>;
+
+/// What the current slice knows and has done.
+#[derive(Debug)]
+struct Slice {
+    now_ms: u64,
+    /// The epoch that has reached the default level: younger changes are pending.
+    reached: Epoch,
+    seen: Epoch,
+    record: Vec<u8>,
+    touched: Vec<u64>,
+    touched_all: bool,
+    /// Log space for effects that reads cause: the removal of what has expired.
+    space: Reservation,
+}
+
+/// What a slice has done to one shard, taken when it ends.
+pub(crate) struct Done {
+    pub(crate) seen: Epoch,
+    pub(crate) space: Reservation,
+}
+
+impl Shard {
+    pub(crate) fn new(id: ShardId, seed: HashSeed, index_seed: u64) -> Self {
+        Self {
+            id,
+            databases: (0..DATABASES).map(|_| Keyspace::new(seed)).collect(),
+            indexes: Indexes::new(index_seed),
+            stats: ShardStats::default(),
+            watches: Watches::default(),
+            pending: Pending::new(),
+            log: None,
+            slice: Slice {
+                now_ms: 0,
+                reached: Epoch(0),
+                seen: Epoch(0),
+                record: Vec::new(),
+                touched: Vec::new(),
+                touched_all: false,
+                space: Reservation::default(),
+            },
+        }
+    }
+
+    /// Connects the shard with the log that its effects go to, once replay is over.
+    pub(crate) fn attach(&mut self, log: Arc<Log>) {
+        self.log = Some(log);
+    }
+
+    /// Starts a slice: the clock reading it runs under, and the epoch that the default level has reached.
+    pub(crate) fn begin(&mut self, now_ms: u64, reached: Epoch) {
+        self.slice.now_ms = now_ms;
+        self.slice.reached = reached;
+    }
+
+    /// Which shard this is.
+    #[must_use]
+    pub fn id(&self) -> ShardId {
+        self.id
+    }
+
+    /// The clock reading of this slice, in Unix milliseconds.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.slice.now_ms
+    }
+
+    // --- what the slice did -------------------------------------------------------------------
+
+    /// The effects recorded so far.
+    pub(crate) fn record(&self) -> &[u8] {
+        &self.slice.record
+    }
+
+    /// Pushes the effects as the one record of a command on this shard alone.
+    pub(crate) fn push_record(&mut self, log: &Log) -> Epoch {
+        log.push(&mut self.slice.space, self.id, KIND_EFFECTS, &self.slice.record)
+    }
+
+    /// Whether anything was changed in this slice.
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.slice.record.is_empty()
+    }
+
+    /// Hands the command's log space to the shard, which may add to it.
+    pub(crate) fn give_space(&mut self, space: Reservation) {
+        self.slice.space = space;
+    }
+
+    /// The log space that the slice has not used yet.
+    pub(crate) fn space_mut(&mut self) -> &mut Reservation {
+        &mut self.slice.space
+    }
+
+    /// Ends the slice's command: marks what it touched as pending until `epoch`.
+    pub(crate) fn finish(&mut self, epoch: Epoch) -> Done {
+        let slice = &mut self.slice;
+        if !slice.record.is_empty() {
+            if slice.touched_all {
+                self.pending.note_all(epoch);
+            }
+            for &hash in &slice.touched {
+                self.pending.note(hash, epoch);
+            }
+            slice.record.clear();
+            slice.record.shrink_to(1 << 20);
+            slice.touched.clear();
+            slice.touched_all = false;
+        }
+        Done {
+            seen: std::mem::replace(&mut slice.seen, Epoch(0)),
+            space: std::mem::take(&mut slice.space),
+        }
+    }
+
+    pub(crate) fn log_effect(&mut self, effect: &Effect<'_>) {
+        if self.log.is_some() {
+            effect.encode(&mut self.slice.record);
+        }
+    }
+
+    pub(crate) fn touch(&mut self, hash: u64) {
+        if self.log.is_some() {
+            self.slice.touched.push(hash);
+        }
+    }
+
+    pub(crate) fn see(&mut self, hash: u64) {
+        if self.pending.newest() > self.slice.reached {
+            self.slice.seen = self.slice.seen.max(self.pending.of(hash));
+        }
+    }
+
+    /// Makes the reply wait for every pending change of this shard: for replies about all keys.
+    pub fn see_all(&mut self) {
+        if self.pending.newest() > self.slice.reached {
+            self.slice.seen = self.slice.seen.max(self.pending.newest());
+        }
+    }
+
+    fn changed(&mut self, db: u8, hash: u64, key: &[u8], effect: &Effect<'_>) {
+        self.log_effect(effect);
+        self.touch(hash);
+        if !self.watches.is_empty() {
+            self.watches.changed(db, key);
+        }
+    }
+
+    pub(crate) fn keyspace(&self, db: u8) -> &Keyspace {
+        &self.databases[usize::from(db)]
+    }
+
+    pub(crate) fn keyspace_mut(&mut self, db: u8) -> &mut Keyspace {
+        &mut self.databases[usize::from(db)]
+    }
+
+    // --- expiry -------------------------------------------------------------------------------
+
+    /// Whether the key is there and its deadline has not passed. A key whose deadline has passed is
+    /// removed, if the log has room for saying so.
+    fn is_live(&mut self, db: u8, hash: u64, key: &[u8]) -> bool {
+        match self.keyspace(db).get(hash, key) {
+            None => false,
+            Some(EntryRef { expire_at_ms: Some(at), .. }) if at <= self.slice.now_ms => {
+                if self.reserve_removals(key.len() as u64 + EFFECT_SLACK) {
+                    self.expire(db, hash, key);
+                }
+                false
+            }
+            Some(_) => true,
+        }
+    }
+
+    /// Removes the entry if its deadline has passed, so that a write starts from nothing. The
+    /// write's own reservation covers the effect.
+    fn clear_expired(&mut self, db: u8, hash: u64, key: &[u8]) {
+        let now_ms = self.slice.now_ms;
+        let entry = self.keyspace(db).get(hash, key);
+        if entry.is_some_and(|entry| entry.expire_at_ms.is_some_and(|at| at <= now_ms)) {
+            self.expire(db, hash, key);
+        }
+    }
+
+    fn expire(&mut self, db: u8, hash: u64, key: &[u8]) {
+        self.keyspace_mut(db).remove(hash, key);
+        self.stats.expired += 1;
+        self.changed(db, hash, key, &Effect::Remove { db, key });
+    }
+
+    fn reserve_removals(&mut self, bytes: u64) -> bool {
+        let Some(log) = &self.log else { return true };
+        log.reserve_more(&mut self.slice.space, bytes, Purpose::Release).is_ok()
+    }
+
+    /// Removes up to `limit` entries whose deadline has passed, in the order of their deadlines.
+    pub(crate) fn expire_due(&mut self, limit: usize) -> usize {
+        let now_ms = self.slice.now_ms;
+        let mut removed = 0;
+        for db in 0..DATABASES {
+            let due = |ks: &Keyspace| ks.next_deadline_ms().is_some_and(|at| at <= now_ms);
+            while removed < limit && due(self.keyspace(db)) && self.reserve_removals(16 << 10) {
+                let mut keys: Vec<Box<[u8]>> = Vec::new();
+                let batch = (limit - removed).min(64);
+                self.keyspace_mut(db).pop_expired(now_ms, batch, &mut |key| keys.push(key.into()));
+                if keys.is_empty() {
+                    break;
+                }
+                removed += keys.len();
+                self.stats.expired += keys.len() as u64;
+                for key in &keys {
+                    let hash = self.keyspace(db).hash(key);
+                    self.changed(db, hash, key, &Effect::Remove { db, key });
+                }
+            }
+        }
+        removed
+    }
+
+    // --- reads --------------------------------------------------------------------------------
+
+    fn find(&mut self, db: u8, key: &[u8]) -> Option<EntryRef<'_>> {
+        let hash = self.keyspace(db).hash(key);
+        self.see(hash);
+        if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
+            return None;
+        }
+        self.keyspace(db).get(hash, key)
+    }
+
+    /// The string that the key holds.
+    ///
+    /// # Errors
+    /// [`WrongType`] when it holds something else.
+    pub fn string(&mut self, db: u8, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
+        Ok(self.find(db, key).map(|entry| entry.value))
+    }
+
+    /// [`Shard::string`], counted as a keyspace hit or miss.
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    pub fn read_string(&mut self, db: u8, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
+        let hash = self.keyspace(db).hash(key);
+        self.see(hash);
+        if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
+            self.stats.misses += 1;
+            return Ok(None);
+        }
+        let entry = self.databases[usize::from(db)].get(hash, key);
+        let counter = if entry.is_some() { &mut self.stats.hits } else { &mut self.stats.misses };
+        *counter += 1;
+        Ok(entry.map(|entry| entry.value))
+    }
+
+    /// What kind of value the key holds.
+    pub fn kind(&mut self, db: u8, key: &[u8]) -> Option<Kind> {
+        self.find(db, key).map(|entry| entry.kind())
+    }
+
+    /// Whether the key exists.
+    pub fn exists(&mut self, db: u8, key: &[u8]) -> bool {
+        self.find(db, key).is_some()
+    }
+
+    /// The key's deadline in Unix milliseconds: `None` without key, `Some(None)` without deadline.
+    pub fn expiry(&mut self, db: u8, key: &[u8]) -> Option<Option<u64>> {
+        self.find(db, key).map(|entry| entry.expire_at_ms)
+    }
+
+    /// Bytes of memory that the entry takes.
+    pub fn memory_of(&mut self, db: u8, key: &[u8]) -> Option<usize> {
+        self.find(db, key)?;
+        let keyspace = self.keyspace(db);
+        keyspace.entry_bytes(keyspace.hash(key), key)
+    }
+
+    /// Keys of the database on this shard, those included whose deadline has passed unnoticed.
+    #[must_use]
+    pub fn len(&self, db: u8) -> usize {
+        self.keyspace(db).len()
+    }
+
+    /// Whether the database has no key on this shard.
+    #[must_use]
+    pub fn is_empty(&self, db: u8) -> bool {
+        self.len(db) == 0
+    }
+
+    /// Keys of the database on this shard that have a deadline.
+    #[must_use]
+    pub fn expiring_len(&self, db: u8) -> usize {
+        self.keyspace(db).expiring_len()
+    }
+
+    /// Visits about `count` entries from `cursor` on (0 starts; below 2^48) and returns the next
+    /// cursor (0: done). What is there during the whole scan is visited at least once. Entries whose
+    /// deadline has passed are left out.
+    pub fn scan(
+        &mut self,
+        db: u8,
+        cursor: u64,
+        count: usize,
+        visit: &mut dyn FnMut(&[u8], EntryRef<'_>),
+    ) -> u64 {
+        self.see_all();
+        let now_ms = self.slice.now_ms;
+        self.keyspace(db).scan(cursor, count, &mut |key, entry| {
+            if entry.expire_at_ms.is_none_or(|at| at > now_ms) {
+                visit(key, entry);
+            }
+        })
+    }
+
+    /// A key drawn by the random number, if there is one; its deadline may have passed.
+    #[must_use]
+    pub fn random(&self, db: u8, draw: u64) -> Option<&[u8]> {
+        self.keyspace(db).random(draw).map(|(key, _)| key)
+    }
+
+    // --- writes -------------------------------------------------------------------------------
+
+    /// Stores a string; `true` when the key was there.
+    pub fn set(&mut self, db: u8, key: &[u8], value: &[u8], expiry: Expiry) -> bool {
+        let hash = self.keyspace(db).hash(key);
+        if self.keyspace(db).expiring_len() != 0 {
+            self.clear_expired(db, hash, key);
+        }
+        let expire_at_ms = match expiry {
+            Expiry::Clear => None,
+            Expiry::At(at) => Some(at),
+            Expiry::Keep => self.keyspace(db).get(hash, key).and_then(|entry| entry.expire_at_ms),
+        };
+        let replaced = self.keyspace_mut(db).set(hash, key, value, expire_at_ms);
+        self.changed(db, hash, key, &Effect::Set { db, key, value, expire_at_ms });
+        replaced
+    }
+
+    /// Stores an integer and keeps the deadline: what INCR does.
+    pub fn set_int(&mut self, db: u8, key: &[u8], value: i64) {
+        let hash = self.keyspace(db).hash(key);
+        self.clear_expired(db, hash, key);
+        let expire_at_ms = self.keyspace(db).get(hash, key).and_then(|entry| entry.expire_at_ms);
+        self.keyspace_mut(db).set_int(hash, key, value, expire_at_ms);
+        self.changed(db, hash, key, &Effect::SetInt { db, key, value });
+    }
+
+    /// Appends to the string, which is created if missing, and returns its new length.
+    pub fn append(&mut self, db: u8, key: &[u8], tail: &[u8]) -> usize {
+        let hash = self.keyspace(db).hash(key);
+        self.clear_expired(db, hash, key);
+        let length = self.keyspace_mut(db).append(hash, key, tail);
+        self.changed(db, hash, key, &Effect::Append { db, key, tail });
+        length
+    }
+
+    /// Writes bytes at an offset of the string, zero-filling up to there, and returns its new length.
+    /// The caller keeps `offset + bytes.len()` within [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX).
+    pub fn set_range(&mut self, db: u8, key: &[u8], offset: usize, bytes: &[u8]) -> usize {
+        let hash = self.keyspace(db).hash(key);
+        self.clear_expired(db, hash, key);
+        let length = self.keyspace_mut(db).set_range(hash, key, offset, bytes);
+        self.changed(db, hash, key, &Effect::SetRange { db, key, offset: offset as u64, bytes });
+        length
+    }
+
+    /// Removes the key; `true` when it was there.
+    pub fn remove(&mut self, db: u8, key: &[u8]) -> bool {
+        let hash = self.keyspace(db).hash(key);
+        self.see(hash);
+        if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
+            return false;
+        }
+        let removed = self.keyspace_mut(db).remove(hash, key);
+        if removed {
+            self.changed(db, hash, key, &Effect::Remove { db, key });
+        }
+        removed
+    }
+
+    /// Sets or removes the key's deadline; `false` when the key is not there. A deadline that has
+    /// passed removes the key.
+    pub fn set_expiry(&mut self, db: u8, key: &[u8], expire_at_ms: Option<u64>) -> bool {
+        let hash = self.keyspace(db).hash(key);
+        self.see(hash);
+        if !self.is_live(db, hash, key) {
+            return false;
+        }
+        if expire_at_ms.is_some_and(|at| at <= self.slice.now_ms) {
+            return self.remove(db, key);
+        }
+        self.keyspace_mut(db).set_expiry(hash, key, expire_at_ms);
+        self.changed(db, hash, key, &Effect::Expire { db, key, expire_at_ms });
+        true
+    }
+
+    /// Gives the value and deadline of a key to another key of this shard, which is replaced;
+    /// `false` when the source is not there. Source and destination differ.
+    pub fn move_key(&mut self, from: (u8, &[u8]), to: (u8, &[u8]), keep_source: bool) -> bool {
+        let ((db, key), (to_db, to)) = (from, to);
+        let Some((value, expire_at_ms)) = self.value_of(db, key) else { return false };
+        let to_hash = self.keyspace(to_db).hash(to);
+        self.keyspace_mut(to_db).set(to_hash, to, &value, expire_at_ms);
+        let hash = self.keyspace(db).hash(key);
+        if !keep_source {
+            self.keyspace_mut(db).remove(hash, key);
+        }
+        self.changed(to_db, to_hash, to, &Effect::Move { db, key, to_db, to, keep_source });
+        if !keep_source {
+            self.touch(hash);
+            self.watches.changed(db, key);
+        }
+        true
+    }
+
+    /// A copy of the key's value and its deadline: what moves to another shard.
+    pub fn value_of(&mut self, db: u8, key: &[u8]) -> Option<(Vec<u8>, Option<u64>)> {
+        self.find(db, key).map(|entry| {
+            let mut value = Vec::with_capacity(entry.value.len());
+            entry.value.write_to(&mut value);
+            (value, entry.expire_at_ms)
+        })
+    }
+
+    /// Removes every key of the database on this shard and returns the old contents, to be freed
+    /// off the latch.
+    pub fn flush(&mut self, db: u8) -> Option<Keyspace> {
+        if self.is_empty(db) {
+            return None;
+        }
+        self.watchers_of_all(db, None);
+        let old = self.keyspace_mut(db).clear();
+        self.log_effect(&Effect::Flush { db });
+        self.slice.touched_all = true;
+        Some(old)
+    }
+
+    /// Exchanges two databases on this shard.
+    pub fn swap(&mut self, a: u8, b: u8) {
+        if a == b {
+            return;
+        }
+        self.watchers_of_all(a, Some(b));
+        self.watchers_of_all(b, Some(a));
+        self.databases.swap(usize::from(a), usize::from(b));
+        self.log_effect(&Effect::Swap { a, b });
+        self.slice.touched_all = true;
+    }
+
+    /// Tells the watchers of keys that exist in the database or in the one that takes its place.
+    fn watchers_of_all(&self, db: u8, other: Option<u8>) {
+        let exists = |db: u8, key: &[u8]| {
+            let keyspace = self.keyspace(db);
+            keyspace.get(keyspace.hash(key), key).is_some()
+        };
+        self.watches.changed_where(db, |key| {
+            exists(db, key) || other.is_some_and(|other| exists(other, key))
+        });
+    }
+
+    // --- watching -----------------------------------------------------------------------------
+
+    /// Sets `flag` when the key changes from now on. An entry whose deadline has passed counts as
+    /// gone already.
+    pub fn watch(&mut self, db: u8, key: &[u8], flag: &Arc<WatchFlag>) {
+        self.find(db, key);
+        self.watches.add(db, key, flag);
+    }
+
+    /// Ends a watch.
+    pub fn unwatch(&mut self, db: u8, key: &[u8], flag: &Arc<WatchFlag>) {
+        self.watches.remove(db, key, flag);
+    }
+
+    // --- figures ------------------------------------------------------------------------------
+
+    /// The shard's figures now.
+    #[must_use]
+    pub fn figures(&self) -> ShardFigures {
+        let of_each = |count: &dyn Fn(&Keyspace) -> usize| {
+            self.databases.iter().map(|keyspace| count(keyspace) as u64).collect()
+        };
+        let indexes = || self.indexes.iter().map(|(_, index)| index);
+        ShardFigures {
+            shard: self.id.0,
+            keys: of_each(&Keyspace::len),
+            expiring: of_each(&Keyspace::expiring_len),
+            memory_bytes: self.databases.iter().map(|ks| ks.memory_bytes() as u64).sum(),
+            indexes: indexes().count() as u64,
+            vectors: indexes().map(|index| index.len() as u64).sum(),
+            vector_bytes: indexes().map(|index| index.memory_bytes() as u64).sum(),
+            counters: self.stats,
+        }
+    }
+
+    /// Sets the counters to zero.
+    pub fn reset_counters(&mut self) {
+        self.stats = ShardStats::default();
+    }
+}

@@ -1,0 +1,55 @@
+//! Figures of a shard and of the engine, as INFO, metrics and `db.stats()` show them.
+
+/// Counters of one shard since the engine was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShardStats {
+    /// Reads of a key that was there.
+    pub hits: u64,
+    /// Reads of a key that was not there.
+    pub misses: u64,
+    /// Entries removed because their deadline had passed.
+    pub expired: u64,
+    /// Commands that ran here.
+    pub commands: u64,
+}
+
+/// One shard at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShardFigures {
+    /// The shard.
+    pub shard: u16,
+    /// Keys of each logical database.
+    pub keys: Vec<u64>,
+    /// Keys with a deadline, of each logical database.
+    pub expiring: Vec<u64>,
+    /// Bytes of memory of keys, values and tables.
+    pub memory_bytes: u64,
+    /// Vector indexes.
+    pub indexes: u64,
+    /// Vectors in them.
+    pub vectors: u64,
+    /// Bytes of memory of the vectors.
+    pub vector_bytes: u64,
+    /// Counters.
+    pub counters: ShardStats,
+}
+
+impl ShardFigures {
+    /// Adds another shard's figures to these.
+    pub fn add(&mut self, other: &Self) {
+        let sum = |mine: &mut Vec<u64>, theirs: &[u64]| {
+            mine.resize(mine.len().max(theirs.len()), 0);
+            mine.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
+        };
+        sum(&mut self.keys, &other.keys);
+        sum(&mut self.expiring, &other.expiring);
+        self.memory_bytes += other.memory_bytes;
+        self.indexes += other.indexes;
+        self.vectors += other.vectors;
+        self.vector_bytes += other.vector_bytes;
+        self.counters.hits += other.counters.hits;
+        self.counters.misses += other.counters.misses;
+        self.counters.expired += other.counters.expired;
+        self.counters.commands += other.counters.commands;
+    }
+}

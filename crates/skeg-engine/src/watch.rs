@@ -1,0 +1,107 @@
+//! Watched keys: optimistic transactions learn that a key they read has changed.
+//!
+//! A watcher is one flag, registered with every key it watches; any change to one of them sets the
+//! flag, so that also a value that changed and changed back is noticed (no ABA).
+//!
+//! Invariant: a flag is set under the latch of the shard that owns the key, before the change can be
+//! seen by anybody else.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use skeg_io::sync::Arc;
+use skeg_io::sync::atomic::{AtomicBool, Ordering};
+
+/// Tells its holder that something it watches has changed.
+#[derive(Default)]
+pub struct WatchFlag(AtomicBool);
+
+impl WatchFlag {
+    /// A flag that is not set.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// Whether a watched key has changed.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl fmt::Debug for WatchFlag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WatchFlag").field(&self.is_set()).finish()
+    }
+}
+
+/// Database and key.
+type WatchedKey = (u8, Box<[u8]>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Watches {
+    keys: HashMap<WatchedKey, Vec<Arc<WatchFlag>>>,
+}
+
+impl Watches {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    pub(crate) fn add(&mut self, db: u8, key: &[u8], flag: &Arc<WatchFlag>) {
+        let flags = self.keys.entry((db, key.into())).or_default();
+        if !flags.iter().any(|known| Arc::ptr_eq(known, flag)) {
+            flags.push(Arc::clone(flag));
+        }
+    }
+
+    pub(crate) fn remove(&mut self, db: u8, key: &[u8], flag: &Arc<WatchFlag>) {
+        let at = (db, key.into());
+        if let Some(flags) = self.keys.get_mut(&at) {
+            flags.retain(|known| !Arc::ptr_eq(known, flag));
+            if flags.is_empty() {
+                self.keys.remove(&at);
+            }
+        }
+    }
+
+    pub(crate) fn changed(&self, db: u8, key: &[u8]) {
+        if let Some(flags) = self.keys.get(&(db, key.into())) {
+            flags.iter().for_each(|flag| flag.set());
+        }
+    }
+
+    /// Sets the flags of the watched keys of a database for which `concerned` holds.
+    pub(crate) fn changed_where(&self, db: u8, mut concerned: impl FnMut(&[u8]) -> bool) {
+        for ((_, key), flags) in self.keys.iter().filter(|((of, _), _)| *of == db) {
+            if concerned(key) {
+                flags.iter().for_each(|flag| flag.set());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_watchers_of_the_changed_key_are_told() {
+        let mut watches = Watches::default();
+        let (one, two) = (WatchFlag::new(), WatchFlag::new());
+        watches.add(0, b"a", &one);
+        watches.add(1, b"a", &two);
+        watches.changed(0, b"a");
+        assert!(one.is_set() && !two.is_set());
+        watches.remove(1, b"a", &two);
+        watches.changed_where(1, |_| true);
+        assert!(!two.is_set());
+        watches.remove(0, b"a", &one);
+        assert!(watches.is_empty());
+    }
+}
