@@ -1,0 +1,34 @@
+/**
+ * `npm test`: builds what is missing or stale, then runs Rust's tests and the tests of the package.
+ * The last line of each part, `<part>: N passed, N failed`, is what `.ci/run` adds up.
+ */
+import { buildJs } from './lib/build-js.ts'
+import { buildNative } from './lib/build-native.ts'
+import { run, type RunResult } from './lib/process.ts'
+import { fromRoot } from './lib/root.ts'
+import { countAva, countCargo, type Count } from './lib/count.ts'
+
+function report(part: string, result: RunResult, counted: Count): boolean {
+  // An exit code without a failed test is a failure as well: it did not compile, or it crashed.
+  const failed = result.code !== 0 ? Math.max(1, counted.failed) : counted.failed
+  console.log(`${part}: ${counted.passed} passed, ${failed} failed`)
+  return failed === 0
+}
+
+async function main(): Promise<boolean> {
+  await buildNative('quick')
+  await buildJs()
+  // Without --no-fail-fast the first failing crate would hide the state of the others.
+  const rust = await run('cargo', ['test', '--workspace', '--locked', '--no-fail-fast'])
+  const rustPassed = report('cargo', rust, countCargo(rust.output))
+  const node = await run(process.execPath, [fromRoot('node_modules/ava/entrypoints/cli.mjs')])
+  return report('ava', node, countAva(node.output)) && rustPassed
+}
+
+try {
+  if (!(await main())) process.exitCode = 1
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  console.log('build: 0 passed, 1 failed')
+  process.exitCode = 1
+}
