@@ -9,7 +9,8 @@ pub struct Limits {
     pub max_args: usize,
     /// Bytes of one argument.
     pub max_bulk: usize,
-    /// Bytes of an inline command's line, and of any line that holds a length.
+    /// Bytes of an inline command's line, and of any line that holds a length; at least
+    /// [`INLINE_BYTES_MIN`](Self::INLINE_BYTES_MIN).
     pub max_inline: usize,
     /// Bytes of one command as sent, lengths and line ends included.
     pub max_buffer: usize,
@@ -20,4 +21,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self { max_args: 1 << 20, max_bulk: 512 << 20, max_inline: 64 << 10, max_buffer: 1 << 30 }
     }
+}
+
+impl Limits {
+    /// What every line may have, whatever `max_inline` says.
+    pub const INLINE_BYTES_MIN: usize = 32;
 }

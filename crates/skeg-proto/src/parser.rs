@@ -69,7 +69,7 @@ impl Parser {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
-            limits,
+            limits: usable(limits),
             spans: Vec::new(),
             text: Vec::new(),
             at: 0,
@@ -81,7 +81,7 @@ impl Parser {
 
     /// Replaces the limits: after authentication, or when the configuration changed.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+        self.limits = usable(limits);
     }
 
     /// Whether an unfinished command has begun (an inline one counts once its end was looked for).
@@ -129,7 +129,7 @@ impl Parser {
             }
             let Some(count) = self.multibulk_count(rest)? else { return Ok(Step::Wanted(1)) };
             if count == 0 {
-                return Ok(Step::Empty { end: std::mem::take(&mut self.at) });
+                return Ok(Step::Empty { end: self.end_command() });
             }
             self.missing = count;
             self.forget_arguments();
@@ -155,8 +155,14 @@ impl Parser {
             self.at = end + 2;
             self.missing -= 1;
         }
+        Ok(Step::Whole { end: self.end_command(), inline: false })
+    }
+
+    /// Makes ready for what follows the current command, whose length it returns.
+    #[inline]
+    fn end_command(&mut self) -> usize {
         self.scanned = 0;
-        Ok(Step::Whole { end: std::mem::take(&mut self.at), inline: false })
+        std::mem::take(&mut self.at)
     }
 
     /// Reads `*<count>\r\n`; a count below one is none.
@@ -202,32 +208,31 @@ impl Parser {
         too_long: ProtocolError,
         invalid: ProtocolError,
     ) -> Result<Option<i64>, ProtocolError> {
-        let digits = &rest[self.at + 1..];
-        let mut value = 0;
-        for (index, byte) in digits.iter().take(10).enumerate() {
-            let digit = byte.wrapping_sub(b'0');
-            if digit < 10 {
-                value = value * 10 + i64::from(digit);
-                continue;
-            }
-            let canonical = index == 1 || index > 1 && digits[0] != b'0';
-            if *byte == b'\r' && canonical && digits.get(index + 1) == Some(&b'\n') {
-                self.at += index + 3;
-                return Ok(Some(value));
-            }
-            break;
+        let line = &rest[self.at + 1..];
+        // One and two digits are nearly all there is.
+        if let [a @ b'0'..=b'9', b'\r', b'\n', ..] = line {
+            self.at += 4;
+            return Ok(Some(i64::from(*a - b'0')));
+        }
+        if let [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] = line {
+            self.at += 5;
+            return Ok(Some(i64::from(*a - b'0') * 10 + i64::from(*b - b'0')));
         }
         self.unusual_length(rest, too_long, invalid)
     }
 
-    /// As [`length`](Self::length), for lines that are incomplete, long, negative or wrong.
-    #[cold]
+    /// As [`length`](Self::length), for lines of more digits, incomplete, negative or wrong.
+    #[inline(never)]
     fn unusual_length(
         &mut self,
         rest: &[u8],
         too_long: ProtocolError,
         invalid: ProtocolError,
     ) -> Result<Option<i64>, ProtocolError> {
+        if let Some((value, end)) = plain_length(&rest[self.at + 1..]) {
+            self.at += 1 + end;
+            return Ok(Some(value));
+        }
         let Some(end) = self.find(b'\r', rest, too_long)? else { return Ok(None) };
         let value = canonical_int(&rest[self.at + 1..end]).ok_or(invalid)?;
         match rest.get(end + 1) {
@@ -297,6 +302,26 @@ impl Default for Parser {
     }
 }
 
+/// Limits under which a length can still be sent.
+fn usable(limits: Limits) -> Limits {
+    Limits { max_inline: limits.max_inline.max(Limits::INLINE_BYTES_MIN), ..limits }
+}
+
+/// A whole line of up to nine digits, and where it ends.
+fn plain_length(line: &[u8]) -> Option<(i64, usize)> {
+    let mut value = 0;
+    for (index, byte) in line.iter().enumerate().take(10) {
+        match byte {
+            b'0'..=b'9' if index < 9 => value = value * 10 + i64::from(byte - b'0'),
+            b'\r' if index > 0 && line[0] != b'0' && line.get(index + 1) == Some(&b'\n') => {
+                return Some((value, index + 2));
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
 /// A number as only one text writes it: no sign but `-`, no leading zero, no `-0`.
 pub(crate) fn canonical_int(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
@@ -309,4 +334,34 @@ pub(crate) fn canonical_int(text: &[u8]) -> Option<i64> {
         return None;
     }
     std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_understood_is_not_looked_at_again() {
+        let mut buf = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nva".to_vec();
+        let mut parser = Parser::default();
+        assert!(matches!(parser.next(&buf), Ok(Parsed::Partial { consumed: 0, wanted: 5 })));
+        buf[..parser.at].fill(b'x');
+        buf.extend_from_slice(b"lue\r\n");
+        let Ok(Parsed::Command { args, consumed }) = parser.next(&buf) else {
+            panic!("no command")
+        };
+        assert_eq!(consumed, buf.len());
+        assert_eq!(args.iter().collect::<Vec<_>>(), [&b"xxx"[..], b"xxx", b"value"]);
+    }
+
+    #[test]
+    fn canonical_numbers_only() {
+        for (text, value) in [("0", 0), ("-1", -1), ("10", 10), ("-9223372036854775808", i64::MIN)]
+        {
+            assert_eq!(canonical_int(text.as_bytes()), Some(value));
+        }
+        for text in ["", "-", "-0", "01", "+1", " 1", "1 ", "1x", "9223372036854775808"] {
+            assert_eq!(canonical_int(text.as_bytes()), None, "{text}");
+        }
+    }
 }
