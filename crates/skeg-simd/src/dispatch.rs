@@ -169,6 +169,12 @@ fn detect() -> &'static Kernels {
 pub fn kernels_at(level: Level) -> Option<&'static Kernels> {
     match level {
         Level::Scalar => Some(&scalar::KERNELS),
+        #[cfg(target_arch = "x86_64")]
+        Level::V3 => crate::x86_64::v3::kernels(),
+        #[cfg(target_arch = "x86_64")]
+        Level::V4 => crate::x86_64::v4::kernels(),
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => crate::aarch64::neon::kernels(),
         _ => None,
     }
 }

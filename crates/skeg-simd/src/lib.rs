@@ -16,8 +16,12 @@
 //! May not know: files, quantisers, allocation.
 #![deny(unsafe_code)]
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 mod dispatch;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 
 pub use dispatch::{Kernels, Level, available, kernels, kernels_at};
 

@@ -6,7 +6,7 @@
 //! May not know: instruction sets.
 
 /// The Castagnoli polynomial, bits reversed.
-pub(crate) const POLYNOMIAL: u32 = 0x82f6_3b78;
+const POLYNOMIAL: u32 = 0x82f6_3b78;
 
 /// `TABLES[n][b]`: the register after the byte `b` and `n` zero bytes.
 static TABLES: [[u32; 256]; 8] = tables();
@@ -18,7 +18,7 @@ const fn tables() -> [[u32; 256]; 8] {
         let mut register = byte as u32;
         let mut bit = 0;
         while bit < 8 {
-            register = (register >> 1) ^ (POLYNOMIAL * (register & 1));
+            register = times_x(register);
             bit += 1;
         }
         tables[0][byte] = register;
@@ -56,4 +56,47 @@ pub(crate) fn crc32c(mut register: u32, bytes: &[u8]) -> u32 {
         register = (register >> 8) ^ TABLES[0][usize::from(register as u8 ^ byte)];
     }
     register
+}
+
+/// Multiplies a register by x.
+const fn times_x(register: u32) -> u32 {
+    (register >> 1) ^ (POLYNOMIAL * (register & 1))
+}
+
+/// The register of x^`power`: what a register is multiplied by when `power` zero bits follow.
+pub(crate) const fn x_to_the(power: u32) -> u32 {
+    let mut register = 1 << 31;
+    let mut done = 0;
+    while done < power {
+        register = times_x(register);
+        done += 1;
+    }
+    register
+}
+
+/// The product of two registers modulo the polynomial.
+#[cfg(any(test, target_arch = "aarch64"))]
+pub(crate) fn multiply(a: u32, mut b: u32) -> u32 {
+    let mut product = 0;
+    for bit in (0..u32::BITS).rev() {
+        product ^= b * (a >> bit & 1);
+        b = times_x(b);
+    }
+    product
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stretch_can_be_checked_apart_and_joined() {
+        let bytes: Vec<u8> = (0..4096_u32).map(|i| ((i * i) >> 3) as u8).collect();
+        for cut in [0, 1, 7, 64, 1000, 4096] {
+            let (head, tail) = bytes.split_at(cut);
+            let past_tail = x_to_the(8 * tail.len() as u32);
+            let joined = multiply(crc32c(!0, head), past_tail) ^ crc32c(0, tail);
+            assert_eq!(joined, crc32c(!0, &bytes), "cut at {cut}");
+        }
+    }
 }

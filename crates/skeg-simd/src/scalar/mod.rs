@@ -9,6 +9,10 @@ mod crc32c;
 mod float;
 
 pub(crate) use crc32c::crc32c;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use crc32c::multiply;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) use crc32c::x_to_the;
 pub(crate) use float::{dot_f32, dot_f32_rows, l2sq_f32, l2sq_f32_rows, norm2_f32};
 
 use crate::{Kernels, Level};

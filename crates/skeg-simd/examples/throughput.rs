@@ -1,0 +1,69 @@
+//! Prints what each kernel of each level moves, from the caches and from memory:
+//! `cargo run --release -p skeg-simd --example throughput`.
+#![expect(clippy::print_stdout, reason = "a report for the terminal")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use skeg_simd::{Kernels, available};
+
+/// How long each figure is measured for.
+const SPAN: Duration = Duration::from_millis(300);
+
+/// Numbers in a row.
+const DIM: usize = 1024;
+
+/// Bytes that one call of `work` reads, and the best GB/s of several spans.
+fn report(kernels: &Kernels, name: &str, size: &str, bytes: usize, mut work: impl FnMut()) {
+    work();
+    let mut best = 0.0_f64;
+    for _ in 0..3 {
+        let start = Instant::now();
+        let mut calls = 0_u32;
+        while start.elapsed() < SPAN / 3 {
+            work();
+            calls += 1;
+        }
+        let rate = bytes as f64 * f64::from(calls) / start.elapsed().as_secs_f64() / 1e9;
+        best = best.max(rate);
+    }
+    println!("{:8} {name:14} {size:>10} {best:8.2} GB/s", kernels.level().name());
+}
+
+fn main() {
+    let sizes = [("16 KiB", 16 << 10), ("256 KiB", 256 << 10), ("400 MiB", 400 << 20)];
+    let many = vec![0.25_f32; (400 << 20) / 4];
+    let data = vec![7_u8; 400 << 20];
+    let query = vec![0.5_f32; DIM];
+    for kernels in available() {
+        for (size, length) in [("16 B", 16), ("64 B", 64), ("256 B", 256), ("1 KiB", 1024)] {
+            let part = &data[..length];
+            report(kernels, "crc32c", size, length * 64, || {
+                for _ in 0..64 {
+                    black_box(kernels.crc32c(0, black_box(part)));
+                }
+            });
+        }
+        for (size, length) in sizes {
+            let part = &data[..length];
+            report(kernels, "crc32c", size, length, || {
+                black_box(kernels.crc32c(0, black_box(part)));
+            });
+            let rows = &many[..length / 4];
+            let mut scores = vec![0.0; rows.len() / DIM];
+            report(kernels, "dot_f32", size, length, || {
+                for row in black_box(rows).chunks_exact(DIM) {
+                    black_box(kernels.dot_f32(&query, row));
+                }
+            });
+            report(kernels, "dot_f32_rows", size, length, || {
+                kernels.dot_f32_rows(&query, black_box(rows), &mut scores);
+                black_box(&scores);
+            });
+            report(kernels, "l2sq_f32_rows", size, length, || {
+                kernels.l2sq_f32_rows(&query, black_box(rows), &mut scores);
+                black_box(&scores);
+            });
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Kernels for x86-64, a folder per level.
+//!
+//! May not know: which level is chosen.
+
+pub(crate) mod v3;
+pub(crate) mod v4;

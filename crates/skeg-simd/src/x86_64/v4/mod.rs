@@ -1,0 +1,46 @@
+//! AVX-512 (F, BW, CD, DQ, VL) beside all of V3: servers since Skylake-X (2017) and Zen 4 (2022).
+//!
+//! Invariant: [`kernels`] is the only door, and it asks the processor first.
+//!
+//! May not know: other instruction sets but V3, which it contains.
+
+mod float;
+
+use std::sync::OnceLock;
+
+use super::v3;
+use crate::{Kernels, Level};
+
+/// The table of this level, or nothing where the processor lacks a feature.
+#[expect(unsafe_code, reason = "enters the instruction set after its detection")]
+pub(crate) fn kernels() -> Option<&'static Kernels> {
+    /// Only code that has the features may turn functions that need them into plain ones.
+    #[target_feature(
+        enable = "avx2,fma,bmi1,bmi2,sse4.2,pclmulqdq,avx512f,avx512bw,avx512cd,avx512dq,avx512vl"
+    )]
+    fn table() -> Kernels {
+        Kernels {
+            level: Level::V4,
+            crc32c: v3::crc32c,
+            dot_f32: float::dot_f32,
+            l2sq_f32: float::l2sq_f32,
+            norm2_f32: float::norm2_f32,
+            dot_f32_rows: float::dot_f32_rows,
+            l2sq_f32_rows: float::l2sq_f32_rows,
+        }
+    }
+
+    static KERNELS: OnceLock<Option<Kernels>> = OnceLock::new();
+    let found = KERNELS.get_or_init(|| {
+        let present = v3::kernels().is_some()
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512cd")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        // SAFETY: every feature that `table` enables was just detected, those of V3 by its own table.
+        // `tests/oracle.rs` runs all functions of the table on machines that have them.
+        present.then(|| unsafe { table() })
+    });
+    found.as_ref()
+}
