@@ -4,7 +4,7 @@
 
 use crate::support::{Call, Mailbox, add, execute, keys, number};
 use shuttle::thread;
-use skeg_engine::{Drain, Engine, EngineOptions, Hold, Progress, ShardList};
+use skeg_engine::{Drain, Engine, EngineOptions, Hold, Holder, Progress, ShardList};
 use skeg_io::Io;
 use skeg_io::sync::{Arc, Mutex};
 
@@ -108,6 +108,11 @@ fn what_one_thread_posts_to_a_shard_runs_in_order() {
                 done
             })
             .collect();
+        let mut holder = Holder::new(&engine, Drain::WakeOnly);
+        if holder.try_hold(&ShardList::all(1)).unwrap() {
+            assert_eq!(order.lock().len(), 4, "nobody borrows past what they have queued");
+        }
+        holder.release();
         done.into_iter().for_each(|done| {
             done.take().unwrap();
         });
