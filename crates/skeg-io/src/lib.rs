@@ -22,6 +22,10 @@ mod clock;
 mod disk;
 mod entropy;
 mod real;
+#[cfg(feature = "sim")]
+pub mod record;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod sync;
 mod threads;
 
