@@ -1,6 +1,8 @@
 //! The index against a `BTreeMap` and a search in `f64`: random histories of writes, removals, views
 //! and searches, for every metric, both kinds of ids and vectors of every size.
 
+#![expect(clippy::unwrap_used, reason = "a step that is refused fails the test")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -253,3 +253,102 @@ impl Places {
 fn number(place: usize) -> u32 {
     u32::try_from(place).expect("the index numbers its rows with 32 bits")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::collections::btree_map::Entry;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A map beside a plain one. Here an entry's tag is given, not hashed, so that tags can collide.
+    struct Pair {
+        places: Places,
+        model: BTreeMap<usize, Tag>,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            Self { places: Places::new(1), model: BTreeMap::new() }
+        }
+
+        fn insert(&mut self, tag: Tag, place: usize) {
+            if let Entry::Vacant(free) = self.model.entry(place) {
+                free.insert(tag);
+                self.places.insert(tag, place);
+            }
+        }
+
+        fn remove(&mut self, place: usize) {
+            if let Some(tag) = self.model.remove(&place) {
+                self.places.remove(tag, place);
+            }
+        }
+
+        fn check(&self) {
+            for (&place, &tag) in &self.model {
+                assert_eq!(self.places.find(tag, |other| other == place), Some(place));
+            }
+            let used: usize = self.places.tables.iter().map(|table| table.used).sum();
+            let slots: usize = self.places.tables.iter().map(|table| table.slots.len()).sum();
+            assert_eq!(used, self.model.len());
+            assert_eq!(slots, self.places.slots);
+            for table in &self.places.tables {
+                assert!(table.used * 4 <= table.slots.len() * 3);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_history_keeps_every_entry(
+            steps in proptest::collection::vec((any::<bool>(), 0..400_usize, any::<u32>()), 1..1200),
+            same in prop_oneof![Just(u32::MAX), Just(0xff), Just(0xff00_0000), Just(0)],
+        ) {
+            let mut pair = Pair::new();
+            for (add, place, bits) in steps {
+                if add { pair.insert(Tag(bits & same), place) } else { pair.remove(place) }
+            }
+            pair.check();
+        }
+    }
+
+    #[test]
+    fn a_map_that_grows_and_shrinks_splits_its_tables_and_frees_their_slots() {
+        let mut pair = Pair::new();
+        let tag = |place: usize| Places::new(9).tag(IdRef::U64(place as u64));
+        for place in 0..30_000 {
+            pair.insert(tag(place), place);
+        }
+        pair.check();
+        assert!(pair.places.tables.len() >= 8);
+        assert!(pair.places.tables.iter().all(|table| table.slots.len() <= SLOTS_MAX));
+        for place in 0..29_990 {
+            pair.remove(place);
+        }
+        pair.check();
+        assert!(pair.places.slots < 1_000);
+    }
+
+    #[test]
+    fn an_entry_follows_its_row() {
+        let mut places = Places::new(5);
+        let tag = places.tag(IdRef::Str("a"));
+        places.insert(tag, 3);
+        places.relocate(tag, 3, 8);
+        assert_eq!(places.find(tag, |place| place == 8), Some(8));
+        assert_eq!(places.find(tag, |place| place == 3), None);
+    }
+
+    #[test]
+    fn another_seed_gives_other_tags() {
+        let tags =
+            |seed| (0..8).map(|n| Places::new(seed).tag(IdRef::U64(n)).0).collect::<Vec<_>>();
+        assert_ne!(tags(1), tags(2));
+        assert_eq!(tags(1), tags(1));
+    }
+}

@@ -169,3 +169,68 @@ impl Rows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::IdKind;
+
+    fn filled(shape: Shape, count: usize) -> Rows {
+        let mut rows = Rows::new(shape);
+        for place in 0..count {
+            rows.push(IdRef::U64(place as u64), &vec![place as f32; shape.dim], 1.0);
+        }
+        rows
+    }
+
+    /// How many chunks two holds have in common.
+    fn shared(rows: &Rows, held: &[Arc<Group>]) -> usize {
+        let pointers = |groups: &[Arc<Group>]| -> Vec<*const Chunk> {
+            groups.iter().flat_map(|group| group.chunks()).map(Arc::as_ptr).collect()
+        };
+        let held = pointers(held);
+        pointers(&rows.groups).into_iter().filter(|chunk| held.contains(chunk)).count()
+    }
+
+    #[test]
+    fn a_write_copies_one_chunk_and_only_while_a_view_holds_it() {
+        let shape = Shape::new(64, true, IdKind::U64);
+        let chunks = 3 * GROUP + 2;
+        let mut rows = filled(shape, chunks * shape.rows);
+        let held = rows.share();
+        rows.overwrite(0, &[9.0; 64], 1.0);
+        rows.overwrite(1, &[9.0; 64], 1.0);
+        assert_eq!(shared(&rows, &held), chunks - 1);
+        assert_eq!(held[0].chunks()[0].row(shape, 0), [0.0; 64]);
+        drop(held);
+        let before = Arc::as_ptr(&rows.groups[0].0[0]);
+        rows.overwrite(0, &[8.0; 64], 1.0);
+        assert_eq!(Arc::as_ptr(&rows.groups[0].0[0]), before);
+    }
+
+    #[test]
+    fn removing_and_adding_at_the_edge_of_a_chunk_keeps_the_account() {
+        let shape = Shape::new(700, false, IdKind::Str);
+        let mut rows = Rows::new(shape);
+        for place in 0..(GROUP + 1) * shape.rows + 1 {
+            rows.push(IdRef::Str(&"x".repeat(place % 9)), &[1.0; 700], 1.0);
+        }
+        let held = rows.share();
+        while rows.len() > 0 {
+            rows.swap_remove(rows.len() / 2);
+            let chunks = || rows.groups.iter().flat_map(|group| group.chunks());
+            let expected = rows.groups.len() * GROUP_BYTES
+                + chunks().map(|chunk| CHUNK_BYTES + chunk.heap_bytes()).sum::<usize>();
+            assert_eq!(rows.bytes, expected);
+        }
+        assert_eq!((rows.bytes, rows.groups.len()), (0, 0));
+        drop(held);
+    }
+
+    #[test]
+    fn chunks_hold_about_64_kibibytes() {
+        let rows = |dim| Shape::new(dim, true, IdKind::U64).rows;
+        assert_eq!([1, 7, 64, 100, 384, 1024, 1536].map(rows), [256, 256, 256, 128, 32, 16, 8]);
+        assert_eq!([16_384, 16_385, 65_536].map(rows), [1, 1, 1]);
+    }
+}
