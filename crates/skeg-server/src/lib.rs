@@ -1,1 +1,3 @@
-//! Skeleton.
+//! Connections, and the `skeg` executable.
+
+pub mod config;
