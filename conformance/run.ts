@@ -1,0 +1,147 @@
+/**
+ * `npm run conformance [-- UNIT...]`: runs units of Redis 7.0.15's own test suite against
+ * `skeg serve`, a fresh server for each, and compares what fails with the list of what is known.
+ *
+ *   --server PROGRAM   another server (redis-server checks the runner itself)
+ *   --json             one JSON document instead of text
+ *
+ * Exit code 0: everything passed but what `skip.json` names, with a reason each.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { buildNative } from '../scripts/lib/build-native.ts'
+import { run } from '../scripts/lib/process.ts'
+import { fromRoot } from '../scripts/lib/root.ts'
+import { startServer } from './server.ts'
+import { suite } from './suite.ts'
+
+/** The units that skeg has the commands for. */
+const UNITS = [
+  'unit/type/string',
+  'unit/type/incr',
+  'unit/expire',
+  'unit/keyspace',
+  'unit/multi',
+  'unit/scan',
+]
+
+/** Test name (or /pattern) and why it is left out, for each unit. */
+type SkipList = Record<string, Record<string, string>>
+
+interface UnitResult {
+  unit: string
+  passed: number
+  failed: string[]
+  skipped: number
+  /** The suite's own words when it ended without finishing the unit. */
+  broken?: string
+}
+
+// Replication, DEBUG and values above 100 MB are outside of what is compared.
+const FLAGS = [
+  '--singledb',
+  '--ignore-encoding',
+  '--ignore-digest',
+  '--tags',
+  '-needs:repl -repl -needs:debug -large-memory',
+]
+
+function read(unit: string, output: string, code: number): UnitResult {
+  const lines = output.split('\n').map((line) => line.replaceAll(/\u001b\[[0-9;]*m/g, ''))
+  const tagged = (tag: string): string[] =>
+    lines.filter((line) => line.startsWith(`[${tag}]: `)).map((line) => line.slice(tag.length + 4))
+  const failed = tagged('err').concat(tagged('exception'))
+  const finished = lines.some(
+    (line) => line.includes('All tests passed') || line.includes('!!! WARNING'),
+  )
+  const result: UnitResult = {
+    unit,
+    passed: tagged('ok').length,
+    failed,
+    skipped: tagged('skip').length + tagged('ignore').length,
+  }
+  if (!finished || (code !== 0 && failed.length === 0)) result.broken = lines.slice(-25).join('\n')
+  return result
+}
+
+async function runUnit(
+  program: string,
+  folder: string,
+  unit: string,
+  skip: SkipList,
+): Promise<UnitResult> {
+  const server = await startServer(program)
+  const scratch = mkdtempSync(path.join(tmpdir(), 'skeg-skip-'))
+  try {
+    const skipFile = path.join(scratch, 'skip')
+    writeFileSync(skipFile, Object.keys(skip[unit] ?? {}).join('\n'))
+    const result = await run(
+      'sh',
+      [
+        '-c',
+        'cd "$0" && exec tclsh tests/test_helper.tcl "$@"',
+        folder,
+        '--host',
+        '127.0.0.1',
+        '--port',
+        `${server.port}`,
+        '--single',
+        unit,
+        ...FLAGS,
+        '--skipfile',
+        skipFile,
+        '--timeout',
+        '300',
+      ],
+      { silent: true },
+    )
+    return read(unit, result.output, result.code)
+  } finally {
+    await server.stop()
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+function report(result: UnitResult): void {
+  const { unit, passed, failed, skipped, broken } = result
+  console.log(`${unit}: ${passed} ok, ${failed.length} failed, ${skipped} left out`)
+  for (const name of failed) console.log(`  failed: ${name}`)
+  if (broken !== undefined) console.log(`  the unit did not finish:\n${broken}`)
+}
+
+async function main(): Promise<boolean> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      server: { type: 'string' },
+      json: { type: 'boolean' },
+      verbose: { type: 'boolean' },
+    },
+  })
+  if (values.server === undefined) await buildNative('quick')
+  const program = values.server ?? fromRoot('native', 'skeg')
+  const skip = JSON.parse(readFileSync(fromRoot('conformance', 'skip.json'), 'utf8')) as SkipList
+  const folder = await suite()
+  const results: UnitResult[] = []
+  for (const unit of positionals.length > 0 ? positionals : UNITS) {
+    const result = await runUnit(program, folder, unit, skip)
+    results.push(result)
+    if (values.json !== true) report(result)
+  }
+  const sum = (of: (result: UnitResult) => number): number => results.reduce((n, r) => n + of(r), 0)
+  const failed = sum(
+    (r) => r.failed.length + (r.broken !== undefined && r.failed.length === 0 ? 1 : 0),
+  )
+  if (values.json === true) console.log(JSON.stringify(results, null, 2))
+  else console.log(`conformance: ${sum((r) => r.passed)} passed, ${failed} failed`)
+  return failed === 0
+}
+
+try {
+  if (!(await main())) process.exitCode = 1
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
