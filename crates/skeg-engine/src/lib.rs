@@ -43,7 +43,8 @@ pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
 pub use shard::{Expiry, Shard};
 pub use skeg_keyspace::{EntryRef, Keyspace, Kind, StrRef};
 pub use skeg_log::{
-    Epoch, Health, Level, LogError, LogStatus, Purpose, Recovered, ShardId, SyncPolicy,
+    Epoch, Health, Level, Log, LogError, LogStatus, Notify, Purpose, Recovered, ShardId,
+    Subscription, SyncPolicy, Want, Wrote,
 };
 pub use stats::{ShardFigures, ShardStats};
 pub use watch::WatchFlag;
