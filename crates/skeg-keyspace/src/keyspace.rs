@@ -1,84 +1,78 @@
-//! The map from keys to values and deadlines.
+//! The map from keys to values and deadlines: table, store and deadline index together.
+//!
+//! Invariants:
+//! - the table holds exactly the handles in use, the index exactly those with a deadline;
+//! - what is read hands out slices of the cells: no read copies or allocates.
 //!
 //! May not know: clocks, logs, shards.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+mod strings;
 
+use crate::entry::{self, Stored};
+use crate::expiry::Deadlines;
+use crate::store::Store;
+use crate::table::{Spot, Table};
 use crate::value::{DEADLINE_MS_MAX, EntryRef, HashSeed, StrRef, canonical_int};
 
-#[derive(Debug)]
-enum Value {
-    Bytes(Vec<u8>),
-    Int(i64),
-}
-
-#[derive(Debug)]
-struct Stored {
-    value: Value,
-    deadline: Option<u64>,
-}
-
-impl Stored {
-    fn view(&self) -> EntryRef<'_> {
-        let value = match &self.value {
-            Value::Bytes(bytes) => StrRef::Bytes(bytes),
-            Value::Int(value) => StrRef::Int(*value),
-        };
-        EntryRef { value, expire_at_ms: self.deadline }
-    }
-}
-
-/// A slot of a scan: the upper 47 bits of the hash, so that a cursor fits 48 bits.
-const SLOT_SHIFT: u32 = 17;
+/// What an entry takes in the table: its share of a bucket, at the usual load.
+const TABLE_BYTES_PER_ENTRY: usize = 8;
+/// What an entry with a deadline takes in the deadline index.
+const INDEX_BYTES_PER_ENTRY: usize = 4;
 
 /// One logical database of one shard.
+///
+/// Every `hash` argument is [`Keyspace::hash`] of the key beside it.
 #[derive(Debug)]
 pub struct Keyspace {
-    state: ahash::RandomState,
-    entries: BTreeMap<(u64, Vec<u8>), Stored>,
-    deadlines: BTreeSet<(u64, u64, Vec<u8>)>,
+    hasher: ahash::RandomState,
+    table: Table,
+    store: Store,
+    deadlines: Deadlines,
+}
+
+/// The hash of the key behind a handle.
+fn hash_of(hasher: &ahash::RandomState, store: &Store) -> impl Fn(u32) -> u64 {
+    move |handle| hasher.hash_one(entry::key(store.cell(handle)))
 }
 
 impl Keyspace {
     /// An empty keyspace.
     #[must_use]
     pub fn new(seed: HashSeed) -> Self {
-        Self { state: seed.state(), entries: BTreeMap::new(), deadlines: BTreeSet::new() }
+        Self::with_hasher(seed.hasher())
+    }
+
+    fn with_hasher(hasher: ahash::RandomState) -> Self {
+        Self { hasher, table: Table::new(), store: Store::new(), deadlines: Deadlines::new() }
     }
 
     /// The hash of `key`; every call that takes a hash wants this one.
+    #[inline]
     #[must_use]
     pub fn hash(&self, key: &[u8]) -> u64 {
-        self.state.hash_one(key)
+        self.hasher.hash_one(key)
+    }
+
+    #[inline]
+    fn find(&self, hash: u64, key: &[u8]) -> Option<(Spot, u32)> {
+        debug_assert_eq!(hash, self.hash(key), "the hash is the key's own");
+        self.table.find(hash, |handle| entry::key(self.store.cell(handle)) == key)
     }
 
     /// The entry of `key`, expired or not.
+    #[inline]
     #[must_use]
     pub fn get(&self, hash: u64, key: &[u8]) -> Option<EntryRef<'_>> {
-        self.entries.get(&(hash, key.to_vec())).map(Stored::view)
-    }
-
-    fn put(&mut self, hash: u64, key: &[u8], value: Value, expire_at_ms: Option<u64>) -> bool {
-        let deadline = expire_at_ms.map(|at| at.min(DEADLINE_MS_MAX));
-        let old = self.entries.insert((hash, key.to_vec()), Stored { value, deadline });
-        if let Some(at) = old.as_ref().and_then(|old| old.deadline) {
-            self.deadlines.remove(&(at, hash, key.to_vec()));
-        }
-        if let Some(at) = deadline {
-            self.deadlines.insert((at, hash, key.to_vec()));
-        }
-        old.is_some()
+        let (_, handle) = self.find(hash, key)?;
+        Some(entry::view(self.store.cell(handle)).1)
     }
 
     /// Stores `value` under `key`; says whether it replaced an entry. A value that is the
-    /// canonical decimal text of an `i64` is stored as that integer.
+    /// canonical decimal text of an `i64` is stored as that integer. Deadlines are Unix
+    /// milliseconds; later ones than [`DEADLINE_MS_MAX`] are stored as that.
     pub fn set(&mut self, hash: u64, key: &[u8], value: &[u8], expire_at_ms: Option<u64>) -> bool {
-        let value = match canonical_int(value) {
-            Some(int) => Value::Int(int),
-            None => Value::Bytes(value.to_vec()),
-        };
-        self.put(hash, key, value, expire_at_ms)
+        let value = canonical_int(value).map_or(StrRef::Bytes(value), StrRef::Int);
+        self.put(hash, key, &Stored::new(value), expire_at_ms)
     }
 
     /// Stores an integer under `key`; says whether it replaced an entry.
@@ -89,69 +83,130 @@ impl Keyspace {
         value: i64,
         expire_at_ms: Option<u64>,
     ) -> bool {
-        self.put(hash, key, Value::Int(value), expire_at_ms)
+        self.put(hash, key, &Stored::new(StrRef::Int(value)), expire_at_ms)
     }
 
-    fn change(&mut self, hash: u64, key: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> usize {
-        let (mut bytes, deadline) = match self.get(hash, key) {
-            Some(entry) => {
-                let mut bytes = Vec::new();
-                entry.value.write_to(&mut bytes);
-                (bytes, entry.expire_at_ms)
+    fn put(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        value: &Stored<'_>,
+        expire_at_ms: Option<u64>,
+    ) -> bool {
+        let deadline = expire_at_ms.map(|at| at.min(DEADLINE_MS_MAX));
+        match self.find(hash, key) {
+            Some((spot, handle)) => {
+                self.replace(spot, handle, key, value, deadline);
+                true
             }
-            None => (Vec::new(), None),
-        };
-        change(&mut bytes);
-        let len = bytes.len();
-        self.put(hash, key, Value::Bytes(bytes), deadline);
-        len
-    }
-
-    /// Appends `tail` to the value of `key` (created empty when absent), keeps its deadline,
-    /// and returns the new length.
-    pub fn append(&mut self, hash: u64, key: &[u8], tail: &[u8]) -> usize {
-        self.change(hash, key, |bytes| bytes.extend_from_slice(tail))
-    }
-
-    /// Overwrites the value of `key` (created empty when absent) from `offset` on, padding with
-    /// zero bytes, keeps its deadline, and returns the new length.
-    pub fn set_range(&mut self, hash: u64, key: &[u8], offset: usize, patch: &[u8]) -> usize {
-        self.change(hash, key, |bytes| {
-            let end = offset + patch.len();
-            if bytes.len() < end {
-                bytes.resize(end, 0);
+            None => {
+                self.add(hash, key, value, deadline);
+                false
             }
-            bytes[offset..end].copy_from_slice(patch);
-        })
+        }
+    }
+
+    /// Adds an entry for a key that has none.
+    fn add(&mut self, hash: u64, key: &[u8], value: &Stored<'_>, deadline: Option<u64>) {
+        let start = entry::value_start(key.len(), deadline.is_some());
+        let handle = self.store.take(start + value.len());
+        entry::write(self.store.cell_mut(handle), key, value, deadline);
+        self.table.insert(hash, handle, &hash_of(&self.hasher, &self.store));
+        if let Some(deadline) = deadline {
+            self.deadlines.add(&mut self.store, handle, deadline);
+        }
+    }
+
+    /// Writes another value and deadline into an entry, in its cell if they belong there;
+    /// returns the handle that it has now.
+    fn replace(
+        &mut self,
+        spot: Spot,
+        handle: u32,
+        key: &[u8],
+        value: &Stored<'_>,
+        deadline: Option<u64>,
+    ) -> u32 {
+        let before = entry::deadline(self.store.cell(handle));
+        let start = entry::value_start(key.len(), deadline.is_some());
+        if before.is_some() == deadline.is_some() && self.store.fit(handle, start + value.len()) {
+            entry::write_value(self.store.cell_mut(handle), start, value);
+            if let Some(deadline) = deadline
+                && before != Some(deadline)
+            {
+                self.deadlines.change(&mut self.store, handle, deadline);
+            }
+            return handle;
+        }
+        self.unindex(handle);
+        self.store.give(handle);
+        let new = self.store.take(start + value.len());
+        entry::write(self.store.cell_mut(new), key, value, deadline);
+        self.table.set_handle(spot, new);
+        if let Some(deadline) = deadline {
+            self.deadlines.add(&mut self.store, new, deadline);
+        }
+        new
+    }
+
+    /// Takes an entry out of the deadline index, if it is there.
+    fn unindex(&mut self, handle: u32) {
+        let cell = self.store.cell(handle);
+        if entry::deadline(cell).is_some() {
+            let place = entry::place(cell);
+            self.deadlines.remove(&mut self.store, place);
+        }
     }
 
     /// Removes `key`; says whether it was there.
     pub fn remove(&mut self, hash: u64, key: &[u8]) -> bool {
-        let old = self.entries.remove(&(hash, key.to_vec()));
-        if let Some(at) = old.as_ref().and_then(|old| old.deadline) {
-            self.deadlines.remove(&(at, hash, key.to_vec()));
+        let found = self.find(hash, key);
+        if let Some((spot, handle)) = found {
+            self.take_out(hash, spot, handle);
         }
-        old.is_some()
+        found.is_some()
+    }
+
+    fn take_out(&mut self, hash: u64, spot: Spot, handle: u32) {
+        self.unindex(handle);
+        self.table.remove(spot, hash, &hash_of(&self.hasher, &self.store));
+        self.store.give(handle);
     }
 
     /// Gives `key` a deadline or takes it away; says whether the key is there.
     pub fn set_expiry(&mut self, hash: u64, key: &[u8], expire_at_ms: Option<u64>) -> bool {
-        match self.entries.remove(&(hash, key.to_vec())) {
-            Some(old) => {
-                if let Some(at) = old.deadline {
-                    self.deadlines.remove(&(at, hash, key.to_vec()));
-                }
-                self.put(hash, key, old.value, expire_at_ms);
-                true
+        let Some((spot, handle)) = self.find(hash, key) else { return false };
+        let deadline = expire_at_ms.map(|at| at.min(DEADLINE_MS_MAX));
+        match (entry::deadline(self.store.cell(handle)), deadline) {
+            (before, after) if before == after => {}
+            (Some(_), Some(deadline)) => {
+                self.deadlines.change(&mut self.store, handle, deadline);
             }
-            None => false,
+            _ => self.reshape(spot, handle, key, deadline),
+        }
+        true
+    }
+
+    /// Copies an entry into another cell because it gets or loses a deadline.
+    fn reshape(&mut self, spot: Spot, handle: u32, key: &[u8], deadline: Option<u64>) {
+        self.unindex(handle);
+        let (_, entry) = entry::view(self.store.cell(handle));
+        let value_len = Stored::new(entry.value).len();
+        let new = self.store.take(entry::value_start(key.len(), deadline.is_some()) + value_len);
+        let (from, to) = self.store.pair(handle, new);
+        let (_, entry) = entry::view(from);
+        entry::write(to, key, &Stored::new(entry.value), deadline);
+        self.store.give(handle);
+        self.table.set_handle(spot, new);
+        if let Some(deadline) = deadline {
+            self.deadlines.add(&mut self.store, new, deadline);
         }
     }
 
     /// The number of entries, expired ones included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.table.len()
     }
 
     /// Whether there are no entries.
@@ -166,53 +221,42 @@ impl Keyspace {
         self.deadlines.len()
     }
 
-    /// The bytes that this keyspace holds.
+    /// The bytes that this keyspace has allocated, unused room included: pages, large entries,
+    /// buckets, directory, deadline index, and the lists of these.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.entries
-            .iter()
-            .map(|((_, key), stored)| 100 + key.len() + stored.view().value.len())
-            .sum()
+        self.table.memory_bytes() + self.store.memory_bytes() + self.deadlines.memory_bytes()
     }
 
-    /// The bytes that `key`, its value and its place in the table take.
+    /// The bytes that `key`, its value and its share of table and deadline index take.
     #[must_use]
     pub fn entry_bytes(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        self.get(hash, key).map(|entry| 100 + key.len() + entry.value.len())
+        let (_, handle) = self.find(hash, key)?;
+        let is_indexed = entry::deadline(self.store.cell(handle)).is_some();
+        let index_bytes = if is_indexed { INDEX_BYTES_PER_ENTRY } else { 0 };
+        Some(self.store.bytes_of(handle) + TABLE_BYTES_PER_ENTRY + index_bytes)
     }
 
-    /// Shows at least `count` entries if there are that many, from `cursor` on, and returns the
-    /// cursor to go on from; 0 starts and 0 ends. Every entry that is present from the start of
-    /// a scan to its end is shown at least once. Cursors are below 2^48.
+    /// Shows entries from `cursor` on, about `count` of them, and returns the cursor to go on
+    /// from; 0 starts and 0 ends. An entry that is there from the start of a scan to its end is
+    /// shown at least once, whatever else is written in between. Cursors are below 2^48.
     pub fn scan(
         &self,
         cursor: u64,
         count: usize,
         visit: &mut dyn FnMut(&[u8], EntryRef<'_>),
     ) -> u64 {
-        let from = Bound::Included((cursor << SLOT_SHIFT, Vec::new()));
-        let mut last = None;
-        for (shown, ((hash, key), stored)) in
-            self.entries.range((from, Bound::Unbounded)).enumerate()
-        {
-            let slot = hash >> SLOT_SHIFT;
-            if shown >= count.max(1) && last.is_some_and(|last| last != slot) {
-                return slot;
-            }
-            visit(key, stored.view());
-            last = Some(slot);
-        }
-        0
+        self.table.scan(cursor, count, &hash_of(&self.hasher, &self.store), |handle| {
+            let (key, entry) = entry::view(self.store.cell(handle));
+            visit(key, entry);
+        })
     }
 
-    /// An entry picked by `draw`, a random number.
+    /// An entry picked by `draw`, a random number; each is as likely as any other.
     #[must_use]
     pub fn random(&self, draw: u64) -> Option<(&[u8], EntryRef<'_>)> {
-        let from = Bound::Included((draw, Vec::new()));
-        let found = self.entries.range((from, Bound::Unbounded)).next();
-        found
-            .or_else(|| self.entries.iter().next())
-            .map(|((_, key), stored)| (&key[..], stored.view()))
+        let handle = self.table.random(draw, &hash_of(&self.hasher, &self.store))?;
+        Some(entry::view(self.store.cell(handle)))
     }
 
     /// Removes at most `limit` entries whose deadline is at or before `now_ms`, earliest first,
@@ -224,18 +268,22 @@ impl Keyspace {
         visit: &mut dyn FnMut(&[u8]),
     ) -> usize {
         let mut removed = 0;
+        let mut due = Vec::new();
         while removed < limit {
-            match self.deadlines.pop_first() {
-                Some((at, hash, key)) if at <= now_ms => {
-                    visit(&key);
-                    self.entries.remove(&(hash, key));
-                    removed += 1;
-                }
-                Some(later) => {
-                    self.deadlines.insert(later);
-                    break;
-                }
-                None => break,
+            self.deadlines.due(&self.store, now_ms, &mut due);
+            if due.is_empty() {
+                break;
+            }
+            for (_, handle) in due.iter().take(limit - removed) {
+                let key = entry::key(self.store.cell(*handle));
+                visit(key);
+                let hash = self.hash(key);
+                let (spot, _) = self
+                    .table
+                    .find(hash, |other| other == *handle)
+                    .expect("the table holds every handle in use");
+                self.take_out(hash, spot, *handle);
+                removed += 1;
             }
         }
         removed
@@ -244,16 +292,41 @@ impl Keyspace {
     /// The earliest deadline.
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        self.deadlines.first().map(|(at, _, _)| *at)
+        self.deadlines.first(&self.store)
     }
 
     /// Empties the keyspace; the returned one holds what it held, to be dropped elsewhere.
+    #[must_use]
     pub fn clear(&mut self) -> Self {
-        let empty = Self {
-            state: self.state.clone(),
-            entries: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
-        };
+        let empty = Self::with_hasher(self.hasher.clone());
         std::mem::replace(self, empty)
     }
+
+    /// Moves entries out of sparse pages, so that these are freed; stops when `budget` entries
+    /// were moved or pages looked at, and a page is finished. Returns whether a further call may
+    /// free more.
+    pub fn defragment(&mut self, budget: usize) -> bool {
+        let Self { hasher, table, store, deadlines } = self;
+        store.defragment(budget, &mut |cell, old, new| {
+            let hash = hasher.hash_one(entry::key(cell));
+            let (spot, _) = table
+                .find(hash, |handle| handle == old)
+                .expect("the table holds every handle in use");
+            table.set_handle(spot, new);
+            if entry::deadline(cell).is_some() {
+                deadlines.relocate(entry::place(cell), new);
+            }
+        })
+    }
+
+    /// Recounts everything that is counted.
+    #[cfg(test)]
+    fn check(&self) {
+        self.table.check(&hash_of(&self.hasher, &self.store));
+        self.store.check();
+        self.deadlines.check(&self.store);
+    }
 }
+
+#[cfg(test)]
+mod tests;

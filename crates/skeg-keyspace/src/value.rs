@@ -18,7 +18,7 @@ impl HashSeed {
         Self(std::array::from_fn(|index| u64::from_le_bytes(words[index])))
     }
 
-    pub(crate) fn state(self) -> ahash::RandomState {
+    pub(crate) fn hasher(self) -> ahash::RandomState {
         let [a, b, c, d] = self.0;
         ahash::RandomState::with_seeds(a, b, c, d)
     }
