@@ -1,0 +1,91 @@
+/** redis-benchmark as the client of every server, one run after the other on the same machine. */
+import { run } from '../../scripts/lib/process.ts'
+import { best, type Effort, type Row } from './bench.ts'
+import { cpuSeconds } from './process-figures.ts'
+import { fill, startRedis, startSkeg, type Persistence, type Server } from './servers.ts'
+
+export interface Load {
+  command: 'SET' | 'GET'
+  pipelines: number[]
+  persistence: Persistence
+  /** Requests of one round at pipeline 1; longer pipelines send more. */
+  requests: number
+}
+
+export const CLIENTS = 50
+export const KEYS = 1_000_000
+export const VALUE_BYTES = 64
+
+async function round(
+  server: Server,
+  load: Load,
+  pipeline: number,
+  effort: Effort,
+): Promise<Record<string, number>> {
+  const requests = Math.round(load.requests * effort.scale * Math.min(pipeline, 16))
+  const before = cpuSeconds(server.pid)
+  const result = await run(
+    'redis-benchmark',
+    [
+      '-p',
+      `${server.port}`,
+      '-c',
+      `${CLIENTS}`,
+      '-n',
+      `${requests}`,
+      '-P',
+      `${pipeline}`,
+      '-r',
+      `${KEYS}`,
+      '-d',
+      `${VALUE_BYTES}`,
+      '-t',
+      load.command.toLowerCase(),
+      '--csv',
+    ],
+    { silent: true },
+  )
+  const used = cpuSeconds(server.pid) - before
+  const lines = result.stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.replaceAll('"', '').split(','))
+  const [head, values] = [lines.at(-2) ?? [], lines.at(-1) ?? []]
+  const figure = (name: string): number => Number(values[head.indexOf(name)])
+  if (result.code !== 0 || !(figure('rps') > 0)) {
+    throw new Error(`redis-benchmark against ${server.name} failed:\n${result.output}`)
+  }
+  return {
+    per_second: figure('rps'),
+    per_cpu_second: requests / used,
+    p50_ms: figure('p50_latency_ms'),
+    p99_ms: figure('p99_latency_ms'),
+  }
+}
+
+/** Measures skeg and Redis under one load, alternating. */
+export async function served(load: Load, effort: Effort): Promise<Row[]> {
+  const servers = [await startRedis(load.persistence), await startSkeg(load.persistence)]
+  try {
+    for (const server of servers) await fill(server, KEYS, VALUE_BYTES)
+    const rows: Row[] = []
+    for (const pipeline of load.pipelines) {
+      const rounds = servers.map((): Record<string, number>[] => [])
+      for (let n = 0; n < effort.rounds; n++) {
+        for (const [at, server] of servers.entries()) {
+          rounds[at]?.push(await round(server, load, pipeline, effort))
+        }
+      }
+      for (const [at, server] of servers.entries()) {
+        rows.push({
+          subject: server.name,
+          condition: `P=${pipeline}`,
+          figures: best(rounds[at] ?? []),
+        })
+      }
+    }
+    return rows
+  } finally {
+    for (const server of servers) await server.stop()
+  }
+}

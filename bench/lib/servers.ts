@@ -1,0 +1,115 @@
+/** Starts the servers that are compared, each on a free port of the loopback interface. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fromRoot } from '../../scripts/lib/root.ts'
+
+/** What is kept of writes, with the words of each server for it. */
+export type Persistence = 'none' | 'everysec' | 'always'
+
+export interface Server {
+  name: string
+  port: number
+  pid: number
+  stop: () => Promise<void>
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+export async function connect(port: number): Promise<Socket> {
+  const socket = createConnection({ port, host: '127.0.0.1', noDelay: true })
+  await once(socket, 'connect')
+  return socket
+}
+
+async function start(
+  name: string,
+  program: string,
+  args: (port: number, data: string) => string[],
+): Promise<Server> {
+  const data = mkdtempSync(path.join(tmpdir(), `skeg-bench-${name}-`))
+  const port = await freePort()
+  const child = spawn(program, args(port, data), { stdio: ['ignore', 'ignore', 'pipe'] })
+  const complaints: Buffer[] = []
+  child.stderr.on('data', (chunk: Buffer) => complaints.push(chunk))
+  const ended = once(child, 'exit')
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM')
+    await ended
+    rmSync(data, { recursive: true, force: true })
+  }
+  for (let tries = 0; tries < 200 && child.exitCode === null; tries++) {
+    try {
+      const socket = await connect(port)
+      socket.destroy()
+      return { name, port, pid: child.pid ?? 0, stop }
+    } catch {
+      await sleep(25)
+    }
+  }
+  await stop()
+  throw new Error(`${program} did not start: ${Buffer.concat(complaints).toString()}`)
+}
+
+export function startSkeg(persistence: Persistence): Promise<Server> {
+  return start('skeg', fromRoot('native', 'skeg'), (port, data) => [
+    'serve',
+    '--quiet',
+    '--port',
+    `${port}`,
+    ...(persistence === 'none'
+      ? ['--no-persistence']
+      : ['--data', data, '--appendfsync', persistence]),
+  ])
+}
+
+export function startRedis(persistence: Persistence): Promise<Server> {
+  return start('redis', 'redis-server', (port, data) => [
+    '--port',
+    `${port}`,
+    '--dir',
+    data,
+    '--save',
+    '',
+    ...(persistence === 'none'
+      ? ['--appendonly', 'no']
+      : ['--appendonly', 'yes', '--appendfsync', persistence]),
+  ])
+}
+
+/** The key of number `n`: 16 bytes, as redis-benchmark forms them. */
+export function key(n: number): string {
+  return `key:${String(n).padStart(12, '0')}`
+}
+
+/** Stores `count` keys with values of `valueBytes` bytes. */
+export async function fill(server: Server, count: number, valueBytes: number): Promise<void> {
+  const socket = await connect(server.port)
+  const value = 'x'.repeat(valueBytes)
+  let answered = 0
+  socket.on('data', (chunk: Buffer) => {
+    for (const byte of chunk) if (byte === 0x0a) answered++
+  })
+  const batch = 1_000
+  for (let n = 0; n < count; n += batch) {
+    let text = ''
+    for (let i = n; i < Math.min(n + batch, count); i++) {
+      text += `*3\r\n$3\r\nSET\r\n$16\r\n${key(i)}\r\n$${valueBytes}\r\n${value}\r\n`
+    }
+    socket.write(text)
+    while (answered < n - 20 * batch) await sleep(1)
+  }
+  while (answered < count) await sleep(1)
+  socket.destroy()
+}

@@ -1,0 +1,103 @@
+/**
+ * `npm run bench [-- NAME...]`: measures skeg against its peers in the same run on this machine.
+ *
+ *   --list          what there is
+ *   --quick         a tenth of the work and one round: a look, not a figure
+ *   --rounds N      rounds of each subject, alternating; the best counts (3)
+ *   --json          one JSON document on standard output instead of tables
+ *   --save          keep the results in bench/results/
+ *
+ * NAME is a benchmark or the beginning of some. Exit code 0 when everything ran, whatever the bars.
+ */
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { buildJs } from '../scripts/lib/build-js.ts'
+import { buildNative } from '../scripts/lib/build-native.ts'
+import { run } from '../scripts/lib/process.ts'
+import { fromRoot } from '../scripts/lib/root.ts'
+import { judge, type Bench, type Row, type Verdict } from './lib/bench.ts'
+import { machine } from './lib/machine.ts'
+import { table } from './lib/table.ts'
+
+async function benches(): Promise<Bench[]> {
+  const files = readdirSync(fromRoot('bench', 'ops')).filter((file) => file.endsWith('.bench.ts'))
+  const modules = await Promise.all(
+    files
+      .sort()
+      .map(async (file) => (await import(fromRoot('bench', 'ops', file))) as { bench: Bench }),
+  )
+  return modules.map(({ bench }) => bench)
+}
+
+async function prepare(): Promise<void> {
+  await buildNative('release')
+  await buildJs()
+  if (!existsSync(fromRoot('bench', 'node_modules'))) {
+    const install = ['ci', '--prefix', fromRoot('bench'), '--no-audit', '--no-fund']
+    const { code } = await run('npm', install, { quietStdout: true })
+    if (code !== 0) throw new Error('the peers could not be installed')
+  }
+}
+
+function verdict(bar: Verdict): string {
+  const against = bar.peer === undefined ? '' : ` of ${bar.peer}`
+  const sign = bar.atMost === true ? 'at most' : 'at least'
+  const reached = bar.reached.toLocaleString('en', { maximumFractionDigits: 2 })
+  const value = bar.value.toLocaleString('en')
+  return `${bar.met ? 'met   ' : 'MISSED'} ${bar.condition} ${bar.figure}${against}: ${reached}, wanted ${sign} ${value}`
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      list: { type: 'boolean' },
+      quick: { type: 'boolean' },
+      rounds: { type: 'string' },
+      json: { type: 'boolean' },
+      save: { type: 'boolean' },
+    },
+  })
+  const all = await benches()
+  if (values.list === true) {
+    for (const { name, what } of all) console.log(`${name.padEnd(22)} ${what}`)
+    return
+  }
+  const chosen = all.filter(
+    ({ name }) => positionals.length === 0 || positionals.some((given) => name.startsWith(given)),
+  )
+  if (chosen.length === 0) throw new Error(`no benchmark begins with ${positionals.join(', ')}`)
+  await prepare()
+  const quick = values.quick === true
+  const effort = { rounds: Number(values.rounds ?? (quick ? 1 : 3)), scale: quick ? 0.1 : 1 }
+  const about = machine(`npm run bench -- ${process.argv.slice(2).join(' ')}`.trim())
+  const results: { name: string; rows: Row[]; bars: Verdict[] }[] = []
+  for (const bench of chosen) {
+    if (values.json !== true) console.log(`\n${bench.name}: ${bench.what}`)
+    const rows = await bench.run(effort)
+    const bars = judge(bench, rows)
+    results.push({ name: bench.name, rows, bars })
+    if (values.json !== true) {
+      console.log(table(rows))
+      for (const bar of bars) console.log(verdict(bar))
+    }
+  }
+  const document = `${JSON.stringify({ machine: about, effort, results }, null, 2)}\n`
+  if (values.json === true) process.stdout.write(document)
+  if (values.save === true) {
+    const folder = fromRoot('bench', 'results')
+    mkdirSync(folder, { recursive: true })
+    const names = chosen.length === all.length ? 'all' : chosen.map(({ name }) => name).join('+')
+    const file = path.join(folder, `${about.date.slice(0, 10)}-${about.commit}-${names}.json`)
+    writeFileSync(file, document)
+    console.error(`kept in ${path.relative(fromRoot(), file)}`)
+  }
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
