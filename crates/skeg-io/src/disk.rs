@@ -153,7 +153,8 @@ pub trait File: Send + Sync + Debug {
     /// Reserves real blocks for `len` bytes from `offset`, so that a later write there cannot run
     /// out of space, and extends the file to the end of the range when it is shorter. What was
     /// there stays; the rest reads as zeros. On a file system that cannot reserve, zeros are
-    /// written behind the present end instead (holes inside stay holes).
+    /// written behind the present end instead (holes inside stay holes). Nobody else may change the
+    /// file's length meanwhile.
     ///
     /// # Errors
     /// See [`is_out_of_space`]: it says so now rather than at the write, and leaves the length as
@@ -212,10 +213,8 @@ pub enum LockError {
 impl Display for LockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Held { content } if content.trim().is_empty() => {
-                f.write_str("held by another process")
-            }
-            Self::Held { content } => write!(f, "held by another process ({})", content.trim()),
+            Self::Held { content } if content.trim().is_empty() => f.write_str("already locked"),
+            Self::Held { content } => write!(f, "already locked ({})", content.trim()),
             Self::Io(error) => write!(f, "cannot lock: {error}"),
         }
     }

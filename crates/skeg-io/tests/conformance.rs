@@ -1,7 +1,7 @@
-//! What every disk promises, as one suite that runs against the real one, the simulated one, and both
-//! of them behind the recorder.
+//! What every disk promises, as one suite that runs against the real one, the simulated one, and
+//! both of them behind the recorder.
 #![cfg(not(feature = "shuttle"))]
-#![allow(missing_docs)]
+#![allow(clippy::unwrap_used)]
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -262,14 +262,14 @@ macro_rules! suite {
             $(#[test] fn $test() {
                 let root = tempfile::tempdir().unwrap();
                 super::recorded(
-                    skeg_io::sync::Arc::new(skeg_io::RealDisk::new()), root.path(), super::$test,
+                    &(skeg_io::sync::Arc::new(skeg_io::RealDisk::new()) as _), root.path(), super::$test,
                 );
             })*
         }
         mod recording_sim {
             $(#[test] fn $test() {
                 super::recorded(
-                    skeg_io::sync::Arc::new(skeg_io::sim::SimDisk::new(2)),
+                    &(skeg_io::sync::Arc::new(skeg_io::sim::SimDisk::new(2)) as _),
                     std::path::Path::new("/data"),
                     super::$test,
                 );
@@ -298,13 +298,13 @@ suite! {
 }
 
 /// Runs a test behind the recorder; replaying the recording must lead to the same files.
-fn recorded(inner: Arc<dyn Disk>, root: &Path, test: fn(&dyn Disk, &Path)) {
-    let disk = skeg_io::record::RecordingDisk::new(Arc::clone(&inner), root).unwrap();
+fn recorded(inner: &Arc<dyn Disk>, root: &Path, test: fn(&dyn Disk, &Path)) {
+    let disk = skeg_io::record::RecordingDisk::new(Arc::clone(inner), root).unwrap();
     test(&disk, root);
     let recording = disk.recording();
     let mut replay = skeg_io::record::Replay::new(&recording).unwrap();
     while replay.step().unwrap() {}
-    assert_same(&*inner, replay.disk(), root);
+    assert_same(&**inner, replay.disk(), root);
 }
 
 fn assert_same(left: &dyn Disk, right: &dyn Disk, directory: &Path) {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// `fsync` of a directory. A file system that has no such notion says `EINVAL`; there is nothing to
 /// wait for then.
@@ -12,7 +12,11 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
         return Err(io::ErrorKind::NotADirectory.into());
     }
     match directory.sync_all() {
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
+        {
+            Ok(())
+        }
         other => other,
     }
 }
@@ -20,7 +24,8 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
 /// Creates `path` and what is missing above it, each entry synced before the next is made.
 pub(super) fn create_dir(path: &Path) -> io::Result<()> {
     let mut missing = Vec::new();
-    let mut deepest = absolute(path)?;
+    // Links are not resolved, but every part gets something above it.
+    let mut deepest = std::path::absolute(path)?;
     while !deepest.try_exists()? {
         missing.push(deepest.clone());
         if !deepest.pop() {
@@ -33,19 +38,15 @@ pub(super) fn create_dir(path: &Path) -> io::Result<()> {
     sync_parent_if_allowed(&deepest)?;
     for directory in missing.into_iter().rev() {
         match fs::create_dir(&directory) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
+            // Another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => {}
+            other => other?,
         }
         if let Some(parent) = directory.parent() {
             sync_dir(parent)?;
         }
     }
     Ok(())
-}
-
-/// Without its links resolved, but with something above every part of it.
-fn absolute(path: &Path) -> io::Result<PathBuf> {
-    std::path::absolute(path)
 }
 
 /// The entry of a directory that was found is synced too: a process that was killed may have made

@@ -65,9 +65,17 @@ impl File for RealFile {
         if len == 0 {
             return Ok(());
         }
+        let before = self.len()?;
         match reserve(&self.file, offset, len) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => self.extend_with_zeros(end),
-            other => other,
+            Err(error) => {
+                // ext4 extends the file piece by piece, also when it runs out of space on the way.
+                if self.len()? > before {
+                    self.file.set_len(before)?;
+                }
+                Err(error)
+            }
+            Ok(()) => Ok(()),
         }
     }
 

@@ -4,6 +4,7 @@
 //! that has stopped answers every operation with the same error.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Debug};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -20,7 +21,6 @@ use crate::sync::{Condvar, Mutex, MutexGuard};
 const CAPACITY_UNLIMITED_BYTES: u64 = u64::MAX;
 
 /// See the module's header.
-#[derive(Debug)]
 pub(super) struct Shared {
     state: Mutex<State>,
     /// Woken when syncs may go on.
@@ -37,8 +37,14 @@ impl Shared {
     }
 }
 
+/// Without the contents, which nobody wants to see, and without the lock.
+impl Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
 /// One machine's disk.
-#[derive(Debug)]
 pub(super) struct State {
     pub(super) files: FileSystem,
     pub(super) faults: Faults,

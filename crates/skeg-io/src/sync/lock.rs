@@ -13,7 +13,7 @@ pub struct Mutex<T: ?Sized>(sync::Mutex<T>);
 
 impl<T> Mutex<T> {
     /// A free lock around `value`.
-    pub fn new(value: T) -> Self {
+    pub const fn new(value: T) -> Self {
         Self(sync::Mutex::new(value))
     }
 
@@ -46,7 +46,7 @@ pub struct Condvar(sync::Condvar);
 impl Condvar {
     /// A condition nobody waits for.
     #[must_use]
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self(sync::Condvar::new())
     }
 
@@ -56,7 +56,8 @@ impl Condvar {
     }
 
     /// As [`Condvar::wait`], for at most `timeout`. Whether time ran out is for the caller's
-    /// condition to tell.
+    /// condition to tell. Under shuttle time never runs out: what depends on it hangs there, and is
+    /// found so.
     pub fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -82,7 +83,7 @@ pub struct RwLock<T: ?Sized>(sync::RwLock<T>);
 
 impl<T> RwLock<T> {
     /// A free lock around `value`.
-    pub fn new(value: T) -> Self {
+    pub const fn new(value: T) -> Self {
         Self(sync::RwLock::new(value))
     }
 }

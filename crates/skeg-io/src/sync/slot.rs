@@ -95,3 +95,78 @@ impl<T> Debug for Slot<T> {
 /// A boxed value moves by one atomic swap of a pointer, never under a hidden lock.
 #[cfg(not(feature = "shuttle"))]
 const _: () = assert!(AtomicCell::<Option<Box<u8>>>::is_lock_free());
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+    use crate::sync::atomic::AtomicU32;
+    use crate::sync::{Arc, Mutex, thread};
+
+    #[test]
+    fn holds_at_most_one_value() {
+        let slot = Slot::empty();
+        assert!(!slot.is_present());
+        assert!(slot.take().is_none());
+        slot.put(Box::new(1));
+        assert!(slot.is_present());
+        assert_eq!(slot.take().as_deref(), Some(&1));
+        assert!(!slot.is_present());
+        assert!(slot.take().is_none());
+    }
+
+    #[test]
+    #[should_panic(expected = "a slot was given a second value")]
+    fn refuses_a_second_value() {
+        Slot::new(Box::new(1)).put(Box::new(2));
+    }
+
+    #[test]
+    fn drops_what_is_left_in_it() {
+        let value = Arc::new(());
+        drop(Slot::new(Box::new(Arc::clone(&value))));
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
+
+    #[test]
+    fn nobody_leaves_work_beside_a_free_slot() {
+        const THREADS: u32 = 4;
+        const ROUNDS: u32 = 2_000;
+        let slot = Arc::new(Slot::new(Box::new(0u32)));
+        let queued = Arc::new(AtomicU32::new(0));
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                let (slot, queued) = (Arc::clone(&slot), Arc::clone(&queued));
+                thread::spawn(move || {
+                    for _ in 0..ROUNDS {
+                        queued.fetch_add(1, Ordering::Relaxed);
+                        while let Some(mut done) = slot.take() {
+                            *done += queued.swap(0, Ordering::Relaxed);
+                            slot.put(done);
+                            if queued.load(Ordering::Relaxed) == 0 {
+                                break;
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().expect("no thread panics");
+        }
+        assert_eq!(slot.take().as_deref(), Some(&(THREADS * ROUNDS)));
+    }
+
+    #[test]
+    fn locks_are_entered_after_a_panic() {
+        let lock = Arc::new(Mutex::new(1));
+        let held = Arc::clone(&lock);
+        let end = thread::spawn(move || {
+            let _guard = held.lock();
+            std::panic::resume_unwind(Box::new(()));
+        })
+        .join();
+        assert!(end.is_err());
+        assert_eq!(*lock.lock(), 1);
+        assert!(lock.try_lock().is_some());
+    }
+}
