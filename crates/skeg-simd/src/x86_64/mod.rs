@@ -2,5 +2,8 @@
 //!
 //! May not know: which level is chosen.
 
+mod prefetch;
 pub(crate) mod v3;
 pub(crate) mod v4;
+
+pub(crate) use prefetch::{prefetch, prefetch_rows};

@@ -1,6 +1,6 @@
 //! A block of rows: the unit that a write copies while a view still holds it.
 //!
-//! Invariants: rows lie end to end in one allocation of at most about 64 KiB (one row when a row is
+//! Invariants: rows lie end to end in one allocation of at most 64 KiB (four rows when those are
 //! longer), so a scan streams through memory and a copy takes microseconds; ids and scales have one
 //! entry a row; string ids lie end to end, too, so a copy never touches one allocation per id.
 //!
@@ -10,6 +10,9 @@ use crate::{IdKind, IdRef};
 
 /// Bytes of rows in a chunk, about: what is copied when a row changes that a view holds.
 const ROWS_BYTES: usize = 64 << 10;
+
+/// Rows in a chunk at least: a scan reads as many streams side by side.
+const ROWS_MIN: usize = 4;
 
 /// Rows in a chunk at most.
 pub(crate) const ROWS_MAX: usize = 256;
@@ -29,7 +32,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn new(dim: usize, scaled: bool, ids: IdKind) -> Self {
-        let fitting = (ROWS_BYTES / size_of::<f32>() / dim).clamp(1, ROWS_MAX);
+        let fitting = (ROWS_BYTES / size_of::<f32>() / dim).clamp(ROWS_MIN, ROWS_MAX);
         let rows =
             if fitting.is_power_of_two() { fitting } else { fitting.next_power_of_two() / 2 };
         Self { dim, rows, scaled, ids }
@@ -76,6 +79,14 @@ impl Chunk {
     /// One for each row, or none.
     pub(crate) fn scales(&self) -> &[f32] {
         &self.scales
+    }
+
+    /// Hints that the rows are scored soon.
+    pub(crate) fn prefetch(&self, dim: usize) {
+        skeg_simd::prefetch_rows(&self.rows, dim);
+        if let Some(scale) = self.scales.first() {
+            skeg_simd::prefetch(scale);
+        }
     }
 
     pub(crate) fn row(&self, shape: Shape, place: usize) -> &[f32] {

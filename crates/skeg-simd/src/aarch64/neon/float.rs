@@ -15,7 +15,8 @@ const REGISTERS: usize = 8;
 
 const BLOCK: usize = REGISTERS * WIDTH;
 
-/// Rows that one pass over a query serves: their sums and the query fit the 32 registers.
+/// Rows that one pass over a query serves: two streams of memory, of which the sums leave registers
+/// to load into.
 const ROWS: usize = 2;
 
 #[expect(unsafe_code, reason = "loads through a pointer")]
@@ -97,18 +98,23 @@ fn sums<const DISTANCE: bool, const N: usize>(query: &[f32], rows: [&[f32]; N]) 
     results
 }
 
-/// [`sums`] of the query with every row, some at a time.
+/// [`sums`] of the query with every row. The rows are read in [`ROWS`] stretches side by side, each
+/// from its start to its end.
 #[inline]
 #[target_feature(enable = "neon")]
 fn sums_of_rows<const DISTANCE: bool>(query: &[f32], rows: &[f32], out: &mut [f32]) {
     let dim = query.len();
-    let (groups, last) = out.as_chunks_mut::<ROWS>();
-    let (grouped, rest) = rows.split_at(groups.len() * ROWS * dim);
-    for (results, group) in groups.iter_mut().zip(grouped.chunks_exact(ROWS * dim)) {
-        let (first, second) = group.split_at(dim);
-        *results = sums::<DISTANCE, ROWS>(query, [first, second]);
+    let stretch = out.len() / ROWS;
+    let (together, last) = out.split_at_mut(ROWS * stretch);
+    for place in 0..stretch {
+        let row = |n| &rows[(n * stretch + place) * dim..][..dim];
+        let results = sums::<DISTANCE, ROWS>(query, [row(0), row(1)]);
+        for n in 0..ROWS {
+            together[n * stretch + place] = results[n];
+        }
     }
-    for (result, row) in last.iter_mut().zip(rest.chunks_exact(dim)) {
+    let rest = rows[ROWS * stretch * dim..].chunks_exact(dim);
+    for (result, row) in last.iter_mut().zip(rest) {
         [*result] = sums::<DISTANCE, 1>(query, [row]);
     }
 }

@@ -6,6 +6,8 @@
 
 use std::arch::x86_64::*;
 
+use crate::x86_64::prefetch::{AHEAD, LINE, STREAMS};
+
 /// Numbers in a register.
 const WIDTH: usize = 8;
 
@@ -14,8 +16,8 @@ const REGISTERS: usize = 4;
 
 const BLOCK: usize = REGISTERS * WIDTH;
 
-/// Rows that one pass over a query serves: their sums and the query fill the 16 registers.
-const ROWS: usize = 2;
+/// Rows that one pass over a query serves.
+const ROWS: usize = STREAMS;
 
 #[expect(unsafe_code, reason = "loads through a pointer")]
 #[inline]
@@ -34,6 +36,15 @@ fn load_some(numbers: &[f32]) -> __m256 {
     let mask = _mm256_cmpgt_epi32(count, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     // SAFETY: the mask is set for the first `numbers.len()` places only, and no other is read.
     unsafe { _mm256_maskload_ps(numbers.as_ptr(), mask) }
+}
+
+/// Fetches what lies [`AHEAD`] of a block of numbers.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn fetch_ahead_of(block: &[f32; BLOCK]) {
+    let ahead = block.as_ptr().wrapping_byte_add(AHEAD).cast::<i8>();
+    _mm_prefetch::<_MM_HINT_T0>(ahead);
+    _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_byte_add(LINE));
 }
 
 /// `x × y`, or `(x − y)²`.
@@ -69,6 +80,9 @@ fn sums<const DISTANCE: bool, const N: usize>(query: &[f32], rows: [&[f32]; N]) 
         let (parts, _) = block.as_chunks::<WIDTH>();
         for n in 0..N {
             let (row_parts, _) = row_blocks[n][place].as_chunks::<WIDTH>();
+            if N > 1 {
+                fetch_ahead_of(&row_blocks[n][place]);
+            }
             for r in 0..REGISTERS {
                 let term = term::<DISTANCE>(load(&parts[r]), load(&row_parts[r]));
                 lanes[n][r] = _mm256_add_ps(lanes[n][r], term);
@@ -95,18 +109,23 @@ fn sums<const DISTANCE: bool, const N: usize>(query: &[f32], rows: [&[f32]; N]) 
     results
 }
 
-/// [`sums`] of the query with every row, some at a time.
+/// [`sums`] of the query with every row. The rows are read in [`ROWS`] stretches side by side, each
+/// from its start to its end.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn sums_of_rows<const DISTANCE: bool>(query: &[f32], rows: &[f32], out: &mut [f32]) {
     let dim = query.len();
-    let (groups, last) = out.as_chunks_mut::<ROWS>();
-    let (grouped, rest) = rows.split_at(groups.len() * ROWS * dim);
-    for (results, group) in groups.iter_mut().zip(grouped.chunks_exact(ROWS * dim)) {
-        let (first, second) = group.split_at(dim);
-        *results = sums::<DISTANCE, ROWS>(query, [first, second]);
+    let stretch = out.len() / ROWS;
+    let (together, last) = out.split_at_mut(ROWS * stretch);
+    for place in 0..stretch {
+        let row = |n| &rows[(n * stretch + place) * dim..][..dim];
+        let results = sums::<DISTANCE, ROWS>(query, [row(0), row(1), row(2), row(3)]);
+        for n in 0..ROWS {
+            together[n * stretch + place] = results[n];
+        }
     }
-    for (result, row) in last.iter_mut().zip(rest.chunks_exact(dim)) {
+    let rest = rows[ROWS * stretch * dim..].chunks_exact(dim);
+    for (result, row) in last.iter_mut().zip(rest) {
         [*result] = sums::<DISTANCE, 1>(query, [row]);
     }
 }

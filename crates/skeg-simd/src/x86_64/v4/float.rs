@@ -6,6 +6,8 @@
 
 use std::arch::x86_64::*;
 
+use crate::x86_64::prefetch::{AHEAD, LINE, STREAMS};
+
 /// Numbers in a register.
 const WIDTH: usize = 16;
 
@@ -14,8 +16,8 @@ const REGISTERS: usize = 2;
 
 const BLOCK: usize = REGISTERS * WIDTH;
 
-/// Rows that one pass over a query serves: enough sums to hide the latency of an addition.
-const ROWS: usize = 4;
+/// Rows that one pass over a query serves.
+const ROWS: usize = STREAMS;
 
 #[expect(unsafe_code, reason = "loads through a pointer")]
 #[inline]
@@ -33,6 +35,15 @@ fn load_some(numbers: &[f32]) -> __m512 {
     let mask = ((1_u32 << numbers.len().min(WIDTH)) - 1) as __mmask16;
     // SAFETY: the mask is set for the first `numbers.len()` places only, and no other is read.
     unsafe { _mm512_maskz_loadu_ps(mask, numbers.as_ptr()) }
+}
+
+/// Fetches what lies [`AHEAD`] of a block of numbers.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn fetch_ahead_of(block: &[f32; BLOCK]) {
+    let ahead = block.as_ptr().wrapping_byte_add(AHEAD).cast::<i8>();
+    _mm_prefetch::<_MM_HINT_T0>(ahead);
+    _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_byte_add(LINE));
 }
 
 /// `x × y`, or `(x − y)²`.
@@ -70,6 +81,9 @@ fn sums<const DISTANCE: bool, const N: usize>(query: &[f32], rows: [&[f32]; N]) 
         let (parts, _) = block.as_chunks::<WIDTH>();
         for n in 0..N {
             let (row_parts, _) = row_blocks[n][place].as_chunks::<WIDTH>();
+            if N > 1 {
+                fetch_ahead_of(&row_blocks[n][place]);
+            }
             for r in 0..REGISTERS {
                 let term = term::<DISTANCE>(load(&parts[r]), load(&row_parts[r]));
                 lanes[n][r] = _mm512_add_ps(lanes[n][r], term);
@@ -96,18 +110,23 @@ fn sums<const DISTANCE: bool, const N: usize>(query: &[f32], rows: [&[f32]; N]) 
     results
 }
 
-/// [`sums`] of the query with every row, some at a time.
+/// [`sums`] of the query with every row. The rows are read in [`ROWS`] stretches side by side, each
+/// from its start to its end.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
 fn sums_of_rows<const DISTANCE: bool>(query: &[f32], rows: &[f32], out: &mut [f32]) {
     let dim = query.len();
-    let (groups, last) = out.as_chunks_mut::<ROWS>();
-    let (grouped, rest) = rows.split_at(groups.len() * ROWS * dim);
-    for (results, group) in groups.iter_mut().zip(grouped.chunks_exact(ROWS * dim)) {
-        let row = |n| &group[n * dim..][..dim];
-        *results = sums::<DISTANCE, ROWS>(query, [row(0), row(1), row(2), row(3)]);
+    let stretch = out.len() / ROWS;
+    let (together, last) = out.split_at_mut(ROWS * stretch);
+    for place in 0..stretch {
+        let row = |n| &rows[(n * stretch + place) * dim..][..dim];
+        let results = sums::<DISTANCE, ROWS>(query, [row(0), row(1), row(2), row(3)]);
+        for n in 0..ROWS {
+            together[n * stretch + place] = results[n];
+        }
     }
-    for (result, row) in last.iter_mut().zip(rest.chunks_exact(dim)) {
+    let rest = rows[ROWS * stretch * dim..].chunks_exact(dim);
+    for (result, row) in last.iter_mut().zip(rest) {
         [*result] = sums::<DISTANCE, 1>(query, [row]);
     }
 }
