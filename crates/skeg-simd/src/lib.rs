@@ -64,22 +64,3 @@ pub fn l2sq_f32(a: &[f32], b: &[f32]) -> f32 {
 pub fn norm2_f32(a: &[f32]) -> f32 {
     kernels().norm2_f32(a)
 }
-
-/// Hints that `value` is read soon. Does nothing where there is no such hint.
-#[inline]
-pub fn prefetch<T>(value: &T) {
-    #[cfg(target_arch = "x86_64")]
-    x86_64::prefetch(value);
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = value;
-}
-
-/// Hints that `rows`, each of `dim` numbers, are scored by a row kernel soon, and fetches where it
-/// starts. Does nothing where there is no such hint.
-#[inline]
-pub fn prefetch_rows(rows: &[f32], dim: usize) {
-    #[cfg(target_arch = "x86_64")]
-    x86_64::prefetch_rows(rows, dim);
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (rows, dim);
-}

@@ -81,14 +81,6 @@ impl Chunk {
         &self.scales
     }
 
-    /// Hints that the rows are scored soon.
-    pub(crate) fn prefetch(&self, dim: usize) {
-        skeg_simd::prefetch_rows(&self.rows, dim);
-        if let Some(scale) = self.scales.first() {
-            skeg_simd::prefetch(scale);
-        }
-    }
-
     pub(crate) fn row(&self, shape: Shape, place: usize) -> &[f32] {
         &self.rows[place * shape.dim..][..shape.dim]
     }

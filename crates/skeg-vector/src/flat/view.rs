@@ -95,16 +95,7 @@ impl View {
     fn scan<'v>(&'v self, queries: &[Query<'_>], tops: &mut [Top<'v>]) {
         let mut scores = [0.0_f32; ROWS_MAX];
         let dim = self.options.dim as usize;
-        // The next chunk's rows are fetched while this one is scored, for which the pointer to them
-        // must have been fetched before.
-        let (mut next, mut next_but_one) = (self.chunks().skip(1), self.chunks().skip(2));
         for chunk in self.chunks() {
-            if let Some(chunk) = next_but_one.next() {
-                skeg_simd::prefetch(chunk);
-            }
-            if let Some(chunk) = next.next() {
-                chunk.prefetch(dim);
-            }
             let scores = &mut scores[..chunk.rows().len() / dim];
             for (query, top) in queries.iter().zip(tops.iter_mut()) {
                 query.score(chunk.rows(), chunk.scales(), scores);

@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::x86_64::prefetch::{AHEAD, LINE, STREAMS};
+use crate::x86_64::{AHEAD, LINE, STREAMS};
 
 /// Numbers in a register.
 const WIDTH: usize = 8;
