@@ -3,6 +3,9 @@
  *
  * @packageDocumentation
  */
+export { Database, type Bytes, type SetOptions } from './database.ts'
+export { open } from './open.ts'
+export type { Durability, MemoryOptions, OpenOptions } from './options.ts'
 export { SkegError, type ErrorCode } from './errors.ts'
 
 declare const SKEG_VERSION: string

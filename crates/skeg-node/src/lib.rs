@@ -8,7 +8,14 @@
 //! `raw.rs`.
 //!
 //! May not know: behaviour. Every rule lives in the engine, so that all faces behave alike.
-
 #![deny(unsafe_code)]
 
+mod database;
+mod environment;
+mod error;
+mod keys;
+mod levels;
+mod lifecycle;
 mod raw;
+mod registry;
+mod ring;

@@ -1,0 +1,99 @@
+//! Failures as JavaScript gets them: a code of the TypeScript API and a message.
+//!
+//! Invariant: every error of the lower crates has one code, decided here and nowhere else.
+//! May not know: how JavaScript builds its error objects.
+
+use std::borrow::Cow;
+
+use skeg_engine::{EngineError, LogError, Refusal, WrongType};
+
+use crate::raw::Unsuitable;
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// A code of `src/errors.ts`.
+    pub(crate) code: &'static str,
+    /// What happened, for people.
+    pub(crate) message: Cow<'static, str>,
+}
+
+impl Failure {
+    pub(crate) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// The store was closed.
+    pub(crate) fn closed() -> Self {
+        Self::new("ERR_CLOSED", "the store is closed")
+    }
+
+    /// A synchronous call can't have its answer at once.
+    pub(crate) fn would_block() -> Self {
+        Self::new("ERR_WOULD_BLOCK", "the answer is not to be had without waiting")
+    }
+
+    /// A bulk that was asked for as a string.
+    pub(crate) fn not_utf8() -> Self {
+        Self::new("ERR_ENCODING", "the value is not UTF-8: ask for it as a Buffer")
+    }
+}
+
+impl From<Unsuitable> for Failure {
+    fn from(reason: Unsuitable) -> Self {
+        match reason {
+            Unsuitable::Type => Self::new("ERR_INVALID_ARGUMENT", "expected a string or bytes"),
+            Unsuitable::Surrogate => Self::new(
+                "ERR_ENCODING",
+                "a string with a lone surrogate has no UTF-8 form: give bytes instead",
+            ),
+        }
+    }
+}
+
+impl From<WrongType> for Failure {
+    fn from(_: WrongType) -> Self {
+        Self::new("ERR_WRONG_TYPE", "the key holds a value of another type")
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let code = match refusal {
+            Refusal::NoSpace => "ERR_NO_SPACE",
+            Refusal::Poisoned => "ERR_IO",
+            Refusal::ReadOnly => "ERR_READ_ONLY",
+            Refusal::Closed => return Self::closed(),
+            _ => "ERR_BUSY",
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let code = match &error {
+            EngineError::Option { .. } => "ERR_INVALID_ARGUMENT",
+            EngineError::Log(error) => log_code(error),
+            _ => "ERR_IO",
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+fn log_code(error: &LogError) -> &'static str {
+    match error {
+        LogError::NotFound { .. } => "ERR_NOT_FOUND",
+        LogError::NotADatabase { .. } | LogError::ShardCount { .. } | LogError::Option { .. } => {
+            "ERR_INVALID_ARGUMENT"
+        }
+        LogError::Full { .. } => "ERR_NO_SPACE",
+        LogError::Corrupt(_) | LogError::Replay { .. } => "ERR_CORRUPT",
+        LogError::Version { .. } => "ERR_FORMAT_VERSION",
+        LogError::Locked { .. } => "ERR_LOCKED",
+        LogError::Closed => "ERR_CLOSED",
+        LogError::ReadOnly => "ERR_READ_ONLY",
+        LogError::Poisoned { .. } => "ERR_OUTCOME_UNKNOWN",
+        _ => "ERR_IO",
+    }
+}

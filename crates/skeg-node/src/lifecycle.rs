@@ -1,0 +1,169 @@
+//! Opening and closing databases, and collecting what has come back.
+//!
+//! Opening (which may replay a log) and closing (which syncs it) block, so each has a thread of its
+//! own for as long as it takes.
+
+use std::path::PathBuf;
+
+use skeg_engine::{EngineOptions, Level, SyncPolicy};
+use skeg_io::sync::Arc;
+
+use crate::database::Database;
+use crate::environment::{Completion, Environment, Outcome};
+use crate::error::Failure;
+use crate::raw::{Frame, Function, Js, Value};
+use crate::registry::{self, Target};
+
+/// `open(kind, name, shards, level, readOnly, createIfMissing)`: the number of the request.
+pub(crate) struct Open;
+
+impl Function<Environment> for Open {
+    const NAME: &'static str = "open";
+
+    fn call<'e>(state: &mut Environment, frame: &Frame<'e>) -> Value<'e> {
+        let result = open(state, frame);
+        state.finish(frame, result)
+    }
+}
+
+fn open<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Failure> {
+    let target = match frame.u32(0)? {
+        0 => Target::Directory(PathBuf::from(frame.text(1)?)),
+        1 => Target::Named(frame.text(1)?),
+        _ => Target::Private,
+    };
+    let (level, sync) = match frame.u32(3)? {
+        0 => (Level::Memory, SyncPolicy::EverySecond),
+        1 => (Level::Kernel, SyncPolicy::EverySecond),
+        _ => (Level::Disk, SyncPolicy::Always),
+    };
+    let options = EngineOptions {
+        // 0 stands for `auto`; what does not fit is refused by the engine like any wrong count.
+        shards: match frame.u32(2)? {
+            0 => None,
+            shards => Some(u16::try_from(shards).unwrap_or(u16::MAX)),
+        },
+        level,
+        sync,
+        read_only: frame.u32(4)? != 0,
+        create_if_missing: frame.u32(5)? != 0,
+        ..EngineOptions::default()
+    };
+    in_background(state, frame, "skeg-open", move || {
+        registry::open(target, &options).map(Outcome::Opened)
+    })
+}
+
+/// `close(handle)`: the number of the request.
+pub(crate) struct Close;
+
+impl Function<Environment> for Close {
+    const NAME: &'static str = "close";
+
+    fn call<'e>(state: &mut Environment, frame: &Frame<'e>) -> Value<'e> {
+        let result = close(state, frame);
+        state.finish(frame, result)
+    }
+}
+
+fn close<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Failure> {
+    let lease = state.remove(frame.u32(0)?)?.into_lease();
+    in_background(state, frame, "skeg-close", move || {
+        lease.close()?;
+        Ok(Outcome::Closed)
+    })
+}
+
+/// Runs blocking work on a thread of its own; its outcome comes back under the returned number.
+fn in_background<'e>(
+    state: &mut Environment,
+    frame: &Frame<'e>,
+    name: &str,
+    work: impl FnOnce() -> Result<Outcome, Failure> + Send + 'static,
+) -> Result<Value<'e>, Failure> {
+    let request = state.next_request();
+    let back = Arc::clone(&state.back);
+    let run = move || {
+        let outcome = work();
+        back.push(Completion { request, outcome });
+    };
+    let thread = registry::io().threads.spawn(name, Box::new(run));
+    match thread {
+        Ok(_) => Ok(frame.js.number(f64::from(request))),
+        Err(error) => Err(Failure::new("ERR_BUSY", format!("cannot start a thread: {error}"))),
+    }
+}
+
+/// `collect()`: what has come back, as `request, state, value` one after the other. The state is
+/// the epoch of a write, 0 for what waits for nothing, -1 for a failure whose value is
+/// `[code, message]`.
+pub(crate) struct Collect;
+
+impl Function<Environment> for Collect {
+    const NAME: &'static str = "collect";
+
+    fn call<'e>(state: &mut Environment, frame: &Frame<'e>) -> Value<'e> {
+        let js = frame.js;
+        let completions = state.back.collect();
+        let mut values = Vec::with_capacity(completions.len() * 3);
+        for Completion { request, outcome } in completions {
+            let result = outcome.and_then(|outcome| value_of(state, js, outcome));
+            let (epoch, value) = result.unwrap_or_else(|failure| (-1.0, describe(js, &failure)));
+            values.extend([js.number(f64::from(request)), js.number(epoch), value]);
+        }
+        js.array(values.into_iter())
+    }
+}
+
+fn value_of<'e>(
+    state: &mut Environment,
+    js: Js<'e>,
+    outcome: Outcome,
+) -> Result<(f64, Value<'e>), Failure> {
+    Ok(match outcome {
+        Outcome::Opened(lease) => {
+            let database = Database::new(lease, &state.back);
+            (0.0, js.number(f64::from(state.install(database)?)))
+        }
+        Outcome::Closed => (0.0, js.undefined()),
+        Outcome::Written(epoch) => (epoch.0 as f64, js.undefined()),
+        Outcome::Read { value: None, .. } => (0.0, js.null()),
+        Outcome::Read { value: Some(value), form } => (0.0, form.of(js, &value)?),
+    })
+}
+
+/// `failure()`: `[code, message]` of the call that has just returned `undefined`.
+pub(crate) struct TakeFailure;
+
+impl Function<Environment> for TakeFailure {
+    const NAME: &'static str = "failure";
+
+    fn call<'e>(state: &mut Environment, frame: &Frame<'e>) -> Value<'e> {
+        let failure = state.take_failure();
+        describe(frame.js, &failure)
+    }
+}
+
+fn describe<'e>(js: Js<'e>, failure: &Failure) -> Value<'e> {
+    let text = |text: &str| js.string(text.as_bytes()).unwrap_or_else(|| js.undefined());
+    js.array([text(failure.code), text(&failure.message)].into_iter())
+}
+
+/// `keepAlive(yes)`: whether the process must not end by itself.
+pub(crate) struct KeepAlive;
+
+impl Function<Environment> for KeepAlive {
+    const NAME: &'static str = "keepAlive";
+
+    fn call<'e>(state: &mut Environment, frame: &Frame<'e>) -> Value<'e> {
+        let yes = frame.u32(0).is_ok_and(|yes| yes != 0);
+        state.back.with_waker(|waker| {
+            if yes {
+                waker.keep_alive(frame.js);
+            } else {
+                waker.let_go(frame.js);
+            }
+        });
+        frame.js.undefined()
+    }
+}

@@ -1,0 +1,63 @@
+// The native addon as TypeScript sees it. Its functions report failure by returning `undefined`:
+// `failure()` then has the code and the message.
+
+/** A request that ends later has a number; so has an open store. */
+export type RequestId = number
+export type Handle = number
+
+/** Mode bits of `get`. */
+export const MODE_BYTES = 1
+export const MODE_SYNC = 2
+
+/** What `set` does to the deadline of the key. */
+export const DEADLINE_CLEAR = 0
+export const DEADLINE_KEEP = 1
+export const DEADLINE_IN = 2
+export const DEADLINE_AT = 3
+
+/** What `open` opens. */
+export const TARGET_DIRECTORY = 0
+export const TARGET_NAMED = 1
+export const TARGET_PRIVATE = 2
+
+/** What `submit` returns: all of it will be told; some of it is there already; some never comes. */
+export const WAITING = 0
+export const REACHED = 1
+export const NEVER = 2
+
+/** The functions of the addon for one environment. */
+export interface Binding {
+  open(
+    target: number,
+    name: string,
+    shards: number,
+    level: number,
+    readOnly: number,
+    createIfMissing: number,
+  ): RequestId | undefined
+  close(handle: Handle): RequestId | undefined
+  /** `request, state, value` triples; the state is an epoch, or -1 with `[code, message]` as value. */
+  collect(): unknown[]
+  failure(): [code: string, message: string]
+  keepAlive(yes: number): void
+  /** The value, `null` without key, the number of the request when it comes later. */
+  get(handle: Handle, key: unknown, mode: number): string | Buffer | null | RequestId | undefined
+  /** The epoch to wait for, or the negative number of the request. */
+  set(
+    handle: Handle,
+    key: unknown,
+    value: unknown,
+    deadline: number,
+    ms: number,
+  ): number | undefined
+  /** Asks to be woken when these epochs (0: none) are reached, and has written what is unwritten. */
+  submit(handle: Handle, kernel: number, disk: number): number | undefined
+  reached(
+    handle: Handle,
+  ): [kernel: number, disk: number, last: number, failed: string | null] | undefined
+}
+
+/** What the addon exports. */
+export interface Addon {
+  attach(onWake: () => void): Binding
+}

@@ -1,0 +1,110 @@
+// Options as users write them, checked one by one: a misspelt option is an error, never ignored.
+
+import { SkegError } from './errors.ts'
+
+/**
+ * How safe a write is when its promise resolves.
+ *
+ * - `memory`: it was applied. The process must live on.
+ * - `kernel`: it was handed to the operating system. It survives the death of the process (`kill -9`);
+ *   it is synced within a second.
+ * - `disk`: it was synced. It survives power loss.
+ */
+export type Durability = 'memory' | 'kernel' | 'disk'
+
+/** Options of {@link open} for a data directory. */
+export interface OpenOptions {
+  /**
+   * In how many parts keys are spread: a power of two up to 256, fixed when the store is created.
+   * @defaultValue `'auto'`: what the store has, 16 for a new one
+   */
+  shards?: number | 'auto'
+  /**
+   * How safe a write is when its promise resolves, unless the call says otherwise.
+   * @defaultValue `'kernel'`
+   */
+  durability?: Durability
+  /**
+   * Serve what is there and refuse writes.
+   * @defaultValue `false`
+   */
+  readOnly?: boolean
+  /**
+   * Create the directory and the store in it when there is none.
+   * @defaultValue `true`
+   */
+  createIfMissing?: boolean
+  /**
+   * Bytes of keys and values in calls that have not settled, beyond which calls reject with `ERR_BUSY`.
+   * @defaultValue 64 MiB
+   */
+  maxPendingBytes?: number
+  /**
+   * Calls that have not settled, beyond which calls reject with `ERR_BUSY`.
+   * @defaultValue 65,536
+   */
+  maxPendingCalls?: number
+}
+
+/** Options of {@link open} for a store that is in memory only. */
+export interface MemoryOptions {
+  /** Keep nothing on disk. */
+  memory: true
+  /** Stores of the same name are one store, for all worker threads of the process. */
+  name?: string
+  /** As for a data directory. */
+  shards?: number | 'auto'
+  /** As for a data directory. */
+  maxPendingBytes?: number
+  /** As for a data directory. */
+  maxPendingCalls?: number
+}
+
+/** Rejects what is no object, and keys that are not known. */
+export function checkKeys(what: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new SkegError('ERR_INVALID_ARGUMENT', `${what} must be an object`)
+  }
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue
+    const close = known.find((name) => name.toLowerCase() === key.toLowerCase())
+    const hint = close === undefined ? `there are: ${known.join(', ')}` : `did you mean ${close}?`
+    throw new SkegError('ERR_INVALID_ARGUMENT', `unknown option \`${key}\` in ${what}; ${hint}`)
+  }
+}
+
+/** Rejects a value of the wrong kind. */
+export function expected(name: string, must: string): SkegError {
+  return new SkegError('ERR_INVALID_ARGUMENT', `\`${name}\` must be ${must}`)
+}
+
+/** A whole number within bounds, or the default. */
+export function integer(
+  name: string,
+  value: unknown,
+  min: number,
+  max: number,
+  standard: number,
+): number {
+  if (value === undefined) return standard
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max)
+    return value
+  throw expected(name, `a whole number from ${min} to ${max}`)
+}
+
+/** A boolean, or the default. */
+export function boolean(name: string, value: unknown, standard: boolean): boolean {
+  if (value === undefined) return standard
+  if (typeof value === 'boolean') return value
+  throw expected(name, 'true or false')
+}
+
+const LEVELS: Record<Durability, number> = { memory: 0, kernel: 1, disk: 2 }
+
+/** The number of a level, or the default. */
+export function level(value: unknown, standard: number): number {
+  if (value === undefined) return standard
+  const known = typeof value === 'string' && Object.hasOwn(LEVELS, value)
+  if (known) return LEVELS[value as Durability]
+  throw expected('durability', "'memory', 'kernel' or 'disk'")
+}
