@@ -1,0 +1,66 @@
+//! The account of memory against the allocator's own, byte by byte. One test in this file: another
+//! one beside it would allocate, too.
+
+use std::alloc::System;
+
+use skeg_vector::{FlatIndex, IdKind, IndexOptions, Metric};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Bytes that were allocated and not freed since the region began.
+fn held(region: &Region<'_, System>) -> usize {
+    let change = region.change();
+    change.bytes_allocated - change.bytes_deallocated
+}
+
+#[test]
+fn every_byte_is_counted() {
+    for (dim, ids) in [(1, IdKind::Str), (7, IdKind::U64), (384, IdKind::Str), (9_000, IdKind::U64)]
+    {
+        for metric in [Metric::Cosine, Metric::Euclidean] {
+            let vector = vec![1.0; dim as usize];
+            let names: Vec<String> = (0..3_000).map(|n| format!("row {}", n * n)).collect();
+            let count = if dim > 1_000 { 70 } else { 3_000 };
+            let region = Region::new(ALLOCATOR);
+            let options = IndexOptions { ids, ..IndexOptions::new(dim, metric) };
+            let mut index = FlatIndex::new(options, 5).unwrap();
+            let check = |index: &FlatIndex, moment: &str| {
+                let counted = index.memory_bytes() - size_of::<FlatIndex>();
+                assert_eq!(counted, held(&region), "{dim} {ids} {metric}: {moment}");
+            };
+            check(&index, "empty");
+            let change = |index: &mut FlatIndex, place: usize, add: bool| {
+                let name = names[place].as_str();
+                match (ids, add) {
+                    (IdKind::U64, true) => index.set(place as u64, &vector).unwrap(),
+                    (IdKind::Str, true) => index.set(name, &vector).unwrap(),
+                    (IdKind::U64, false) => index.remove(place as u64),
+                    (IdKind::Str, false) => index.remove(name),
+                }
+            };
+            for place in 0..count {
+                change(&mut index, place, true);
+                if place % 7 == 0 {
+                    check(&index, "filling");
+                }
+            }
+            let view = index.view();
+            check(&index, "with a view");
+            drop(view);
+            check(&index, "with its view cached");
+            for place in (0..count).step_by(3) {
+                change(&mut index, place, true);
+                index.view();
+                change(&mut index, count - 1 - place, false);
+                check(&index, "writing between views");
+            }
+            for place in 0..count {
+                change(&mut index, place, false);
+            }
+            check(&index, "emptied");
+            assert_eq!(index.len(), 0);
+        }
+    }
+}
