@@ -21,6 +21,7 @@ pub fn load(
     let named = || variable("SKEG_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
     if let Some(path) = config.or_else(named) {
         apply(&mut options, file::read(&path)?)?;
+        options.config_file = Some(path);
     }
     let variables = SETTINGS.iter().filter_map(|setting| {
         let name = setting.variable();

@@ -20,4 +20,5 @@ mod settings;
 pub use error::{ConfigError, Origin};
 pub use load::load;
 pub use options::{Durability, LogLevel, ServeOptions, SyncTiming};
+pub(crate) use parse::duration;
 pub use settings::{SETTINGS, Section, Setting, find, nearest};

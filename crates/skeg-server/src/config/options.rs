@@ -76,6 +76,8 @@ pub struct ServeOptions {
     pub log_level: LogLevel,
     /// Print the ready line, warnings and errors only.
     pub quiet: bool,
+    /// The file that was read.
+    pub config_file: Option<PathBuf>,
 }
 
 impl Default for ServeOptions {
@@ -98,6 +100,7 @@ impl Default for ServeOptions {
             shutdown_timeout: Duration::from_secs(10),
             log_level: LogLevel::Info,
             quiet: false,
+            config_file: None,
         }
     }
 }

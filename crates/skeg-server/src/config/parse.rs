@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::options::{Durability, LogLevel, SyncTiming};
 
 /// A value, or what is wrong with its text.
-pub(super) type Parsed<T> = Result<T, String>;
+pub(crate) type Parsed<T> = Result<T, String>;
 
 /// A whole number within `range`.
 pub(super) fn number<T>(text: &str, range: RangeInclusive<T>) -> Parsed<T>
@@ -53,7 +53,7 @@ fn sized(bytes: u64) -> String {
 }
 
 /// A duration: `1500ms`, `30s`, `5m`, `2h`; a bare number is seconds. At most a year.
-pub(super) fn duration(text: &str) -> Parsed<Duration> {
+pub(crate) fn duration(text: &str) -> Parsed<Duration> {
     const YEAR_MS: u64 = 366 * 24 * 3_600_000;
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);

@@ -121,8 +121,9 @@ pub const SETTINGS: &[Setting] = &[
         name: "durability",
         value: Some("LEVEL"),
         default: Some("kernel"),
-        help: "When a write is acknowledged: memory (applied), kernel (survives\n\
-               kill -9; synced within a second), disk (survives power loss)",
+        help: "When a write is acknowledged\n\
+               memory: applied; kernel: survives kill -9, synced within\n\
+               a second; disk: survives power loss",
         apply: |options, text| {
             options.durability = parse::durability(text)?;
             options.sync = SyncTiming::EverySecond;
@@ -134,8 +135,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "appendfsync",
         value: Some("POLICY"),
-        help: "The same in Redis's words: no (kernel without the timed sync),\n\
-               everysec (kernel), always (disk)",
+        help: "The same in Redis's words: no (kernel, never synced\n\
+               unasked), everysec (kernel), always (disk)",
         apply: |options, text| {
             (options.durability, options.sync) = parse::appendfsync(text)?;
             Ok(())
@@ -169,8 +170,8 @@ pub const SETTINGS: &[Setting] = &[
         value: Some("ADDRESS"),
         default: Some("127.0.0.1"),
         section: Section::Network,
-        help: "IP address to listen on, or several with commas; 0.0.0.0 for all\n\
-               (anybody who reaches it can read and write: there is no password yet)",
+        help: "IP address to listen on, or several with commas\n\
+               (anybody who reaches it can read and write)",
         apply: |options, text| parse::hosts(text).map(|hosts| options.hosts = hosts),
         ..PLAIN
     },
@@ -243,9 +244,9 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "threads",
         value: Some("N"),
-        default: Some("the cores, at most 4"),
+        default: Some("cores, at most 4"),
         section: Section::Limits,
-        help: "Serving threads at most; one serves until it is busy",
+        help: "Serving threads at most; one serves until busy",
         apply: |options, text| {
             parse::number(text, 1..=256).map(|count| options.threads = Some(count))
         },
