@@ -6,7 +6,9 @@
 //! May not know: error codes of the TypeScript API or of RESP (the faces map kinds to codes).
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::block::Mismatch;
 
 /// The class of an error: who can do something about it, and what.
 #[non_exhaustive]
@@ -47,8 +49,8 @@ pub struct Corruption {
     pub remedy: &'static str,
 }
 
-/// What [`Corruption::remedy`] says, unless there is something better.
-pub const REMEDY: &str = "restore a backup, or salvage what is left with `skeg repair`";
+/// What [`Corruption::remedy`] says: there is nothing else that keeps what is left.
+const REMEDY: &str = "restore a backup, or salvage what is left with `skeg repair`";
 
 /// An operation of the log failed.
 #[non_exhaustive]
@@ -169,6 +171,32 @@ impl LogError {
             Self::Poisoned { .. } => ErrorKind::Poisoned,
         }
     }
+}
+
+/// An operating system's error in its place; a full disk is told apart.
+pub(crate) fn io_error(operation: &'static str, file: &Path, source: io::Error) -> LogError {
+    let file = file.to_owned();
+    if is_full(&source) {
+        LogError::Full { file, source }
+    } else {
+        LogError::Io { operation, file, source }
+    }
+}
+
+/// Whether a write can be tried again when there is more space: a disk, quota or limit is full.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    skeg_io::is_out_of_space(error) || error.kind() == io::ErrorKind::FileTooLarge
+}
+
+/// Damage in its place.
+pub(crate) fn corrupt(file: &Path, offset: u64, mismatch: Mismatch) -> LogError {
+    LogError::Corrupt(Box::new(Corruption {
+        file: file.to_owned(),
+        offset,
+        expected: mismatch.expected,
+        found: mismatch.found,
+        remedy: REMEDY,
+    }))
 }
 
 /// Why no log space was reserved. Nothing has changed; no memory may change.

@@ -1,5 +1,9 @@
 //! The commit stream: one ordered history of opaque records for all shards of a database.
 //!
+//! A record goes from a shard's buffer (`buffer.rs`) into a block (`block.rs`) that whoever holds the
+//! writer's role (`writer.rs`) hands to the kernel; an fsync (`sync.rs`) makes it durable;
+//! `upkeep.rs` keeps allocated room ahead; `recover.rs` reads it all back.
+//!
 //! Invariants: what a crash leaves is a prefix of the history; all records of one epoch are one
 //! block, so a transaction over several shards is whole or absent; what is acknowledged at a level
 //! survives what the level promises; damage stops an open, a torn tail does not.
@@ -7,11 +11,30 @@
 //! Formats: `docs/format/`. Why one stream: `docs/decisions/0001-one-commit-stream.md`.
 #![forbid(unsafe_code)]
 
+mod block;
+mod buffer;
+mod close;
+mod condition;
+mod core;
+mod current;
 mod error;
+mod format;
+mod layout;
 mod log;
+mod manifest;
+mod recover;
+mod room;
+mod scan;
+mod segment;
+mod small_file;
 mod space;
+mod spare;
 mod subscription;
+mod sync;
+mod threads;
 mod types;
+mod upkeep;
+mod writer;
 
 pub use error::{Corruption, ErrorKind, LogError, ReplayError, ReserveError};
 pub use log::Log;

@@ -1,21 +1,37 @@
-//! The log: opening, pushing, writing, syncing, closing.
+//! The log's handle: what the engine calls.
+//!
+//! Invariants: everything here is said in one line or two; the work is done by the parts.
+//! May not know: formats, files.
 
 use std::path::Path;
 
 use skeg_io::Io;
 use skeg_io::sync::Arc;
+use skeg_io::sync::atomic::Ordering::SeqCst;
 
-use crate::error::{LogError, ReserveError};
-use crate::space::Reservation;
+use crate::core::{Core, Parts};
+use crate::error::{LogError, ReserveError, io_error};
+use crate::layout;
+use crate::recover::{make_writable, replay_all};
+use crate::space::{Reservation, cost};
+use crate::spare::Spare;
 use crate::subscription::{Notify, Subscription};
 use crate::types::{
     Epoch, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, ShardId, Upkeep, Wrote,
 };
+use crate::upkeep::Upkeeper;
+use crate::writer::By;
 
-/// An open log.
+const SHARDS_MAX: u16 = 16384;
+const SEGMENT_BYTES_MIN: u64 = 16 << 10;
+const SEGMENT_BYTES_MAX: u64 = 4 << 30;
+const UNSYNCED_BYTES_MIN: u64 = 64 << 10;
+
+/// An open log. Dropping it without [`Log::close`] ends its threads and frees the directory, as a
+/// crash would: what was not acknowledged may be lost.
 #[derive(Debug)]
 pub struct Log {
-    _private: (),
+    core: Arc<Core>,
 }
 
 impl Log {
@@ -29,8 +45,42 @@ impl Log {
         options: &LogOptions,
         replay: &mut dyn Replay,
     ) -> Result<(Arc<Self>, Recovered), LogError> {
-        let _ = (io, dir, options, replay);
-        Err(LogError::Closed)
+        check_options(options)?;
+        let disk = &*io.disk;
+        let may_create = options.create_if_missing && !options.read_only;
+        if may_create {
+            disk.create_dir(dir).map_err(|error| io_error("create", dir, error))?;
+        } else if !layout::exists(disk, dir)? {
+            return Err(LogError::NotFound { dir: dir.to_owned() });
+        }
+        let lock = layout::lock(disk, dir, options)?;
+        let (current, created) = match layout::load(disk, dir)? {
+            Some(current) => (current, false),
+            None if may_create => (layout::create(io, dir, options)?, true),
+            None => return Err(LogError::NotFound { dir: dir.to_owned() }),
+        };
+        if let Some(asked) = options.shards.filter(|asked| *asked != current.shards) {
+            return Err(LogError::ShardCount { stored: current.shards, asked });
+        }
+        let mut history = replay_all(io, dir, &current, replay)?;
+        let (writer, upkeeper) = if options.read_only {
+            (None, Upkeeper::new(current.clone(), Vec::new(), Spare::none()))
+        } else {
+            let (writer, upkeeper) = make_writable(io, dir, options, &current, &mut history)?;
+            (Some(writer), upkeeper)
+        };
+        let recovered = Recovered { created, ..history.recovered };
+        let core = Core::new(Parts {
+            io: io.clone(),
+            dir: dir.to_owned(),
+            options: options.clone(),
+            shards: current.shards,
+            last: recovered.last_epoch,
+            writer,
+            upkeeper,
+            lock,
+        });
+        Ok((Arc::new(Self { core }), recovered))
     }
 
     /// Reserves room for records of together `payload_bytes` (an upper bound; add
@@ -39,36 +89,44 @@ impl Log {
     ///
     /// # Errors
     /// See [`ReserveError`]; nothing is held then.
+    #[inline]
     pub fn reserve(
         &self,
         payload_bytes: u64,
         purpose: Purpose,
     ) -> Result<Reservation, ReserveError> {
-        let _ = (payload_bytes, purpose);
-        Err(ReserveError::Closed)
+        let mut reservation = Reservation::default();
+        self.reserve_more(&mut reservation, payload_bytes, purpose)?;
+        Ok(reservation)
     }
 
     /// Adds to a reservation that is held, on the same terms.
     ///
     /// # Errors
     /// See [`ReserveError`]; the reservation is as before then.
+    #[inline]
     pub fn reserve_more(
         &self,
         reservation: &mut Reservation,
         payload_bytes: u64,
         purpose: Purpose,
     ) -> Result<(), ReserveError> {
-        let _ = (reservation, payload_bytes, purpose);
-        Err(ReserveError::Closed)
+        self.core.space.reserve(reservation, payload_bytes, purpose).map_err(|(error, pressure)| {
+            self.core.relieve(pressure);
+            error
+        })
     }
 
     /// Gives back what a reservation holds and no push has used.
+    #[inline]
+    #[expect(clippy::needless_pass_by_value, reason = "a settled reservation is gone")]
     pub fn settle(&self, reservation: Reservation) {
-        let _ = reservation;
+        self.core.settle(&reservation);
     }
 
     /// Appends one record to its shard's buffer, under that buffer's lock only, while the caller
     /// holds the shard's latch. Cannot fail: the space was reserved.
+    #[inline]
     pub fn push(
         &self,
         reservation: &mut Reservation,
@@ -76,8 +134,9 @@ impl Log {
         kind: u8,
         payload: &[u8],
     ) -> Epoch {
-        let _ = (reservation, shard, kind, payload);
-        Epoch(0)
+        let cost = cost(payload);
+        self.core.space.spend(reservation, cost);
+        self.core.buffers.push(shard, kind, payload, cost)
     }
 
     /// Appends records of several shards to one epoch, so that they are in one block: whole or
@@ -87,30 +146,34 @@ impl Log {
         reservation: &mut Reservation,
         parts: &[(ShardId, u8, &[u8])],
     ) -> Epoch {
-        let _ = (reservation, parts);
-        Epoch(0)
+        for (_, _, payload) in parts {
+            self.core.space.spend(reservation, cost(payload));
+        }
+        self.core.buffers.push_many(parts, cost)
     }
 
     /// Newest epoch that has reached a level.
+    #[inline]
     pub fn reached(&self, level: Level) -> Epoch {
-        let _ = level;
-        Epoch(0)
+        self.core.reached(level)
     }
 
     /// Newest epoch with records.
+    #[inline]
     pub fn last_epoch(&self) -> Epoch {
-        Epoch(0)
+        self.core.buffers.newest()
     }
 
     /// Whether records wait to be written.
+    #[inline]
     pub fn has_unwritten(&self) -> bool {
-        false
+        self.core.has_unwritten()
     }
 
-    /// Becomes the writer for one block, if there are records, no writer and no fsync in flight:
-    /// what a serving thread does at the end of its loop turn.
+    /// Becomes the writer for a block or a few, if there are records, no writer and no fsync in
+    /// flight: what a serving thread does at the end of its loop turn.
     pub fn try_write(&self) -> Wrote {
-        Wrote::Nothing
+        self.core.try_write(By::Serving)
     }
 
     /// Makes everything written durable; returns the durable epoch.
@@ -118,60 +181,93 @@ impl Log {
     /// # Errors
     /// [`LogError::Poisoned`] when the fsync fails, now or earlier.
     pub fn sync(&self) -> Result<Epoch, LogError> {
-        Err(LogError::Closed)
+        self.core.condition.check()?;
+        let durable = self.core.sync_written()?;
+        self.core.look_again();
+        Ok(durable)
     }
 
-    /// Prepares segments, grows files, keeps the spare, retries after a full disk, writes the
-    /// watermark of an idle log: what the log thread does between blocks.
+    /// Prepares segments, grows files, keeps the spare, tries a full disk again, writes the
+    /// watermark of an idle log: what the fsync thread does beside fsyncs.
     ///
     /// # Errors
     /// [`LogError::Poisoned`]; a full disk is no error here but a state.
     pub fn maintain(&self) -> Result<Upkeep, LogError> {
-        Err(LogError::Closed)
+        self.core.maintain()
     }
 
     /// Registers for notifications.
     pub fn subscribe(&self, notify: Arc<dyn Notify>) -> Subscription {
-        drop(notify);
-        unreachable!("no log can be opened yet")
+        Subscription::new(&self.core, notify)
     }
 
     /// Wakes the log thread if there are records to write: for threads that never write.
-    pub fn wake_writer(&self) {}
+    #[inline]
+    pub fn wake_writer(&self) {
+        if self.core.has_unwritten() {
+            self.core.log_wake.wake();
+        }
+    }
 
-    /// Starts an fsync that covers `epoch`, unless it is durable.
+    /// Starts an fsync that covers `epoch`, unless it is durable. For an epoch that is not yet
+    /// written the log thread is woken to write it.
     pub fn request_sync(&self, epoch: Epoch) {
-        let _ = epoch;
+        self.core.request_sync(epoch);
     }
 
     /// Blocks until `epoch` has reached `level`. Drives the log itself when it has no threads.
     ///
     /// # Errors
-    /// [`LogError::Poisoned`] or [`LogError::Closed`] when it never will.
+    /// [`LogError::Poisoned`] or [`LogError::Closed`] when it never will; [`LogError::Full`] when
+    /// the log has no threads and the disk is full.
     pub fn wait(&self, level: Level, epoch: Epoch) -> Result<(), LogError> {
-        let _ = (level, epoch);
-        Err(LogError::Closed)
+        if self.core.threads_run.load(SeqCst) {
+            self.core.wait_for(level, epoch)
+        } else {
+            self.core.drive_to(level, epoch)
+        }
     }
 
-    /// Starts the log thread and the fsync thread.
+    /// Starts the log thread and the fsync thread. Calling it again does nothing.
     ///
     /// # Errors
     /// [`LogError::Io`] when a thread cannot be started.
-    pub fn start_threads(self: &Arc<Self>) -> Result<(), LogError> {
-        Err(LogError::Closed)
+    pub fn start_threads(&self) -> Result<(), LogError> {
+        self.core.start_threads()
     }
 
     /// Writes and syncs what is there, writes the final watermark, ends the threads, frees the
-    /// lock. Calling it again does nothing.
+    /// lock. Nobody may push any more. Calling it again does nothing.
     ///
     /// # Errors
-    /// [`LogError::Poisoned`] when not everything could be made durable; it is closed all the same.
+    /// [`LogError::Poisoned`] or [`LogError::Full`] when not everything could be made durable; it
+    /// is closed all the same.
     pub fn close(&self) -> Result<(), LogError> {
-        Err(LogError::Closed)
+        self.core.close()
     }
 
     /// Figures.
     pub fn status(&self) -> LogStatus {
-        LogStatus::default()
+        self.core.status()
     }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.core.abandon();
+    }
+}
+
+fn check_options(options: &LogOptions) -> Result<(), LogError> {
+    let refuse = |option, must| Err(LogError::Option { option, must });
+    if options.shards.is_some_and(|shards| !shards.is_power_of_two() || shards > SHARDS_MAX) {
+        return refuse("shards", "a power of two up to 16384");
+    }
+    if !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&options.segment_bytes) {
+        return refuse("segment_bytes", "from 16 KiB to 4 GiB");
+    }
+    if options.unsynced_bytes_max < UNSYNCED_BYTES_MIN {
+        return refuse("unsynced_bytes_max", "at least 64 KiB");
+    }
+    Ok(())
 }

@@ -1,0 +1,272 @@
+//! Putting a block together, and taking one apart again.
+//!
+//! Invariants: nothing of a block is believed before its header's checksum has verified, and no
+//! record is handed on before the whole block has; padding is zero; a block that verifies at its
+//! place is the one that was written there.
+//! May not know: where blocks are stored, which block should come next.
+
+use crate::format::{
+    BLOCK_HEADER_BYTES, BLOCK_MAGIC, BlockHeader, FORMAT_VERSION, KIND_COMMIT, KIND_WATERMARK,
+    RECORD_HEADER_BYTES, Seed, TABLE_ENTRY_BYTES, block_bytes, front_sum, u32_at,
+};
+use crate::types::ShardId;
+
+/// Where a block lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Salt of the segment.
+    pub(crate) salt: u64,
+    /// Offset in the file.
+    pub(crate) offset: u64,
+}
+
+/// What a new block says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    /// Commit or watermark.
+    pub(crate) kind: u8,
+    /// The block's epoch.
+    pub(crate) epoch: u64,
+    /// Highest durable epoch.
+    pub(crate) durable: u64,
+    /// Checksum of the block before.
+    pub(crate) previous: u32,
+}
+
+/// Why bytes are not a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mismatch {
+    /// What should have been there.
+    pub(crate) expected: String,
+    /// What was there.
+    pub(crate) found: String,
+}
+
+impl Mismatch {
+    pub(crate) fn new(expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { expected: expected.into(), found: found.into() }
+    }
+
+    fn sum(what: &str, expected: u32, found: u32) -> Self {
+        Self::new(format!("{what} checksum {expected:08x}"), format!("{found:08x}"))
+    }
+}
+
+/// Builds blocks in a buffer that is used again and again.
+#[derive(Debug, Default)]
+pub(crate) struct BlockBuilder {
+    bytes: Vec<u8>,
+    record_sums: Vec<u8>,
+}
+
+/// Memory that a buffer keeps for the next block.
+const KEPT_BYTES: usize = 1 << 20;
+
+impl BlockBuilder {
+    /// Puts a block together: `parts` are the shards in ascending order, each with its records as
+    /// they will stand, but for their checksums. Returns the block's checksum.
+    pub(crate) fn build<'a>(
+        &mut self,
+        place: Place,
+        claim: Claim,
+        parts: impl Iterator<Item = (u16, &'a [u8])> + Clone,
+    ) -> u32 {
+        let (mut entries, mut payload_bytes) = (0, 0);
+        for (_, records) in parts.clone() {
+            entries += 1;
+            payload_bytes += records.len();
+        }
+        let total = block_bytes(entries, payload_bytes as u64).expect("it is in memory");
+        self.bytes.clear();
+        self.record_sums.clear();
+        self.bytes.reserve(total as usize);
+        self.bytes.resize(BLOCK_HEADER_BYTES, 0);
+        BlockHeader {
+            kind: claim.kind,
+            entries: u16::try_from(entries).expect("there are no more shards than that"),
+            epoch: claim.epoch,
+            durable: claim.durable,
+            payload_bytes: payload_bytes as u64,
+            previous: claim.previous,
+            header_sum: 0,
+            block_sum: 0,
+        }
+        .encode(&mut self.bytes);
+        for (shard, records) in parts.clone() {
+            let length = u32::try_from(records.len()).expect("a shard's half is bounded");
+            self.bytes.extend_from_slice(&shard.to_le_bytes());
+            self.bytes.extend_from_slice(&[0, 0]);
+            self.bytes.extend_from_slice(&length.to_le_bytes());
+        }
+        let front = self.bytes.len();
+        let seed = Seed::new(place.salt, claim.epoch);
+        for (_, records) in parts {
+            let mut at = self.bytes.len();
+            self.bytes.extend_from_slice(records);
+            while at < self.bytes.len() {
+                let end = at + RECORD_HEADER_BYTES + u32_at(&self.bytes, at) as usize;
+                let sum = seed.record(place.offset + at as u64, &self.bytes[at..end]).to_le_bytes();
+                self.bytes[at + 4..at + 8].copy_from_slice(&sum);
+                self.record_sums.extend_from_slice(&sum);
+                at = end;
+            }
+        }
+        self.bytes.resize(total as usize, 0);
+        BlockHeader::seal(&mut self.bytes[..front], seed, place.offset, &self.record_sums)
+    }
+
+    /// The block put together last.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Gives back memory that only an unusually large block needs.
+    pub(crate) fn trim(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
+        self.record_sums.clear();
+        self.record_sums.shrink_to(KEPT_BYTES / 16);
+    }
+}
+
+/// How many bytes are needed before [`check_front`] can judge: header and claimed table.
+pub(crate) fn front_bytes(header: &[u8; BLOCK_HEADER_BYTES]) -> usize {
+    BlockHeader::decode(header).front_bytes()
+}
+
+/// Verifies header and shard table of a block at `place`. From here on its lengths can be trusted.
+pub(crate) fn check_front(front: &[u8], place: Place) -> Result<BlockHeader, Mismatch> {
+    let Some(fixed) = front.first_chunk::<BLOCK_HEADER_BYTES>() else {
+        return Err(Mismatch::new("a block", "the end of the file"));
+    };
+    let magic = u32_at(fixed, 0);
+    if magic != BLOCK_MAGIC {
+        return Err(Mismatch::new(
+            format!("a block ({BLOCK_MAGIC:08x})"),
+            if magic == 0 { "zeros".to_owned() } else { format!("{magic:08x}") },
+        ));
+    }
+    let header = BlockHeader::decode(fixed);
+    if front.len() < header.front_bytes() {
+        return Err(Mismatch::new("a shard table", "the end of the file"));
+    }
+    let front = &front[..header.front_bytes()];
+    let sum = front_sum(front, Seed::new(place.salt, header.epoch), place.offset);
+    if sum != header.header_sum {
+        return Err(Mismatch::sum("block header", sum, header.header_sum));
+    }
+    Ok(header)
+}
+
+/// Whether a block with a verified front is of a kind and version that this build knows.
+pub(crate) fn is_known(front: &[u8], header: &BlockHeader) -> bool {
+    u32::from(front[4]) == FORMAT_VERSION
+        && (header.kind == KIND_COMMIT || header.kind == KIND_WATERMARK)
+}
+
+/// Verifies all of a block whose front was verified: shard table, every record, the block's
+/// checksum, padding. Returns the number of records.
+pub(crate) fn check_block(
+    block: &[u8],
+    header: &BlockHeader,
+    place: Place,
+    shards: u16,
+) -> Result<u64, Mismatch> {
+    let seed = Seed::new(place.salt, header.epoch);
+    let mut at = header.front_bytes();
+    let (mut sum, mut records, mut above) = (header.header_sum, 0, 0);
+    for (shard, length) in table(block, header) {
+        if shard < above || shard >= shards || length == 0 {
+            return Err(Mismatch::new("ascending shards with records", format!("shard {shard}")));
+        }
+        above = shard + 1;
+        let end = at + length;
+        if end > block.len() {
+            return Err(Mismatch::new("records within the block", "records beyond its end"));
+        }
+        while at < end {
+            let rest = &block[at..end];
+            if rest.len() < RECORD_HEADER_BYTES {
+                return Err(Mismatch::new("a record", "the end of the shard's part"));
+            }
+            let length = RECORD_HEADER_BYTES + u32_at(rest, 0) as usize;
+            if length > rest.len() {
+                return Err(Mismatch::new("a record within its part", "a longer one"));
+            }
+            let stored = u32_at(rest, 4);
+            let computed = seed.record(place.offset + at as u64, &rest[..length]);
+            if stored != computed {
+                return Err(Mismatch::sum("record", computed, stored));
+            }
+            sum = skeg_simd::crc32c(sum, &rest[4..8]);
+            records += 1;
+            at += length;
+        }
+    }
+    if at as u64 != header.front_bytes() as u64 + header.payload_bytes {
+        return Err(Mismatch::new("a table that adds up", "another payload length"));
+    }
+    if sum != header.block_sum {
+        return Err(Mismatch::sum("block", sum, header.block_sum));
+    }
+    if (records > 0) != (header.kind == KIND_COMMIT) {
+        return Err(Mismatch::new("records in a commit block only", format!("{records} records")));
+    }
+    if block[at..].iter().any(|&byte| byte != 0) {
+        return Err(Mismatch::new("zeros as padding", "other bytes"));
+    }
+    Ok(records)
+}
+
+/// The shards of a verified block, each with its records.
+pub(crate) fn parts<'a>(
+    block: &'a [u8],
+    header: &BlockHeader,
+) -> impl Iterator<Item = (u16, &'a [u8])> + Clone {
+    let start = header.front_bytes();
+    table(block, header).scan(start, move |at, (shard, length)| {
+        let part = &block[*at..*at + length];
+        *at += length;
+        Some((shard, part))
+    })
+}
+
+/// The records of a verified block: shard, kind, payload.
+pub(crate) fn records<'a>(
+    block: &'a [u8],
+    header: &BlockHeader,
+) -> impl Iterator<Item = (ShardId, u8, &'a [u8])> {
+    parts(block, header).flat_map(|(shard, mut part)| {
+        std::iter::from_fn(move || {
+            if part.is_empty() {
+                return None;
+            }
+            let end = RECORD_HEADER_BYTES + u32_at(part, 0) as usize;
+            let (record, rest) = part.split_at(end);
+            part = rest;
+            Some((ShardId(shard), record[8], &record[RECORD_HEADER_BYTES..]))
+        })
+    })
+}
+
+fn table<'a>(
+    block: &'a [u8],
+    header: &BlockHeader,
+) -> impl Iterator<Item = (u16, usize)> + Clone + 'a {
+    block[BLOCK_HEADER_BYTES..header.front_bytes()]
+        .as_chunks::<TABLE_ENTRY_BYTES>()
+        .0
+        .iter()
+        .map(|entry| (u16::from_le_bytes([entry[0], entry[1]]), u32_at(entry, 4) as usize))
+}
+
+/// Appends a record as a half holds it: its checksum is still to come.
+pub(crate) fn append_record(half: &mut Vec<u8>, kind: u8, payload: &[u8]) {
+    let length = u32::try_from(payload.len()).expect("a reservation is smaller than that");
+    let mut header = [0; RECORD_HEADER_BYTES];
+    header[..4].copy_from_slice(&length.to_le_bytes());
+    header[8] = kind;
+    half.reserve(RECORD_HEADER_BYTES + payload.len());
+    half.extend_from_slice(&header);
+    half.extend_from_slice(payload);
+}

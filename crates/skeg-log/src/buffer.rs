@@ -1,0 +1,148 @@
+//! The buffers that records wait in, one per shard, and the epoch that orders them.
+//!
+//! Invariants:
+//! - The epoch is read under a buffer's lock, and the writer collects a shard under that lock after
+//!   it has incremented the epoch. So what happened after something else gets the same epoch or a
+//!   later one, and when the writer has visited a shard, no record of the closed epoch can follow.
+//! - A transaction reads the epoch once, while it holds the locks of all its shards: one epoch.
+//! - Only the writer increments, and only an epoch that has records: there are no gaps. It
+//!   collects every half before it closes the next epoch: two halves are enough.
+//! - `newest` is raised before a push returns: who looks at it afterwards sees the record.
+//!
+//! May not know: files, who the writer is, what is durable.
+
+use skeg_io::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use skeg_io::sync::{Mutex, MutexGuard};
+use smallvec::SmallVec;
+
+use crate::block::append_record;
+use crate::types::{Epoch, ShardId};
+
+/// Memory that a half keeps for its next records.
+const KEPT_BYTES: usize = 64 << 10;
+
+/// Records of one shard and one epoch, as they will stand in the block.
+#[derive(Debug, Default)]
+pub(crate) struct Half {
+    /// Records one behind the other, without their checksums.
+    pub(crate) bytes: Vec<u8>,
+    /// What was reserved for them.
+    pub(crate) cost: u64,
+}
+
+impl Half {
+    /// Empties it, keeping some of its memory.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
+        self.cost = 0;
+    }
+
+    fn push(&mut self, kind: u8, payload: &[u8], cost: u64) {
+        append_record(&mut self.bytes, kind, payload);
+        self.cost += cost;
+    }
+}
+
+/// Two epochs' records of a shard: the open one's, and the one's that the writer is collecting.
+#[derive(Debug, Default)]
+struct Halves([Half; 2]);
+
+impl Halves {
+    fn of(&mut self, epoch: u64) -> &mut Half {
+        &mut self.0[(epoch & 1) as usize]
+    }
+}
+
+/// Alone on its cache lines, so that shards do not slow each other.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct ShardBuffer(Mutex<Halves>);
+
+/// The epoch, and which of them has records: written about once a block, read by every push.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Epochs {
+    open: AtomicU64,
+    newest: AtomicU64,
+}
+
+/// All buffers of a log.
+#[derive(Debug)]
+pub(crate) struct Buffers {
+    epochs: Epochs,
+    shards: Box<[ShardBuffer]>,
+}
+
+impl Buffers {
+    /// Empty buffers; the next epoch follows `last`.
+    pub(crate) fn new(shards: u16, last: Epoch) -> Self {
+        Self {
+            epochs: Epochs { open: AtomicU64::new(last.0 + 1), newest: AtomicU64::new(last.0) },
+            shards: (0..shards).map(|_| ShardBuffer::default()).collect(),
+        }
+    }
+
+    /// Appends a record to the open epoch.
+    pub(crate) fn push(&self, shard: ShardId, kind: u8, payload: &[u8], cost: u64) -> Epoch {
+        let mut halves = self.shards[usize::from(shard.0)].0.lock();
+        let epoch = self.epochs.open.load(SeqCst);
+        halves.of(epoch).push(kind, payload, cost);
+        self.note(epoch);
+        Epoch(epoch)
+    }
+
+    /// Appends records of several shards to one epoch. `cost` is that of a record by its payload.
+    pub(crate) fn push_many(
+        &self,
+        parts: &[(ShardId, u8, &[u8])],
+        cost: impl Fn(&[u8]) -> u64,
+    ) -> Epoch {
+        assert!(
+            parts.is_sorted_by_key(|(shard, _, _)| shard),
+            "a transaction's shards are locked in ascending order"
+        );
+        let mut locks: SmallVec<[MutexGuard<'_, Halves>; 16]> = SmallVec::new();
+        for group in parts.chunk_by(|a, b| a.0 == b.0) {
+            locks.push(self.shards[usize::from(group[0].0.0)].0.lock());
+        }
+        let epoch = self.epochs.open.load(SeqCst);
+        for (group, halves) in parts.chunk_by(|a, b| a.0 == b.0).zip(&mut locks) {
+            for (_, kind, payload) in group {
+                halves.of(epoch).push(*kind, payload, cost(payload));
+            }
+        }
+        if !parts.is_empty() {
+            self.note(epoch);
+        }
+        Epoch(epoch)
+    }
+
+    fn note(&self, epoch: u64) {
+        if self.epochs.newest.load(SeqCst) < epoch {
+            self.epochs.newest.fetch_max(epoch, SeqCst);
+        }
+    }
+
+    /// Newest epoch with records.
+    pub(crate) fn newest(&self) -> Epoch {
+        Epoch(self.epochs.newest.load(SeqCst))
+    }
+
+    /// Closes the open epoch if it has records. For the writer alone, which then must collect every
+    /// shard's half of it before it calls this again.
+    pub(crate) fn close(&self) -> Option<Epoch> {
+        let open = self.epochs.open.load(SeqCst);
+        if self.epochs.newest.load(SeqCst) < open {
+            return None;
+        }
+        self.epochs.open.store(open + 1, SeqCst);
+        Some(Epoch(open))
+    }
+
+    /// Swaps a shard's half of a closed epoch for an empty one.
+    pub(crate) fn collect(&self, shard: usize, epoch: Epoch, empty: &mut Half) {
+        let mut halves = self.shards[shard].0.lock();
+        std::mem::swap(halves.of(epoch.0), empty);
+    }
+}

@@ -1,0 +1,227 @@
+//! CURRENT: which files make up the database now. Layout: `docs/format/current.md`.
+//!
+//! Invariants: one owner publishes it, each time with the next generation; a segment is named before
+//! its first block is written, and gets its length only when that is synced, so open segments
+//! stand behind the sealed ones; ids ascend and are never used twice.
+//! May not know: how files are written.
+
+use std::path::Path;
+
+use crate::block::Mismatch;
+use crate::error::{LogError, corrupt};
+use crate::format::{FORMAT_VERSION, u32_at, u64_at};
+use crate::small_file::{Fields, open_frame};
+
+/// Name of the file in the database directory.
+pub(crate) const FILE_NAME: &str = "CURRENT";
+const MAGIC: [u8; 8] = *b"SKEGCUR\x1a";
+const FIXED_BYTES: usize = 104;
+const SEGMENT_BYTES: usize = 32;
+const VECTOR_SEGMENT_BYTES: usize = 40;
+const OPEN: u8 = 1;
+const SEALED: u8 = 2;
+
+/// A place between two blocks: the epoch of the last commit block before it, and the checksum of
+/// the last block before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) epoch: u64,
+    pub(crate) chain: u32,
+}
+
+/// Where a segment ends that no block will follow in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// Bytes from the start of the file to the end of the last block.
+    pub(crate) length: u64,
+    /// Behind the last block.
+    pub(crate) position: Position,
+}
+
+/// A segment as CURRENT names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NamedSegment {
+    pub(crate) id: u64,
+    /// `None` while blocks may follow, or did and were not known to be synced.
+    pub(crate) sealed: Option<End>,
+}
+
+/// The content of CURRENT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Current {
+    pub(crate) database_id: u128,
+    pub(crate) generation: u64,
+    /// An epoch that was durable when this was written: a log that ends before it is damaged.
+    pub(crate) durable: u64,
+    /// No segment with this id or a higher one has been published yet.
+    pub(crate) next_segment: u64,
+    pub(crate) shards: u16,
+    /// Where replay starts: the first segment, and the position before its first block.
+    pub(crate) start_segment: u64,
+    pub(crate) start: Position,
+    pub(crate) segments: Vec<NamedSegment>,
+}
+
+impl Current {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let segments = u32::try_from(self.segments.len()).expect("so many files cannot be open");
+        let mut fields = Fields::new(MAGIC)
+            .bytes(&self.database_id.to_le_bytes())
+            .u64(self.generation)
+            .u64(self.durable)
+            .u64(self.next_segment)
+            .u16(self.shards)
+            .u16(0)
+            .u32(segments)
+            .u32(0)
+            .u32(self.start.chain)
+            .u64(self.start_segment)
+            .u64(self.start.epoch)
+            .bytes(&[0; 32]);
+        for segment in &self.segments {
+            let (state, end) = match segment.sealed {
+                None => (OPEN, End { length: 0, position: Position::default() }),
+                Some(end) => (SEALED, end),
+            };
+            fields = fields
+                .u64(segment.id)
+                .u64(end.length)
+                .u64(end.position.epoch)
+                .u32(end.position.chain)
+                .bytes(&[state, 0, 0, 0]);
+        }
+        fields.seal()
+    }
+
+    /// `None` when the file is not of skeg at all.
+    pub(crate) fn decode(file: &Path, bytes: &[u8]) -> Result<Option<Self>, LogError> {
+        let Some(content) = open_frame(file, bytes, MAGIC)? else { return Ok(None) };
+        let wrong = |expected: &str| corrupt(file, 16, Mismatch::new(expected, "something else"));
+        if content.len() < FIXED_BYTES {
+            return Err(wrong("104 bytes of content"));
+        }
+        let (segments, vectors) = (u32_at(content, 44) as usize, u32_at(content, 48) as usize);
+        let expected = segments * SEGMENT_BYTES + vectors * VECTOR_SEGMENT_BYTES + FIXED_BYTES;
+        if content.len() != expected {
+            return Err(wrong("a length that its counts add up to"));
+        }
+        if vectors != 0 || content[72..104].iter().any(|&byte| byte != 0) {
+            return Err(LogError::Version {
+                file: file.to_owned(),
+                found: FORMAT_VERSION,
+                supported: FORMAT_VERSION,
+                need: "it names snapshots or vector segments, which a newer skeg wrote",
+            });
+        }
+        let current = Self {
+            database_id: u128::from_le_bytes(*content.first_chunk().expect("it is long enough")),
+            generation: u64_at(content, 16),
+            durable: u64_at(content, 24),
+            next_segment: u64_at(content, 32),
+            shards: u16::from_le_bytes([content[40], content[41]]),
+            start_segment: u64_at(content, 56),
+            start: Position { epoch: u64_at(content, 64), chain: u32_at(content, 52) },
+            segments: content[FIXED_BYTES..]
+                .as_chunks::<SEGMENT_BYTES>()
+                .0
+                .iter()
+                .map(decode_segment)
+                .collect::<Option<_>>()
+                .ok_or_else(|| wrong("segments that are open or sealed"))?,
+        };
+        current.check().map_err(wrong)?;
+        Ok(Some(current))
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if !self.shards.is_power_of_two() {
+            return Err("a power of two as shard count");
+        }
+        if !self.segments.is_sorted_by(|a, b| a.id < b.id) {
+            return Err("ascending segments");
+        }
+        if !self.segments.is_sorted_by_key(|segment| segment.sealed.is_none()) {
+            return Err("open segments behind sealed ones");
+        }
+        if !self.segments.iter().any(|segment| segment.id == self.start_segment) {
+            return Err("a segment where replay starts");
+        }
+        if self.segments.iter().any(|segment| segment.id >= self.next_segment) {
+            return Err("segments below the next id");
+        }
+        Ok(())
+    }
+}
+
+fn decode_segment(bytes: &[u8; SEGMENT_BYTES]) -> Option<NamedSegment> {
+    let position = Position { epoch: u64_at(bytes, 16), chain: u32_at(bytes, 24) };
+    let end = End { length: u64_at(bytes, 8), position };
+    let sealed = match bytes[28] {
+        OPEN => None,
+        SEALED => Some(end),
+        _ => return None,
+    };
+    Some(NamedSegment { id: u64_at(bytes, 0), sealed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    fn example() -> Current {
+        let end = End { length: 4096, position: Position { epoch: 9, chain: 0xdead_beef } };
+        Current {
+            database_id: 5 << 77,
+            generation: 3,
+            durable: 12,
+            next_segment: 8,
+            shards: 16,
+            start_segment: 2,
+            start: Position { epoch: 4, chain: 17 },
+            segments: vec![
+                NamedSegment { id: 2, sealed: Some(end) },
+                NamedSegment { id: 7, sealed: None },
+            ],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let bytes = example().encode();
+        assert_eq!(bytes.len(), 124 + 2 * 32, "docs/format/current.md");
+        assert_eq!(Current::decode(Path::new("CURRENT"), &bytes).unwrap(), Some(example()));
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_found() {
+        let bytes = example().encode();
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            match Current::decode(Path::new("CURRENT"), &bytes) {
+                Ok(None) => assert!(bit < 64, "only the magic makes it foreign"),
+                Ok(Some(_)) => panic!("bit {bit} was not noticed"),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "bit {bit}"),
+            }
+        }
+        for length in 8..bytes.len() {
+            let error = Current::decode(Path::new("CURRENT"), &bytes[..length]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "length {length}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_damage() {
+        let refused = |change: fn(&mut Current)| {
+            let mut current = example();
+            change(&mut current);
+            let error = Current::decode(Path::new("CURRENT"), &current.encode()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+        };
+        refused(|current| current.shards = 3);
+        refused(|current| current.segments.reverse());
+        refused(|current| current.start_segment = 3);
+        refused(|current| current.next_segment = 7);
+    }
+}

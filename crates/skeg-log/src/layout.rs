@@ -1,0 +1,209 @@
+//! The files of a database directory: creating them, finding them, removing what a crash left.
+//!
+//! Invariants: MANIFEST is written last, so a directory without one holds no database but perhaps
+//! the start of one; a missing file that is named, a foreign one or an unknown version stops the
+//! open: it never starts empty.
+//! May not know: what is in the segments but for their headers.
+
+use std::path::Path;
+
+use skeg_io::{DirLock, Disk, Io, LockError};
+
+use crate::block::Mismatch;
+use crate::current::{self, Current, NamedSegment, Position};
+use crate::error::{LogError, corrupt, io_error};
+use crate::manifest::{self, Manifest};
+use crate::room::UNSYNCED_BYTES;
+use crate::scan::{Reader, SegmentFile};
+use crate::segment::{FOLDER, HEADER_BYTES, Segment, SegmentHeader, id_of, path_of};
+use crate::small_file::{new_name, read, remove_if_there, replace};
+use crate::spare::Spare;
+use crate::types::LogOptions;
+
+const LOCK_NAME: &str = "LOCK";
+/// Shards of a database when nothing else was asked for.
+const SHARDS: u16 = 16;
+
+/// Whether there is a database, by its MANIFEST.
+pub(crate) fn exists(disk: &dyn Disk, dir: &Path) -> Result<bool, LogError> {
+    Ok(read(disk, &dir.join(manifest::FILE_NAME))?.is_some())
+}
+
+/// Locks the directory against every other opener. A database on a medium that cannot be written
+/// to needs no lock to be read.
+pub(crate) fn lock(
+    disk: &dyn Disk,
+    dir: &Path,
+    options: &LogOptions,
+) -> Result<Option<Box<dyn DirLock>>, LogError> {
+    let path = dir.join(LOCK_NAME);
+    match disk.lock(&path, &options.holder) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(LockError::Held { content }) => {
+            Err(LogError::Locked { dir: dir.to_owned(), holder: content })
+        }
+        Err(LockError::Io(error))
+            if options.read_only && error.kind() == std::io::ErrorKind::ReadOnlyFilesystem =>
+        {
+            Ok(None)
+        }
+        Err(LockError::Io(error)) => Err(io_error("lock", &path, error)),
+    }
+}
+
+/// Reads MANIFEST and CURRENT of a database and verifies that they belong together.
+pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Option<Current>, LogError> {
+    let path = dir.join(manifest::FILE_NAME);
+    let Some(bytes) = read(disk, &path)? else { return Ok(None) };
+    let manifest = Manifest::decode(&path, &bytes)?;
+    let path = dir.join(current::FILE_NAME);
+    let expected = |expected: &str, found: &str| corrupt(&path, 0, Mismatch::new(expected, found));
+    let Some(bytes) = read(disk, &path)? else {
+        return Err(expected("a CURRENT beside MANIFEST", "no file"));
+    };
+    let Some(current) = Current::decode(&path, &bytes)? else {
+        return Err(expected("a skeg CURRENT", "another file"));
+    };
+    if current.database_id != manifest.database_id {
+        return Err(expected("the database of MANIFEST", "another database"));
+    }
+    Ok(Some(current))
+}
+
+/// Creates an empty database in a locked directory. A crash before the end leaves none.
+pub(crate) fn create(io: &Io, dir: &Path, options: &LogOptions) -> Result<Current, LogError> {
+    let disk = &*io.disk;
+    let folder = dir.join(FOLDER);
+    disk.create_dir(&folder).map_err(|error| io_error("create", &folder, error))?;
+    refuse_remains(disk, dir)?;
+    for id in segment_ids(disk, dir)? {
+        let path = path_of(dir, id);
+        remove_if_there(disk, &path)?;
+    }
+    let mut id = [0; 16];
+    io.entropy.fill(&mut id);
+    let database_id = u128::from_le_bytes(id);
+    let header = SegmentHeader {
+        id: 1,
+        database_id,
+        salt: io.entropy.next_u64(),
+        after: Position::default(),
+    };
+    Segment::create(io, dir, &header, HEADER_BYTES)?;
+    Spare::open(io, dir)?.grow(io, UNSYNCED_BYTES.min(options.unsynced_bytes_max))?;
+    let current = Current {
+        database_id,
+        generation: 1,
+        durable: 0,
+        next_segment: 2,
+        shards: options.shards.unwrap_or(SHARDS),
+        start_segment: 1,
+        start: Position::default(),
+        segments: vec![NamedSegment { id: 1, sealed: None }],
+    };
+    replace(disk, &dir.join(current::FILE_NAME), &current.encode())?;
+    replace(disk, &dir.join(manifest::FILE_NAME), &Manifest { database_id }.encode())?;
+    Ok(current)
+}
+
+/// Without a MANIFEST there is nothing to lose, unless the directory says otherwise.
+fn refuse_remains(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+    let path = dir.join(current::FILE_NAME);
+    let Some(bytes) = read(disk, &path)? else { return refuse_blocks(disk, dir) };
+    if Current::decode(&path, &bytes)?.is_none() {
+        let found = "a CURRENT of something else".to_owned();
+        return Err(LogError::NotADatabase { dir: dir.to_owned(), found });
+    }
+    refuse_blocks(disk, dir)
+}
+
+/// Nobody writes a block before MANIFEST is there: with blocks it has been lost.
+fn refuse_blocks(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+    for id in segment_ids(disk, dir)? {
+        let segment = match SegmentFile::open(disk, dir, id) {
+            Ok(Some(segment)) => segment,
+            Ok(None) | Err(LogError::Corrupt(_)) => continue,
+            Err(error) => return Err(error),
+        };
+        if Reader::new(&segment, segment.bytes).traces(HEADER_BYTES)?.witness.is_some() {
+            let mismatch = Mismatch::new("a MANIFEST beside a log with blocks", "no file");
+            return Err(corrupt(&dir.join(manifest::FILE_NAME), 0, mismatch));
+        }
+    }
+    Ok(())
+}
+
+fn segment_ids(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, LogError> {
+    let folder = dir.join(FOLDER);
+    let names = disk.read_dir(&folder).map_err(|error| io_error("list", &folder, error))?;
+    Ok(names.iter().filter_map(|name| id_of(name)).collect())
+}
+
+/// The segments that CURRENT names, verified to be there and to be its own; and those that it does
+/// not name.
+pub(crate) fn named_segments(
+    disk: &dyn Disk,
+    dir: &Path,
+    current: &Current,
+) -> Result<(Vec<SegmentFile>, Vec<SegmentFile>), LogError> {
+    let mut segments = Vec::new();
+    for named in &current.segments {
+        let path = path_of(dir, named.id);
+        let Some(segment) = SegmentFile::open(disk, dir, named.id)? else {
+            return Err(corrupt(&path, 0, Mismatch::new("a segment named in CURRENT", "no file")));
+        };
+        check_owner(&segment, current, named.id)?;
+        if let Some(end) = named.sealed
+            && segment.bytes < end.length
+        {
+            let expected = format!("{} bytes", end.length);
+            let mismatch = Mismatch::new(expected, format!("{}", segment.bytes));
+            return Err(corrupt(&path, segment.bytes, mismatch));
+        }
+        segments.push(segment);
+    }
+    let mut others = Vec::new();
+    for id in segment_ids(disk, dir)? {
+        if current.segments.iter().any(|named| named.id == id) {
+            continue;
+        }
+        match SegmentFile::open(disk, dir, id) {
+            Ok(Some(segment)) => {
+                check_owner(&segment, current, id)?;
+                others.push(segment);
+            }
+            // Its header was never synced: it was being prepared.
+            Ok(None) | Err(LogError::Corrupt(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((segments, others))
+}
+
+fn check_owner(segment: &SegmentFile, current: &Current, id: u64) -> Result<(), LogError> {
+    if segment.header.database_id != current.database_id {
+        let mismatch = Mismatch::new("a segment of this database", "one of another database");
+        return Err(corrupt(&segment.path, 24, mismatch));
+    }
+    if segment.header.id != id {
+        let expected = format!("segment {id}");
+        let mismatch = Mismatch::new(expected, format!("segment {}", segment.header.id));
+        return Err(corrupt(&segment.path, 16, mismatch));
+    }
+    Ok(())
+}
+
+/// Removes segments that CURRENT does not name, and replacements that were not finished.
+pub(crate) fn remove_leftovers(
+    disk: &dyn Disk,
+    dir: &Path,
+    current: &Current,
+) -> Result<(), LogError> {
+    for id in segment_ids(disk, dir)? {
+        if !current.segments.iter().any(|named| named.id == id) {
+            remove_if_there(disk, &path_of(dir, id))?;
+        }
+    }
+    remove_if_there(disk, &new_name(&dir.join(current::FILE_NAME)))?;
+    remove_if_there(disk, &new_name(&dir.join(manifest::FILE_NAME)))
+}

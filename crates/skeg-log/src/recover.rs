@@ -1,0 +1,358 @@
+//! Recovery: replays the history up to its end, and tells a torn tail from damage.
+//!
+//! The rules (`docs/format/log.md`, "Recovery"):
+//! - A sealed segment verifies to its last byte, or the open stops.
+//! - Behind the sealed ones, blocks are read to the first that does not verify and follow. If anything
+//!   behind it, or CURRENT, witnesses a durable epoch at or past it, that is damage: the open stops.
+//!   Otherwise it is the tail that a crash may tear: it is cut.
+//! - What lies behind the highest witnessed epoch is rewritten into a new segment and synced; then
+//!   CURRENT gives the old segment its cut length. Old segments are never appended to.
+//!
+//! Invariants: until CURRENT is replaced nothing that was there is changed, so a crash at any step
+//! leaves the next recovery the same work. No record is replayed before its block has verified.
+//! May not know: what a record means.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use skeg_io::sync::Arc;
+use skeg_io::{Disk, Io};
+
+use crate::block::{BlockBuilder, Claim, Mismatch, Place, parts, records};
+use crate::current::{self, Current, End, NamedSegment, Position};
+use crate::error::{LogError, corrupt, io_error};
+use crate::format::KIND_COMMIT;
+use crate::layout::{named_segments, remove_leftovers};
+use crate::scan::{Reader, SegmentFile};
+use crate::segment::{HEADER_BYTES, Segment, SegmentHeader, fsync_error};
+use crate::small_file::{replace, write_all};
+use crate::spare::{CURRENT_BYTES, Spare};
+use crate::types::{Epoch, LogOptions, Recovered, Replay};
+use crate::upkeep::Upkeeper;
+use crate::writer::Writer;
+
+/// Free bytes of a new segment.
+const FREE_BYTES: u64 = 192 << 10;
+
+/// A commit block that was replayed.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    /// Index of its segment.
+    index: usize,
+    offset: u64,
+    /// Where it ends.
+    end: u64,
+    before: Position,
+    after: Position,
+}
+
+/// What replaying came to.
+#[derive(Debug)]
+pub(crate) struct History {
+    segments: Vec<SegmentFile>,
+    /// Where each segment that was read ends, by index.
+    ends: Vec<Option<End>>,
+    /// Highest epoch that is known to be durable.
+    witness: u64,
+    /// The last commit block known to be durable; `None` when there is none.
+    cut: Option<Mark>,
+    /// Commit blocks behind it.
+    tail: VecDeque<Mark>,
+    position: Position,
+    pub(crate) recovered: Recovered,
+}
+
+/// Replays everything that CURRENT names. Changes nothing.
+pub(crate) fn replay_all(
+    io: &Io,
+    dir: &Path,
+    current: &Current,
+    replay: &mut dyn Replay,
+) -> Result<History, LogError> {
+    let (segments, orphans) = named_segments(&*io.disk, dir, current)?;
+    let replay_error = |epoch, shard| move |source| LogError::Replay { shard, epoch, source };
+    replay.start(current.shards).map_err(replay_error(0, 0))?;
+    let first = current.segments.iter().take_while(|s| s.id < current.start_segment).count();
+    let total: u64 = segments[first..].iter().map(|segment| segment.bytes).sum();
+    let mut history = History {
+        ends: vec![None; segments.len()],
+        // A sealed length is a witness, too: it is given when all of the segment is durable.
+        witness: current
+            .segments
+            .iter()
+            .filter_map(|named| named.sealed)
+            .map(|end| end.position.epoch)
+            .fold(current.durable, u64::max),
+        cut: None,
+        tail: VecDeque::new(),
+        position: current.start,
+        recovered: Recovered {
+            shards: current.shards,
+            database_id: current.database_id,
+            ..Recovered::default()
+        },
+        segments: Vec::new(),
+    };
+    let mut prepared = first;
+    let mut stop = None;
+    for (index, segment) in segments.iter().enumerate().skip(first) {
+        let sealed = current.segments[index].sealed;
+        let mut reader = Reader::new(segment, sealed.map_or(segment.bytes, |end| end.length));
+        let mut offset = HEADER_BYTES;
+        loop {
+            while segments.get(prepared).is_some_and(|s| s.header.after == history.position) {
+                prepared += 1;
+            }
+            if sealed.is_some_and(|end| end.length == offset) {
+                break;
+            }
+            let before = history.position;
+            let block = match reader.block(offset, before, current.shards)? {
+                Ok(block) => block,
+                Err(mismatch) if sealed.is_some() => {
+                    return Err(corrupt(&segment.path, offset, mismatch));
+                }
+                // Perhaps the writer went on to the next segment here: its first block tells.
+                Err(mismatch) if offset > HEADER_BYTES || stop.is_none() => {
+                    stop = Some((index, offset, mismatch));
+                    break;
+                }
+                Err(_) => break,
+            };
+            if prepared <= index {
+                let found = Mismatch::new("a segment of this history", "one of another");
+                return Err(corrupt(&segment.path, 48, found));
+            }
+            stop = None;
+            for (shard, kind, payload) in records(block.bytes, &block.header) {
+                let failed = replay_error(block.header.epoch, shard.0);
+                replay.record(shard, kind, payload).map_err(failed)?;
+            }
+            history.recovered.records += block.records;
+            let end = offset + block.bytes.len() as u64;
+            let after = Position { epoch: block.header.epoch, chain: block.header.block_sum };
+            let is_commit = block.header.kind == KIND_COMMIT;
+            history.advance(
+                Mark { index, offset, end, before, after },
+                is_commit,
+                block.header.durable,
+            );
+            let done = history.recovered.bytes + offset;
+            if done >> 24 != (done + end - offset) >> 24 {
+                replay.progress(done, total);
+            }
+            offset = end;
+        }
+        history.ends[index] = Some(End { length: offset, position: history.position });
+        history.recovered.bytes += offset;
+        if let Some(end) = sealed
+            && end.position != history.position
+        {
+            let found =
+                Mismatch::new(format!("{:?}", end.position), format!("{:?}", history.position));
+            return Err(corrupt(&segment.path, end.length, found));
+        }
+        if stop.as_ref().is_some_and(|(stopped, _, _)| *stopped < index) {
+            break;
+        }
+    }
+    if let Some((index, offset, mismatch)) = stop {
+        history.judge(&segments, &orphans, current, index, offset, &mismatch)?;
+    } else if current.durable > history.position.epoch {
+        let last = segments.last().expect("CURRENT names at least one segment");
+        let expected = format!("epoch {}", current.durable);
+        let found = Mismatch::new(expected, format!("the end after {}", history.position.epoch));
+        return Err(corrupt(&last.path, last.bytes, found));
+    }
+    replay.progress(total, total);
+    history.recovered.last_epoch = Epoch(history.position.epoch);
+    history.segments = segments;
+    Ok(history)
+}
+
+impl History {
+    /// Goes behind a block.
+    fn advance(&mut self, mark: Mark, is_commit: bool, durable: u64) {
+        self.position = mark.after;
+        self.witness = self.witness.max(durable);
+        if is_commit {
+            self.tail.push_back(mark);
+        }
+        while self.tail.front().is_some_and(|mark| mark.after.epoch <= self.witness) {
+            self.cut = self.tail.pop_front();
+        }
+    }
+
+    /// Damage or a torn tail? Decided by what later blocks and CURRENT know to be durable.
+    fn judge(
+        &mut self,
+        segments: &[SegmentFile],
+        orphans: &[SegmentFile],
+        current: &Current,
+        index: usize,
+        offset: u64,
+        mismatch: &Mismatch,
+    ) -> Result<(), LogError> {
+        let missing = self.position.epoch + 1;
+        let damage = |witness: String| {
+            let expected =
+                format!("{} (epoch {missing}, which {witness} calls durable)", mismatch.expected);
+            let found = Mismatch::new(expected, mismatch.found.clone());
+            Err(corrupt(&segments[index].path, offset, found))
+        };
+        if current.durable >= missing {
+            return damage(current::FILE_NAME.to_owned());
+        }
+        for (number, segment) in segments[index..].iter().chain(orphans).enumerate() {
+            let from = if number == 0 { offset } else { HEADER_BYTES };
+            let traces = Reader::new(segment, segment.bytes).traces(from)?;
+            if let Some((durable, at)) = traces.witness
+                && durable >= missing
+            {
+                return damage(format!("the block at {at} of {}", segment.path.display()));
+            }
+            self.recovered.cut_bytes += traces.end - from;
+        }
+        Ok(())
+    }
+
+    /// The segments that stay, each with its end; and the position behind the last.
+    fn kept(&self, current: &Current) -> (Vec<NamedSegment>, Position) {
+        let mut kept = current.segments.clone();
+        let Some(cut) = self.cut else {
+            kept.retain(|named| named.id < current.start_segment);
+            return (kept, current.start);
+        };
+        kept.truncate(cut.index + 1);
+        for (named, end) in kept.iter_mut().zip(&self.ends) {
+            named.sealed = named.sealed.or(*end);
+        }
+        if current.segments[cut.index].sealed.is_none() {
+            kept[cut.index].sealed = Some(End { length: cut.end, position: cut.after });
+        }
+        let end = kept[cut.index].sealed.expect("it was given one just now");
+        (kept, end.position)
+    }
+}
+
+/// Makes what was replayed the start of a new life: the unwitnessed tail durable in a new segment,
+/// CURRENT over it, leftovers gone.
+pub(crate) fn make_writable(
+    io: &Io,
+    dir: &Path,
+    options: &LogOptions,
+    current: &Current,
+    history: &mut History,
+) -> Result<(Writer, Upkeeper), LogError> {
+    let mut spare = Spare::open(io, dir)?;
+    let (kept, before) = history.kept(current);
+    let mut next = Current {
+        generation: current.generation + 1,
+        durable: history.position.epoch,
+        next_segment: current.next_segment,
+        segments: kept,
+        ..current.clone()
+    };
+    remove_leftovers(&*io.disk, dir, current)?;
+    let header = SegmentHeader {
+        id: next.next_segment,
+        database_id: current.database_id,
+        salt: io.entropy.next_u64(),
+        after: before,
+    };
+    let tail_bytes: u64 = history.tail.iter().map(|mark| mark.end - mark.offset).sum();
+    let least = HEADER_BYTES + tail_bytes;
+    let free = FREE_BYTES.min(options.segment_bytes);
+    let segment = match Segment::create(io, dir, &header, least + free) {
+        Err(LogError::Full { .. }) => {
+            give_up(&mut spare, least)?;
+            Segment::create(io, dir, &header, least)
+        }
+        other => other,
+    }?;
+    let segment = Arc::new(segment);
+    let (offset, position) = rewrite_tail(history, &segment, before)?;
+    segment.file.sync_data().map_err(|error| fsync_error(&segment.path, error))?;
+    segment.set_written_bytes(offset);
+
+    if !next.segments.iter().any(|named| named.id == next.start_segment) {
+        next.start_segment = header.id;
+        next.start = before;
+    }
+    next.next_segment += 1;
+    next.segments.push(NamedSegment { id: header.id, sealed: None });
+    publish(io, dir, &next, &mut spare)?;
+    trim_sealed(io, dir, current, &next)?;
+    remove_leftovers(&*io.disk, dir, &next)?;
+    // Without space for more the database opens all the same; upkeep sees to it later.
+    match spare.grow(io, crate::room::UNSYNCED_BYTES.min(options.unsynced_bytes_max)) {
+        Ok(()) | Err(LogError::Full { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    history.recovered.rewritten_blocks = history.tail.len() as u64;
+    let writer = Writer::new(Arc::clone(&segment), offset, position, current.shards);
+    Ok((writer, Upkeeper::new(next, vec![segment], spare)))
+}
+
+/// Writes the blocks behind the cut into a new segment, with its salt, their new places and the chain
+/// through them. Returns the end and the position there.
+fn rewrite_tail(
+    history: &History,
+    segment: &Segment,
+    before: Position,
+) -> Result<(u64, Position), LogError> {
+    let mut builder = BlockBuilder::default();
+    let (mut offset, mut position) = (HEADER_BYTES, before);
+    for mark in &history.tail {
+        let source = &history.segments[mark.index];
+        let mut reader = Reader::new(source, mark.end);
+        let block = reader
+            .block(mark.offset, mark.before, history.recovered.shards)?
+            .map_err(|mismatch| corrupt(&source.path, mark.offset, mismatch))?;
+        let epoch = block.header.epoch;
+        let claim =
+            Claim { kind: KIND_COMMIT, epoch, durable: history.witness, previous: position.chain };
+        let place = Place { salt: segment.salt, offset };
+        let chain = builder.build(place, claim, parts(block.bytes, &block.header));
+        write_all(&*segment.file, &segment.path, builder.bytes(), offset)?;
+        offset += builder.bytes().len() as u64;
+        position = Position { epoch, chain };
+    }
+    Ok((offset, position))
+}
+
+fn publish(io: &Io, dir: &Path, next: &Current, spare: &mut Spare) -> Result<(), LogError> {
+    let (file, bytes) = (dir.join(current::FILE_NAME), next.encode());
+    match replace(&*io.disk, &file, &bytes) {
+        Err(LogError::Full { .. }) => {
+            give_up(spare, CURRENT_BYTES)?;
+            replace(&*io.disk, &file, &bytes)
+        }
+        other => other,
+    }
+}
+
+/// On a full disk the spare makes room: this is what it is there for.
+fn give_up(spare: &mut Spare, bytes: u64) -> Result<(), LogError> {
+    let left = spare.allowed().saturating_sub(bytes + CURRENT_BYTES);
+    spare.shrink(left)
+}
+
+/// Frees what newly sealed segments have allocated behind their ends.
+fn trim_sealed(io: &Io, dir: &Path, before: &Current, now: &Current) -> Result<(), LogError> {
+    for named in now.segments.iter().filter(|named| !before.segments.contains(named)) {
+        let Some(end) = named.sealed else { continue };
+        let path = crate::segment::path_of(dir, named.id);
+        open_and_cut(&*io.disk, &path, end.length)
+            .map_err(|error| io_error("cut", &path, error))?;
+    }
+    Ok(())
+}
+
+fn open_and_cut(disk: &dyn Disk, path: &Path, length: u64) -> std::io::Result<()> {
+    let file = disk.open(path, skeg_io::OpenMode::ReadWrite)?;
+    if file.len()? > length {
+        file.set_len(length)?;
+    }
+    Ok(())
+}

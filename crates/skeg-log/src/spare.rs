@@ -1,0 +1,97 @@
+//! The spare: a file of allocated blocks and no content, given up piece by piece when the disk is
+//! full and something must be written all the same.
+//!
+//! Invariants: it covers the unsynced bytes that are allowed, and CURRENT beside them, so that
+//! recovery can rewrite a tail on a full disk; a share stays for that whatever is asked for.
+//! May not know: who gets the blocks.
+
+use std::path::{Path, PathBuf};
+
+use skeg_io::sync::Arc;
+use skeg_io::{File, Io, OpenMode};
+
+use crate::error::{LogError, io_error};
+use crate::segment::{FOLDER, SPARE_NAME, fsync_error};
+
+/// Kept beside the unsynced bytes for CURRENT's replacement.
+pub(crate) const CURRENT_BYTES: u64 = 64 << 10;
+/// What recovery and releases leave of it, whatever happens.
+const FLOOR_BYTES: u64 = 2 * CURRENT_BYTES;
+
+/// The spare file.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    path: PathBuf,
+    file: Option<Arc<dyn File>>,
+    bytes: u64,
+}
+
+impl Spare {
+    /// The spare as it is found; none is an empty one.
+    pub(crate) fn open(io: &Io, dir: &Path) -> Result<Self, LogError> {
+        let path = dir.join(FOLDER).join(SPARE_NAME);
+        let file = match io.disk.open(&path, OpenMode::ReadWrite) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self { path, file: None, bytes: 0 });
+            }
+            Err(error) => return Err(io_error("open", &path, error)),
+        };
+        let bytes = file.len().map_err(|error| io_error("measure", &path, error))?;
+        Ok(Self { path, file: Some(file), bytes })
+    }
+
+    /// For a database that is not written to.
+    pub(crate) fn none() -> Self {
+        Self { path: PathBuf::new(), file: None, bytes: 0 }
+    }
+
+    /// Unsynced bytes that it covers.
+    pub(crate) fn allowed(&self) -> u64 {
+        self.bytes.saturating_sub(CURRENT_BYTES)
+    }
+
+    /// Grows until it covers so many unsynced bytes, durably.
+    pub(crate) fn grow(&mut self, io: &Io, allowed: u64) -> Result<(), LogError> {
+        let bytes = allowed + CURRENT_BYTES;
+        if self.bytes >= bytes {
+            return Ok(());
+        }
+        let path = &self.path;
+        let created = self.file.is_none();
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => io
+                .disk
+                .open(path, OpenMode::CreateNew)
+                .map_err(|error| io_error("create", path, error))?,
+        };
+        self.file = Some(Arc::clone(&file));
+        file.allocate(self.bytes, bytes - self.bytes)
+            .map_err(|error| io_error("allocate", path, error))?;
+        file.sync_all().map_err(|error| fsync_error(path, error))?;
+        if created && let Some(folder) = path.parent() {
+            io.disk.sync_dir(folder).map_err(|error| fsync_error(folder, error))?;
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// Unsynced bytes that it would cover after giving up `bytes`; `None` when it cannot.
+    pub(crate) fn allowed_without(&self, bytes: u64) -> Option<u64> {
+        let left = self.bytes.checked_sub(bytes)?;
+        (left >= FLOOR_BYTES).then(|| left - CURRENT_BYTES)
+    }
+
+    /// Gives up blocks until it covers so many unsynced bytes.
+    pub(crate) fn shrink(&mut self, allowed: u64) -> Result<(), LogError> {
+        let bytes = allowed + CURRENT_BYTES;
+        if bytes < self.bytes
+            && let Some(file) = &self.file
+        {
+            file.set_len(bytes).map_err(|error| io_error("cut", &self.path, error))?;
+            self.bytes = bytes;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,295 @@
+//! What keeps the writer going: allocated room ahead of it, the next segment, the spare, CURRENT.
+//!
+//! Invariants:
+//! - Before a segment's first block, its file, its directory entry and the CURRENT that names it are
+//!   durable. CURRENT gives a segment its length only when no block can follow and all are synced.
+//! - A full disk is a state, not an error: growth is refused, what is allocated and the spare serve
+//!   releases, and it is tried again at a bounded rate until there is space. Anything else that fails
+//!   poisons the database, as nobody knows what a crash would leave.
+//!
+//! May not know: blocks; the writer takes what is prepared here when it needs it.
+
+use skeg_io::sync::Arc;
+
+use crate::core::Core;
+use crate::current::{self, Current, NamedSegment};
+use crate::error::LogError;
+use crate::room::{Present, Room, UNSYNCED_BYTES, Wanted};
+use crate::segment::{HEADER_BYTES, Segment, SegmentHeader};
+use crate::small_file::{remove_if_there, replace};
+use crate::spare::{CURRENT_BYTES, Spare};
+use crate::types::Upkeep;
+
+/// A full disk is tried again after this.
+const RETRY_NS: u64 = 100_000_000;
+/// The least that the spare gives to releases at a time.
+const RELEASE_BYTES: u64 = 64 << 10;
+/// A log is idle when so long after an fsync nothing has been written.
+const IDLE_NS: u64 = 100_000_000;
+/// A spare grown for one large change shrinks again after this.
+const SHRINK_NS: u64 = 10_000_000_000;
+
+/// The files of the log but for the blocks in them.
+#[derive(Debug)]
+pub(crate) struct Upkeeper {
+    /// As it was published last.
+    current: Current,
+    /// Segments that CURRENT gives no length yet, in order.
+    live: Vec<Arc<Segment>>,
+    spare: Spare,
+    retry_ns: u64,
+    demanded_ns: u64,
+}
+
+/// What a round of upkeep came to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Round {
+    /// Who waits for room should try again.
+    changed: bool,
+    /// When to try again, if the disk is full.
+    retry_ns: Option<u64>,
+}
+
+impl Upkeeper {
+    pub(crate) fn new(current: Current, live: Vec<Arc<Segment>>, spare: Spare) -> Self {
+        Self { current, live, spare, retry_ns: 0, demanded_ns: 0 }
+    }
+
+    pub(crate) fn allowed(&self) -> u64 {
+        self.spare.allowed()
+    }
+
+    /// Number of segments, and their bytes up to their last blocks.
+    pub(crate) fn sizes(&self) -> (u64, u64) {
+        let sealed: u64 = self
+            .current
+            .segments
+            .iter()
+            .filter_map(|named| named.sealed)
+            .map(|end| end.length)
+            .sum();
+        let live: u64 = self.live.iter().map(|segment| segment.written_bytes()).sum();
+        (self.current.segments.len() as u64, sealed + live)
+    }
+
+    /// Frees what a closed database does not need: room ahead of the writer, most of the spare.
+    pub(crate) fn compact(&mut self, core: &Core) -> Result<(), LogError> {
+        for segment in &self.live {
+            segment.trim(segment.written_bytes())?;
+        }
+        self.spare.shrink(UNSYNCED_BYTES.min(core.options.unsynced_bytes_max))
+    }
+
+    fn run(&mut self, core: &Core, now: u64) -> Result<Round, LogError> {
+        let wanted = wanted(core);
+        let release_waits = wanted.release > present(core).free;
+        if now < self.retry_ns && !release_waits {
+            return Ok(Round { changed: false, retry_ns: Some(self.retry_ns) });
+        }
+        if wanted.demand > 0 {
+            self.demanded_ns = now;
+        }
+        let before = present(core);
+        let retry = match self.provide(core, &wanted, now) {
+            Ok(()) => {
+                core.space.update(|room| room.satisfied(wanted.demand));
+                false
+            }
+            Err(LogError::Full { .. }) => {
+                self.provide_less(core, wanted.demand, now)?;
+                true
+            }
+            Err(error) => return Err(error),
+        };
+        self.retry_ns = if retry { now + RETRY_NS } else { 0 };
+        let changed = before != present(core) || (retry && wanted.demand > 0);
+        Ok(Round { changed, retry_ns: retry.then_some(self.retry_ns) })
+    }
+
+    /// Allocates what is wanted.
+    fn provide(&mut self, core: &Core, wanted: &Wanted, now: u64) -> Result<(), LogError> {
+        self.make_free(core, wanted.free)?;
+        if present(core).allowed < wanted.allowed {
+            self.spare.grow(&core.io, wanted.allowed)?;
+            core.space.update(|room| room.raise_allowed(self.spare.allowed()));
+        } else if self.spare.allowed() > core.options.unsynced_bytes_max.max(wanted.allowed)
+            && now >= self.demanded_ns + SHRINK_NS
+            && core.space.lower_allowed(core.options.unsynced_bytes_max)
+        {
+            self.spare.shrink(core.options.unsynced_bytes_max)?;
+        }
+        Ok(())
+    }
+
+    /// The disk is too full for what was wanted: does with the least, and if there is not even that,
+    /// serves releases from the spare.
+    fn provide_less(&mut self, core: &Core, demand: u64, now: u64) -> Result<(), LogError> {
+        core.space.update(|room| room.be_modest(demand));
+        let wanted = wanted(core);
+        match self.provide(core, &wanted, now) {
+            Ok(()) => core.space.update(Room::satisfied_for_now),
+            Err(LogError::Full { .. }) => {
+                let exhausted = !self.provide_release(core, wanted.release)?;
+                core.space.update(|room| room.set_disk_full(exhausted));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Gives blocks of the spare to releases. Whether there is more to come.
+    fn provide_release(&mut self, core: &Core, wanted: u64) -> Result<bool, LogError> {
+        let free = present(core).free;
+        if wanted <= free {
+            // Nothing was asked for, or what lacks is only synced: an fsync frees it.
+            return Ok(wanted == 0 || core.space.look(Room::unsynced) > 0);
+        }
+        let bytes = (wanted - free).max(RELEASE_BYTES) + CURRENT_BYTES;
+        let Some(allowed) = self.spare.allowed_without(bytes) else { return Ok(false) };
+        if !core.space.lower_allowed(allowed) {
+            return Ok(true);
+        }
+        self.spare.shrink(allowed)?;
+        match self.make_free(core, wanted) {
+            Ok(()) => {
+                core.space.update(Room::release_provided);
+                Ok(true)
+            }
+            Err(LogError::Full { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sees to it that the active or the next segment has so many free bytes.
+    fn make_free(&mut self, core: &Core, bytes: u64) -> Result<(), LogError> {
+        // The writer may go on to the next segment at any time; then it is looked at afresh.
+        loop {
+            let Present { free, next_free, .. } = present(core);
+            if free >= bytes {
+                return Ok(());
+            }
+            if next_free.is_some() {
+                let next = core.next.lock().clone();
+                if let Some(next) = next {
+                    grow(core, &next, HEADER_BYTES + bytes)?;
+                }
+                continue;
+            }
+            let active = self.live.iter().find(|segment| segment.end().is_none());
+            let active = Arc::clone(active.expect("the writer always has a segment"));
+            let target = (active.written_bytes() + 2 * bytes).min(core.options.segment_bytes);
+            grow(core, &active, target)?;
+            let Present { free, next_free, .. } = present(core);
+            if free < bytes && next_free.is_none() && active.end().is_none() {
+                self.prepare(core, bytes)?;
+            }
+        }
+    }
+
+    /// Prepares the next segment, down to the CURRENT that names it.
+    fn prepare(&mut self, core: &Core, free: u64) -> Result<(), LogError> {
+        let header = SegmentHeader {
+            id: self.current.next_segment,
+            database_id: self.current.database_id,
+            salt: core.io.entropy.next_u64(),
+            after: *core.position.lock(),
+        };
+        let segment = Segment::create(&core.io, &core.dir, &header, HEADER_BYTES + free)?;
+        let segment = Arc::new(segment);
+        self.live.push(Arc::clone(&segment));
+        let mut next = self.sealed(core);
+        next.next_segment += 1;
+        next.segments.push(NamedSegment { id: segment.id, sealed: None });
+        if let Err(error) = self.publish(core, next) {
+            self.live.pop();
+            remove_if_there(&*core.io.disk, &segment.path)?;
+            return Err(error);
+        }
+        {
+            // Under the lock, so that the writer cannot go on before the room is counted.
+            let mut prepared = core.next.lock();
+            core.space.update(|room| room.set_next(segment.id, free));
+            *prepared = Some(segment);
+        }
+        self.trim()
+    }
+
+    /// The next CURRENT: as before, with the length of each segment that has become durable whole.
+    fn sealed(&self, core: &Core) -> Current {
+        let clean_below = core.syncing.clean_below();
+        let mut next = self.current.clone();
+        for segment in self.live.iter().filter(|segment| segment.id < clean_below) {
+            for named in next.segments.iter_mut().filter(|named| named.id == segment.id) {
+                named.sealed = segment.end();
+            }
+        }
+        next
+    }
+
+    fn publish(&mut self, core: &Core, mut next: Current) -> Result<(), LogError> {
+        next.generation += 1;
+        next.durable = core.durable().0;
+        replace(&*core.io.disk, &core.dir.join(current::FILE_NAME), &next.encode())?;
+        self.current = next;
+        Ok(())
+    }
+
+    /// Frees what sealed segments do not use, and forgets them.
+    fn trim(&mut self) -> Result<(), LogError> {
+        let sealed = &self.current.segments;
+        let mut result = Ok(());
+        self.live.retain(|segment| {
+            let named = sealed.iter().find(|named| named.id == segment.id);
+            let Some(end) = named.and_then(|named| named.sealed) else { return true };
+            result = segment.trim(end.length);
+            false
+        });
+        result
+    }
+}
+
+fn wanted(core: &Core) -> Wanted {
+    core.space.look(|room| room.wanted(core.space.outstanding()))
+}
+
+fn present(core: &Core) -> Present {
+    core.space.look(Room::present)
+}
+
+fn grow(core: &Core, segment: &Segment, bytes: u64) -> Result<(), LogError> {
+    let before = segment.allocated();
+    segment.grow(bytes)?;
+    core.space.update(|room| room.grew(segment.id, segment.allocated() - before));
+    Ok(())
+}
+
+impl Core {
+    /// One round of upkeep, and what is due next.
+    pub(crate) fn maintain(&self) -> Result<Upkeep, LogError> {
+        self.condition.check()?;
+        let now = self.now_ns();
+        let round = self.upkeeper.lock().run(self, now);
+        let round = round.map_err(|error| self.poison(error.to_string()))?;
+        if round.changed {
+            if self.space.stop_waiting() {
+                self.subscribers.room();
+            }
+            self.look_again();
+        }
+        let idle_ns = self.idle_at_ns();
+        if idle_ns.is_some_and(|idle_ns| idle_ns <= now) {
+            self.write_watermark();
+        }
+        let (sync_due, deadline) = self.sync_due(now);
+        let idle_ns = self.idle_at_ns().map(|idle_ns| idle_ns.max(now + 1));
+        let next_ns = [deadline, round.retry_ns, idle_ns].into_iter().flatten().min();
+        Ok(Upkeep { sync_due, next_ns })
+    }
+
+    /// When the log counts as idle, if it still is to write its watermark.
+    fn idle_at_ns(&self) -> Option<u64> {
+        let durable = self.durable();
+        let idle = self.buffers.newest() == durable && self.watermark() < durable;
+        idle.then(|| self.syncing.ended_ns() + IDLE_NS)
+    }
+}

@@ -1,0 +1,300 @@
+//! The writer: whoever holds the role closes an epoch, collects every shard, and writes one block.
+//!
+//! Invariants:
+//! - One writer at a time (`Core::role`). Whoever gives up the role looks again: what was pushed
+//!   while the role was taken is written by him or by the thread that he wakes.
+//! - A block lies in one segment, at the place that the one before ends; the chain passes through it.
+//! - A block whose write failed for want of space is kept and written again at the same place; any
+//!   other failure poisons the database.
+//! - Nothing is published before all of its block was taken by the kernel.
+//!
+//! May not know: what is durable but for the number that it writes into blocks.
+
+use skeg_io::sync::Arc;
+use skeg_io::sync::atomic::Ordering::SeqCst;
+
+use crate::block::{BlockBuilder, Claim, Place};
+use crate::buffer::Half;
+use crate::core::Core;
+use crate::current::{End, Position};
+use crate::error::is_full;
+use crate::format::{KIND_COMMIT, KIND_WATERMARK, block_bytes};
+use crate::room::Room;
+use crate::segment::{HEADER_BYTES, Segment};
+use crate::space::{RECORD_OVERHEAD_BYTES, Reservation};
+use crate::types::{Epoch, Purpose, SyncPolicy, Wrote};
+
+/// Blocks that a thread writes before it leaves the rest to the log thread: its own, and what
+/// others pushed meanwhile and found the role taken.
+const BLOCKS_PER_TURN: u32 = 4;
+
+/// Who wants to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// A thread with other things to do: it does not write beside an fsync, which could hold it up.
+    Serving,
+    /// A thread of the log.
+    Log,
+}
+
+/// What the role carries: the place of the next block, and a block that is not yet written.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    segment: Arc<Segment>,
+    offset: u64,
+    position: Position,
+    /// The shards' halves of the epoch that was collected last.
+    halves: Box<[Half]>,
+    builder: BlockBuilder,
+    stage: Stage,
+}
+
+/// How far the writer is with a block: none, collected but without a place, built and partly
+/// written.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Idle,
+    Collected { epoch: Epoch, bytes: u64, cost: u64 },
+    Built { epoch: Epoch, chain: u32, cost: u64, done: usize },
+}
+
+impl Writer {
+    /// A writer whose next block goes to `offset` of `segment` and follows `position`.
+    pub(crate) fn new(segment: Arc<Segment>, offset: u64, position: Position, shards: u16) -> Self {
+        Self {
+            segment,
+            offset,
+            position,
+            halves: (0..shards).map(|_| Half::default()).collect(),
+            builder: BlockBuilder::default(),
+            stage: Stage::Idle,
+        }
+    }
+
+    pub(crate) fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Allocated bytes behind the last block.
+    pub(crate) fn free(&self) -> u64 {
+        self.segment.allocated().saturating_sub(self.offset)
+    }
+
+    /// Brings the next block as far as it goes.
+    fn step(&mut self, core: &Core) -> Wrote {
+        loop {
+            if core.condition.refusal().is_some() {
+                return Wrote::Refused;
+            }
+            self.stage = match self.stage {
+                Stage::Idle => match self.collect(core) {
+                    Some(stage) => stage,
+                    None => return Wrote::Nothing,
+                },
+                Stage::Collected { epoch, bytes, cost } => {
+                    if !self.place(core, bytes) {
+                        core.space.update(|room| room.demand(bytes, Purpose::Release));
+                        core.disk_wake.wake();
+                        return Wrote::Full;
+                    }
+                    self.build(core, epoch, cost)
+                }
+                Stage::Built { epoch, chain, cost, done } => {
+                    return self.write(core, epoch, chain, cost, done);
+                }
+            };
+        }
+    }
+
+    /// Closes the open epoch, if it has records, and takes them from all shards.
+    fn collect(&mut self, core: &Core) -> Option<Stage> {
+        let epoch = core.buffers.close()?;
+        let (mut entries, mut payload, mut cost) = (0, 0, 0);
+        for (shard, half) in self.halves.iter_mut().enumerate() {
+            core.buffers.collect(shard, epoch, half);
+            entries += usize::from(!half.bytes.is_empty());
+            payload += half.bytes.len() as u64;
+            cost += half.cost;
+        }
+        let bytes = block_bytes(entries, payload).expect("it is in memory");
+        Some(Stage::Collected { epoch, bytes, cost })
+    }
+
+    /// Finds room for a block: here, or in the next segment.
+    fn place(&mut self, core: &Core, bytes: u64) -> bool {
+        if bytes <= self.free() {
+            return true;
+        }
+        let mut prepared = core.next.lock();
+        if prepared.as_ref().is_none_or(|next| bytes + HEADER_BYTES > next.allocated()) {
+            return false;
+        }
+        let Some(next) = prepared.take() else { return false };
+        self.segment.finish(End { length: self.offset, position: self.position });
+        core.syncing.add(Arc::clone(&next));
+        core.space.update(Room::switched);
+        self.segment = next;
+        self.offset = HEADER_BYTES;
+        true
+    }
+
+    fn build(&mut self, core: &Core, epoch: Epoch, cost: u64) -> Stage {
+        let chain = self.build_block(core, KIND_COMMIT, epoch.0);
+        Stage::Built { epoch, chain, cost, done: 0 }
+    }
+
+    fn build_block(&mut self, core: &Core, kind: u8, epoch: u64) -> u32 {
+        let durable = core.durable();
+        core.set_watermark(durable);
+        let place = Place { salt: self.segment.salt, offset: self.offset };
+        let claim = Claim { kind, epoch, durable: durable.0, previous: self.position.chain };
+        let collected: &[Half] = if kind == KIND_COMMIT { &self.halves } else { &[] };
+        let parts = collected.iter().enumerate().filter(|(_, half)| !half.bytes.is_empty());
+        self.builder.build(
+            place,
+            claim,
+            parts.map(|(shard, half)| (shard as u16, half.bytes.as_slice())),
+        )
+    }
+
+    /// Hands the block to the kernel, or what is left of it.
+    fn write(&mut self, core: &Core, epoch: Epoch, chain: u32, cost: u64, done: usize) -> Wrote {
+        let mut done = done;
+        if let Err(error) = self.write_from(&mut done) {
+            self.stage = Stage::Built { epoch, chain, cost, done };
+            if is_full(&error) {
+                core.space.update(Room::set_write_full);
+                return Wrote::Full;
+            }
+            core.poison(format!("writing {} failed: {error}", self.segment.path.display()));
+            return Wrote::Refused;
+        }
+        let bytes = self.builder.bytes().len() as u64;
+        self.advance(core, bytes, Position { epoch: epoch.0, chain });
+        self.halves.iter_mut().for_each(Half::clear);
+        self.stage = Stage::Idle;
+        let pressure = core.space.wrote(bytes, cost);
+        core.publish_written(epoch, pressure);
+        Wrote::Wrote(epoch)
+    }
+
+    fn write_from(&self, done: &mut usize) -> std::io::Result<()> {
+        let bytes = self.builder.bytes();
+        while *done < bytes.len() {
+            match self.segment.file.write_at(&bytes[*done..], self.offset + *done as u64) {
+                Ok(0) => return Err(std::io::ErrorKind::StorageFull.into()),
+                Ok(count) => *done += count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, core: &Core, bytes: u64, position: Position) {
+        self.offset += bytes;
+        self.position = position;
+        *core.position.lock() = position;
+        self.segment.set_written_bytes(self.offset);
+        self.builder.trim();
+    }
+
+    /// Writes a block that only says what is durable, if that is news and there is room. It needs no
+    /// fsync: it is evidence, not content.
+    fn write_watermark(&mut self, core: &Core) {
+        if !matches!(self.stage, Stage::Idle) || core.watermark() >= core.durable() {
+            return;
+        }
+        let chain = self.build_block(core, KIND_WATERMARK, self.position.epoch);
+        let bytes = self.builder.bytes().len() as u64;
+        if bytes > self.free() || !core.space.take_unreserved(bytes) {
+            return;
+        }
+        let mut done = 0;
+        match self.write_from(&mut done) {
+            Ok(()) => self.advance(core, bytes, Position { epoch: self.position.epoch, chain }),
+            // The next block takes the same place.
+            Err(error) if is_full(&error) => {}
+            Err(error) => {
+                core.poison(format!("writing {} failed: {error}", self.segment.path.display()));
+            }
+        }
+    }
+}
+
+impl Core {
+    /// Takes the role of the writer and writes, if there is something, nobody else does, and (for a
+    /// serving thread) no fsync is in flight. Whoever gives up the role looks again.
+    pub(crate) fn try_write(&self, by: By) -> Wrote {
+        let mut outcome = Wrote::Nothing;
+        let mut blocks = 0;
+        while self.has_unwritten() {
+            if by == By::Serving && self.syncing.in_flight() {
+                // The syncer looks again when it is done; only who waits for less than that
+                // needs the log thread now.
+                if self.options.sync != SyncPolicy::Always {
+                    self.log_wake.wake();
+                }
+                return or_busy(outcome);
+            }
+            if blocks == BLOCKS_PER_TURN && self.threads_run.load(SeqCst) {
+                self.log_wake.wake();
+                return outcome;
+            }
+            // Who holds the role looks at `has_unwritten` again after he has put it back.
+            let Some(mut writer) = self.role.take() else { return or_busy(outcome) };
+            let step = writer.step(self);
+            self.role.put(writer);
+            match step {
+                Wrote::Wrote(_) => outcome = step,
+                Wrote::Full => {
+                    if by == By::Serving {
+                        self.log_wake.wake();
+                    }
+                    return step;
+                }
+                Wrote::Refused => return step,
+                Wrote::Nothing | Wrote::Busy => {}
+            }
+            blocks += 1;
+        }
+        outcome
+    }
+
+    /// Writes the watermark of a log whose records are all durable.
+    pub(crate) fn write_watermark(&self) {
+        if let Some(mut writer) = self.role.take() {
+            writer.write_watermark(self);
+            self.role.put(writer);
+            self.look_again();
+        }
+    }
+
+    /// What giving up the role, or ending an fsync, obliges to.
+    pub(crate) fn look_again(&self) {
+        if self.has_unwritten() {
+            if self.threads_run.load(SeqCst) {
+                self.log_wake.wake();
+            } else {
+                self.try_write(By::Log);
+            }
+        }
+    }
+
+    /// Gives back what a reservation still holds.
+    pub(crate) fn settle(&self, reservation: &Reservation) {
+        if self.space.settle(reservation) && self.space.stop_waiting() {
+            self.subscribers.room();
+        }
+    }
+}
+
+fn or_busy(outcome: Wrote) -> Wrote {
+    if outcome == Wrote::Nothing { Wrote::Busy } else { outcome }
+}
+
+const _: () = assert!(RECORD_OVERHEAD_BYTES >= 48 + 8 + 9 + 7, "a record alone in its block fits");
