@@ -279,6 +279,13 @@ declare class Database implements AsyncDisposable {
 }
 
 /**
+ * Where the `skeg` executable of this platform is.
+ *
+ * @internal
+ */
+declare function executablePath(): string
+
+/**
  * Opens the store in a directory, or one in memory only.
  *
  * Worker threads of one process that open the same directory share one store. Another process is
@@ -303,5 +310,5 @@ declare function open(options: MemoryOptions): Promise<Database>
 /** The version of this package. */
 declare const version: string
 
-export { Database, SkegError, open, version }
+export { Database, SkegError, executablePath, open, version }
 export type { Bytes, Durability, ErrorCode, MemoryOptions, OpenOptions, SetOptions }

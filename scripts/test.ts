@@ -10,7 +10,9 @@ import { countAva, countCargo, type Count } from './lib/count.ts'
 
 function report(part: string, result: RunResult, counted: Count): boolean {
   // An exit code without a failed test is a failure as well: it did not compile, or it crashed.
-  const failed = result.code !== 0 ? Math.max(1, counted.failed) : counted.failed
+  // So is success without any test: the counting has gone wrong.
+  const isWrong = result.code !== 0 || counted.passed === 0
+  const failed = isWrong ? Math.max(1, counted.failed) : counted.failed
   console.log(`${part}: ${counted.passed} passed, ${failed} failed`)
   return failed === 0
 }

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { Database, type Bytes, type SetOptions } from './database.ts'
+export { executablePath } from './load-binding.ts'
 export { open } from './open.ts'
 export type { Durability, MemoryOptions, OpenOptions } from './options.ts'
 export { SkegError, type ErrorCode } from './errors.ts'

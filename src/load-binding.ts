@@ -13,15 +13,29 @@ const requireFromHere = createRequire(path.join(packageRoot, 'package.json'))
 
 /** Loads the addon; called when the first store is opened, so that importing never fails. */
 export function loadBinding(): Addon {
-  const local = path.join(packageRoot, 'native', 'skeg.node')
-  if (existsSync(local)) return requireFromHere(local) as Addon
+  return requireFromHere(find('skeg.node')) as Addon
+}
+
+/**
+ * Where the `skeg` executable of this platform is.
+ *
+ * @internal
+ */
+export function executablePath(): string {
+  return find(process.platform === 'win32' ? 'skeg.exe' : 'skeg')
+}
+
+/** The path of a native file: that of the checkout before that of the platform's package. */
+function find(file: string): string {
+  const local = path.join(packageRoot, 'native', file)
+  if (existsSync(local)) return local
 
   const platform = platformName()
   const name = `@skeg/${platform}`
   let cause: unknown
   if (supported.includes(platform)) {
     try {
-      return requireFromHere(`${name}/skeg.node`) as Addon
+      return requireFromHere.resolve(`${name}/${file}`)
     } catch (error) {
       cause = error
     }

@@ -1,15 +1,7 @@
 // The platforms that binaries are published for, by the names of their packages.
 
 /** Name of each platform package below `@skeg/`. */
-export const supported: readonly string[] = [
-  'darwin-arm64',
-  'darwin-x64',
-  'linux-arm64-gnu',
-  'linux-arm64-musl',
-  'linux-x64-gnu',
-  'linux-x64-musl',
-  'win32-x64-msvc',
-]
+export const supported: readonly string[] = ['darwin-arm64', 'linux-arm64-gnu', 'linux-x64-gnu']
 
 /** The name of the platform this runs on, whether or not there is a binary for it. */
 export function platformName(): string {

@@ -20,7 +20,7 @@ const crates: Record<string, Crate> = {
   'skeg-vector': { uses: ['skeg-simd'] },
   'skeg-keyspace': { uses: [] },
   'skeg-engine': { uses: ['skeg-io', 'skeg-log', 'skeg-keyspace', 'skeg-vector'] },
-  'skeg-commands': { uses: ['skeg-io', 'skeg-engine', 'skeg-proto', 'skeg-vector'] },
+  'skeg-commands': { uses: ['skeg-io', 'skeg-log', 'skeg-engine', 'skeg-proto', 'skeg-vector'] },
   'skeg-server': { uses: ['skeg-io', 'skeg-engine', 'skeg-proto', 'skeg-commands'] },
   'skeg-node': {
     uses: ['skeg-io', 'skeg-engine', 'skeg-proto', 'skeg-commands', 'skeg-vector', 'skeg-server'],

@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+// `skeg`: hands over to the native executable of this platform, which does everything. Nothing of
+// Node stays behind but a process that passes signals on and returns the exit code.
+import { spawn } from 'node:child_process'
+import skeg from '../dist/index.cjs'
+
+let executable
+try {
+  executable = skeg.executablePath()
+} catch (error) {
+  console.error(error.message)
+  process.exit(1)
+}
+
+const child = spawn(executable, process.argv.slice(2), { stdio: 'inherit' })
+// Ctrl-C reaches both, as members of one process group; the child decides what to do about it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
+  process.on(signal, () => {
+    if (signal !== 'SIGINT') child.kill(signal)
+  })
+}
+child.on('error', (error) => {
+  console.error(`cannot start ${executable}: ${error.message}`)
+  process.exit(1)
+})
+child.on('exit', (code, signal) => {
+  if (signal === null) process.exit(code ?? 1)
+  for (const each of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) process.removeAllListeners(each)
+  process.kill(process.pid, signal)
+})
