@@ -10,6 +10,9 @@ use skeg_vector::{IdKind, Index, IndexOptions, Metric, VectorError, View};
 /// Passes of each kind, taken in turns; the best counts.
 const PASSES: usize = 15;
 
+/// Writes that each find a view held.
+const WRITES: u64 = 2_000;
+
 /// Queries in the batch.
 const BATCH: usize = 16;
 
@@ -69,6 +72,15 @@ fn main() -> Result<(), VectorError> {
             let each = seconds * 1e3 / passes as f64;
             println!("  {name:20} {each:8.3} ms a query, {rate:6.2} GB/s");
         }
+        drop(view);
+        let start = Instant::now();
+        let mut view = index.view();
+        for turn in 0..WRITES {
+            index.set(turn * 7_919 % rows, &query)?;
+            view = index.view();
+        }
+        let each = start.elapsed().as_secs_f64() * 1e6 / WRITES as f64;
+        println!("  {:20} {each:8.3} microseconds, {} rows seen", "write under a view", view.len());
     }
     Ok(())
 }
