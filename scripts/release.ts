@@ -39,7 +39,7 @@ async function npm(folder: string, ...args: string[]): Promise<string> {
 }
 
 /** Writes a package to a folder of its own and packs it; returns the tarball's path. */
-async function pack(folder: string, contents: Manifest): Promise<string> {
+async function pack(folder: string, contents: object): Promise<string> {
   writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(contents, null, 2)}\n`)
   const stdout = await npm(folder, 'pack', folder, '--json', `--pack-destination=${packed}`)
   const [{ filename } = { filename: '' }] = JSON.parse(stdout) as { filename: string }[]
@@ -72,13 +72,15 @@ async function packPackage(folder: string): Promise<string> {
   for (const file of [...manifest.files, 'README.md']) {
     cpSync(fromRoot(file), path.join(folder, file), { recursive: true })
   }
-  const { scripts, devDependencies, allowScripts, ...published } = manifest
-  void [scripts, devDependencies, allowScripts]
+  // What only a checkout needs is left out.
+  const published = Object.fromEntries(
+    Object.entries(manifest).filter(
+      ([key]) => !['scripts', 'devDependencies', 'allowScripts'].includes(key),
+    ),
+  )
   const platforms = supported.map((name) => [`@skeg/${name}`, manifest.version])
-  return pack(folder, {
-    ...published,
-    optionalDependencies: Object.fromEntries(platforms),
-  } as Manifest)
+  const optionalDependencies: unknown = Object.fromEntries(platforms)
+  return pack(folder, { ...published, optionalDependencies })
 }
 
 /** Installs the tarballs as a user would, and uses them. */

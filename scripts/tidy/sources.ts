@@ -2,7 +2,7 @@
 import type { Problem, Rule, SourceFile } from './problem.ts'
 import { linesWhere } from './problem.ts'
 
-const LINES_MAX = 700
+const LINES_MAX = 1_000
 const HEADER_LINES_MAX = 25
 
 const isRust = (file: SourceFile): boolean => /^crates\/.*\.rs$/.test(file.path)
