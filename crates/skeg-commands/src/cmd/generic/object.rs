@@ -1,0 +1,131 @@
+//! OBJECT and its subcommands.
+//!
+//! Access times and frequencies are not kept, so IDLETIME does not exist and FREQ answers as a Redis whose
+//! policy does not count.
+
+use skeg_engine::{Exec, StrRef};
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::error::CommandError;
+use crate::help;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "object",
+    arity: -2,
+    flags: Flags::NONE,
+    keys: Keys::None,
+    categories: &[Category::Slow],
+    group: Group::Generic,
+    since: "2.2.3",
+    summary: "Looks at how values are stored",
+    complexity: "Depends on the subcommand",
+    syntax: "",
+    tips: &[],
+    bound: BoundRule::Read,
+    run: Handler::Container(None),
+};
+
+pub(crate) const ENCODING_SPEC: Spec = Spec {
+    name: "object|encoding",
+    arity: 3,
+    flags: Flags::READONLY,
+    keys: Keys::At(2, KeyFlags::RO),
+    categories: &[Category::Keyspace, Category::Read, Category::Slow],
+    group: Group::Generic,
+    since: "2.2.3",
+    summary: "Returns how the value of a key is encoded",
+    complexity: "O(1)",
+    syntax: "key",
+    tips: &["nondeterministic_output"],
+    bound: BoundRule::Read,
+    run: Handler::Keyed(encoding),
+};
+
+pub(crate) const FREQ_SPEC: Spec = Spec {
+    name: "object|freq",
+    arity: 3,
+    flags: Flags::READONLY,
+    keys: Keys::At(2, KeyFlags::RO),
+    categories: &[Category::Keyspace, Category::Read, Category::Slow],
+    group: Group::Generic,
+    since: "4.0.0",
+    summary: "Returns how often a key is used, under a policy that counts it",
+    complexity: "O(1)",
+    syntax: "key",
+    tips: &["nondeterministic_output"],
+    bound: BoundRule::Read,
+    run: Handler::Keyed(freq),
+};
+
+pub(crate) const REFCOUNT_SPEC: Spec = Spec {
+    name: "object|refcount",
+    arity: 3,
+    flags: Flags::READONLY,
+    keys: Keys::At(2, KeyFlags::RO),
+    categories: &[Category::Keyspace, Category::Read, Category::Slow],
+    group: Group::Generic,
+    since: "2.2.3",
+    summary: "Returns how many references to the value of a key there are",
+    complexity: "O(1)",
+    syntax: "key",
+    tips: &["nondeterministic_output"],
+    bound: BoundRule::Read,
+    run: Handler::Keyed(refcount),
+};
+
+pub(crate) const HELP_SPEC: Spec = Spec {
+    name: "object|help",
+    arity: 2,
+    flags: Flags::LOADING.with(Flags::STALE),
+    keys: Keys::None,
+    categories: &[Category::Keyspace, Category::Slow],
+    group: Group::Generic,
+    since: "6.2.0",
+    summary: "Lists the subcommands",
+    complexity: "O(1)",
+    syntax: "",
+    tips: &[],
+    bound: BoundRule::Read,
+    run: Handler::Session(help),
+};
+
+/// The longest string that Redis embeds in its object.
+const EMBEDDED_BYTES_MAX: usize = 44;
+
+fn encoding(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    match exec.shard(args.get(2)).string(cx.db(), args.get(2))? {
+        None => reply.null(),
+        Some(StrRef::Int(_)) => reply.bulk_str("int"),
+        Some(StrRef::Bytes(bytes)) if bytes.len() <= EMBEDDED_BYTES_MAX => reply.bulk_str("embstr"),
+        Some(StrRef::Bytes(_)) => reply.bulk_str("raw"),
+    }
+    Ok(())
+}
+
+fn freq(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    if !exec.shard(args.get(2)).exists(cx.db(), args.get(2)) {
+        reply.null();
+        return Ok(());
+    }
+    Err(CommandError::constant(
+        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
+         that when switching between policies at runtime LRU and LFU data will take some time to \
+         adjust.",
+    ))
+}
+
+fn refcount(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    // Values are never shared.
+    match exec.shard(args.get(2)).exists(cx.db(), args.get(2)) {
+        true => reply.int(1),
+        false => reply.null(),
+    }
+    Ok(())
+}
+
+fn help(_: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> Outcome {
+    help::write(reply, &SPEC);
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! PEXPIRE.
+
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
+
+use crate::cmd::generic::expiring;
+use crate::cx::Cx;
+use crate::deadline::{From, Unit};
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "pexpire",
+    arity: -3,
+    flags: Flags::WRITE_FAST,
+    keys: Keys::One(KeyFlags::RW.with(KeyFlags::UPDATE)),
+    categories: &[Category::Keyspace, Category::Write, Category::Fast],
+    group: Group::Generic,
+    since: "2.6.0",
+    summary: "Gives a key a time to live in milliseconds",
+    complexity: "O(1)",
+    syntax: "key milliseconds [NX | XX | GT | LT]",
+    tips: &[],
+    bound: BoundRule::Grow,
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    expiring::expire(exec, cx, args, Unit::Milliseconds, From::Now, reply)
+}

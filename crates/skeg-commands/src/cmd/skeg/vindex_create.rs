@@ -1,0 +1,73 @@
+//! SKEG.VINDEX.CREATE.
+
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
+use skeg_vector::{IndexOptions, Metric, Tier};
+
+use crate::cx::Cx;
+use crate::error::CommandError;
+use crate::parse;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+use crate::vector;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "skeg.vindex.create",
+    arity: -4,
+    flags: Flags::GROW,
+    keys: Keys::One(KeyFlags::OW.with(KeyFlags::INSERT)),
+    categories: &[Category::Write, Category::Slow, Category::Vector],
+    group: Group::Skeg,
+    since: "0.1.0",
+    summary: "Creates a vector index; one with the same options may be there already",
+    complexity: "O(1)",
+    syntax: "name dim [<F32 | INT8 | BINARY | PQ | TQ1 | TQ2 | TQ4>] <AUTO | FLAT | DISK> [METRIC <COSINE | IP | L2>] [IDS <STRING | U64>] [PARTITIONS n]",
+    tips: &[],
+    bound: BoundRule::Grow,
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let options = options(args)?;
+    exec.shard(args.get(1)).index_create(args.get(1), options)?;
+    reply.ok();
+    Ok(())
+}
+
+fn options(args: Args<'_>) -> Result<IndexOptions, CommandError> {
+    let dim = parse::integer(args.get(2)).and_then(|dim| u32::try_from(dim).ok());
+    let dim = dim.ok_or(CommandError::constant("ERR dim must be a number from 1 to 65536"))?;
+    let mut options = IndexOptions::new(dim, Metric::Cosine);
+    let mut index = 3;
+    if let Ok(tier) = word(args.get(3)).parse::<Tier>() {
+        options.tier = tier;
+        index = 4;
+    }
+    let backend = args.try_get(index).ok_or(CommandError::SYNTAX)?;
+    options.backend = word(backend).parse().map_err(vector::refused)?;
+    index += 1;
+    while let Some(name) = args.try_get(index) {
+        let value = args.try_get(index + 1);
+        if parse::is_word(name, "ATTR") || parse::is_word(name, "EPHEMERAL") {
+            let name = word(name).to_ascii_uppercase();
+            return Err(CommandError::owned(format!("ERR {name} is not supported yet")));
+        }
+        let value = value.ok_or(CommandError::SYNTAX)?;
+        if parse::is_word(name, "METRIC") {
+            options.metric = word(value).parse().map_err(vector::refused)?;
+        } else if parse::is_word(name, "IDS") {
+            options.ids = word(value).parse().map_err(vector::refused)?;
+        } else if parse::is_word(name, "PARTITIONS") {
+            if value != b"1" {
+                return Err(CommandError::constant("ERR only PARTITIONS 1 is supported yet"));
+            }
+        } else {
+            return Err(CommandError::SYNTAX);
+        }
+        index += 2;
+    }
+    Ok(options)
+}
+
+fn word(text: &[u8]) -> String {
+    parse::quoted(text, 32)
+}

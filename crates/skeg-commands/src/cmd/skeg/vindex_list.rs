@@ -1,0 +1,76 @@
+//! SKEG.VINDEX.LIST and SKEG.VINDEX.INFO.
+
+use skeg_engine::{Exec, IndexInfo, Shard};
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+
+pub(crate) const INFO_SPEC: Spec = Spec {
+    name: "skeg.vindex.info",
+    arity: 2,
+    flags: Flags::READ_FAST,
+    keys: Keys::One(KeyFlags::RO),
+    categories: &[Category::Read, Category::Fast, Category::Vector],
+    group: Group::Skeg,
+    since: "0.1.0",
+    summary: "Describes a vector index",
+    complexity: "O(1)",
+    syntax: "name",
+    tips: &[],
+    bound: BoundRule::Read,
+    run: Handler::Keyed(info),
+};
+
+pub(crate) const LIST_SPEC: Spec = Spec {
+    name: "skeg.vindex.list",
+    arity: 1,
+    flags: Flags::READONLY,
+    keys: Keys::None,
+    categories: &[Category::Read, Category::Slow, Category::Vector],
+    group: Group::Skeg,
+    since: "0.1.0",
+    summary: "Describes every vector index",
+    complexity: "O(N) for N indexes",
+    syntax: "",
+    tips: &[],
+    bound: BoundRule::Read,
+    run: Handler::AllShards(list),
+};
+
+fn info(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    write(reply, &exec.shard(args.get(1)).index_info(args.get(1))?);
+    Ok(())
+}
+
+fn list(exec: &mut Exec<'_>, _: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> Outcome {
+    let mut all: Vec<IndexInfo> = exec.shards().flat_map(Shard::index_list).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    reply.array(all.len());
+    all.iter().for_each(|index| write(reply, index));
+    Ok(())
+}
+
+fn write(reply: &mut Reply, index: &IndexInfo) {
+    let options = &index.options;
+    reply.map(8);
+    reply.bulk_str("name");
+    reply.bulk(&index.name);
+    for (field, value) in [
+        ("dim", i64::from(options.dim)),
+        ("vectors", index.vectors as i64),
+        ("memory_bytes", index.memory_bytes as i64),
+    ] {
+        reply.bulk_str(field);
+        reply.int(value);
+    }
+    for (field, word) in [
+        ("kind", options.tier.name()),
+        ("backend", options.backend.name()),
+        ("metric", options.metric.name()),
+        ("ids", options.ids.name()),
+    ] {
+        reply.bulk_str(field);
+        reply.bulk_str(word);
+    }
+}

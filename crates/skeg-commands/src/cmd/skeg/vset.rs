@@ -1,0 +1,63 @@
+//! SKEG.VSET.
+
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::error::CommandError;
+use crate::parse;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+use crate::string_options::Condition;
+use crate::vector;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "skeg.vset",
+    arity: -4,
+    flags: Flags::GROW_FAST,
+    keys: Keys::One(KeyFlags::RW.with(KeyFlags::UPDATE)),
+    categories: &[Category::Write, Category::Fast, Category::Vector],
+    group: Group::Skeg,
+    since: "0.1.0",
+    summary: "Stores a vector",
+    complexity: "O(D) for D dimensions",
+    syntax: "name id vector [NX | XX]",
+    tips: &[],
+    bound: BoundRule::Grow,
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let name = args.get(1);
+    let condition = condition(args)?;
+    let shard = exec.shard(name);
+    let id = vector::id(shard.index_info(name)?.options.ids, args.get(2))?;
+    let row = vector::row(args.get(3))?;
+    if let Some(condition) = condition
+        && shard.vector_get(name, id)?.is_some() != (condition == Condition::Present)
+    {
+        reply.null();
+        return Ok(());
+    }
+    shard.vector_set(name, id, &row)?;
+    reply.ok();
+    Ok(())
+}
+
+fn condition(args: Args<'_>) -> Result<Option<Condition>, CommandError> {
+    let mut condition = None;
+    for word in args.iter().skip(4) {
+        if parse::is_word(word, "PAYLOAD") || parse::is_word(word, "ATTR") {
+            return Err(vector::unsupported("PAYLOAD and ATTR"));
+        }
+        let one = match parse::one_of(word, "NX", "XX") {
+            Some(true) => Condition::Missing,
+            Some(false) => Condition::Present,
+            None => return Err(CommandError::SYNTAX),
+        };
+        if condition.is_some_and(|before| before != one) {
+            return Err(CommandError::SYNTAX);
+        }
+        condition = Some(one);
+    }
+    Ok(condition)
+}

@@ -1,0 +1,33 @@
+//! What INCR and its relatives share: adding to a string that is an integer.
+
+use skeg_engine::{Exec, StrRef};
+use skeg_proto::Reply;
+
+use crate::cx::Cx;
+use crate::error::CommandError;
+use crate::parse;
+use crate::spec::Outcome;
+
+/// Adds `delta` to the integer that the key holds (0 when it is missing) and replies with the sum.
+///
+/// # Errors
+/// The key holds something else, or the sum does not fit 64 bits.
+pub(super) fn add(
+    exec: &mut Exec<'_>,
+    cx: &Cx<'_>,
+    key: &[u8],
+    delta: i64,
+    reply: &mut Reply,
+) -> Outcome {
+    let shard = exec.shard(key);
+    let value = match shard.string(cx.db(), key)? {
+        None => 0,
+        Some(StrRef::Int(value)) => value,
+        Some(StrRef::Bytes(bytes)) => parse::int_arg(bytes)?,
+    };
+    let overflow = CommandError::constant("ERR increment or decrement would overflow");
+    let sum = value.checked_add(delta).ok_or(overflow)?;
+    shard.set_int(cx.db(), key, sum);
+    reply.int(sum);
+    Ok(())
+}

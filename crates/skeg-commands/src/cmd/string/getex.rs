@@ -1,0 +1,46 @@
+//! GETEX: GET, and a change of the deadline if asked for.
+
+use skeg_engine::{Exec, Expiry};
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+use crate::string_options::{Allowed, StringOptions};
+use crate::value;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "getex",
+    arity: -2,
+    flags: Flags::WRITE_FAST,
+    keys: Keys::One(KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE)),
+    categories: &[Category::Write, Category::String, Category::Fast],
+    group: Group::String,
+    since: "6.2.0",
+    summary: "Returns the string value of a key and sets or removes its deadline",
+    complexity: "O(1)",
+    syntax: "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]",
+    tips: &[],
+    bound: BoundRule::Grow,
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let options = StringOptions::parse(args, 2, Allowed::Get)?;
+    let (db, key, now_ms) = (cx.db(), args.get(1), exec.now_ms());
+    let shard = exec.shard(key);
+    let Some(value) = shard.read_string(db, key)? else {
+        reply.null();
+        return Ok(());
+    };
+    // Judged only now: a missing key is null whatever the time is.
+    let expiry = options.expiry(now_ms, cx.spec.name)?;
+    value::reply_string(reply, value);
+    match expiry {
+        Some(Expiry::At(at)) => drop(shard.set_expiry(db, key, Some(at))),
+        Some(Expiry::Clear) if shard.expiry(db, key) != Some(None) => {
+            shard.set_expiry(db, key, None);
+        }
+        _ => {}
+    }
+    Ok(())
+}

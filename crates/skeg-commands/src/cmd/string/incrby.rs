@@ -1,0 +1,29 @@
+//! INCRBY.
+
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
+
+use crate::cmd::string::counter;
+use crate::cx::Cx;
+use crate::parse;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "incrby",
+    arity: 3,
+    flags: Flags::GROW_FAST,
+    keys: Keys::One(KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE)),
+    categories: &[Category::Write, Category::String, Category::Fast],
+    group: Group::String,
+    since: "1.0.0",
+    summary: "Adds to an integer",
+    complexity: "O(1)",
+    syntax: "key increment",
+    tips: &[],
+    bound: BoundRule::Grow,
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    counter::add(exec, cx, args.get(1), parse::int_arg(args.get(2))?, reply)
+}

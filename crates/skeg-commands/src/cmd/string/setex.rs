@@ -1,0 +1,32 @@
+//! SETEX.
+
+use skeg_engine::{Exec, Expiry};
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::deadline::{self, From, Unit};
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "setex",
+    arity: 4,
+    flags: Flags::GROW,
+    keys: Keys::One(KeyFlags::OW.with(KeyFlags::UPDATE)),
+    categories: &[Category::Write, Category::String, Category::Slow],
+    group: Group::String,
+    since: "2.0.0",
+    summary: "Stores a string with a time to live in seconds",
+    complexity: "O(1)",
+    syntax: "key seconds value",
+    tips: &[],
+    bound: BoundRule::Grow,
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let (key, name, now_ms) = (args.get(1), cx.spec.name, exec.now_ms());
+    let at = deadline::positive(args.get(2), Unit::Seconds, From::Now, now_ms, name)?;
+    exec.shard(key).set(cx.db(), key, args.get(3), Expiry::At(at));
+    reply.ok();
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! What all sessions of one store share.
+
+use skeg_engine::{Engine, Level, SyncPolicy};
+use skeg_io::Clock;
+use skeg_io::sync::Arc;
+
+use crate::clients::ClientRegistry;
+use crate::config::{Config, ConfigError};
+use crate::host::Host;
+use crate::memory::MemoryWatch;
+use crate::stats::{Lane, Lanes};
+use crate::wait::Waiters;
+
+/// The surroundings of sessions: the engine, the settings, the clients, the counts.
+pub struct Context {
+    engine: Engine,
+    config: Config,
+    clients: ClientRegistry,
+    lanes: Lanes,
+    host: Arc<dyn Host>,
+    waiters: Waiters,
+    memory: MemoryWatch,
+    started: Started,
+}
+
+/// When and as what the server started.
+#[derive(Clone, Debug)]
+pub(crate) struct Started {
+    pub(crate) unix_ms: u64,
+    pub(crate) monotonic_ns: u64,
+    /// 40 random hexadecimal digits.
+    pub(crate) run_id: String,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("started", &self.started).finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// Surroundings for sessions on `engine`. `settings` are names and values as CONFIG knows them,
+    /// also of those that cannot be changed later (`port`, `dir`).
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a setting that is unknown or out of its range.
+    pub fn new(
+        engine: Engine,
+        host: Arc<dyn Host>,
+        settings: &[(&str, &str)],
+    ) -> Result<Arc<Self>, ConfigError> {
+        let config = Config::new();
+        let shards = engine.shards().to_string();
+        let facts = [
+            ("appendonly", if engine.log().is_some() { "yes" } else { "no" }),
+            ("appendfsync", fsync_policy(&engine)),
+            ("shards", shards.as_str()),
+        ];
+        let pairs: Vec<(&[u8], &[u8])> = facts
+            .iter()
+            .chain(settings)
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+            .collect();
+        config.start_with(&pairs)?;
+        let io = engine.io();
+        let started = Started {
+            unix_ms: io.clock.now_ms(),
+            monotonic_ns: io.clock.monotonic_ns(),
+            run_id: run_id(&engine),
+        };
+        let waiters = Waiters::new(&engine);
+        let memory = MemoryWatch::new(engine.shards());
+        let (clients, lanes) = (ClientRegistry::default(), Lanes::default());
+        Ok(Arc::new(Self { engine, config, clients, lanes, host, waiters, memory, started }))
+    }
+
+    /// The engine that commands run on.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The connected clients.
+    #[must_use]
+    pub fn clients(&self) -> &ClientRegistry {
+        &self.clients
+    }
+
+    /// Counters for one more thread that serves sessions.
+    #[must_use]
+    pub fn new_lane(&self) -> Arc<Lane> {
+        self.lanes.add()
+    }
+
+    /// Ends what waits in the background and joins its thread. Whoever serves calls it before the
+    /// engine is closed.
+    pub fn close(&self) {
+        self.waiters.close();
+    }
+
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.lanes
+    }
+
+    pub(crate) fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
+    pub(crate) fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+
+    pub(crate) fn memory(&self) -> &MemoryWatch {
+        &self.memory
+    }
+
+    pub(crate) fn started(&self) -> &Started {
+        &self.started
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.engine.io().clock
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // Not joined: the last handle may be dropped by that very thread.
+        self.waiters.end();
+    }
+}
+
+/// The engine's level and policy in Redis's words.
+fn fsync_policy(engine: &Engine) -> &'static str {
+    let options = engine.options();
+    match (options.level, options.sync) {
+        (Level::Disk, _) | (_, SyncPolicy::Always) => "always",
+        (_, SyncPolicy::EverySecond) => "everysec",
+        (_, SyncPolicy::Never) => "no",
+    }
+}
+
+fn run_id(engine: &Engine) -> String {
+    let mut bytes = [0_u8; 20];
+    engine.io().entropy.fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,106 @@
+//! Commands that cannot run at once: they own their arguments, queue at the shards they need, and
+//! send their reply back to the session's thread.
+
+use skeg_engine::{Bound, Exec, Job, Progress, Receipt, Refusal, ShardList};
+use skeg_io::sync::Arc;
+use skeg_proto::{ArgsBuf, Reply};
+
+use crate::clients::Client;
+use crate::context::Context;
+use crate::cx::{Cx, State};
+use crate::dispatch;
+use crate::error::CommandError;
+use crate::flow::{Complete, Completion};
+use crate::spec::{Outcome, ShardHandler, Spec};
+use crate::table;
+
+/// What a delegated command does under its latches. It may run more than once: a run that must wait
+/// for log space has changed nothing.
+pub(crate) trait Task: Send {
+    /// Runs and replies.
+    fn run(&mut self, exec: &mut Exec<'_>, cx: &mut Cx<'_>, reply: &mut Reply) -> Outcome;
+}
+
+/// A command with its arguments.
+pub(crate) struct CommandTask {
+    pub(crate) run: ShardHandler,
+    pub(crate) args: ArgsBuf,
+}
+
+impl Task for CommandTask {
+    fn run(&mut self, exec: &mut Exec<'_>, cx: &mut Cx<'_>, reply: &mut Reply) -> Outcome {
+        dispatch::run_on(cx.spec, self.run, exec, cx, self.args.as_args(), reply)
+    }
+}
+
+/// The way back to the session: its reply, its state, and whoever waits.
+pub(crate) struct Return {
+    pub(crate) context: Arc<Context>,
+    pub(crate) client: Arc<Client>,
+    pub(crate) spec: &'static Spec,
+    pub(crate) reply: Reply,
+    pub(crate) state: State,
+    pub(crate) complete: Arc<dyn Complete>,
+}
+
+impl Return {
+    /// Sends what was replied, or the error.
+    pub(crate) fn send(self, outcome: Result<Receipt, CommandError>) {
+        let Self { mut reply, state, complete, .. } = self;
+        let receipt = outcome.unwrap_or_else(|error| {
+            reply.clear();
+            error.write_to(&mut reply);
+            Receipt::default()
+        });
+        complete.complete(Completion { reply, receipt, state });
+    }
+}
+
+/// A task on its way to its shards.
+pub(crate) struct Delegated {
+    task: Box<dyn Task>,
+    shards: ShardList,
+    bound: Bound,
+    /// The state that every run starts from.
+    before: State,
+    failed: bool,
+    back: Return,
+}
+
+impl Delegated {
+    pub(crate) fn new(task: Box<dyn Task>, shards: ShardList, bound: Bound, back: Return) -> Self {
+        Self { task, shards, bound, before: back.state, failed: false, back }
+    }
+}
+
+impl Job for Delegated {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn bound(&self) -> Bound {
+        self.bound
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
+        let Return { context, client, spec, reply, state, .. } = &mut self.back;
+        reply.clear();
+        *state = self.before;
+        let mut cx = Cx { context, client, state, spec };
+        let outcome = self.task.run(exec, &mut cx, reply);
+        self.failed = outcome.is_err();
+        if let Err(error) = outcome {
+            reply.clear();
+            error.write_to(reply);
+        }
+        Progress::Done
+    }
+
+    fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
+        if self.failed || outcome.is_err() {
+            let id = table::find(self.back.spec.name.as_bytes());
+            id.into_iter().for_each(|id| self.back.client.stats().failed(id));
+        }
+        self.back.send(outcome.map_err(CommandError::Refused));
+    }
+}

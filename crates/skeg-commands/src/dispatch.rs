@@ -1,0 +1,343 @@
+//! From arguments to a running command: look-up, checks, routing.
+//!
+//! The order of the checks and their texts are Redis's. A command whose latches are free runs in
+//! place; otherwise it is delegated with its own copy of the arguments.
+
+use skeg_engine::{
+    Bound, Engine, Exec, Holder, Job, KEY_BYTES_MAX, Receipt, Refusal, SHARDS_MAX, ShardList,
+};
+use skeg_io::sync::Arc;
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::delegate::{CommandTask, Delegated, Return, Task};
+use crate::error::CommandError;
+use crate::flow::{Complete, Flow};
+use crate::parse::quoted;
+use crate::session::{Session, Turn};
+use crate::spec::{BoundRule, Flags, Handler, Keys, Outcome, ShardHandler, Spec};
+use crate::table::{self, CommandId};
+use crate::walk::{self, InPlace, WalkJob};
+
+impl Session {
+    /// Runs one command and writes its reply or error.
+    pub(crate) fn dispatch(
+        &mut self,
+        holder: &mut Holder,
+        args: Args<'_>,
+        reply: &mut Reply,
+        complete: &Arc<dyn Complete>,
+    ) -> Flow {
+        let id = match self.admit(holder, args) {
+            Ok(id) => id,
+            Err((id, error)) => {
+                self.client.stats().rejected(id);
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.abort();
+                }
+                error.write_to(reply);
+                return Flow::done();
+            }
+        };
+        let spec = id.spec();
+        if self.transaction.is_some() && !matches!(spec.run, Handler::Control(_)) {
+            return self.enqueue(id, args, reply);
+        }
+        let clock = Arc::clone(&self.context);
+        let timing = self.client.stats().called(id, clock.clock());
+        self.client.runs(id);
+        let start = reply.len();
+        let flow = self.start(spec, holder, args, reply, complete).unwrap_or_else(|error| {
+            self.client.stats().failed(id);
+            reply.truncate(start);
+            error.write_to(reply);
+            Flow::done()
+        });
+        if let Some(since_ns) = timing {
+            self.client.stats().timed(id, since_ns, clock.clock());
+        }
+        flow
+    }
+
+    /// Finds the command and checks what can be checked without running it.
+    fn admit(
+        &self,
+        holder: &mut Holder,
+        args: Args<'_>,
+    ) -> Result<CommandId, (Option<CommandId>, CommandError)> {
+        let Some(id) = table::resolve(args) else { return Err((None, unknown(args))) };
+        let spec = id.spec();
+        let refuse = |error| Err((Some(id), error));
+        if !spec.accepts(args.len()) || matches!(spec.run, Handler::Container(None)) {
+            return refuse(wrong_arity(spec));
+        }
+        if self.transaction.is_some() && spec.flags.has(Flags::NO_MULTI) {
+            return refuse(CommandError::constant("ERR Command not allowed inside a transaction"));
+        }
+        if spec.writes() {
+            let too_long = |index: usize| args.get(index).len() > KEY_BYTES_MAX;
+            if spec.keys.positions(args.len()).any(too_long) {
+                return refuse(CommandError::KEY_TOO_LONG);
+            }
+        }
+        if self.context.config().memory_max() > 0 && self.may_grow(spec) {
+            self.context.check_memory(holder).map_err(|error| (Some(id), error))?;
+        }
+        Ok(id)
+    }
+
+    /// Whether a command is refused while memory is short. Queueing takes memory too.
+    fn may_grow(&self, spec: &Spec) -> bool {
+        match &self.transaction {
+            Some(transaction) if matches!(spec.run, Handler::Control(_)) => {
+                spec.name == "exec" && transaction.may_grow()
+            }
+            Some(_) => true,
+            None => spec.flags.has(Flags::DENYOOM),
+        }
+    }
+
+    fn start(
+        &mut self,
+        spec: &'static Spec,
+        holder: &mut Holder,
+        args: Args<'_>,
+        reply: &mut Reply,
+        complete: &Arc<dyn Complete>,
+    ) -> Result<Flow, CommandError> {
+        match spec.run {
+            Handler::Keyed(run) => self.keyed(spec, run, holder, args, reply, complete),
+            Handler::Session(run) | Handler::Container(Some(run)) => {
+                run(&mut self.cx(spec), args, reply).map(|()| Flow::done())
+            }
+            Handler::AllShards(run) => {
+                let shards = ShardList::all(holder.engine().shards());
+                self.on_shards(spec, run, &shards, holder, args, reply, complete)
+            }
+            Handler::Walk(start) => {
+                let walk = start(&self.cx(spec), args)?;
+                match walk::in_place(walk, holder, reply)? {
+                    InPlace::Finished(receipt) => Ok(Flow::Done(receipt)),
+                    InPlace::Unfinished { walk, at, receipt } => {
+                        let shards = holder.engine().shards();
+                        let back = self.back(spec, complete);
+                        Ok(post(holder, Box::new(WalkJob::new(walk, at, shards, receipt, back))))
+                    }
+                }
+            }
+            Handler::Control(run) => {
+                run(&mut Turn { session: self, holder, complete, spec }, args, reply)
+            }
+            Handler::Container(None) => Err(wrong_arity(spec)),
+        }
+    }
+
+    /// The hot path: a command on the shard of its one key.
+    #[inline]
+    fn keyed(
+        &mut self,
+        spec: &'static Spec,
+        run: ShardHandler,
+        holder: &mut Holder,
+        args: Args<'_>,
+        reply: &mut Reply,
+        complete: &Arc<dyn Complete>,
+    ) -> Result<Flow, CommandError> {
+        if !matches!(spec.keys, Keys::One(_)) {
+            let shards = shards_of(spec, args, holder.engine());
+            return self.on_shards(spec, run, &shards, holder, args, reply, complete);
+        }
+        let shard = holder.engine().shard_of(args.get(1));
+        if holder.try_hold_one(shard)? {
+            let bound = bound_of(spec, args);
+            let outcome = holder.run_one(shard, bound, |exec| {
+                run_on(spec, run, exec, &mut self.cx(spec), args, reply)
+            });
+            if let Some(flow) = finished(outcome)? {
+                return Ok(flow);
+            }
+        }
+        let shards = ShardList::one(shard);
+        Ok(self.delegate(spec, run, shards, holder, args, complete))
+    }
+
+    /// A command that needs all of these shards at once.
+    #[expect(clippy::too_many_arguments, reason = "what a command is made of")]
+    fn on_shards(
+        &mut self,
+        spec: &'static Spec,
+        run: ShardHandler,
+        shards: &ShardList,
+        holder: &mut Holder,
+        args: Args<'_>,
+        reply: &mut Reply,
+        complete: &Arc<dyn Complete>,
+    ) -> Result<Flow, CommandError> {
+        if holder.try_hold(shards)? {
+            let outcome = holder.run(shards, bound_of(spec, args), |exec| {
+                run_on(spec, run, exec, &mut self.cx(spec), args, reply)
+            });
+            if let Some(flow) = finished(outcome)? {
+                return Ok(flow);
+            }
+        }
+        Ok(self.delegate(spec, run, shards.clone(), holder, args, complete))
+    }
+
+    #[cold]
+    fn delegate(
+        &mut self,
+        spec: &'static Spec,
+        run: ShardHandler,
+        shards: ShardList,
+        holder: &mut Holder,
+        args: Args<'_>,
+        complete: &Arc<dyn Complete>,
+    ) -> Flow {
+        let task = Box::new(CommandTask { run, args: args.to_buf() });
+        let bound = bound_of(spec, args);
+        self.post_task(spec, task, shards, bound, holder, complete)
+    }
+
+    /// Queues a task at its shards.
+    pub(crate) fn post_task(
+        &mut self,
+        spec: &'static Spec,
+        task: Box<dyn Task>,
+        shards: ShardList,
+        bound: Bound,
+        holder: &mut Holder,
+        complete: &Arc<dyn Complete>,
+    ) -> Flow {
+        let back = self.back(spec, complete);
+        post(holder, Box::new(Delegated::new(task, shards, bound, back)))
+    }
+
+    /// The way back of a delegated command.
+    pub(crate) fn back(&self, spec: &'static Spec, complete: &Arc<dyn Complete>) -> Return {
+        Return {
+            context: Arc::clone(&self.context),
+            client: Arc::clone(&self.client),
+            spec,
+            reply: Reply::new(self.state.version),
+            state: self.state,
+            complete: Arc::clone(complete),
+        }
+    }
+
+    /// The surroundings of a command of this session.
+    #[inline]
+    pub(crate) fn cx(&mut self, spec: &'static Spec) -> Cx<'_> {
+        Cx { context: &self.context, client: &self.client, state: &mut self.state, spec }
+    }
+}
+
+/// Queues a job. Latches are let go first: the job may need them, and this session goes no further
+/// before it is done. When it is refused, its completion says so.
+pub(crate) fn post(holder: &mut Holder, job: Box<dyn Job>) -> Flow {
+    holder.release();
+    if let Err((job, refusal)) = holder.engine().post(job, holder.drain()) {
+        job.done(Err(refusal));
+    }
+    Flow::Pending
+}
+
+/// Runs a handler, after it has the log space that only its keys can tell.
+pub(crate) fn run_on(
+    spec: &'static Spec,
+    run: ShardHandler,
+    exec: &mut Exec<'_>,
+    cx: &mut Cx<'_>,
+    args: Args<'_>,
+    reply: &mut Reply,
+) -> Outcome {
+    if let BoundRule::Stored(bytes) = spec.bound {
+        let bytes = bytes(exec, cx, args);
+        exec.reserve(Bound::grow(bytes))?;
+    }
+    let outcome = run(exec, cx, args, reply);
+    if spec.writes() {
+        cx.context.note_memory(exec);
+    }
+    outcome
+}
+
+/// What a run in place has come to; `None`: it must wait for log space, so it is delegated.
+#[inline]
+pub(crate) fn finished(
+    outcome: Result<(Outcome, Receipt), Refusal>,
+) -> Result<Option<Flow>, CommandError> {
+    match outcome {
+        Ok((Ok(()), receipt)) => Ok(Some(Flow::Done(receipt))),
+        Err(Refusal::Wait) | Ok((Err(CommandError::Refused(Refusal::Wait)), _)) => Ok(None),
+        Ok((Err(error), _)) => Err(error),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// The shards that a command needs.
+pub(crate) fn shards_of(spec: &Spec, args: Args<'_>, engine: &Engine) -> ShardList {
+    match spec.run {
+        Handler::Keyed(_) => {
+            let keys = spec.keys.positions(args.len());
+            keys.map(|index| engine.shard_of(args.get(index))).collect()
+        }
+        Handler::AllShards(_) | Handler::Walk(_) => ShardList::all(engine.shards()),
+        Handler::Session(_) | Handler::Control(_) | Handler::Container(_) => ShardList::new(),
+    }
+}
+
+/// Log space for an effect beside its key and value: opcode, lengths, deadline, and the removal of
+/// an expired entry that the effect replaces.
+const EFFECT_BYTES: usize = 128;
+
+/// The log space that a command may need, as far as its arguments tell.
+pub(crate) fn bound_of(spec: &Spec, args: Args<'_>) -> Bound {
+    match spec.bound {
+        BoundRule::Read => Bound::READ,
+        BoundRule::Release => Bound::release(keys_bytes(spec, args)),
+        BoundRule::ReleaseBy(bytes) => Bound::release(bytes(args) + keys_bytes(spec, args)),
+        BoundRule::GrowBy(bytes) => Bound::grow(bytes(args) + keys_bytes(spec, args)),
+        BoundRule::Grow | BoundRule::Stored(_) => {
+            Bound::grow(keys_bytes(spec, args) + args.payload_bytes() as u64)
+        }
+    }
+}
+
+fn keys_bytes(spec: &Spec, args: Args<'_>) -> u64 {
+    if matches!(spec.run, Handler::AllShards(_)) {
+        // An effect for every database on every shard.
+        return u64::from(SHARDS_MAX) * EFFECT_BYTES as u64;
+    }
+    let keys = spec.keys.positions(args.len());
+    let bytes: usize = keys.map(|index| args.get(index).len() + EFFECT_BYTES).sum();
+    (bytes + EFFECT_BYTES) as u64
+}
+
+fn wrong_arity(spec: &Spec) -> CommandError {
+    CommandError::owned(format!("ERR wrong number of arguments for '{}' command", spec.name))
+}
+
+/// There is no such command, or no such subcommand.
+fn unknown(args: Args<'_>) -> CommandError {
+    let name = args.get(0);
+    if table::find(name).is_some() {
+        let (word, name) = (quoted(args.get(1), 128), quoted(name, 128).to_uppercase());
+        return CommandError::owned(format!("ERR unknown subcommand '{word}'. Try {name} HELP."));
+    }
+    let mut beginning = Vec::new();
+    for arg in args.iter().skip(1) {
+        if beginning.len() >= 128 {
+            break;
+        }
+        let room = 128 - beginning.len();
+        beginning.push(b'\'');
+        beginning.extend_from_slice(&arg[..arg.len().min(room)]);
+        beginning.extend_from_slice(b"' ");
+    }
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend_from_slice(&name[..name.len().min(128)]);
+    text.extend_from_slice(b"', with args beginning with: ");
+    text.extend_from_slice(&beginning);
+    CommandError::owned(text)
+}

@@ -1,0 +1,118 @@
+//! Arguments as numbers and words, by Redis's rules.
+//!
+//! Integers are strict: no sign but a minus, no blanks, no leading zeros, exactly what printing the
+//! number gives. Words compare without regard to case.
+
+use skeg_engine::DATABASES;
+
+use crate::error::CommandError;
+
+/// The integer that `text` is, if it is written exactly as it would be printed.
+#[must_use]
+pub(crate) fn integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    match digits {
+        [b'0'] if !negative => return Some(0),
+        [b'1'..=b'9', ..] if digits.len() <= 19 => {}
+        _ => return None,
+    }
+    let mut value = 0_u64;
+    for &digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        // 19 digits stay below 2^64.
+        value = value * 10 + u64::from(digit - b'0');
+    }
+    match (negative, value) {
+        (false, value) => i64::try_from(value).ok(),
+        (true, value) if value <= 1 << 63 => Some((value as i64).wrapping_neg()),
+        _ => None,
+    }
+}
+
+/// [`integer`], or the usual error.
+pub(crate) fn int_arg(text: &[u8]) -> Result<i64, CommandError> {
+    integer(text).ok_or(CommandError::NOT_AN_INTEGER)
+}
+
+/// An integer from `min` to `max`, or an error that says so.
+pub(crate) fn int_between(text: &[u8], min: i64, max: i64) -> Result<i64, CommandError> {
+    let value = int_arg(text)?;
+    if (min..=max).contains(&value) {
+        return Ok(value);
+    }
+    Err(CommandError::owned(format!(
+        "ERR value is out of range, value must between {min} and {max}"
+    )))
+}
+
+/// The number of a logical database. `malformed` is the error for what is no 32-bit integer.
+pub(crate) fn database(text: &[u8], malformed: CommandError) -> Result<u8, CommandError> {
+    let index = integer(text).and_then(|index| i32::try_from(index).ok()).ok_or(malformed)?;
+    u8::try_from(index).ok().filter(|index| *index < DATABASES).ok_or(CommandError::DB_INDEX)
+}
+
+/// Whether `arg` is `word`, which is written in capitals or not at all.
+#[inline]
+pub(crate) fn is_word(arg: &[u8], word: &str) -> bool {
+    arg.eq_ignore_ascii_case(word.as_bytes())
+}
+
+/// ON or OFF, YES or NO, or whatever two words there are; `None` for a third.
+pub(crate) fn one_of(arg: &[u8], yes: &str, no: &str) -> Option<bool> {
+    if is_word(arg, yes) {
+        Some(true)
+    } else if is_word(arg, no) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// The first `max` bytes of what a client sent, for an error message.
+pub(crate) fn quoted(arg: &[u8], max: usize) -> String {
+    String::from_utf8_lossy(&arg[..arg.len().min(max)]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_printed_integers_are_integers() {
+        for text in
+            ["", "-", "+1", " 1", "1 ", "01", "-0", "-01", "1.0", "0x1", "9223372036854775808"]
+        {
+            assert_eq!(integer(text.as_bytes()), None, "{text:?}");
+        }
+        assert_eq!(integer(b"-9223372036854775808"), Some(i64::MIN));
+        assert_eq!(integer(b"-9223372036854775809"), None);
+        assert_eq!(integer(b"99999999999999999999"), None);
+    }
+
+    #[test]
+    fn databases_are_numbered_to_fifteen() {
+        assert_eq!(database(b"15", CommandError::SYNTAX), Ok(15));
+        assert_eq!(database(b"16", CommandError::SYNTAX), Err(CommandError::DB_INDEX));
+        assert_eq!(database(b"-1", CommandError::SYNTAX), Err(CommandError::DB_INDEX));
+        assert_eq!(database(b"4294967296", CommandError::SYNTAX), Err(CommandError::SYNTAX));
+    }
+
+    proptest! {
+        #[test]
+        fn every_integer_reads_back(value: i64) {
+            prop_assert_eq!(integer(value.to_string().as_bytes()), Some(value));
+        }
+
+        #[test]
+        fn reading_agrees_with_the_standard_library(text in "-?[0-9]{1,21}") {
+            let expected = text.parse::<i64>().ok().filter(|value| value.to_string() == text);
+            prop_assert_eq!(integer(text.as_bytes()), expected);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A session: what one client has selected, queued and watched.
+//!
+//! Invariants: commands of a session take effect in the order they were given; while one is pending
+//! the session runs no other. What a delegated command changes about the session comes back with
+//! its completion.
+//!
+//! May not know: sockets, buffers, TLS.
+
+use skeg_engine::{Epoch, Holder, Level, Receipt, WatchFlag};
+use skeg_io::sync::Arc;
+use skeg_proto::{Args, Reply, Version};
+
+use crate::clients::{Client, Connection, Origin};
+use crate::context::Context;
+use crate::cx::{Replies, State};
+use crate::flow::{Complete, Completion, Flow};
+use crate::spec::Spec;
+use crate::stats::Lane;
+use crate::transaction::Transaction;
+
+/// One client's side of the conversation.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) context: Arc<Context>,
+    pub(crate) client: Arc<Client>,
+    pub(crate) state: State,
+    /// The state that the registry knows.
+    noted: State,
+    pub(crate) transaction: Option<Box<Transaction>>,
+    pub(crate) watching: Option<Box<Watching>>,
+    /// The epoch of the newest effect of this session.
+    pub(crate) written: Epoch,
+    level: Level,
+}
+
+/// What WATCH has registered.
+#[derive(Clone, Debug)]
+pub(crate) struct Watching {
+    pub(crate) flag: Arc<WatchFlag>,
+    pub(crate) keys: Vec<(u8, Box<[u8]>)>,
+}
+
+/// A session in the middle of a command that acts on the session itself.
+pub struct Turn<'a> {
+    pub(crate) session: &'a mut Session,
+    pub(crate) holder: &'a mut Holder,
+    pub(crate) complete: &'a Arc<dyn Complete>,
+    pub(crate) spec: &'static Spec,
+}
+
+impl std::fmt::Debug for Turn<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turn").field("spec", &self.spec.name).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A session for a client that has just arrived. `lane` counts for the thread that serves it.
+    #[must_use]
+    pub fn new(
+        context: &Arc<Context>,
+        lane: &Arc<Lane>,
+        origin: Origin,
+        connection: Arc<dyn Connection>,
+    ) -> Self {
+        let client = context.clients().add(origin, connection, lane, context.engine().now_ms());
+        Self {
+            context: Arc::clone(context),
+            client,
+            state: State::default(),
+            noted: State::default(),
+            transaction: None,
+            watching: None,
+            written: Epoch::default(),
+            level: context.engine().level(),
+        }
+    }
+
+    /// What the registry knows of this client; the transport updates it.
+    #[must_use]
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// The version of the protocol that replies are written in.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.state.version
+    }
+
+    /// The level that this session's own writes must reach before their replies leave.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Asks for a higher level than the engine's default; a lower one counts as the default.
+    pub fn set_level(&mut self, level: Level) {
+        self.level = level.max(self.context.engine().level());
+    }
+
+    /// Runs one command, `args[0]` its name. The reply is appended to `reply`, unless the result is
+    /// [`Flow::Pending`]: then `complete` gets it, and nothing may be executed until
+    /// [`Session::resume`]. The holder may keep latches for the next command; the transport
+    /// releases it at the end of a batch.
+    pub fn execute(
+        &mut self,
+        holder: &mut Holder,
+        args: &Args<'_>,
+        reply: &mut Reply,
+        complete: &Arc<dyn Complete>,
+    ) -> Flow {
+        if args.is_empty() {
+            return Flow::done();
+        }
+        let start = reply.len();
+        if reply.version() != self.state.version {
+            reply.set_version(self.state.version);
+        }
+        let flow = self.dispatch(holder, *args, reply, complete);
+        if let Flow::Done(receipt) | Flow::Close(receipt) = &flow {
+            self.written = self.written.max(receipt.written);
+            if self.state != self.noted || self.state.replies != Replies::On {
+                return self.settle(holder, flow, reply, start);
+            }
+        } else {
+            self.client.note_pending(true);
+        }
+        flow
+    }
+
+    /// Takes the result of a pending command: appends its reply and says how the session goes on.
+    pub fn resume(
+        &mut self,
+        holder: &mut Holder,
+        completion: Completion,
+        reply: &mut Reply,
+    ) -> Flow {
+        let Completion { reply: theirs, receipt, state } = completion;
+        let start = reply.len();
+        self.client.note_pending(false);
+        self.state = state;
+        reply.set_version(self.state.version);
+        reply.raw(theirs.as_bytes());
+        self.written = self.written.max(receipt.written);
+        self.settle(holder, Flow::Done(receipt), reply, start)
+    }
+
+    /// What commands leave to be done to the session.
+    fn settle(&mut self, holder: &mut Holder, flow: Flow, reply: &mut Reply, start: usize) -> Flow {
+        match self.state.replies {
+            Replies::On => {}
+            Replies::Off => reply.truncate(start),
+            Replies::SkipNext => {
+                reply.truncate(start);
+                self.state.replies = Replies::SkipThis;
+            }
+            Replies::SkipThis => {
+                reply.truncate(start);
+                self.state.replies = Replies::On;
+            }
+        }
+        if std::mem::take(&mut self.state.unwatching) {
+            self.unwatch(holder);
+        }
+        self.client.note_state(self.state.db, self.state.version);
+        self.noted = self.state;
+        match flow {
+            Flow::Done(receipt) if self.state.closing => Flow::Close(receipt),
+            other => other,
+        }
+    }
+
+    /// What the receipt of a session's own write and the level it asks for say: whether its reply
+    /// may leave, given what the log has reached.
+    #[must_use]
+    pub fn may_leave(&self, receipt: &Receipt) -> bool {
+        let engine = self.context.engine();
+        engine.log().is_none_or(|log| {
+            receipt.written <= log.reached(self.level)
+                && receipt.seen <= log.reached(engine.level())
+        })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.context.clients().remove(self.client.id());
+        if let Some(watching) = self.watching.take() {
+            crate::watching::release(self.context.engine(), *watching);
+        }
+    }
+}

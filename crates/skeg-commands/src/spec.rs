@@ -1,0 +1,388 @@
+//! What a command declares about itself.
+//!
+//! One [`Spec`] stands beside each handler. Dispatch, routing, COMMAND and its subcommands, access
+//! control and the reference pages all read it; nothing about a command is written down twice.
+//!
+//! May not know: which commands exist.
+
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::error::CommandError;
+use crate::flow::Flow;
+use crate::session::Turn;
+use crate::walk::Walk;
+
+/// What a handler returns: nothing beside the reply it wrote, or the error that is the reply.
+pub type Outcome = Result<(), CommandError>;
+
+/// Everything that is known about one command or subcommand.
+#[derive(Debug)]
+pub struct Spec {
+    /// Its name in lower case; a subcommand's is `container|subcommand`.
+    pub name: &'static str,
+    /// Number of arguments, the name included (both words of a subcommand); negative: at least.
+    pub arity: i16,
+    /// What it may do, and when.
+    pub flags: Flags,
+    /// Where its keys are.
+    pub keys: Keys,
+    /// Its categories of access control, spelt out.
+    pub categories: &'static [Category],
+    /// The family it is documented under.
+    pub group: Group,
+    /// The version of Redis that introduced it, or of skeg for `SKEG.*`.
+    pub since: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// Its cost.
+    pub complexity: &'static str,
+    /// Its arguments, in the notation of Redis's documentation.
+    pub syntax: &'static str,
+    /// Hints for clients, as COMMAND INFO lists them.
+    pub tips: &'static [&'static str],
+    /// The log space that it may need.
+    pub bound: BoundRule,
+    /// What runs.
+    pub run: Handler,
+}
+
+/// Runs while shards are held.
+pub type ShardHandler = fn(&mut Exec<'_>, &mut Cx<'_>, Args<'_>, &mut Reply) -> Outcome;
+/// Runs without any shard.
+pub type SessionHandler = fn(&mut Cx<'_>, Args<'_>, &mut Reply) -> Outcome;
+/// Starts a walk over shards.
+pub type WalkHandler = fn(&Cx<'_>, Args<'_>) -> Result<Box<dyn Walk>, CommandError>;
+/// Changes the course of its session.
+pub type ControlHandler = fn(&mut Turn<'_>, Args<'_>, &mut Reply) -> Result<Flow, CommandError>;
+
+/// How a command is run, and what is held meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub enum Handler {
+    /// Touches no shard.
+    Session(SessionHandler),
+    /// The shards of its keys are held.
+    Keyed(ShardHandler),
+    /// Every shard is held.
+    AllShards(ShardHandler),
+    /// Goes from shard to shard in slices; inside a transaction every shard is held.
+    Walk(WalkHandler),
+    /// Acts on the session itself: transactions, waiting. Never queued by MULTI.
+    Control(ControlHandler),
+    /// Has subcommands; what its name alone runs, if anything.
+    Container(Option<SessionHandler>),
+}
+
+/// The log space that a command may need at most.
+#[derive(Clone, Copy, Debug)]
+pub enum BoundRule {
+    /// It writes nothing.
+    Read,
+    /// It only removes: its keys.
+    Release,
+    /// Its arguments, once.
+    Grow,
+    /// It removes; this many bytes.
+    ReleaseBy(fn(Args<'_>) -> u64),
+    /// It may grow the data by this many bytes.
+    GrowBy(fn(Args<'_>) -> u64),
+    /// What its keys hold decides: the bytes beside the arguments, asked under their latches.
+    Stored(fn(&mut Exec<'_>, &Cx<'_>, Args<'_>) -> u64),
+}
+
+/// Where the keys of a command are among its arguments.
+#[derive(Clone, Copy, Debug)]
+pub enum Keys {
+    /// It has none.
+    None,
+    /// One, the first argument.
+    One(KeyFlags),
+    /// One, the argument of this index (behind a subcommand's name).
+    At(u8, KeyFlags),
+    /// Every `step`th argument from `first` on, to the end.
+    ToEnd {
+        /// Index of the first key.
+        first: u8,
+        /// Distance of one key to the next.
+        step: u8,
+        /// What happens to them.
+        flags: KeyFlags,
+    },
+    /// One at each of the first arguments, each with its own flags.
+    Each(&'static [KeyFlags]),
+}
+
+impl Keys {
+    /// The indexes of the keys in a command of `len` arguments.
+    pub fn positions(self, len: usize) -> impl Iterator<Item = usize> {
+        let (first, end, step) = match self {
+            Self::None => (0, 0, 1),
+            Self::One(_) => (1, 2.min(len), 1),
+            Self::At(index, _) => (usize::from(index), (usize::from(index) + 1).min(len), 1),
+            Self::ToEnd { first, step, .. } => (usize::from(first), len, usize::from(step)),
+            Self::Each(flags) => (1, (flags.len() + 1).min(len), 1),
+        };
+        (first..end).step_by(step)
+    }
+
+    /// Whether there can be none although the command has keys by its nature.
+    #[must_use]
+    pub fn is_none(self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// What happens to the keys, spec by spec: index of the first, last (negative: from the end),
+    /// step, flags.
+    #[must_use]
+    pub fn specs(self) -> Vec<(i64, i64, i64, KeyFlags)> {
+        match self {
+            Self::None => Vec::new(),
+            Self::One(flags) => vec![(1, 0, 1, flags)],
+            Self::At(index, flags) => vec![(i64::from(index), 0, 1, flags)],
+            Self::ToEnd { first, step, flags } => {
+                vec![(i64::from(first), -1, i64::from(step), flags)]
+            }
+            Self::Each(each) => {
+                each.iter().enumerate().map(|(at, flags)| (at as i64 + 1, 0, 1, *flags)).collect()
+            }
+        }
+    }
+
+    /// First, last (negative: from the end) and step, as old clients want them.
+    #[must_use]
+    pub fn range(self) -> (i64, i64, i64) {
+        match self {
+            Self::None => (0, 0, 0),
+            Self::One(_) => (1, 1, 1),
+            Self::At(index, _) => (i64::from(index), i64::from(index), 1),
+            Self::ToEnd { first, step, .. } => (i64::from(first), -1, i64::from(step)),
+            Self::Each(flags) => (1, flags.len() as i64, 1),
+        }
+    }
+}
+
+/// A set of named bits; `|` at compile time is `with`.
+macro_rules! bits {
+    ($(#[$doc:meta])* $name:ident($repr:ty) { $($(#[$item_doc:meta])* $bit:ident = $at:literal, $text:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name($repr);
+
+        impl $name {
+            /// Nothing of all this.
+            pub const NONE: Self = Self(0);
+            $($(#[$item_doc])* pub const $bit: Self = Self(1 << $at);)*
+
+            /// Both.
+            #[must_use]
+            pub const fn with(self, other: Self) -> Self {
+                Self(self.0 | other.0)
+            }
+
+            /// Whether all of `other` is in here.
+            #[must_use]
+            #[inline]
+            pub const fn has(self, other: Self) -> bool {
+                self.0 & other.0 == other.0
+            }
+
+            /// The names, in the order of Redis's replies.
+            pub fn names(self) -> impl Iterator<Item = &'static str> {
+                const ALL: &[(&str, $name)] = &[$(($text, $name::$bit)),*];
+                ALL.iter().filter(move |(_, bit)| self.has(*bit)).map(|(name, _)| *name)
+            }
+        }
+    };
+}
+
+bits! {
+    /// What a command may do, and when.
+    Flags(u32) {
+        /// May change data.
+        WRITE = 0, "write";
+        /// Reads data and changes nothing.
+        READONLY = 1, "readonly";
+        /// Refused when memory is short.
+        DENYOOM = 2, "denyoom";
+        /// For administrators.
+        ADMIN = 3, "admin";
+        /// Not for scripts.
+        NOSCRIPT = 4, "noscript";
+        /// May block its client.
+        BLOCKING = 5, "blocking";
+        /// Works while the data is being loaded.
+        LOADING = 6, "loading";
+        /// Works on a replica whose data is stale.
+        STALE = 7, "stale";
+        /// Not shown to MONITOR.
+        SKIP_MONITOR = 8, "skip_monitor";
+        /// Not entered into the slow log.
+        SKIP_SLOWLOG = 9, "skip_slowlog";
+        /// Cheap: constant or logarithmic time.
+        FAST = 10, "fast";
+        /// Works before authentication.
+        NO_AUTH = 11, "no_auth";
+        /// Its keys may be absent.
+        NO_MANDATORY_KEYS = 12, "no_mandatory_keys";
+        /// Not while a replica loads its data beside the old.
+        NO_ASYNC_LOADING = 13, "no_async_loading";
+        /// Not inside MULTI.
+        NO_MULTI = 14, "no_multi";
+        /// Works while a script is busy.
+        ALLOW_BUSY = 15, "allow_busy";
+    }
+}
+
+bits! {
+    /// What a command does to a key.
+    KeyFlags(u16) {
+        /// Reads its value.
+        RO = 0, "RO";
+        /// Reads and changes it.
+        RW = 1, "RW";
+        /// Overwrites it.
+        OW = 2, "OW";
+        /// Removes it.
+        RM = 3, "RM";
+        /// Returns, copies or uses what it holds.
+        ACCESS = 4, "access";
+        /// Changes what it holds.
+        UPDATE = 5, "update";
+        /// Adds to it, and changes nothing that is there.
+        INSERT = 6, "insert";
+        /// Removes from it, or removes it.
+        DELETE = 7, "delete";
+        /// The other flags depend on the arguments.
+        VARIABLE_FLAGS = 8, "variable_flags";
+    }
+}
+
+/// An enumeration of words.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $text:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$item_doc])* $item,)*
+        }
+
+        impl $name {
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$(Self::$item),*];
+
+            /// Its word in Redis's replies.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$item => $text,)* }
+            }
+        }
+    };
+}
+
+words! {
+    /// A category of access control.
+    Category {
+        /// Keys whatever they hold.
+        Keyspace = "keyspace";
+        /// Reads values.
+        Read = "read";
+        /// Changes values.
+        Write = "write";
+        /// Strings.
+        String = "string";
+        /// Administration.
+        Admin = "admin";
+        /// Cheap.
+        Fast = "fast";
+        /// Not cheap.
+        Slow = "slow";
+        /// May block its client.
+        Blocking = "blocking";
+        /// Wants a second thought.
+        Dangerous = "dangerous";
+        /// The connection itself.
+        Connection = "connection";
+        /// MULTI and what belongs to it.
+        Transaction = "transaction";
+        /// Vectors.
+        Vector = "vector";
+    }
+}
+
+words! {
+    /// A family of commands in the documentation.
+    Group {
+        /// Keys whatever they hold.
+        Generic = "generic";
+        /// Strings.
+        String = "string";
+        /// The connection.
+        Connection = "connection";
+        /// The server.
+        Server = "server";
+        /// Transactions.
+        Transactions = "transactions";
+        /// What only skeg has.
+        Skeg = "skeg";
+    }
+}
+
+impl Flags {
+    /// Reads, cheaply.
+    pub const READ_FAST: Self = Self::READONLY.with(Self::FAST);
+    /// Changes data without growing it, cheaply.
+    pub const WRITE_FAST: Self = Self::WRITE.with(Self::FAST);
+    /// May grow the data.
+    pub const GROW: Self = Self::WRITE.with(Self::DENYOOM);
+    /// May grow the data, cheaply.
+    pub const GROW_FAST: Self = Self::GROW.with(Self::FAST);
+    /// About the server or the connection: works while data is loaded or stale.
+    pub const SERVICE: Self = Self::NOSCRIPT.with(Self::LOADING).with(Self::STALE);
+}
+
+impl Spec {
+    /// Whether a command of `len` arguments has the right number of them.
+    #[must_use]
+    #[inline]
+    pub fn accepts(&self, len: usize) -> bool {
+        let arity = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 { len >= arity } else { len == arity }
+    }
+
+    /// The word after the `|` of a subcommand's name, else the name.
+    #[must_use]
+    pub fn last_word(&self) -> &'static str {
+        self.name.split_once('|').map_or(self.name, |(_, word)| word)
+    }
+
+    /// Whether it changes data.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        self.flags.has(Flags::WRITE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_of_keys_follow_the_arguments() {
+        let mset = Keys::ToEnd { first: 1, step: 2, flags: KeyFlags::OW };
+        assert_eq!(mset.positions(5).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(mset.range(), (1, -1, 2));
+        let rename = Keys::Each(&[KeyFlags::RW, KeyFlags::OW]);
+        assert_eq!(rename.positions(3).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(rename.range(), (1, 2, 1));
+        assert_eq!(Keys::None.positions(9).count(), 0);
+        assert_eq!(Keys::One(KeyFlags::RO).positions(1).count(), 0);
+    }
+
+    #[test]
+    fn names_of_bits_come_in_the_order_of_redis() {
+        let flags = Flags::FAST.with(Flags::READONLY);
+        assert_eq!(flags.names().collect::<Vec<_>>(), ["readonly", "fast"]);
+        assert!(flags.has(Flags::FAST) && !flags.has(Flags::WRITE));
+    }
+}

@@ -1,0 +1,239 @@
+//! MULTI: commands that are queued, and EXEC, which runs them as one.
+//!
+//! EXEC holds the shards of every queued command and of every watched key together, so it is atomic;
+//! the engine writes one record for each shard it changed, in one epoch. A command that fails does
+//! not stop the others and undoes nothing.
+
+use skeg_engine::{Bound, Engine, Exec, Refusal, ShardList};
+use skeg_proto::{Args, ArgsBuf, Reply};
+
+use crate::cx::Cx;
+use crate::delegate::Task;
+use crate::dispatch;
+use crate::error::CommandError;
+use crate::flow::Flow;
+use crate::session::{Session, Watching};
+use crate::spec::{BoundRule, Flags, Handler, Outcome, Spec};
+use crate::table::CommandId;
+use crate::walk;
+use crate::watching;
+
+/// What MULTI has begun.
+#[derive(Debug, Default)]
+pub(crate) struct Transaction {
+    queue: Vec<Queued>,
+    bytes: usize,
+    aborted: bool,
+}
+
+#[derive(Debug)]
+struct Queued {
+    id: CommandId,
+    args: ArgsBuf,
+}
+
+impl Transaction {
+    /// A command could not be queued: EXEC will refuse.
+    pub(crate) fn abort(&mut self) {
+        self.aborted = true;
+        self.queue.clear();
+        self.bytes = 0;
+    }
+
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.aborted
+    }
+
+    /// Whether a queued command may grow the data.
+    pub(crate) fn may_grow(&self) -> bool {
+        self.queue.iter().any(|queued| queued.id.spec().flags.has(Flags::DENYOOM))
+    }
+}
+
+impl Session {
+    /// Ends the transaction that MULTI began, if there is one, without running it.
+    pub(crate) fn discard(&mut self) -> Option<Box<Transaction>> {
+        self.client.note_queue(None, 0);
+        self.transaction.take()
+    }
+
+    /// Queues a command behind MULTI.
+    pub(crate) fn enqueue(&mut self, id: CommandId, args: Args<'_>, reply: &mut Reply) -> Flow {
+        let bytes_max = self.context.config().query_bytes_max();
+        if let Some(transaction) = self.transaction.as_deref_mut().filter(|it| !it.aborted) {
+            let args = args.to_buf();
+            transaction.bytes += args.memory_bytes() + size_of::<Queued>();
+            if transaction.bytes as u64 > bytes_max {
+                transaction.abort();
+                CommandError::constant("ERR the transaction exceeds client-query-buffer-limit")
+                    .write_to(reply);
+                return Flow::done();
+            }
+            transaction.queue.push(Queued { id, args });
+            self.client.note_queue(Some(transaction.queue.len()), transaction.bytes);
+        }
+        reply.simple("QUEUED");
+        Flow::done()
+    }
+}
+
+/// EXEC under its latches. Dropping it ends the watch, if its run could not.
+pub(crate) struct TransactionTask {
+    queue: Vec<Queued>,
+    watching: Option<Box<Watching>>,
+    engine: Engine,
+}
+
+impl Drop for TransactionTask {
+    fn drop(&mut self) {
+        if let Some(watching) = self.watching.take() {
+            watching::release(&self.engine, *watching);
+        }
+    }
+}
+
+impl TransactionTask {
+    pub(crate) fn new(
+        transaction: Transaction,
+        watching: Option<Box<Watching>>,
+        engine: &Engine,
+    ) -> Self {
+        Self { queue: transaction.queue, watching, engine: engine.clone() }
+    }
+
+    /// The shards of all commands and of all watched keys.
+    pub(crate) fn shards(&self) -> ShardList {
+        let mut shards = ShardList::new();
+        let watched = self.watching.as_ref().map(|watching| watching.shards(&self.engine));
+        let of_commands = self.queue.iter().map(|queued| {
+            dispatch::shards_of(queued.id.spec(), queued.args.as_args(), &self.engine)
+        });
+        for list in of_commands.chain(watched) {
+            list.as_slice().iter().for_each(|id| shards.insert(*id));
+        }
+        shards
+    }
+
+    /// The log space of all commands, as far as their arguments tell.
+    pub(crate) fn bound(&self) -> Bound {
+        self.queue
+            .iter()
+            .map(|queued| dispatch::bound_of(queued.id.spec(), queued.args.as_args()))
+            .fold(Bound::READ, Bound::and)
+    }
+
+    /// Runs it; without shards when no command needs any.
+    pub(crate) fn run_all(
+        &mut self,
+        mut exec: Option<&mut Exec<'_>>,
+        cx: &mut Cx<'_>,
+        reply: &mut Reply,
+    ) -> Outcome {
+        if let Some(exec) = exec.as_deref_mut()
+            && self.has_changed(exec)
+        {
+            self.let_go(exec);
+            reply.null_array();
+            return Ok(());
+        }
+        let mut room = match exec.as_deref_mut() {
+            Some(exec) => self.reserve_stored(exec, cx)?,
+            None => 0,
+        };
+        let mut waited = false;
+        reply.array(self.queue.len());
+        for queued in &self.queue {
+            let spec = queued.id.spec();
+            let start = reply.len();
+            cx.spec = spec;
+            let args = queued.args.as_args();
+            let outcome = run_queued(spec, exec.as_deref_mut(), cx, args, reply, &mut room);
+            cx.client.stats().ran(queued.id);
+            if let Err(error) = outcome {
+                waited |= error == CommandError::Refused(Refusal::Wait);
+                cx.client.stats().failed(queued.id);
+                reply.truncate(start);
+                error.write_to(reply);
+            }
+        }
+        if let Some(exec) = exec.as_deref_mut() {
+            cx.context.note_memory(exec);
+        }
+        match exec {
+            // When a command had to wait and nothing was changed, the engine runs all of it again:
+            // the watch goes on until then.
+            Some(exec) if !waited => self.let_go(exec),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether a watched key has changed, or has expired since.
+    fn has_changed(&self, exec: &mut Exec<'_>) -> bool {
+        let Some(watching) = &self.watching else { return false };
+        for (db, key) in &watching.keys {
+            // Removes it if its deadline has passed, which sets the flag.
+            exec.shard(key).exists(*db, key);
+        }
+        watching.flag.is_set()
+    }
+
+    fn let_go(&mut self, exec: &mut Exec<'_>) {
+        if let Some(watching) = self.watching.take() {
+            watching.release_held(&self.engine, exec);
+        }
+    }
+
+    /// Reserves what the values that are there now make commands write (RENAME, COPY), before
+    /// anything is changed. Returns the bytes.
+    fn reserve_stored(&self, exec: &mut Exec<'_>, cx: &mut Cx<'_>) -> Result<u64, Refusal> {
+        let mut bytes = 0;
+        for queued in &self.queue {
+            if let BoundRule::Stored(of) = queued.id.spec().bound {
+                bytes += of(exec, cx, queued.args.as_args());
+            }
+        }
+        if bytes > 0 {
+            exec.reserve(Bound::grow(bytes))?;
+        }
+        Ok(bytes)
+    }
+}
+
+/// Runs one command of a transaction. `room` is what is left of the log space reserved for values:
+/// a command that needs more, because one before it has made its value longer, asks by itself and
+/// fails alone.
+fn run_queued(
+    spec: &'static Spec,
+    exec: Option<&mut Exec<'_>>,
+    cx: &mut Cx<'_>,
+    args: Args<'_>,
+    reply: &mut Reply,
+    room: &mut u64,
+) -> Outcome {
+    match (spec.run, exec) {
+        (Handler::Session(run) | Handler::Container(Some(run)), _) => run(cx, args, reply),
+        (Handler::Keyed(run) | Handler::AllShards(run), Some(exec)) => {
+            if let BoundRule::Stored(bytes) = spec.bound {
+                let bytes = bytes(exec, cx, args);
+                match room.checked_sub(bytes) {
+                    Some(rest) => *room = rest,
+                    None => exec.reserve(Bound::grow(bytes))?,
+                }
+            }
+            run(exec, cx, args, reply)
+        }
+        (Handler::Walk(start), Some(exec)) => {
+            let shards = cx.engine().shards();
+            walk::atomically(&mut *start(cx, args)?, exec, shards, reply);
+            Ok(())
+        }
+        _ => Err(CommandError::constant("ERR Command not allowed inside a transaction")),
+    }
+}
+
+impl Task for TransactionTask {
+    fn run(&mut self, exec: &mut Exec<'_>, cx: &mut Cx<'_>, reply: &mut Reply) -> Outcome {
+        self.run_all(Some(exec), cx, reply)
+    }
+}

@@ -1,0 +1,42 @@
+//! String values: replying with them, and looking at their bytes.
+
+use skeg_engine::{Kind, StrRef};
+use skeg_proto::Reply;
+
+/// Replies with the value as a bulk string.
+#[inline]
+pub(crate) fn reply_string(reply: &mut Reply, value: StrRef<'_>) {
+    match value {
+        StrRef::Bytes(bytes) => reply.bulk(bytes),
+        StrRef::Int(value) => reply.bulk_int(value),
+    }
+}
+
+/// Replies with the value, or with null when there is none.
+#[inline]
+pub(crate) fn reply_optional(reply: &mut Reply, value: Option<StrRef<'_>>) {
+    match value {
+        Some(value) => reply_string(reply, value),
+        None => reply.null(),
+    }
+}
+
+/// Calls `look` with the value's bytes.
+pub(crate) fn with_bytes<R>(value: StrRef<'_>, look: impl FnOnce(&[u8]) -> R) -> R {
+    match value {
+        StrRef::Bytes(bytes) => look(bytes),
+        StrRef::Int(_) => {
+            let mut digits = Vec::with_capacity(20);
+            value.write_to(&mut digits);
+            look(&digits)
+        }
+    }
+}
+
+/// The name that TYPE gives a kind of value.
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::String => "string",
+        _ => "unknown",
+    }
+}

@@ -1,0 +1,82 @@
+//! Vectors and their ids as arguments and replies.
+
+use skeg_engine::IndexError;
+use skeg_proto::Args;
+use skeg_vector::{IdKind, IdRef, VectorError};
+
+use crate::error::CommandError;
+
+/// Reads an id of the kind that the index has.
+pub(crate) fn id(kind: IdKind, text: &[u8]) -> Result<IdRef<'_>, CommandError> {
+    let string = std::str::from_utf8(text);
+    match kind {
+        IdKind::Str => {
+            string.map(IdRef::Str).map_err(|_| CommandError::constant("ERR the id is not UTF-8"))
+        }
+        IdKind::U64 => string
+            .ok()
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|digits| digits.parse().ok())
+            .map(IdRef::U64)
+            .ok_or(CommandError::constant("ERR the ids of this index are unsigned integers")),
+    }
+}
+
+/// Reads a vector: little-endian 32-bit floats.
+pub(crate) fn row(bytes: &[u8]) -> Result<Vec<f32>, CommandError> {
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err(CommandError::constant(
+            "ERR a vector is a string of little-endian 32-bit floats, 4 bytes each",
+        ));
+    }
+    Ok(numbers.iter().map(|number| f32::from_le_bytes(*number)).collect())
+}
+
+/// A vector as it is written and read.
+pub(crate) fn to_bytes(row: &[f32]) -> Vec<u8> {
+    row.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+/// Log space for `effects` effects on the index that the first argument names.
+pub(crate) fn effects_bytes(args: Args<'_>, effects: usize) -> u64 {
+    let each = args.get(1).len() + 64;
+    (args.payload_bytes() + effects * each) as u64
+}
+
+/// The error for what only a later version does.
+pub(crate) fn unsupported(what: &str) -> CommandError {
+    CommandError::owned(format!("ERR {what} is not supported yet: vectors have no attributes"))
+}
+
+/// The error for what an index refuses.
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
+pub(crate) fn refused(error: VectorError) -> CommandError {
+    CommandError::owned(format!("ERR {error}"))
+}
+
+impl From<IndexError> for CommandError {
+    fn from(error: IndexError) -> Self {
+        Self::owned(format!("ERR {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_of_the_kind_of_their_index() {
+        assert_eq!(id(IdKind::U64, b"7"), Ok(IdRef::U64(7)));
+        assert_eq!(id(IdKind::Str, b"7"), Ok(IdRef::Str("7")));
+        assert!(id(IdKind::U64, b"+7").is_err() && id(IdKind::U64, b"").is_err());
+        assert!(id(IdKind::Str, b"\xff").is_err());
+    }
+
+    #[test]
+    fn vectors_travel_as_bytes() {
+        let bytes = to_bytes(&[1.5, -0.0]);
+        assert_eq!(row(&bytes), Ok(vec![1.5, -0.0]));
+        assert!(row(&bytes[1..]).is_err());
+    }
+}
