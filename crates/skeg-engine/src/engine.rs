@@ -115,7 +115,9 @@ impl Engine {
         if shared.options.home_threads == 0 {
             return Ok(());
         }
-        if let Some(log) = &shared.log {
+        if let Some(log) = &shared.log
+            && !shared.options.read_only
+        {
             log.start_threads()?;
         }
         for number in 0..shared.options.home_threads {

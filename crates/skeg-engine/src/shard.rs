@@ -404,9 +404,12 @@ impl Shard {
         length
     }
 
-    /// Writes bytes at an offset of the string, zero-filling up to there, and returns its new length.
-    /// The caller keeps `offset + bytes.len()` within [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX).
+    /// Writes bytes at an offset of the string, zero-filling up to there, and returns its new length;
+    /// no bytes change nothing. The caller keeps `offset + bytes.len()` within [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX).
     pub fn set_range(&mut self, db: u8, key: &[u8], offset: usize, bytes: &[u8]) -> usize {
+        if bytes.is_empty() {
+            return self.find(db, key).map_or(0, |entry| entry.value.len());
+        }
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
         let length = self.keyspace_mut(db).set_range(hash, key, offset, bytes);

@@ -1,6 +1,7 @@
 //! Tests of the engine through its public interface. The interleaving models run with
 //! `cargo test -p skeg-engine --features shuttle --test engine shuttle_`, and only those then.
 
+mod durable;
 mod model;
 #[cfg(feature = "shuttle")]
 mod shuttle_latches;

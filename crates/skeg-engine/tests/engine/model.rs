@@ -78,6 +78,7 @@ impl Model {
                 self.db(db).entry(name(key)).or_default().0 = number.to_string().into();
             }
             Op::Append(db, key, tail) => self.db(db).entry(name(key)).or_default().0.extend(tail),
+            Op::SetRange(_, _, _, bytes) if bytes.is_empty() => {}
             Op::SetRange(db, key, offset, bytes) => {
                 let value = &mut self.db(db).entry(name(key)).or_default().0;
                 let end = usize::from(offset) + bytes.len();

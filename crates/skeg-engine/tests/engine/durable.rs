@@ -1,0 +1,150 @@
+//! What was written is there when the database is opened again: keys of every kind of effect,
+//! vectors, transactions over several shards; with real threads on a real directory.
+
+use std::path::Path;
+use std::time::Duration;
+
+use skeg_engine::{
+    Bound, Drain, Engine, EngineError, EngineOptions, Expiry, Holder, Level, Receipt, Refusal,
+    ShardList, StrRef,
+};
+use skeg_io::Io;
+use skeg_vector::{IndexOptions, Metric};
+
+use crate::support::{add, keys, number};
+
+fn open(dir: &Path) -> Engine {
+    Engine::open(&Io::real(), Some(dir), &EngineOptions::default()).expect("opens")
+}
+
+fn run<T>(engine: &Engine, command: impl FnOnce(&mut skeg_engine::Exec<'_>) -> T) -> (T, Receipt) {
+    let all = ShardList::all(engine.shards());
+    let mut holder = Holder::new(engine, Drain::Serve);
+    while !holder.try_hold(&all).expect("open") {
+        holder.release();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    holder.run(&all, Bound::grow(64 << 10), command).expect("not refused")
+}
+
+fn text(exec: &mut skeg_engine::Exec<'_>, db: u8, key: &[u8]) -> Option<Vec<u8>> {
+    let value: Option<StrRef<'_>> = exec.shard(key).string(db, key).expect("a string");
+    value.map(|value| {
+        let mut bytes = Vec::new();
+        value.write_to(&mut bytes);
+        bytes
+    })
+}
+
+#[test]
+fn every_effect_survives_close_and_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path());
+    let far = engine.now_ms() + 3_600_000;
+    let (_, receipt) = run(&engine, |exec| {
+        exec.shard(b"a").set(0, b"a", b"one", Expiry::Clear);
+        exec.shard(b"b").set(1, b"b", b"two", Expiry::At(far));
+        exec.shard(b"n").set_int(0, b"n", -5);
+        exec.shard(b"app").append(0, b"app", b"x");
+        exec.shard(b"app").append(0, b"app", b"yz");
+        exec.shard(b"r").set_range(0, b"r", 3, b"end");
+        exec.shard(b"gone").set(0, b"gone", b"x", Expiry::Clear);
+        exec.shard(b"gone").remove(0, b"gone");
+        exec.shard(b"{t}1").set(0, b"{t}1", b"moved", Expiry::At(far));
+        exec.shard(b"{t}1").move_key((0, b"{t}1"), (2, b"{t}2"), false);
+        exec.shard(b"p").set(3, b"p", b"persisted", Expiry::At(far));
+        exec.shard(b"p").set_expiry(3, b"p", None);
+        let options = IndexOptions::new(3, Metric::Cosine);
+        let index = exec.shard(b"docs");
+        index.index_create(b"docs", options).unwrap();
+        index.vector_set(b"docs", "one".into(), &[1.0, 0.0, 0.5]).unwrap();
+        index.vector_set(b"docs", "two".into(), &[0.0, 1.0, 0.0]).unwrap();
+        index.vector_remove(b"docs", "two".into()).unwrap();
+    });
+    engine.log().unwrap().wait(Level::Kernel, receipt.written).unwrap();
+    engine.close().unwrap();
+
+    let engine = open(dir.path());
+    assert!(engine.recovered().records > 0);
+    run(&engine, |exec| {
+        assert_eq!(text(exec, 0, b"a").as_deref(), Some(&b"one"[..]));
+        assert_eq!(text(exec, 1, b"b").as_deref(), Some(&b"two"[..]));
+        assert_eq!(exec.shard(b"b").expiry(1, b"b"), Some(Some(far)));
+        assert_eq!(number(exec.shard(b"n"), b"n"), -5);
+        assert_eq!(text(exec, 0, b"app").as_deref(), Some(&b"xyz"[..]));
+        assert_eq!(text(exec, 0, b"r").as_deref(), Some(&b"\0\0\0end"[..]));
+        assert!(!exec.shard(b"gone").exists(0, b"gone"));
+        assert_eq!(exec.shard(b"{t}2").expiry(2, b"{t}2"), Some(Some(far)));
+        assert!(!exec.shard(b"{t}1").exists(0, b"{t}1"));
+        assert_eq!(exec.shard(b"p").expiry(3, b"p"), Some(None));
+        let index = exec.shard(b"docs");
+        assert_eq!(index.vector_get(b"docs", "one".into()).unwrap(), Some(&[1.0, 0.0, 0.5][..]));
+        assert_eq!(index.index_info(b"docs").unwrap().vectors, 1);
+    });
+    engine.close().unwrap();
+}
+
+#[test]
+fn a_second_open_is_refused_and_a_foreign_shard_count_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path());
+    let again = Engine::open(&Io::real(), Some(dir.path()), &EngineOptions::default());
+    assert!(matches!(again, Err(EngineError::Log(skeg_engine::LogError::Locked { .. }))));
+    engine.close().unwrap();
+    let four = EngineOptions { shards: Some(4), ..EngineOptions::default() };
+    assert!(Engine::open(&Io::real(), Some(dir.path()), &four).is_err());
+}
+
+#[test]
+fn read_only_serves_and_refuses_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path());
+    run(&engine, |exec| add(exec.shard(b"n"), b"n", 7));
+    engine.close().unwrap();
+    let options = EngineOptions { read_only: true, ..EngineOptions::default() };
+    let engine = Engine::open(&Io::real(), Some(dir.path()), &options).unwrap();
+    let only = ShardList::one(engine.shard_of(b"n"));
+    let mut holder = Holder::new(&engine, Drain::Serve);
+    holder.try_hold(&only).unwrap();
+    let (found, _) = holder.run(&only, Bound::READ, |exec| number(exec.shard(b"n"), b"n")).unwrap();
+    assert_eq!(found, 7);
+    let refused = holder.run(&only, Bound::grow(10), |exec| add(exec.shard(b"n"), b"n", 1));
+    assert_eq!(refused, Err(Refusal::ReadOnly));
+    holder.release();
+    engine.close().unwrap();
+}
+
+#[test]
+fn a_reader_of_a_pending_change_is_told_to_wait_and_others_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = EngineOptions { home_threads: 0, shards: Some(1), ..EngineOptions::default() };
+    let engine = Engine::open(&Io::real(), Some(dir.path()), &options).unwrap();
+    let (_, written) = run(&engine, |exec| add(exec.shard(b"n"), b"n", 1));
+    let (_, seen) = run(&engine, |exec| number(exec.shard(b"n"), b"n"));
+    assert_eq!(seen.seen, written.written);
+    let (_, other) = run(&engine, |exec| number(exec.shard(b"m"), b"m"));
+    assert_eq!(other.seen.0, 0);
+    engine.log().unwrap().wait(Level::Kernel, written.written).unwrap();
+    let (_, seen) = run(&engine, |exec| number(exec.shard(b"n"), b"n"));
+    assert_eq!(seen.seen.0, 0, "it is written now");
+    engine.close().unwrap();
+}
+
+#[test]
+fn transactions_over_shards_are_in_one_epoch() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path());
+    let keys = keys(&engine);
+    let (_, receipt) = run(&engine, |exec| {
+        for key in &keys {
+            add(exec.shard(key), key, 1);
+        }
+    });
+    assert!(receipt.written.0 > 0);
+    engine.close().unwrap();
+    let engine = open(dir.path());
+    let (sum, _) =
+        run(&engine, |exec| keys.iter().map(|key| number(exec.shard(key), key)).sum::<i64>());
+    assert_eq!(sum, i64::from(engine.shards()));
+    engine.close().unwrap();
+}
