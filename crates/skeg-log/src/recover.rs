@@ -244,6 +244,9 @@ pub(crate) fn make_writable(
     current: &Current,
     history: &mut History,
 ) -> Result<(Writer, Upkeeper), LogError> {
+    // The CURRENT and MANIFEST that were read may have been put in place by a process that died before
+    // it could make that durable: nothing may be removed before they certainly stay.
+    io.disk.sync_dir(dir).map_err(|error| fsync_error(dir, error))?;
     let mut spare = Spare::open(io, dir)?;
     let (kept, before) = history.kept(current);
     let mut next = Current {

@@ -201,8 +201,11 @@ impl Upkeeper {
         next.next_segment += 1;
         next.segments.push(NamedSegment { id: segment.id, sealed: None });
         if let Err(error) = self.publish(core, next) {
-            self.live.pop();
-            remove_if_there(&*core.io.disk, &segment.path)?;
+            // Only then it is certain that no CURRENT names the file.
+            if matches!(error, LogError::Full { .. }) {
+                self.live.pop();
+                remove_if_there(&*core.io.disk, &segment.path)?;
+            }
             return Err(error);
         }
         {
