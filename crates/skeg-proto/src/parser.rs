@@ -13,8 +13,9 @@ use crate::error::ProtocolError;
 use crate::inline::split_into;
 use crate::limits::Limits;
 
-/// Spans kept allocated between commands; a larger command's are given back.
-const SPANS_KEPT: usize = 1024;
+/// Spans, and bytes of inline text, kept allocated between commands; what a larger command took is
+/// given back.
+const KEPT: usize = 1024;
 
 /// What [`Parser::next`] found.
 #[derive(Debug)]
@@ -290,8 +291,11 @@ impl Parser {
     fn forget_arguments(&mut self) {
         self.spans.clear();
         self.text.clear();
-        if self.spans.capacity() > SPANS_KEPT {
-            self.spans.shrink_to(SPANS_KEPT);
+        if self.spans.capacity() > KEPT {
+            self.spans.shrink_to(KEPT);
+        }
+        if self.text.capacity() > KEPT {
+            self.text.shrink_to(KEPT);
         }
     }
 }
