@@ -1,0 +1,427 @@
+//! One client's connection: bytes in, commands run, replies out.
+//!
+//! Invariants: commands of a connection take effect in the order in which they were sent, and replies
+//! leave in it; nothing is read while a command is pending or too many replies wait to leave; one
+//! turn serves a connection for a bounded time.
+
+use skeg_commands::{Buffers, Completion, Config, Flow, Session};
+use skeg_engine::{Epoch, Holder, Level, Receipt};
+use skeg_io::Clock;
+use skeg_io::sync::Arc;
+use skeg_proto::{Parsed, Parser};
+
+use crate::address::Address;
+use crate::event_loop::Readiness;
+use crate::input::{Filled, Input, ReadBuffer, Window};
+use crate::output::{Output, Reached, Sent, Spare};
+use crate::stream::Stream;
+
+/// Commands after which latches are given back within a batch.
+const HELD_COMMANDS_MAX: u32 = 128;
+/// Commands that one turn runs for a connection.
+const TURN_COMMANDS_MAX: u32 = 1_024;
+/// Commands between two looks at the clock.
+const CLOCK_COMMANDS: u32 = 32;
+/// Time that one turn gives to a connection, in nanoseconds.
+const TURN_NS_MAX: u64 = 1_000_000;
+/// Unsent replies above which no more commands of the connection are run, in bytes.
+const UNSENT_PAUSE_BYTES: usize = 1 << 20;
+/// Time that a peer has to read what is left when its connection is closed, in nanoseconds.
+const CLOSING_NS_MAX: u64 = 10_000_000_000;
+/// An error instead of a reply whose outcome nobody can know.
+const OUTCOME_UNKNOWN: &[u8] = b"-ERR_OUTCOME_UNKNOWN the log failed before this was safe: \
+    whether it survives is not known, and the database is read-only until it is reopened\r\n";
+
+/// What a thread lends to the connection that it serves.
+pub(crate) struct Tools {
+    pub(crate) holder: Holder,
+    pub(crate) read: ReadBuffer,
+    pub(crate) spare: Spare,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The level that replies wait for at least.
+    pub(crate) level: Level,
+    /// How many unsent replies a client may leave.
+    pub(crate) output_limits: OutputLimits,
+    /// When the turn began, by the monotonic clock.
+    pub(crate) now_ns: u64,
+    /// The wall clock of the turn.
+    pub(crate) now_ms: u64,
+    pub(crate) commands: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) reads: u64,
+    pub(crate) writes: u64,
+}
+
+/// How many unsent replies a client may leave, and how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutputLimits {
+    pub(crate) hard_bytes: usize,
+    pub(crate) soft_bytes: usize,
+    pub(crate) soft_ns: u64,
+}
+
+impl OutputLimits {
+    /// The limits as they are configured now.
+    pub(crate) fn of(config: &Config) -> Self {
+        let bytes = |limit: u64| match usize::try_from(limit) {
+            Ok(0) | Err(_) => usize::MAX,
+            Ok(limit) => limit,
+        };
+        Self {
+            hard_bytes: bytes(config.output_hard_bytes()),
+            soft_bytes: bytes(config.output_soft_bytes()),
+            soft_ns: config.output_soft_s().saturating_mul(1_000_000_000),
+        }
+    }
+}
+
+/// What a connection needs after it was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// Nothing until it is ready again.
+    Idle,
+    /// Another turn: there is more to read or to run.
+    Again,
+    /// To be dropped: the peer is gone.
+    Gone,
+}
+
+/// Why a batch ended.
+enum Stop {
+    /// Bytes are missing; so many at least.
+    Partial(usize),
+    /// Enough for this turn.
+    Enough,
+    /// A command runs elsewhere.
+    Pending,
+    /// The connection is to be closed.
+    Close,
+}
+
+/// One client's connection.
+pub(crate) struct Connection {
+    pub(crate) stream: Stream,
+    session: Session,
+    pub(crate) address: Arc<Address>,
+    complete: Arc<dyn skeg_commands::Complete>,
+    parser: Parser,
+    input: Input,
+    output: Output,
+    /// Bytes that the unfinished command needs at least.
+    wanted: usize,
+    /// The socket may have bytes to read.
+    readable: bool,
+    /// The socket may take bytes.
+    writable: bool,
+    /// The peer has ended; the end may lie behind bytes.
+    peer_ended: bool,
+    /// `input` may hold whole commands.
+    unparsed: bool,
+    /// A command runs elsewhere.
+    pub(crate) pending: bool,
+    /// Nothing more is read; it is closed when all replies have left.
+    ending: bool,
+    /// Since when more replies are unsent than the soft limit allows.
+    over_soft_since_ns: Option<u64>,
+    /// When it last sent something, or began to end, by the monotonic clock.
+    pub(crate) active_ns: u64,
+    /// Commands since the last window.
+    pub(crate) window_commands: u32,
+    /// It is in the thread's list of connections to serve again.
+    pub(crate) is_again: bool,
+    /// It is in the thread's list of connections with something to send.
+    pub(crate) is_dirty: bool,
+    /// It is in the thread's list of connections that wait for the log.
+    pub(crate) is_waiting: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        stream: Stream,
+        session: Session,
+        address: Arc<Address>,
+        parser: Parser,
+    ) -> Self {
+        Self {
+            stream,
+            session,
+            complete: Arc::clone(&address) as Arc<dyn skeg_commands::Complete>,
+            address,
+            parser,
+            input: Input::default(),
+            output: Output::new(),
+            wanted: 1,
+            readable: true,
+            writable: true,
+            peer_ended: false,
+            unparsed: false,
+            pending: false,
+            ending: false,
+            over_soft_since_ns: None,
+            active_ns: 0,
+            window_commands: 0,
+            is_again: false,
+            is_dirty: false,
+            is_waiting: false,
+        }
+    }
+
+    /// The socket is ready for something.
+    pub(crate) fn note(&mut self, readiness: Readiness) {
+        self.readable |= readiness.readable;
+        self.writable |= readiness.writable;
+        self.peer_ended |= readiness.ended;
+    }
+
+    /// Whether there is something to send that the socket may take, or nothing more to wait for.
+    pub(crate) fn wants_flush(&self) -> bool {
+        self.writable && self.output.len() > 0 || self.is_over()
+    }
+
+    /// Whether nothing is left to do before it may be dropped.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ending && !self.pending && self.output.len() == 0
+    }
+
+    /// Reads no more; it is over when what is parsed has been answered.
+    pub(crate) fn end(&mut self, now_ns: u64) {
+        if !self.ending {
+            self.ending = true;
+            self.active_ns = now_ns;
+        }
+    }
+
+    /// It has come to the thread that serves it now.
+    pub(crate) fn arrived(&mut self, now_ns: u64) {
+        (self.is_again, self.is_dirty, self.is_waiting) = (false, false, false);
+        // What the poller of the thread before knew is not known here.
+        (self.readable, self.writable) = (true, true);
+        self.active_ns = now_ns;
+    }
+
+    /// Whether CLIENT KILL has ended it.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.session.client().is_killed()
+    }
+
+    /// Whether it has been silent, or closing, for too long.
+    pub(crate) fn is_overdue(&mut self, now_ns: u64, idle_ns: u64, limits: &OutputLimits) -> bool {
+        let silent_ns = now_ns.saturating_sub(self.active_ns);
+        if self.output.len() > limits.soft_bytes {
+            let since_ns = *self.over_soft_since_ns.get_or_insert(now_ns);
+            if now_ns - since_ns > limits.soft_ns {
+                return true;
+            }
+        } else {
+            self.over_soft_since_ns = None;
+        }
+        if self.ending {
+            return silent_ns > CLOSING_NS_MAX;
+        }
+        idle_ns > 0 && !self.pending && silent_ns > idle_ns
+    }
+
+    /// A window of load is over: tells the registry what has happened in it.
+    pub(crate) fn end_window(&mut self, tools: &Tools) {
+        if self.window_commands == 0 && self.output.len() == 0 && self.input.len() == 0 {
+            return;
+        }
+        let client = self.session.client();
+        if self.window_commands > 0 {
+            client.touch(tools.now_ms);
+        }
+        client.set_buffers(Buffers {
+            query_bytes: self.input.len() as u64,
+            query_capacity_bytes: self.input.memory_bytes() as u64,
+            output_bytes: self.output.memory_bytes() as u64,
+        });
+        self.window_commands = 0;
+    }
+
+    /// Whether commands could run now, if there were any.
+    fn may_run(&self) -> bool {
+        !self.pending && !self.ending && self.output.len() <= UNSENT_PAUSE_BYTES
+    }
+
+    /// Whether something to read or to run is known to be left.
+    pub(crate) fn has_more(&self) -> bool {
+        self.may_run() && (self.unparsed || self.readable)
+    }
+
+    /// Reads once, or takes what an earlier read left, and runs the commands in it.
+    pub(crate) fn serve(&mut self, tools: &mut Tools) -> Served {
+        if !self.may_run() {
+            return Served::Idle;
+        }
+        let mut window = Window::Own;
+        if !self.unparsed {
+            if !self.readable {
+                return Served::Idle;
+            }
+            let filled;
+            (filled, window) = self.input.read(&mut self.stream, &mut tools.read, self.wanted);
+            match filled {
+                Filled::Bytes { count, more } => {
+                    self.readable = more || self.peer_ended;
+                    self.active_ns = tools.now_ns;
+                    tools.bytes_in += count as u64;
+                    tools.reads += 1;
+                }
+                Filled::Nothing => {
+                    self.readable = false;
+                    return Served::Idle;
+                }
+                Filled::End => {
+                    self.end(tools.now_ns);
+                    return if self.is_over() { Served::Gone } else { Served::Idle };
+                }
+                Filled::Broken => return Served::Gone,
+            }
+        }
+        let (consumed, stop) = self.run(tools, window);
+        self.input.consume(&tools.read, window, consumed);
+        self.unparsed = false;
+        match stop {
+            Stop::Partial(wanted) => self.wanted = wanted,
+            Stop::Enough => self.unparsed = self.input.len() > 0,
+            Stop::Pending => {
+                self.pending = true;
+                self.unparsed = self.input.len() > 0;
+            }
+            Stop::Close => self.end(tools.now_ns),
+        }
+        if self.output.len() > tools.output_limits.hard_bytes {
+            return Served::Gone;
+        }
+        if self.has_more() { Served::Again } else { Served::Idle }
+    }
+
+    /// Runs the commands in the window; returns how many bytes they were.
+    fn run(&mut self, tools: &mut Tools, window: Window) -> (usize, Stop) {
+        let Tools { holder, read, spare, clock, level, .. } = tools;
+        let Self { session, parser, input, output, complete, .. } = self;
+        let bytes = input.window(read, window);
+        let mut at = 0;
+        let mut commands = 0;
+        let mut since_ns = None;
+        let stop = loop {
+            let args = match parser.next(&bytes[at..]) {
+                Ok(Parsed::Command { args, consumed }) => {
+                    at += consumed;
+                    args
+                }
+                Ok(Parsed::Partial { consumed, wanted }) => {
+                    at += consumed;
+                    break Stop::Partial(wanted);
+                }
+                Err(error) => {
+                    output.writer(spare).error(&format!("ERR {error}"));
+                    break Stop::Close;
+                }
+            };
+            let start = output.end();
+            let flow = session.execute(holder, &args, output.writer(spare), complete);
+            commands += 1;
+            match flow {
+                Flow::Done(receipt) => note(output, start, receipt, *level, session.level()),
+                Flow::Pending => break Stop::Pending,
+                Flow::Close(receipt) => {
+                    note(output, start, receipt, *level, session.level());
+                    break Stop::Close;
+                }
+            }
+            if commands % CLOCK_COMMANDS == 0 {
+                if commands % HELD_COMMANDS_MAX == 0 {
+                    holder.release();
+                }
+                // The first look only begins the count: most batches are shorter.
+                let now_ns = clock.monotonic_ns();
+                let since_ns = *since_ns.get_or_insert(now_ns);
+                if commands == TURN_COMMANDS_MAX || now_ns - since_ns > TURN_NS_MAX {
+                    break Stop::Enough;
+                }
+            }
+            if output.len() > UNSENT_PAUSE_BYTES {
+                break Stop::Enough;
+            }
+        };
+        holder.release();
+        tools.commands += u64::from(commands);
+        self.window_commands += commands;
+        (at, stop)
+    }
+}
+
+/// What became of a connection's replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// They left, or the socket says when it takes more.
+    Done,
+    /// The first that is left waits for this.
+    Waiting(Level, Epoch),
+    /// To be dropped: the peer is gone, does not read, or all has been said.
+    Gone,
+}
+
+impl Connection {
+    /// A command that ran elsewhere is over.
+    pub(crate) fn resume(&mut self, completion: Completion, tools: &mut Tools) {
+        let start = self.output.end();
+        let flow = self.session.resume(
+            &mut tools.holder,
+            completion,
+            self.output.writer(&mut tools.spare),
+        );
+        tools.holder.release();
+        self.pending = false;
+        match flow {
+            Flow::Done(receipt) => {
+                note(&mut self.output, start, receipt, tools.level, self.session.level());
+            }
+            Flow::Pending => self.pending = true,
+            Flow::Close(receipt) => {
+                note(&mut self.output, start, receipt, tools.level, self.session.level());
+                self.end(tools.now_ns);
+            }
+        }
+    }
+
+    /// Sends what may leave.
+    pub(crate) fn flush(&mut self, tools: &mut Tools, reached: &Reached) -> Flushed {
+        let (sent, count) = self.output.send(&mut self.stream, reached);
+        tools.bytes_out += count as u64;
+        tools.writes += u64::from(count > 0);
+        match sent {
+            Sent::All => {
+                self.output.recycle(&mut tools.spare);
+                if self.is_over() { Flushed::Gone } else { Flushed::Done }
+            }
+            Sent::Waiting => {
+                let (level, epoch) = self.output.wants().expect("something waits");
+                Flushed::Waiting(level, epoch)
+            }
+            Sent::Blocked => {
+                self.writable = false;
+                Flushed::Done
+            }
+            Sent::Gone => Flushed::Gone,
+        }
+    }
+
+    /// The log failed: replies that wait for it become errors.
+    pub(crate) fn fail_waiting(&mut self, reached: &Reached) {
+        self.output.fail_waiting(reached, OUTCOME_UNKNOWN);
+    }
+}
+
+/// Notes what the reply behind `start` waits for.
+#[inline]
+fn note(output: &mut Output, start: usize, receipt: Receipt, default: Level, own: Level) {
+    if receipt.written.0 == 0 {
+        output.note(start, receipt.seen, default);
+    } else {
+        // What a command wrote is at least as young as what it saw, and its level at least as high.
+        output.note(start, receipt.written.max(receipt.seen), own);
+    }
+}

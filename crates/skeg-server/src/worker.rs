@@ -1,0 +1,492 @@
+//! A serving thread: its connections, and what it does in a turn.
+//!
+//! A turn serves every connection that is ready, then hands all records of the turn to the kernel with one write, then
+//! sends the replies, one write a connection. Replies that wait for more than that leave when the log says so.
+//!
+//! Invariants: latches are held only while a batch of commands runs; no reply leaves before the log
+//! is where the reply needs it; a connection in one of the lists has the flag of that list set.
+
+use std::time::Duration;
+
+use mio::{Interest, Registry, Token};
+use skeg_commands::{Completion, Lane};
+use skeg_engine::{Drain, Epoch, Holder, Level, Log, Notify, Subscription, Want};
+use skeg_io::sync::Arc;
+use skeg_io::sync::atomic::Ordering;
+
+use crate::accept::Gate;
+use crate::address::{Address, Inbox, Message};
+use crate::connection::{Connection, Flushed, OutputLimits, Served, Tools};
+use crate::event_loop::{Readiness, Rest, Turn};
+use crate::input::ReadBuffer;
+use crate::output::{Reached, Spare};
+use crate::server::Shared;
+use crate::slab::{Place, Slab};
+use crate::spread::{Decision, Load, WINDOW_MS};
+use crate::stats::ThreadStats;
+use crate::stream::Stream;
+
+/// A serving thread's own state.
+pub(crate) struct Worker {
+    number: usize,
+    shared: Arc<Shared>,
+    inbox: Arc<Inbox>,
+    lane: Arc<Lane>,
+    registry: Registry,
+    /// Only the first thread accepts and decides about threads.
+    gate: Option<Gate>,
+    log: Option<Arc<Log>>,
+    subscription: Option<Subscription>,
+    connections: Slab<Connection>,
+    tools: Tools,
+    messages: Vec<Message>,
+    /// Connections with more to read or to run.
+    again: Vec<Place>,
+    /// Those of the turn before.
+    again_now: Vec<Place>,
+    /// Connections with something to send.
+    dirty: Vec<Place>,
+    /// Connections whose replies wait for the log.
+    waiting: Vec<Place>,
+    /// Smallest epochs that were asked for and not yet reported, by level.
+    asked: [Option<Epoch>; 2],
+    /// The log has moved since the waiting connections were looked at.
+    log_moved: bool,
+    window: Window,
+    /// When a server that stops waits no longer.
+    deadline_ns: Option<u64>,
+}
+
+/// The current window of load.
+struct Window {
+    since_ns: u64,
+    slept_ns: u64,
+    commands: u64,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        number: usize,
+        shared: Arc<Shared>,
+        inbox: Arc<Inbox>,
+        registry: Registry,
+        gate: Option<Gate>,
+    ) -> Self {
+        let engine = shared.context.engine();
+        let log = engine.log().cloned();
+        let notify = Arc::clone(&inbox) as Arc<dyn Notify>;
+        let clock = Arc::clone(&engine.io().clock);
+        let now_ns = clock.monotonic_ns();
+        Self {
+            number,
+            lane: shared.context.new_lane(),
+            subscription: log.as_ref().map(|log| log.subscribe(notify)),
+            tools: Tools {
+                holder: Holder::new(engine, Drain::Serve),
+                read: ReadBuffer::new(),
+                spare: Spare::default(),
+                level: engine.level(),
+                output_limits: OutputLimits::of(shared.context.config()),
+                now_ns,
+                now_ms: clock.now_ms(),
+                clock,
+                commands: 0,
+                bytes_in: 0,
+                bytes_out: 0,
+                reads: 0,
+                writes: 0,
+            },
+            window: Window { since_ns: now_ns, slept_ns: 0, commands: 0 },
+            log,
+            shared,
+            inbox,
+            registry,
+            gate,
+            connections: Slab::default(),
+            messages: Vec::new(),
+            again: Vec::new(),
+            again_now: Vec::new(),
+            dirty: Vec::new(),
+            waiting: Vec::new(),
+            asked: [None; 2],
+            log_moved: false,
+            deadline_ns: None,
+        }
+    }
+
+    fn stats(&self) -> &ThreadStats {
+        &self.shared.hub.stats.threads[self.number]
+    }
+
+    /// Does what other threads asked for.
+    fn take_messages(&mut self) {
+        let mut messages = std::mem::take(&mut self.messages);
+        self.log_moved |= self.inbox.take(&mut messages).log;
+        for message in messages.drain(..) {
+            match message {
+                Message::Completed(place, completion) => self.completed(place, completion),
+                Message::Kill(place) => self.close(place),
+                Message::Serve(stream) => self.open(stream),
+                Message::Adopt(connection) => self.adopt(connection),
+                Message::Give { to, share } => self.give(to, share),
+                Message::Stop => self.stop(),
+            }
+        }
+        self.messages = messages;
+    }
+
+    fn completed(&mut self, place: Place, completion: Completion) {
+        let Some(connection) = self.connections.get_mut(place) else { return };
+        connection.resume(completion, &mut self.tools);
+        mark(connection, place, &mut self.dirty, &mut self.again);
+    }
+
+    /// Serves a new connection.
+    fn open(&mut self, mut stream: Stream) {
+        stream.tune(Duration::from_secs(self.shared.context.config().keepalive_s()));
+        let place = self.connections.next_place();
+        if self.register(&mut stream, place).is_err() {
+            self.shared.hub.stats.closed();
+            return;
+        }
+        let address = Arc::new(Address::new(&self.inbox, place));
+        let connection = self.shared.connection(stream, address, &self.lane);
+        self.insert(Box::new(connection));
+    }
+
+    /// Serves a connection that another thread served before.
+    fn adopt(&mut self, mut connection: Box<Connection>) {
+        let place = self.connections.next_place();
+        connection.address.moved(&self.inbox, place);
+        if self.register(&mut connection.stream, place).is_err() || connection.is_killed() {
+            self.shared.hub.stats.closed();
+            return;
+        }
+        self.insert(connection);
+    }
+
+    fn insert(&mut self, mut connection: Box<Connection>) {
+        connection.arrived(self.tools.now_ns);
+        if self.deadline_ns.is_some() {
+            connection.end(self.tools.now_ns);
+        }
+        let place = self.connections.insert(connection);
+        if let Some(connection) = self.connections.get_mut(place) {
+            connection.is_dirty = true;
+            self.dirty.push(place);
+            connection.is_again = true;
+            self.again.push(place);
+        }
+    }
+
+    fn register(&self, stream: &mut Stream, place: Place) -> std::io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        mio::event::Source::register(stream, &self.registry, Token(place.to_token()), interest)
+    }
+
+    /// Drops a connection.
+    fn close(&mut self, place: Place) {
+        if let Some(mut connection) = self.connections.remove(place) {
+            connection.address.gone();
+            let _ = mio::event::Source::deregister(&mut connection.stream, &self.registry);
+            self.shared.hub.stats.closed();
+        }
+    }
+
+    /// Gives connections with about this share of the load to another thread.
+    fn give(&mut self, to: usize, share: u32) {
+        let Some(target) = self.shared.hub.inbox(to).cloned() else { return };
+        if self.deadline_ns.is_some() {
+            return;
+        }
+        let weight = |connection: &Connection| u64::from(connection.window_commands) + 1;
+        let total: u64 = self.connections.iter_mut().map(|(_, c)| weight(c)).sum();
+        let wanted = total * u64::from(share) / 1_000;
+        let mut given = 0;
+        let mut places = Vec::new();
+        for (place, connection) in self.connections.iter_mut() {
+            // Not more than asked for; all that can go, if all was asked for.
+            if !connection.pending && given + weight(connection) <= wanted {
+                given += weight(connection);
+                places.push(place);
+            }
+        }
+        for place in places {
+            let Some(mut connection) = self.connections.remove(place) else { continue };
+            let _ = mio::event::Source::deregister(&mut connection.stream, &self.registry);
+            target.send(Message::Adopt(connection));
+        }
+    }
+
+    /// Reads no more; ends when everything has been answered, or when it takes too long.
+    fn stop(&mut self) {
+        let now_ns = self.tools.now_ns;
+        let deadline_ns = now_ns.saturating_add(self.shared.hub.patience_ns());
+        self.deadline_ns = Some(self.deadline_ns.map_or(deadline_ns, |at| at.min(deadline_ns)));
+        self.gate = None;
+        for place in self.connections.places() {
+            if let Some(connection) = self.connections.get_mut(place) {
+                connection.end(now_ns);
+                if connection.is_over() {
+                    self.close(place);
+                }
+            }
+        }
+    }
+
+    fn serve(&mut self, place: Place) {
+        let Some(connection) = self.connections.get_mut(place) else { return };
+        match connection.serve(&mut self.tools) {
+            Served::Gone => self.close(place),
+            Served::Again | Served::Idle => {
+                mark(connection, place, &mut self.dirty, &mut self.again);
+            }
+        }
+    }
+
+    /// Hands the turn's records to the kernel.
+    fn write_log(&self) {
+        if let Some(log) = &self.log
+            && log.has_unwritten()
+        {
+            // Whoever else writes, or has no space, looks again; replies wait for what is reached.
+            log.try_write();
+        }
+    }
+
+    /// Sends the replies that may leave; asks the log about the others.
+    fn send_replies(&mut self) {
+        if self.dirty.is_empty() && !self.log_moved {
+            return;
+        }
+        let mut places = std::mem::take(&mut self.dirty);
+        loop {
+            if std::mem::take(&mut self.log_moved) {
+                self.asked = [None; 2];
+                places.append(&mut self.waiting);
+            }
+            let reached = Reached::of(self.log.as_deref());
+            let mut wanted: [Option<Epoch>; 2] = [None; 2];
+            for place in places.drain(..) {
+                if let Some((level, epoch)) = self.flush(place, &reached) {
+                    let least = &mut wanted[usize::from(level == Level::Disk)];
+                    *least = Some(least.map_or(epoch, |least| least.min(epoch)));
+                }
+            }
+            self.ask(wanted);
+            if !self.log_moved {
+                break;
+            }
+        }
+        // Its memory is used again; closing may have made others dirty, and those stay.
+        if self.dirty.is_empty() {
+            self.dirty = places;
+        }
+    }
+
+    /// Sends what one connection may send; returns what its next reply waits for.
+    fn flush(&mut self, place: Place, reached: &Reached) -> Option<(Level, Epoch)> {
+        let connection = self.connections.get_mut(place)?;
+        (connection.is_dirty, connection.is_waiting) = (false, false);
+        match connection.flush(&mut self.tools, reached) {
+            Flushed::Done => {
+                mark_again(connection, place, &mut self.again);
+                None
+            }
+            Flushed::Waiting(level, epoch) => {
+                connection.is_waiting = true;
+                self.waiting.push(place);
+                Some((level, epoch))
+            }
+            Flushed::Gone => {
+                self.close(place);
+                None
+            }
+        }
+    }
+
+    /// Asks the log to tell when these epochs have reached their levels.
+    fn ask(&mut self, wanted: [Option<Epoch>; 2]) {
+        let Some(subscription) = &self.subscription else { return };
+        let mut never = false;
+        for (index, level) in [Level::Kernel, Level::Disk].into_iter().enumerate() {
+            let Some(epoch) = wanted[index] else { continue };
+            if self.asked[index].is_some_and(|asked| asked <= epoch) {
+                continue;
+            }
+            match subscription.want(level, epoch) {
+                Want::Waiting => self.asked[index] = Some(epoch),
+                Want::Reached => self.log_moved = true,
+                Want::Never => never = true,
+            }
+        }
+        if never {
+            self.fail_waiting();
+            self.log_moved = true;
+        }
+    }
+
+    fn fail_waiting(&mut self) {
+        let reached = Reached::of(self.log.as_deref());
+        for place in &self.waiting {
+            if let Some(connection) = self.connections.get_mut(*place) {
+                connection.fail_waiting(&reached);
+            }
+        }
+    }
+
+    /// What is done ten times a second.
+    fn tick(&mut self) {
+        let now_ns = self.tools.now_ns;
+        let elapsed_ns = (now_ns - self.window.since_ns).max(1);
+        let awake_ns = elapsed_ns.saturating_sub(self.window.slept_ns);
+        let busy = (awake_ns * 1_000 / elapsed_ns) as u32;
+        let commands = self.tools.commands - self.window.commands;
+        self.window = Window { since_ns: now_ns, slept_ns: 0, commands: self.tools.commands };
+
+        let idle_ns = self.shared.context.config().idle_timeout_s() * 1_000_000_000;
+        let limits = OutputLimits::of(self.shared.context.config());
+        self.tools.output_limits = limits;
+        let mut active = 0;
+        let mut over = Vec::new();
+        for (place, connection) in self.connections.iter_mut() {
+            active += u32::from(connection.window_commands > 0);
+            connection.end_window(&self.tools);
+            if connection.is_overdue(now_ns, idle_ns, &limits) {
+                over.push(place);
+            }
+        }
+        over.into_iter().for_each(|place| self.close(place));
+        self.stats().set_load(Load { busy, commands, active });
+        self.conduct();
+    }
+
+    /// The first thread: accepts again what could not be accepted, and spreads the load.
+    fn conduct(&mut self) {
+        let Some(gate) = &mut self.gate else { return };
+        gate.more |= std::mem::take(&mut gate.short);
+        let stats = &self.shared.hub.stats;
+        let loads: Vec<Load> = stats.threads.iter().map(ThreadStats::load).collect();
+        let (from, to, share) = match gate.conductor.observe(&loads) {
+            Some(Decision::Move { from, to, share }) => (from, to, share),
+            Some(Decision::Empty { from, to }) => (from, to, 1_000),
+            None => return,
+        };
+        // Without another thread everything stays where it is, and the trial finds no gain.
+        if self.shared.start_thread(to, Vec::new()).is_ok()
+            && let Some(inbox) = self.shared.hub.inbox(from)
+        {
+            inbox.send(Message::Give { to, share });
+        }
+    }
+
+    fn accept(&mut self, only: Option<usize>) {
+        let Some(gate) = &mut self.gate else { return };
+        let hub = &self.shared.hub;
+        let streams = gate.accept(only, &hub.stats, self.shared.context.config().clients_max());
+        let threads = gate.conductor.threads();
+        for stream in streams {
+            let fewest = (0..threads).min_by_key(|thread| {
+                hub.stats.threads[*thread].connections.load(Ordering::Relaxed)
+            });
+            match fewest.filter(|thread| *thread != self.number).and_then(|n| hub.inbox(n)) {
+                Some(inbox) => inbox.send(Message::Serve(stream)),
+                None => self.messages.push(Message::Serve(stream)),
+            }
+        }
+    }
+
+    fn publish(&self) {
+        let stats = self.stats();
+        stats.commands.store(self.tools.commands, Ordering::Relaxed);
+        stats.bytes_in.store(self.tools.bytes_in, Ordering::Relaxed);
+        stats.bytes_out.store(self.tools.bytes_out, Ordering::Relaxed);
+        stats.reads.store(self.tools.reads, Ordering::Relaxed);
+        stats.writes.store(self.tools.writes, Ordering::Relaxed);
+        stats.connections.store(self.connections.len() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Turn for Worker {
+    fn begin(&mut self, now_ns: u64, slept_ns: u64) {
+        self.tools.now_ns = now_ns;
+        self.tools.now_ms = self.tools.clock.now_ms();
+        self.window.slept_ns += slept_ns;
+        std::mem::swap(&mut self.again, &mut self.again_now);
+        self.take_messages();
+    }
+
+    fn acceptable(&mut self, listener: usize) {
+        self.accept(Some(listener));
+    }
+
+    fn ready(&mut self, place: Place, readiness: Readiness) {
+        let Some(connection) = self.connections.get_mut(place) else { return };
+        connection.note(readiness);
+        if connection.is_again {
+            return;
+        }
+        self.serve(place);
+    }
+
+    fn end(&mut self) -> Rest {
+        if self.gate.as_ref().is_some_and(|gate| gate.more) {
+            if let Some(gate) = &mut self.gate {
+                gate.more = false;
+            }
+            self.accept(None);
+        }
+        let mut places = std::mem::take(&mut self.again_now);
+        for place in places.drain(..) {
+            if let Some(connection) = self.connections.get_mut(place) {
+                connection.is_again = false;
+                self.serve(place);
+            }
+        }
+        self.again_now = places;
+        // What was delegated may be done by now: its reply leaves in this turn.
+        self.take_messages();
+        self.write_log();
+        self.send_replies();
+        if self.tools.now_ns - self.window.since_ns >= WINDOW_MS * 1_000_000 {
+            self.tick();
+        }
+        self.publish();
+        self.rest()
+    }
+}
+
+impl Worker {
+    fn rest(&self) -> Rest {
+        if let Some(deadline_ns) = self.deadline_ns
+            && (self.connections.len() == 0 || self.tools.now_ns >= deadline_ns)
+        {
+            return Rest::Over;
+        }
+        let more = self.gate.as_ref().is_some_and(|gate| gate.more);
+        if more || !self.again.is_empty() || !self.messages.is_empty() || self.log_moved {
+            return Rest::None;
+        }
+        let anybody = match &self.gate {
+            Some(gate) => gate.short || self.shared.hub.stats.clients.load(Ordering::Relaxed) > 0,
+            None => self.connections.len() > 0,
+        };
+        Rest::Up(anybody.then_some(Duration::from_millis(WINDOW_MS)))
+    }
+}
+
+/// Puts a connection that was served into the lists that it belongs to.
+fn mark(connection: &mut Connection, place: Place, dirty: &mut Vec<Place>, again: &mut Vec<Place>) {
+    if !connection.is_dirty && connection.wants_flush() {
+        connection.is_dirty = true;
+        dirty.push(place);
+    }
+    mark_again(connection, place, again);
+}
+
+fn mark_again(connection: &mut Connection, place: Place, again: &mut Vec<Place>) {
+    if !connection.is_again && connection.has_more() {
+        connection.is_again = true;
+        again.push(place);
+    }
+}

@@ -1,0 +1,7 @@
+//! The server over real sockets, with the store and its log behind it.
+#![allow(clippy::unwrap_used, reason = "all of it is test")]
+
+mod common;
+mod limits;
+mod stop;
+mod wire;
