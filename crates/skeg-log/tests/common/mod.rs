@@ -56,7 +56,7 @@ pub(crate) struct Harness {
     pub(crate) options: LogOptions,
     pub(crate) log: Option<Arc<Log>>,
     /// Records by epoch, in the order in which they are replayed.
-    history: BTreeMap<u64, Vec<Record>>,
+    pub(crate) history: BTreeMap<u64, Vec<Record>>,
     /// Newest epoch that was seen to have reached the level.
     pub(crate) kernel: u64,
     pub(crate) disk: u64,
