@@ -4,8 +4,9 @@
 //! cargo run --release -p skeg-keyspace --example footprint [keys [pause_keys]]
 //! ```
 //!
-//! The longest write is searched by running the same writes three times: what takes long at the
-//! same write each time is the table's doing, the rest is the machine's.
+//! The standard library's hash map does the same beside it, because nanoseconds depend on the
+//! machine. The longest write is searched by running the same writes three times: what takes
+//! long at the same write each time is the table's doing, the rest is the machine's.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "an example reports to its user")]
 
@@ -33,8 +34,8 @@ fn key(number: usize) -> [u8; 16] {
 }
 
 /// Every number below `count` once, in an order without pattern (SplitMix64 swaps).
-fn shuffled(count: usize) -> Vec<u32> {
-    let mut numbers: Vec<u32> = (0..count as u32).collect();
+fn shuffled(count: usize) -> Vec<usize> {
+    let mut numbers: Vec<usize> = (0..count).collect();
     let mut state = 1_u64;
     for index in (1..count).rev() {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -45,208 +46,173 @@ fn shuffled(count: usize) -> Vec<u32> {
     numbers
 }
 
-fn keyspaces() -> Vec<Keyspace> {
-    (0..KEYSPACES).map(|_| Keyspace::new(HashSeed::from_bytes([7; 32]))).collect()
+/// The process's resident bytes, if the platform says (Linux), else 0.
+fn resident_bytes() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096
 }
 
-fn memory_bytes(keyspaces: &[Keyspace]) -> usize {
-    keyspaces.iter().map(Keyspace::memory_bytes).sum()
+fn new_keyspace() -> Keyspace {
+    Keyspace::new(HashSeed::from_bytes([7; 32]))
 }
 
-/// The process's resident bytes, if the platform says (Linux).
-fn resident_bytes() -> Option<usize> {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
-    Some(pages.split(' ').nth(1)?.parse::<usize>().ok()? * 4096)
+/// Keys dealt out to several keyspaces.
+struct Keyspaces(Vec<Keyspace>);
+
+impl Keyspaces {
+    fn set(&mut self, number: usize, value: &[u8], expire_at_ms: Option<u64>) {
+        let (keyspace, key) = (&mut self.0[number % KEYSPACES], key(number));
+        keyspace.set(keyspace.hash(&key), &key, value, expire_at_ms);
+    }
+
+    fn get(&self, number: usize) -> bool {
+        let (keyspace, key) = (&self.0[number % KEYSPACES], key(number));
+        let Some(entry) = keyspace.get(keyspace.hash(&key), &key) else { return false };
+        let StrRef::Bytes(bytes) = entry.value else { unreachable!("no value is a number") };
+        black_box(bytes[bytes.len() - 1]);
+        true
+    }
+
+    fn remove(&mut self, number: usize) {
+        let (keyspace, key) = (&mut self.0[number % KEYSPACES], key(number));
+        keyspace.remove(keyspace.hash(&key), &key);
+    }
+
+    fn report_bytes(&self, what: &str) {
+        let bytes: usize = self.0.iter().map(Keyspace::memory_bytes).sum();
+        let count: usize = self.0.iter().map(Keyspace::len).sum();
+        println!("{what:<32} {:7.1} bytes a key", bytes as f64 / count as f64);
+    }
 }
 
-/// Runs and prints the time for each of `count` operations.
-fn report(what: &str, count: usize, run: impl FnOnce()) {
-    let start = Instant::now();
-    run();
-    println!("{what:<28} {:6.1} ns", start.elapsed().as_nanos() as f64 / count as f64);
-}
-
-/// Runs several times and prints the shortest time for each of `count` operations.
-fn report_best(what: &str, count: usize, mut run: impl FnMut()) {
-    let best = (0..ROUNDS).map(|_| {
+/// Prints the time for each of `count` operations, the shortest of some rounds.
+fn report(what: &str, rounds: usize, count: usize, mut run: impl FnMut()) {
+    let times = (0..rounds).map(|_| {
         let start = Instant::now();
         run();
         start.elapsed()
     });
-    let best = best.min().expect("there are rounds");
-    println!("{what:<28} {:6.1} ns", best.as_nanos() as f64 / count as f64);
+    let least = times.min().unwrap_or_default();
+    println!("{what:<32} {:7.1} ns", least.as_nanos() as f64 / count as f64);
 }
 
-fn sizes(count: usize) {
-    let order = shuffled(count);
-    let value = [b'v'; VALUE_BYTES];
-    let resident_before = resident_bytes();
-    let mut keyspaces = keyspaces();
-    report("key and hash alone", count, || {
-        for number in &order {
-            black_box(keyspaces[*number as usize % KEYSPACES].hash(&key(*number as usize)));
-        }
-    });
-    report("set, new", count, || {
+fn peer(count: usize, order: &[usize]) {
+    let mut peer: HashMap<Box<[u8]>, Box<[u8]>> = HashMap::new();
+    report("std HashMap: set, new", 1, count, || {
         for number in 0..count {
-            let (keyspace, key) = (&mut keyspaces[number % KEYSPACES], key(number));
-            keyspace.set(keyspace.hash(&key), &key, &value, None);
+            peer.insert(Box::from(key(number)), Box::from([b'v'; VALUE_BYTES]));
         }
     });
-    let bytes = memory_bytes(&keyspaces);
-    println!("memory_bytes                 {:6.1} bytes a key", bytes as f64 / count as f64);
-    if let (Some(before), Some(after)) = (resident_before, resident_bytes()) {
-        println!(
-            "resident                     {:6.1} bytes a key",
-            (after - before) as f64 / count as f64
-        );
+    report("std HashMap: get, random", ROUNDS, count, || {
+        for number in order {
+            black_box(peer[&key(*number)[..]][VALUE_BYTES - 1]);
+        }
+    });
+    report("std HashMap: set, random", ROUNDS, count, || {
+        for number in order {
+            peer.insert(Box::from(key(*number)), Box::from([b'w'; VALUE_BYTES]));
+        }
+    });
+}
+
+fn sizes(count: usize, order: &[usize]) {
+    let before = resident_bytes();
+    let mut keyspaces = Keyspaces((0..KEYSPACES).map(|_| new_keyspace()).collect());
+    let value = [b'v'; VALUE_BYTES];
+    report("set, new", 1, count, || {
+        (0..count).for_each(|number| keyspaces.set(number, &value, None));
+    });
+    keyspaces.report_bytes("memory_bytes");
+    let resident = resident_bytes().saturating_sub(before) as f64 / count as f64;
+    println!("{:<32} {resident:7.1} bytes a key", "resident");
+    report("get, random", ROUNDS, count, || {
+        order.iter().for_each(|number| assert!(keyspaces.get(*number)));
+    });
+    report("get, absent", ROUNDS, count, || {
+        order.iter().for_each(|number| assert!(!keyspaces.get(*number + count)));
+    });
+    report("set, random, same size", ROUNDS, count, || {
+        order.iter().for_each(|number| keyspaces.set(*number, &value, None));
+    });
+    report("set, random, other size", 1, count, || {
+        order.iter().for_each(|number| keyspaces.set(*number, &value[..60], None));
+    });
+    for what in ["set, random, with deadline", "set, random, later deadline"] {
+        let start = u64::from(what.contains("later")) << 40;
+        report(what, 1, count, || {
+            for number in order {
+                keyspaces.set(*number, &value, Some(start + *number as u64 * 8));
+            }
+        });
+        keyspaces.report_bytes("memory_bytes with deadlines");
     }
-    report_best("get, random", count, || {
-        for number in &order {
-            let keyspace = &keyspaces[*number as usize % KEYSPACES];
-            let key = key(*number as usize);
-            let entry = keyspace.get(keyspace.hash(&key), &key).expect("it was set");
-            let StrRef::Bytes(bytes) = entry.value else { unreachable!("no digits") };
-            black_box(bytes[VALUE_BYTES - 1]);
-        }
+    report("remove half, random", 1, count / 2, || {
+        let half = order.iter().filter(|number| (*number / KEYSPACES).is_multiple_of(2));
+        half.for_each(|number| keyspaces.remove(*number));
     });
-    report_best("get, absent", count, || {
-        for number in &order {
-            let keyspace = &keyspaces[*number as usize % KEYSPACES];
-            let key = key(*number as usize + count);
-            black_box(keyspace.get(keyspace.hash(&key), &key).is_some());
-        }
-    });
-    let value = [b'w'; VALUE_BYTES];
-    report_best("set, random, same size", count, || {
-        for number in &order {
-            let (keyspace, key) =
-                (&mut keyspaces[*number as usize % KEYSPACES], key(*number as usize));
-            keyspace.set(keyspace.hash(&key), &key, &value, None);
-        }
-    });
-    report("set, random, other size", count, || {
-        for number in &order {
-            let (keyspace, key) =
-                (&mut keyspaces[*number as usize % KEYSPACES], key(*number as usize));
-            keyspace.set(keyspace.hash(&key), &key, &value[..60], None);
-        }
-    });
-    report("set, random, with deadline", count, || {
-        for number in &order {
-            let (keyspace, key) =
-                (&mut keyspaces[*number as usize % KEYSPACES], key(*number as usize));
-            keyspace.set(
-                keyspace.hash(&key),
-                &key,
-                &value,
-                Some(1 << 40 | u64::from(*number) << 3),
-            );
-        }
-    });
-    println!(
-        "with deadlines               {:6.1} bytes a key",
-        memory_bytes(&keyspaces) as f64 / count as f64
-    );
-    report("set, random, later deadline", count, || {
-        for number in &order {
-            let (keyspace, key) =
-                (&mut keyspaces[*number as usize % KEYSPACES], key(*number as usize));
-            keyspace.set(
-                keyspace.hash(&key),
-                &key,
-                &value,
-                Some(1 << 41 | u64::from(*number) << 3),
-            );
-        }
-    });
-    report("remove half, random", count / 2, || {
-        for number in order.iter().filter(|number| *number % 32 < 16) {
-            let (keyspace, key) =
-                (&mut keyspaces[*number as usize % KEYSPACES], key(*number as usize));
-            keyspace.remove(keyspace.hash(&key), &key);
-        }
-    });
-    println!(
-        "before defragmentation       {:6.1} bytes a key",
-        memory_bytes(&keyspaces) as f64 / (count / 2) as f64
-    );
-    report("defragment", count / 2, || {
-        for keyspace in &mut keyspaces {
+    keyspaces.report_bytes("memory_bytes, half removed");
+    report("defragment", 1, count / 2, || {
+        for keyspace in &mut keyspaces.0 {
             while keyspace.defragment(256) {}
         }
     });
-    println!(
-        "after defragmentation        {:6.1} bytes a key",
-        memory_bytes(&keyspaces) as f64 / (count / 2) as f64
-    );
-    report("pop_expired, all", count / 2, || {
-        for keyspace in &mut keyspaces {
+    keyspaces.report_bytes("memory_bytes, defragmented");
+    report("pop_expired, the other half", 1, count / 2, || {
+        for keyspace in &mut keyspaces.0 {
             while keyspace.pop_expired(u64::MAX, 256, &mut |_| {}) > 0 {}
         }
     });
-    println!("left                         {:6} bytes in all", memory_bytes(&keyspaces));
-    if let (Some(before), Some(after)) = (resident_before, resident_bytes()) {
-        println!("left resident                {:6} bytes in all", after.saturating_sub(before));
-    }
+    let left: usize = keyspaces.0.iter().map(Keyspace::memory_bytes).sum();
+    println!("{:<32} {left:7} bytes in all", "memory_bytes, all removed");
 }
 
-fn fill_steps() {
-    println!("bytes a key as one keyspace grows:");
+fn growth() {
     let value = [b'v'; VALUE_BYTES];
-    let mut keyspace = Keyspace::new(HashSeed::from_bytes([7; 32]));
-    let (mut next, mut sum, mut steps) = (100.0_f64, 0.0, 0);
-    for number in 0..200_000 {
-        let key = key(number);
+    let mut keyspace = new_keyspace();
+    let mut next = 100;
+    print!("memory_bytes a key as one keyspace grows:");
+    for count in 1..=200_000 {
+        let key = key(count);
         keyspace.set(keyspace.hash(&key), &key, &value, None);
-        if number as f64 >= next {
-            let bytes = keyspace.memory_bytes() as f64 / (number + 1) as f64;
-            print!("{} {bytes:.1}  ", number + 1);
-            if number > 10_000 {
-                sum += bytes;
-                steps += 1;
-            }
-            next *= 1.1;
+        if count == next {
+            print!(" {count}: {:.1}", keyspace.memory_bytes() as f64 / count as f64);
+            next += next * 3 / 10;
         }
     }
-    println!("\nmean from 10,000 on: {:.1}", sum / f64::from(steps));
+    println!();
 }
 
 fn pauses(count: usize) {
     let value = [b'v'; VALUE_BYTES];
     let mut noted: HashMap<usize, (u32, Duration)> = HashMap::new();
-    let mut longest = Duration::ZERO;
     for _ in 0..PAUSE_RUNS {
-        let mut keyspace = Keyspace::new(HashSeed::from_bytes([7; 32]));
+        let mut keyspace = new_keyspace();
         let mut last = Instant::now();
         for number in 0..count {
             let key = key(number);
             keyspace.set(keyspace.hash(&key), &key, &value, None);
-            let now = Instant::now();
-            let took = now - last;
-            last = now;
+            let took = last.elapsed();
+            last += took;
             if took > PAUSE_NOTED {
-                longest = longest.max(took);
                 let entry = noted.entry(number).or_insert((0, Duration::MAX));
                 *entry = (entry.0 + 1, entry.1.min(took));
             }
         }
     }
-    let mut lasting: Vec<(Duration, usize)> = noted
-        .iter()
-        .filter(|(_, (runs, _))| *runs == PAUSE_RUNS)
-        .map(|(at, (_, least))| (*least, *at))
-        .collect();
-    lasting.sort_unstable_by(|a, b| b.cmp(a));
-    lasting.truncate(5);
-    println!(
-        "longest writes up to {count} keys in one keyspace: {lasting:?} (machine: {longest:?})"
-    );
+    let lasting = noted.iter().filter(|(_, (runs, _))| *runs == PAUSE_RUNS);
+    let mut lasting: Vec<(Duration, usize)> =
+        lasting.map(|(number, (_, least))| (*least, *number)).collect();
+    lasting.sort_unstable_by(|one, two| two.cmp(one));
+    lasting.truncate(6);
+    println!("longest writes up to {count} keys, and at which key: {lasting:?}");
 }
 
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse().expect("a number"));
-    sizes(arguments.next().unwrap_or(1_000_000));
-    fill_steps();
+    let count = arguments.next().unwrap_or(1_000_000);
+    let order = shuffled(count);
+    sizes(count, &order);
+    peer(count, &order);
+    growth();
     pauses(arguments.next().unwrap_or(10_000_000));
 }

@@ -25,6 +25,9 @@ const ENCODING_INT: u8 = 2;
 const HAS_DEADLINE: u8 = 1 << 3;
 const HAS_EXCESS: u8 = 1 << 4;
 
+/// Longer keys are compared by `memcmp`.
+const COMPARED_IN_PLACE_MAX: usize = 32;
+
 const DEADLINE: Range<usize> = 1..7;
 const PLACE: Range<usize> = 7..11;
 
@@ -70,10 +73,8 @@ impl<'a> Stored<'a> {
 }
 
 fn decode_int(bytes: &[u8]) -> i64 {
-    let negative = bytes.last().is_some_and(|last| *last >= 0x80);
-    let mut whole = if negative { [0xff; 8] } else { [0; 8] };
-    whole[..bytes.len()].copy_from_slice(bytes);
-    i64::from_le_bytes(whole)
+    let sign = bytes.last().map_or(0, |last| i64::from(*last as i8) >> 7);
+    bytes.iter().rev().fold(sign, |value, byte| value << 8 | i64::from(*byte))
 }
 
 fn key_len_bytes(key_len: usize) -> usize {
@@ -125,13 +126,47 @@ pub(crate) fn key(cell: &[u8]) -> &[u8] {
 #[inline]
 pub(crate) fn view(cell: &[u8]) -> (&[u8], EntryRef<'_>) {
     let key = key_range(cell);
-    let value = &cell[key.end..end(cell)];
+    let entry = view_from(cell, key.end);
+    (&cell[key], entry)
+}
+
+/// The value and deadline of the entry, if its key is this one.
+#[inline]
+pub(crate) fn view_of<'a>(cell: &'a [u8], key: &[u8]) -> Option<EntryRef<'a>> {
+    let range = key_range(cell);
+    let start = range.end;
+    is_same(&cell[range], key).then(|| view_from(cell, start))
+}
+
+/// Compares short keys in place: a call to `memcmp` costs more than they take.
+#[inline]
+fn is_same(one: &[u8], two: &[u8]) -> bool {
+    if one.len() != two.len() {
+        return false;
+    }
+    if one.len() > COMPARED_IN_PLACE_MAX {
+        return one == two;
+    }
+    let ((one, one_rest), (two, two_rest)) = (one.as_chunks::<8>(), two.as_chunks::<8>());
+    let mut rest = one_rest.iter().zip(two_rest);
+    one.iter().zip(two).all(|(one, two)| one == two) && rest.all(|(one, two)| one == two)
+}
+
+/// Whether this is the entry's key.
+#[inline]
+pub(crate) fn has_key(cell: &[u8], key: &[u8]) -> bool {
+    is_same(&cell[key_range(cell)], key)
+}
+
+#[inline]
+fn view_from(cell: &[u8], value_start: usize) -> EntryRef<'_> {
+    let value = &cell[value_start..end(cell)];
     let value = if cell[0] & ENCODING == ENCODING_INT {
         StrRef::Int(decode_int(value))
     } else {
         StrRef::Bytes(value)
     };
-    (&cell[key], EntryRef { value, expire_at_ms: deadline(cell) })
+    EntryRef { value, expire_at_ms: deadline(cell) }
 }
 
 /// Where the value lies, if it is stored as bytes.

@@ -56,15 +56,19 @@ impl Keyspace {
     #[inline]
     fn find(&self, hash: u64, key: &[u8]) -> Option<(Spot, u32)> {
         debug_assert_eq!(hash, self.hash(key), "the hash is the key's own");
-        self.table.find(hash, |handle| entry::key(self.store.cell(handle)) == key)
+        self.table.find(hash, |handle| entry::has_key(self.store.cell(handle), key))
     }
 
     /// The entry of `key`, expired or not.
     #[inline]
     #[must_use]
     pub fn get(&self, hash: u64, key: &[u8]) -> Option<EntryRef<'_>> {
-        let (_, handle) = self.find(hash, key)?;
-        Some(entry::view(self.store.cell(handle)).1)
+        let mut found = None;
+        self.table.find(hash, |handle| {
+            found = entry::view_of(self.store.cell(handle), key);
+            found.is_some()
+        })?;
+        found
     }
 
     /// Stores `value` under `key`; says whether it replaced an entry. A value that is the

@@ -17,8 +17,6 @@ const SPILLED_STICKY: u8 = u8::MAX;
 
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const BUT_HIGH_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-/// Gathers bit 0 of each byte into the highest byte, first byte first.
-const GATHER: u64 = 0x0102_0408_1020_4080;
 
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
@@ -34,11 +32,13 @@ pub(super) struct Bucket {
     handles: [u32; SLOTS],
 }
 
-/// The slots of a bucket whose bit is set, lowest first.
+/// Some slots of a bucket: bit 0 of byte `i` is slot `i`, bit 1 slot `8 + i`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SlotSet(u16);
+pub(super) struct SlotSet(u64);
 
-impl SlotSet {}
+impl SlotSet {
+    const ALL: Self = Self(0x0101_0101_0103_0303);
+}
 
 impl Iterator for SlotSet {
     type Item = usize;
@@ -48,17 +48,16 @@ impl Iterator for SlotSet {
         if self.0 == 0 {
             return None;
         }
-        let slot = self.0.trailing_zeros() as usize;
+        let bit = self.0.trailing_zeros() as usize;
         self.0 &= self.0 - 1;
-        Some(slot)
+        Some(bit / 8 + bit % 8 * 8)
     }
 }
 
-/// The bytes of `word` that are 0, a bit each.
+/// The bytes of `word` that are 0: their highest bits.
 #[inline]
-fn zero_bytes(word: u64) -> u16 {
-    let nonzero = ((word & BUT_HIGH_BITS) + BUT_HIGH_BITS) | word | BUT_HIGH_BITS;
-    ((!nonzero >> 7).wrapping_mul(GATHER) >> 56) as u16
+fn zero_bytes(word: u64) -> u64 {
+    !(((word & BUT_HIGH_BITS) + BUT_HIGH_BITS) | word | BUT_HIGH_BITS)
 }
 
 impl Bucket {
@@ -71,12 +70,12 @@ impl Bucket {
     pub(super) fn matching(&self, tag: u8) -> SlotSet {
         let pattern = u64::from(tag) * LOW_BITS;
         let low = zero_bytes(self.tags_low ^ pattern);
-        let high = zero_bytes(u64::from(self.tags_high) ^ pattern) & 0b111;
-        SlotSet(low | high << 8)
+        let high = zero_bytes(u64::from(self.tags_high) ^ pattern);
+        SlotSet((low >> 7 | high >> 6) & SlotSet::ALL.0)
     }
 
     pub(super) fn occupied(&self) -> SlotSet {
-        SlotSet(!self.matching(0).0 & ((1 << SLOTS) - 1))
+        SlotSet(!self.matching(0).0 & SlotSet::ALL.0)
     }
 
     #[inline]
@@ -192,7 +191,9 @@ mod tests {
                     let expected: Vec<usize> = (0..SLOTS)
                         .filter(|slot| model[*slot].map_or(0, |(tag, _, _)| tag) == probe)
                         .collect();
-                    prop_assert_eq!(bucket.matching(probe).collect::<Vec<_>>(), expected);
+                    let mut slots: Vec<usize> = bucket.matching(probe).collect();
+                    slots.sort_unstable();
+                    prop_assert_eq!(slots, expected);
                 }
                 for slot in bucket.occupied() {
                     let stored = (bucket.tag(slot), bucket.distance(slot), bucket.handle(slot));

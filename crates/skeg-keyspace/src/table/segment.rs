@@ -58,9 +58,10 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Segment {
     buckets: Box<[Bucket]>,
-    overflow: Vec<u32>,
+    #[expect(clippy::box_collection, reason = "hardly ever there; small segments move quickly")]
+    overflow: Option<Box<Vec<u32>>>,
     prefix: u32,
-    in_slots: u32,
+    in_slots: u16,
     depth: u8,
 }
 
@@ -69,7 +70,7 @@ impl Segment {
         debug_assert!(buckets <= BUCKETS_MAX && depth <= u32::BITS, "the bounds of a segment");
         Self {
             buckets: vec![Bucket::empty(0); buckets].into_boxed_slice(),
-            overflow: Vec::new(),
+            overflow: None,
             prefix,
             in_slots: 0,
             depth: depth as u8,
@@ -94,16 +95,24 @@ impl Segment {
 
     /// The number of entries.
     pub(super) fn len(&self) -> usize {
-        self.in_slots as usize + self.overflow.len()
+        usize::from(self.in_slots) + self.overflow().len()
     }
 
     pub(super) fn in_slots(&self) -> usize {
-        self.in_slots as usize
+        usize::from(self.in_slots)
+    }
+
+    fn overflow(&self) -> &[u32] {
+        self.overflow.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// The bytes that the segment holds beside itself.
     pub(super) fn memory_bytes(&self) -> usize {
-        size_of_val(&*self.buckets) + self.overflow.capacity() * size_of::<u32>()
+        let overflow = self
+            .overflow
+            .as_ref()
+            .map_or(0, |overflow| size_of::<Vec<u32>>() + overflow.capacity() * size_of::<u32>());
+        size_of_val(&*self.buckets) + overflow
     }
 
     /// The bucket where entries of `position` are at home.
@@ -142,11 +151,12 @@ impl Segment {
         self.find_spilled(home, tag, is)
     }
 
+    #[inline(never)]
     fn find_spilled(
         &self,
         home: usize,
         tag: u8,
-        is: &mut impl FnMut(u32) -> bool,
+        is: &mut dyn FnMut(u32) -> bool,
     ) -> Option<(Place, u32)> {
         for (distance, index) in self.reach(home).enumerate().skip(1) {
             let bucket = &self.buckets[index];
@@ -157,8 +167,8 @@ impl Segment {
                 }
             }
         }
-        let index = self.overflow.iter().position(|handle| is(*handle))?;
-        Some((Place::Overflow { index }, self.overflow[index]))
+        let index = self.overflow().iter().position(|handle| is(*handle))?;
+        Some((Place::Overflow { index }, self.overflow()[index]))
     }
 
     /// The buckets that an entry at home in `home` may live in, home first.
@@ -190,7 +200,7 @@ impl Segment {
     pub(super) fn put_over(&mut self, position: u64, handle: u32) {
         let home = self.home(position);
         self.buckets[home].note_spilled();
-        self.overflow.push(handle);
+        self.overflow.get_or_insert_default().push(handle);
     }
 
     /// Puts an entry into a slot within reach or into the overflow list.
@@ -203,7 +213,10 @@ impl Segment {
     pub(super) fn set_handle(&mut self, place: Place, handle: u32) {
         match place {
             Place::Slot { bucket, slot } => self.buckets[bucket].set_handle(slot, handle),
-            Place::Overflow { index } => self.overflow[index] = handle,
+            Place::Overflow { index } => {
+                let overflow = self.overflow.as_mut().expect("the place is there");
+                overflow[index] = handle;
+            }
         }
     }
 
@@ -219,9 +232,10 @@ impl Segment {
                 }
             }
             Place::Overflow { index } => {
-                self.overflow.swap_remove(index);
-                if self.overflow.is_empty() {
-                    self.overflow = Vec::new();
+                let overflow = self.overflow.as_mut().expect("the place is there");
+                overflow.swap_remove(index);
+                if overflow.is_empty() {
+                    self.overflow = None;
                 }
                 self.buckets[home].forget_spilled();
             }
@@ -234,7 +248,7 @@ impl Segment {
             .buckets
             .iter()
             .flat_map(|bucket| bucket.occupied().map(|slot| bucket.handle(slot)));
-        in_slots.chain(self.overflow.iter().copied())
+        in_slots.chain(self.overflow().iter().copied())
     }
 
     /// Shows the entries that are at home in `home`; `position_of` tells where one belongs.
@@ -254,7 +268,7 @@ impl Segment {
                 return;
             }
         }
-        let over = self.overflow.iter().filter(|handle| self.home(position_of(**handle)) == home);
+        let over = self.overflow().iter().filter(|handle| self.home(position_of(**handle)) == home);
         over.for_each(|handle| visit(*handle));
     }
 
@@ -292,7 +306,7 @@ impl Segment {
                 in_slots += 1;
             }
         }
-        for handle in &self.overflow {
+        for handle in self.overflow() {
             spilled[self.home(position(hash_of(*handle)))] += 1;
         }
         assert_eq!(in_slots, self.in_slots());
