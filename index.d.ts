@@ -1,5 +1,22 @@
 // Generated from src/ by `npm run surface`. Its diff is the diff of the public interface.
 
+/** A key or a value: a string stands for its UTF-8 bytes. */
+type Bytes = string | Uint8Array
+/** The numbers of a vector; they are stored in single precision. */
+type Vector = Float32Array | readonly number[]
+/** The id of a vector: a string, or for an index of `ids: 'u64'` an integer that is not negative. */
+type VectorId = string | number | bigint
+
+/** The deadline of a key that a batch or transaction sets. */
+interface ChangeOptions {
+  /** Milliseconds until the key expires. */
+  ttl?: number
+  /** When the key expires: a date, or Unix milliseconds. */
+  expireAt?: number | Date
+  /** Keep the deadline that the key has; otherwise the key loses it. */
+  keepTtl?: boolean
+}
+
 /** A request that ends later has a number; so has an open store. */
 type RequestId = number
 type Handle = number
@@ -28,6 +45,19 @@ interface Binding {
     deadline: number,
     ms: number,
   ): number | undefined
+  /** The reply; `undefined` when it failed or comes later, which `ended` tells. */
+  command(handle: Handle, mode: number, args: readonly unknown[]): unknown
+  /** Reads as `get`, and notices from then on when the key changes. */
+  watch(handle: Handle, transaction: number, key: unknown, mode: number): unknown
+  /** Makes the changes, all or none, unless something that was watched has changed. */
+  commit(handle: Handle, transaction: number, changes: readonly unknown[]): undefined
+  /** The transaction is over. */
+  release(handle: Handle, transaction: number): undefined
+  /**
+   * How the last of these four calls ended: the epoch that it wrote (0: none), the negative number of
+   * its request when it has not ended, NaN when it failed.
+   */
+  ended(): number
   /** Asks to be woken when these epochs (0: none) are reached, and has written what is unwritten. */
   submit(handle: Handle, kernel: number, disk: number): number | undefined
   reached(
@@ -147,6 +177,47 @@ declare class Environment {
   ready<T>(value: T): Promise<T>
 }
 
+/** Limits and defaults of an open store. */
+interface LaneOptions {
+  readonly level: number
+  readonly pendingBytes: number
+  readonly pendingCalls: number
+}
+/** How a call is acknowledged, and what its value becomes. */
+interface CallOptions<T> {
+  /** The level that its writes have to reach; the store's by default. */
+  level?: number
+  /** Turns what the addon returned into the value of the promise; may throw. */
+  convert?: (value: unknown) => T
+}
+declare class Lane {
+  #private
+  readonly environment: Environment
+  readonly options: LaneOptions
+  handle: Handle
+  constructor(environment: Environment, handle: Handle, options: LaneOptions)
+  get pendingCalls(): number
+  get pendingBytes(): number
+  /** The number of a new transaction. */
+  nextTransaction(): number
+  /** Throws when too much is unsettled for another call of so many bytes. */
+  checkPressure(bytes: number): void
+  /** Resolves when an epoch has reached a level. */
+  wait(epoch: number, level?: number, bytes?: number): Promise<true>
+  /** Runs a command of the table. */
+  command<T>(args: readonly unknown[], mode: number, options?: CallOptions<T>): Promise<T>
+  /** The promise of a call that ended as `ended()` tells. */
+  settle<T>(value: unknown, options?: CallOptions<T>): Promise<T>
+  /** The promise of a call that the addon has queued. */
+  request<T>(id: number, finish: (value: unknown, epoch: number) => T | Promise<T>): Promise<T>
+  /** Resolves when every call made so far has taken effect and is on disk. */
+  flush(): Promise<void>
+  /** Resolves when every call made so far has settled, however it ended. */
+  drain(): Promise<void>
+  /** Lets what was called settle, then gives the store back. Later calls fail. */
+  close(): Promise<void>
+}
+
 /**
  * How safe a write is when its promise resolves.
  *
@@ -203,35 +274,287 @@ interface MemoryOptions {
   maxPendingCalls?: number
 }
 
-/** A key or a value: a string stands for its UTF-8 bytes. */
-type Bytes = string | Uint8Array
-/** Options of {@link Database.set}. */
-interface SetOptions {
-  /** Milliseconds until the key expires. */
-  ttl?: number
-  /** When the key expires, as a date or in Unix milliseconds. */
-  expireAt?: number | Date
-  /** Keep the deadline that the key has; without it (and without `ttl`) the key loses it. */
-  keepTtl?: boolean
+/** Options of {@link Batch.write} and {@link Database.setMany}. */
+interface WriteOptions {
   /** How safe the write is when the promise resolves. */
   durability?: Durability
 }
-/** Limits of a store. */
-interface Limits {
-  readonly level: number
-  readonly pendingBytes: number
-  readonly pendingCalls: number
+/**
+ * Changes that are made together, all or none; made by {@link Database.batch}.
+ *
+ * @example
+ * ```ts
+ * await db.batch().set('a', '1').del('b').write()
+ * ```
+ */
+declare class Batch {
+  #private
+  /** @internal */
+  constructor(lane: Lane)
+  /** Sets a key. */
+  set(key: Bytes, value: Bytes, options?: ChangeOptions): this
+  /** Deletes keys; those that are not there don't matter. */
+  del(...keys: Bytes[]): this
+  /** Gives a key that is there a new deadline, in milliseconds from now; `null` takes it away. */
+  setTtl(key: Bytes, ms: number | null): this
+  /** Makes the changes. A batch is written once. */
+  write(options?: WriteOptions): Promise<void>
+}
+
+/**
+ * What a command replies: integers beyond 2^53 as bigint, maps as objects, an error inside an array
+ * as an `Error`.
+ */
+type Reply =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | Buffer
+  | Error
+  | Reply[]
+  | {
+      [name: string]: Reply
+    }
+
+/** Options of {@link Database.scan}. */
+interface ScanOptions {
+  /** Only keys that match this pattern: `*`, `?` and `[...]` as in Redis. */
+  match?: string
+  /** Only keys that hold a value of this type. */
+  type?: 'string'
+  /**
+   * How many keys are looked at in one step. More is faster, and keeps others waiting for longer.
+   * @defaultValue 256
+   */
+  count?: number
+}
+
+/** Options of {@link Database.set}. At most one of those that decide the deadline may be given. */
+interface SetOptions {
+  /** Milliseconds until the key expires. */
+  ttl?: number
+  /** When the key expires: a date, or Unix milliseconds. */
+  expireAt?: number | Date
+  /** Keep the deadline that the key has; otherwise the key loses it. */
+  keepTtl?: boolean
+  /** Write only when there is no such key. */
+  ifAbsent?: boolean
+  /** Write only when there is such a key. */
+  ifPresent?: boolean
+  /** How safe the write is when the promise resolves. */
+  durability?: Durability
+  /** As `ttl`, in seconds; node-redis's name. */
+  EX?: number
+  /** As `ttl`; node-redis's name. */
+  PX?: number
+  /** As `expireAt`, in Unix seconds; node-redis's name. */
+  EXAT?: number
+  /** As `expireAt`, in Unix milliseconds; node-redis's name. */
+  PXAT?: number
+  /** As `keepTtl`; node-redis's name. */
+  KEEPTTL?: boolean
+  /** As `ifAbsent`; node-redis's name. */
+  NX?: boolean
+  /** As `ifPresent`; node-redis's name. */
+  XX?: boolean
+  /** Resolve with the value that the key had, `null` without; node-redis's name. */
+  GET?: boolean
+}
+
+/** Figures of a store, summed over its parts. Counts are since it was opened. */
+interface Stats {
+  /** Keys. */
+  keys: number
+  /** Keys that have a deadline. */
+  expiring: number
+  /** Bytes of memory of keys, values and tables. */
+  memoryBytes: number
+  /** Vector indexes. */
+  indexes: number
+  /** Vectors in them. */
+  vectors: number
+  /** Bytes of memory of the vectors. */
+  vectorBytes: number
+  /** Reads of a key that was there. */
+  hits: number
+  /** Reads of a key that was not there. */
+  misses: number
+  /** Keys removed because their deadline had passed. */
+  expired: number
+  /** Commands that were run. */
+  commands: number
+}
+
+/** The index of a transaction: vectors commit together with keys. */
+interface TransactionIndex {
+  /** Stores a vector. */
+  set(id: VectorId, vector: Vector): void
+  /** Deletes a vector. */
+  del(id: VectorId): void
+}
+/**
+ * What the callback of {@link Database.transaction} works with. Reads see the store as it is, and the
+ * transaction's own changes; changes are made when the callback has ended.
+ */
+declare class Transaction {
+  #private
+  /** @internal */
+  constructor(lane: Lane)
+  /** The value of a key as a string, `null` when there is none. */
+  get(key: Bytes): Promise<string | null>
+  /** The value of a key as bytes, `null` when there is none. */
+  getBuffer(key: Bytes): Promise<Buffer | null>
+  /** Whether there is such a key. */
+  exists(key: Bytes): Promise<boolean>
+  /** Sets a key when the transaction commits. */
+  set(key: Bytes, value: Bytes, options?: ChangeOptions): this
+  /** Deletes keys when the transaction commits. */
+  del(...keys: Bytes[]): this
+  /** Gives a key a new deadline when the transaction commits; `null` takes it away. */
+  setTtl(key: Bytes, ms: number | null): this
+  /** A vector index, by its name: its changes are made with the others. */
+  index(name: string): TransactionIndex
+  /** @internal */
+  commit(level: number): Promise<void>
+  /** @internal */
+  release(): Promise<void>
+}
+
+/** How near two vectors are. */
+type Metric = 'cosine' | 'ip' | 'euclidean'
+/** Options of a new index; an index that exists must have the same. */
+interface IndexOptions {
+  /** Numbers of a vector, from 1 to 65,536. */
+  dim: number
+  /**
+   * `cosine` (scores from -1 to 1), `ip` (inner product) or `euclidean` (the score is minus the
+   * squared distance). A higher score is nearer.
+   * @defaultValue `'cosine'`
+   */
+  metric?: Metric
+  /**
+   * Strings, or integers from 0 to 2^64 - 1.
+   * @defaultValue `'string'`
+   */
+  ids?: 'string' | 'u64'
+  /**
+   * How vectors are kept. Only single precision yet.
+   * @defaultValue `'f32'`
+   */
+  tier?: 'f32'
+  /**
+   * How they are searched. Only by comparing with every one yet, which is exact.
+   * @defaultValue `'flat'`
+   */
+  backend?: 'auto' | 'flat'
+}
+/** What an index is and holds. */
+interface IndexInfo {
+  name: string
+  dim: number
+  metric: Metric
+  ids: 'string' | 'u64'
+  tier: string
+  backend: string
+  /** How many vectors it holds. */
+  vectors: number
+  /** Bytes of memory that they take. */
+  memoryBytes: number
+}
+/** A vector that was found. */
+interface Hit<Id extends VectorId = VectorId> {
+  id: Id
+  /** Higher is nearer. */
+  score: number
+}
+/** Options of a search. */
+interface SearchOptions {
+  /**
+   * How many hits are wanted at most, up to 10,000.
+   * @defaultValue 10
+   */
+  k?: number
+  /** Leave out hits that are further away than this. */
+  minScore?: number
+  /** Ids of an index of `ids: 'u64'` as bigint, exact beyond 2^53. */
+  bigint?: boolean
+}
+/** The hits of several searches, one after the other. */
+interface ManyHits<Id extends VectorId = VectorId> {
+  ids: Id[]
+  scores: Float32Array
+  /** The hits of search `n` are those from `offsets[n]` to `offsets[n + 1]`. */
+  offsets: Uint32Array
+}
+/** Options of a write to an index. */
+interface VectorWriteOptions {
+  /** How safe the write is when the promise resolves. */
+  durability?: Durability
+}
+/** A vector index, made by {@link Database.index}. */
+declare class VectorIndex<Id extends VectorId = VectorId> {
+  #private
+  /** Its name. */
+  readonly name: string
+  /** Numbers of a vector. */
+  readonly dim: number
+  /** How near two vectors are. */
+  readonly metric: Metric
+  /** @internal */
+  constructor(lane: Lane, info: IndexInfo)
+  /**
+   * Stores a vector, in place of the one with the same id.
+   *
+   * @example
+   * ```ts
+   * await docs.set('doc:1', embedding)
+   * ```
+   */
+  set(id: Id, vector: Vector, options?: VectorWriteOptions): Promise<void>
+  /** Stores several vectors, all or none: `vectors` has those of all ids, one after the other. */
+  setMany(ids: readonly Id[], vectors: Vector, options?: VectorWriteOptions): Promise<void>
+  /** The vector of an id, `null` when there is none. */
+  get(id: Id): Promise<Float32Array | null>
+  /** Deletes vectors and returns how many there were. */
+  del(...ids: Id[]): Promise<number>
+  /**
+   * The nearest vectors, nearest first. Every write that was called before is seen.
+   *
+   * @example
+   * ```ts
+   * const hits = await docs.search(query, { k: 10 })
+   * ```
+   */
+  search(query: Vector, options?: SearchOptions): Promise<Hit<Id>[]>
+  /** Several searches at once: `queries` has their vectors, one after the other. */
+  searchMany(queries: Vector, options?: SearchOptions): Promise<ManyHits<Id>>
+  /** What the index is and holds. */
+  info(): Promise<IndexInfo>
+  /** Deletes the index with all its vectors. */
+  drop(): Promise<void>
+}
+
+/** What is unsettled at a moment. */
+interface Pressure {
+  /** Calls that have not settled. */
+  calls: number
+  /** Bytes of keys and values in them. */
+  bytes: number
 }
 /**
  * An open store, made by {@link open}.
  *
- * Every asynchronous method reports failure by rejecting, also for wrong arguments. Calls take
- * effect in the order in which they are made.
+ * Keys and values are strings (their UTF-8 bytes) or `Uint8Array`s; methods that return a value have
+ * a `...Buffer` twin that returns bytes. Every asynchronous method reports failure by rejecting with a
+ * {@link SkegError}, also for wrong arguments. Calls take effect in the order in which they are made,
+ * and arguments may be changed as soon as a call has returned.
  */
 declare class Database implements AsyncDisposable {
   #private
   /** @internal */
-  constructor(environment: Environment, handle: Handle, limits: Limits)
+  constructor(lane: Lane)
   /**
    * The value of a key as a string, `null` when there is none.
    *
@@ -241,34 +564,163 @@ declare class Database implements AsyncDisposable {
    * ```
    */
   get(key: Bytes): Promise<string | null>
-  /** The value of a key as bytes, `null` when there is none. */
+  /** As {@link get}, as bytes. */
   getBuffer(key: Bytes): Promise<Buffer | null>
   /**
-   * The value of a key, at once. Throws `ERR_WOULD_BLOCK` when that would have to wait: while another
-   * thread is at work on the key's shard, or calls of this thread are queued for it.
+   * The value of a key, at once. Throws `ERR_WOULD_BLOCK` when it can't be had at once: while calls
+   * of this thread are queued for its part of the store, or another thread is at work there.
    */
   getSync(key: Bytes): string | null
   /** As {@link getSync}, as bytes. */
   getBufferSync(key: Bytes): Buffer | null
   /**
-   * Sets the value of a key. Resolves when the write is as safe as the store's `durability`, or the
-   * call's.
+   * Sets the value of a key. Resolves, when the write is as safe as the store's `durability` or the
+   * call's, with whether it was made: `false` only with `ifAbsent` and `ifPresent`.
    *
    * @example
    * ```ts
-   * await db.set('session:42', token, { ttl: 60_000 })
+   * await db.set('session:42', token, { ttl: 60_000, durability: 'disk' })
    * ```
    */
-  set(key: Bytes, value: Bytes, options?: SetOptions): Promise<true>
+  set(
+    key: Bytes,
+    value: Bytes,
+    options: SetOptions & {
+      GET: true
+    },
+  ): Promise<string | null>
+  set(key: Bytes, value: Bytes, options?: SetOptions): Promise<boolean>
+  /** Sets a key that must not be there: otherwise rejects with `ERR_KEY_EXISTS`. */
+  insert(key: Bytes, value: Bytes, options?: SetOptions): Promise<void>
+  /**
+   * Sets a key that must hold the expected value: otherwise rejects with `ERR_CAS_MISMATCH`. The
+   * deadline of the key stays.
+   */
+  cas(key: Bytes, expected: Bytes, value: Bytes): Promise<void>
+  /**
+   * Changes the value of a key by a function, atomically. The function gets the value (`null` without
+   * key) and returns the new one: a string, `null` to delete the key, `undefined` to leave it as it
+   * is. It may run more than once. The deadline of the key stays. Resolves with the new value.
+   *
+   * @example
+   * ```ts
+   * await db.update('visits', (count) => String(Number(count ?? 0) + 1))
+   * ```
+   */
+  update(
+    key: Bytes,
+    change: (value: string | null) => string | null | undefined,
+    options?: WriteOptions,
+  ): Promise<string | null>
+  /** Deletes keys and returns how many there were. */
+  del(...keys: Bytes[]): Promise<number>
+  /** Whether there is such a key. */
+  exists(key: Bytes): Promise<boolean>
+  /**
+   * Gives a key a deadline, in milliseconds from now; `null` takes it away. Resolves with whether
+   * there is such a key (and, for `null`, whether it had a deadline).
+   */
+  setTtl(key: Bytes, ms: number | null): Promise<boolean>
+  /** Milliseconds until the key expires; `null` when it has no deadline, or is not there. */
+  getTtl(key: Bytes): Promise<number | null>
+  /** The values of several keys at one moment; `null` for those that are not there. */
+  getMany(keys: readonly Bytes[]): Promise<(string | null)[]>
+  /** As {@link getMany}, as bytes. */
+  getManyBuffer(keys: readonly Bytes[]): Promise<(Buffer | null)[]>
+  /**
+   * Sets several keys, all or none.
+   *
+   * @example
+   * ```ts
+   * await db.setMany([['a', '1'], ['b', '2']])
+   * ```
+   */
+  setMany(
+    entries: Iterable<readonly [key: Bytes, value: Bytes]>,
+    options?: WriteOptions,
+  ): Promise<void>
+  /** Changes to be made together, without reading: see {@link Batch}. */
+  batch(): Batch
+  /**
+   * Runs a callback as an optimistic transaction: what it changes is made when it has ended, all or
+   * none, and only if nothing that it has read was changed meanwhile. Otherwise it runs again, 16
+   * times at most; then `ERR_CONFLICT`. Resolves with what the callback returned.
+   *
+   * @example
+   * ```ts
+   * await db.transaction(async (tx) => {
+   *   const balance = Number(await tx.get('balance'))
+   *   tx.set('balance', String(balance - 10))
+   *   tx.index('receipts').set('receipt:1', embedding)
+   * })
+   * ```
+   */
+  transaction<T>(
+    run: (transaction: Transaction) => T | Promise<T>,
+    options?: WriteOptions,
+  ): Promise<T>
+  /**
+   * Walks over the keys, in no order. A key that is there during the whole walk is returned at least
+   * once, and possibly twice; one that comes or goes meanwhile may be returned or not.
+   *
+   * @example
+   * ```ts
+   * for await (const key of db.scan({ match: 'user:*' })) console.log(key)
+   * ```
+   */
+  scan(options?: ScanOptions): AsyncIterableIterator<string>
+  /** As {@link scan}, as bytes. */
+  scanBuffer(options?: ScanOptions): AsyncIterableIterator<Buffer>
+  /**
+   * Runs a command of the server. Commands about a connection (`MULTI`, `SELECT`, `SUBSCRIBE`, ...)
+   * are refused: there is none.
+   *
+   * @example
+   * ```ts
+   * const length = await db.call('APPEND', 'log', 'line\n')
+   * ```
+   */
+  call(command: string, ...args: (Bytes | number | bigint)[]): Promise<Reply>
+  /** As {@link call}, with strings in the reply as bytes. */
+  callBuffer(command: string, ...args: (Bytes | number | bigint)[]): Promise<Reply>
+  /**
+   * A vector index: with options it is created when it is missing; without, it must be there. Rejects
+   * with `ERR_INDEX_MISMATCH` when it has other options.
+   *
+   * @example
+   * ```ts
+   * const docs = await db.index('docs', { dim: 384 })
+   * ```
+   */
+  index(
+    name: string,
+    options: IndexOptions & {
+      ids: 'u64'
+    },
+  ): Promise<VectorIndex<number | bigint>>
+  index(
+    name: string,
+    options: IndexOptions & {
+      ids?: 'string'
+    },
+  ): Promise<VectorIndex<string>>
+  index(name: string, options?: IndexOptions): Promise<VectorIndex>
+  /** Stores a vector: as {@link VectorIndex.set}, without a handle. */
+  vset(index: string, id: VectorId, vector: Vector, options?: VectorWriteOptions): Promise<void>
+  /** The vector of an id: as {@link VectorIndex.get}, without a handle. */
+  vget(index: string, id: VectorId): Promise<Float32Array | null>
+  /** Deletes vectors: as {@link VectorIndex.del}, without a handle. */
+  vdel(index: string, ...ids: VectorId[]): Promise<number>
+  /** The nearest vectors: as {@link VectorIndex.search}, without a handle. */
+  vsearch(index: string, query: Vector, options?: SearchOptions): Promise<Hit[]>
+  /** Figures of the store. */
+  stats(): Promise<Stats>
   /** Resolves when every call made before has taken effect and is on disk. */
   flush(): Promise<void>
-  /** Resolves when none of this store's calls is unsettled any more. */
+  /** Resolves when every call made before has settled: what to wait for after `ERR_BUSY`. */
   drain(): Promise<void>
-  /** Calls that have not settled, and the bytes of their keys and values. */
-  get pressure(): {
-    calls: number
-    bytes: number
-  }
+  /** What is unsettled now. */
+  get pressure(): Pressure
   /**
    * Closes the store: calls made before settle, later ones reject with `ERR_CLOSED`. Other threads
    * of the process that have it open keep it. Closing again returns the same promise.
@@ -310,5 +762,28 @@ declare function open(options: MemoryOptions): Promise<Database>
 /** The version of this package. */
 declare const version: string
 
-export { Database, SkegError, executablePath, open, version }
-export type { Bytes, Durability, ErrorCode, MemoryOptions, OpenOptions, SetOptions }
+export { Batch, Database, SkegError, Transaction, VectorIndex, executablePath, open, version }
+export type {
+  Bytes,
+  ChangeOptions,
+  Durability,
+  ErrorCode,
+  Hit,
+  IndexInfo,
+  IndexOptions,
+  ManyHits,
+  MemoryOptions,
+  Metric,
+  OpenOptions,
+  Pressure,
+  Reply,
+  ScanOptions,
+  SearchOptions,
+  SetOptions,
+  Stats,
+  TransactionIndex,
+  Vector,
+  VectorId,
+  VectorWriteOptions,
+  WriteOptions,
+}

@@ -5,15 +5,23 @@
 export type RequestId = number
 export type Handle = number
 
-/** Mode bits of `get`. */
+/** Mode bits: strings as Buffers; now or never; all keys of a command are on one shard. */
 export const MODE_BYTES = 1
 export const MODE_SYNC = 2
+export const MODE_LOCAL = 4
 
 /** What `set` does to the deadline of the key. */
 export const DEADLINE_CLEAR = 0
 export const DEADLINE_KEEP = 1
 export const DEADLINE_IN = 2
 export const DEADLINE_AT = 3
+
+/** Kinds of changes in the list of `commit`: kind, then four more values for each. */
+export const CHANGE_SET = 0
+export const CHANGE_REMOVE = 1
+export const CHANGE_EXPIRE = 2
+export const CHANGE_VECTOR_SET = 3
+export const CHANGE_VECTOR_REMOVE = 4
 
 /** What `open` opens. */
 export const TARGET_DIRECTORY = 0
@@ -50,6 +58,19 @@ export interface Binding {
     deadline: number,
     ms: number,
   ): number | undefined
+  /** The reply; `undefined` when it failed or comes later, which `ended` tells. */
+  command(handle: Handle, mode: number, args: readonly unknown[]): unknown
+  /** Reads as `get`, and notices from then on when the key changes. */
+  watch(handle: Handle, transaction: number, key: unknown, mode: number): unknown
+  /** Makes the changes, all or none, unless something that was watched has changed. */
+  commit(handle: Handle, transaction: number, changes: readonly unknown[]): undefined
+  /** The transaction is over. */
+  release(handle: Handle, transaction: number): undefined
+  /**
+   * How the last of these four calls ended: the epoch that it wrote (0: none), the negative number of
+   * its request when it has not ended, NaN when it failed.
+   */
+  ended(): number
   /** Asks to be woken when these epochs (0: none) are reached, and has written what is unwritten. */
   submit(handle: Handle, kernel: number, disk: number): number | undefined
   reached(

@@ -1,65 +1,48 @@
-// An open store: its methods check and convert what they are given; what they do is the engine's.
+// An open store. Its methods check and convert what they are given; what they do is the engine's.
 
-import { Acknowledgements, DISK } from './acknowledgements.ts'
-import {
-  DEADLINE_AT,
-  DEADLINE_CLEAR,
-  DEADLINE_IN,
-  DEADLINE_KEEP,
-  MODE_BYTES,
-  MODE_SYNC,
-  type Handle,
-} from './binding.ts'
-import type { Environment } from './environment.ts'
+import { Batch, writeLevel, type WriteOptions } from './batch.ts'
+import { MODE_BYTES, MODE_LOCAL, MODE_SYNC } from './binding.ts'
+import { attempt, rejected, type Bytes, type Vector, type VectorId } from './bytes.ts'
 import { SkegError } from './errors.ts'
-import { checkKeys, level, type Durability } from './options.ts'
+import type { Lane } from './lane.ts'
+import { callWords, type Reply } from './reply.ts'
+import { readScanOptions, scanKeys, type ScanOptions } from './scan.ts'
+import { deadlineWords, milliseconds, readSetOptions, type SetOptions } from './set-options.ts'
+import { readStats, type Stats } from './stats.ts'
+import { transact, type Transaction } from './transaction.ts'
+import {
+  createWords,
+  readInfo,
+  VectorIndex,
+  type Hit,
+  type IndexOptions,
+  type SearchOptions,
+  type VectorWriteOptions,
+} from './vector-index.ts'
 
-/** A key or a value: a string stands for its UTF-8 bytes. */
-export type Bytes = string | Uint8Array
-
-/** Options of {@link Database.set}. */
-export interface SetOptions {
-  /** Milliseconds until the key expires. */
-  ttl?: number
-  /** When the key expires, as a date or in Unix milliseconds. */
-  expireAt?: number | Date
-  /** Keep the deadline that the key has; without it (and without `ttl`) the key loses it. */
-  keepTtl?: boolean
-  /** How safe the write is when the promise resolves. */
-  durability?: Durability
-}
-
-const SET_KEYS = ['ttl', 'expireAt', 'keepTtl', 'durability'] as const
-
-/** Limits of a store. */
-export interface Limits {
-  readonly level: number
-  readonly pendingBytes: number
-  readonly pendingCalls: number
+/** What is unsettled at a moment. */
+export interface Pressure {
+  /** Calls that have not settled. */
+  calls: number
+  /** Bytes of keys and values in them. */
+  bytes: number
 }
 
 /**
  * An open store, made by {@link open}.
  *
- * Every asynchronous method reports failure by rejecting, also for wrong arguments. Calls take
- * effect in the order in which they are made.
+ * Keys and values are strings (their UTF-8 bytes) or `Uint8Array`s; methods that return a value have
+ * a `...Buffer` twin that returns bytes. Every asynchronous method reports failure by rejecting with a
+ * {@link SkegError}, also for wrong arguments. Calls take effect in the order in which they are made,
+ * and arguments may be changed as soon as a call has returned.
  */
 export class Database implements AsyncDisposable {
-  readonly #environment: Environment
-  /** No store has the handle 0: calls after close fail as they must. */
-  #handle: Handle
-  readonly #limits: Limits
-  readonly #acknowledgements: Acknowledgements
-  readonly #requests = new Set<Promise<unknown>>()
+  readonly #lane: Lane
   #closing: Promise<void> | undefined
 
   /** @internal */
-  constructor(environment: Environment, handle: Handle, limits: Limits) {
-    this.#environment = environment
-    this.#handle = handle
-    this.#limits = limits
-    this.#acknowledgements = new Acknowledgements(environment, handle)
-    environment.addWaiter(this.#acknowledgements)
+  constructor(lane: Lane) {
+    this.#lane = lane
   }
 
   /**
@@ -71,86 +54,324 @@ export class Database implements AsyncDisposable {
    * ```
    */
   get(key: Bytes): Promise<string | null> {
-    const value = this.#environment.binding.get(this.#handle, key, 0)
-    if (typeof value === 'string' || value === null) return this.#environment.ready(value)
+    const { environment, handle } = this.#lane
+    const value = environment.binding.get(handle, key, 0)
+    if (typeof value === 'string' || value === null) return environment.ready(value)
     return this.#later(value as number | undefined)
   }
 
-  /** The value of a key as bytes, `null` when there is none. */
+  /** As {@link get}, as bytes. */
   getBuffer(key: Bytes): Promise<Buffer | null> {
-    const value = this.#environment.binding.get(this.#handle, key, MODE_BYTES)
-    if (typeof value === 'object') return this.#environment.ready(value)
+    const { environment, handle } = this.#lane
+    const value = environment.binding.get(handle, key, MODE_BYTES)
+    if (typeof value === 'object') return environment.ready(value)
     return this.#later(value as number | undefined)
   }
 
   /**
-   * The value of a key, at once. Throws `ERR_WOULD_BLOCK` when that would have to wait: while another
-   * thread is at work on the key's shard, or calls of this thread are queued for it.
+   * The value of a key, at once. Throws `ERR_WOULD_BLOCK` when it can't be had at once: while calls
+   * of this thread are queued for its part of the store, or another thread is at work there.
    */
   getSync(key: Bytes): string | null {
-    const value = this.#environment.binding.get(this.#handle, key, MODE_SYNC)
+    const { environment, handle } = this.#lane
+    const value = environment.binding.get(handle, key, MODE_SYNC)
     if (typeof value === 'string' || value === null) return value
-    throw this.#environment.failure()
+    throw environment.failure()
   }
 
   /** As {@link getSync}, as bytes. */
   getBufferSync(key: Bytes): Buffer | null {
-    const value = this.#environment.binding.get(this.#handle, key, MODE_SYNC | MODE_BYTES)
+    const { environment, handle } = this.#lane
+    const value = environment.binding.get(handle, key, MODE_SYNC | MODE_BYTES)
     if (typeof value === 'object') return value
-    throw this.#environment.failure()
+    throw environment.failure()
   }
 
   /**
-   * Sets the value of a key. Resolves when the write is as safe as the store's `durability`, or the
-   * call's.
+   * Sets the value of a key. Resolves, when the write is as safe as the store's `durability` or the
+   * call's, with whether it was made: `false` only with `ifAbsent` and `ifPresent`.
    *
    * @example
    * ```ts
-   * await db.set('session:42', token, { ttl: 60_000 })
+   * await db.set('session:42', token, { ttl: 60_000, durability: 'disk' })
    * ```
    */
-  set(key: Bytes, value: Bytes, options?: SetOptions): Promise<true> {
-    let deadline = DEADLINE_CLEAR
-    let ms = 0
-    let durability = this.#limits.level
-    if (options !== undefined) {
-      try {
-        checkKeys('the options of set', options, SET_KEYS)
-        ;[deadline, ms] = deadlineOf(options)
-        durability = level(options.durability, durability)
-      } catch (error) {
-        return rejected(error)
+  set(key: Bytes, value: Bytes, options: SetOptions & { GET: true }): Promise<string | null>
+  set(key: Bytes, value: Bytes, options?: SetOptions): Promise<boolean>
+  set(key: Bytes, value: Bytes, options?: SetOptions): Promise<boolean | string | null> {
+    if (options !== undefined) return this.#setWith(key, value, options)
+    return this.#set(key, value, 0, 0, this.#lane.options.level)
+  }
+
+  #setWith(key: Bytes, value: Bytes, options: SetOptions): Promise<boolean | string | null> {
+    return attempt<boolean | string | null>(() => {
+      const request = readSetOptions(options, this.#lane.options.level)
+      const { deadline, ms, level, ifAbsent, ifPresent, returnsOld } = request
+      if (!ifAbsent && !ifPresent && !returnsOld) {
+        return this.#set(key, value, deadline, ms, level)
       }
+      const words = deadlineWords(deadline, ms)
+      if (ifAbsent) words.push('NX')
+      if (ifPresent) words.push('XX')
+      if (returnsOld) words.push('GET')
+      const convert = (reply: unknown): boolean | string | null =>
+        returnsOld ? (reply as string | null) : reply !== null
+      return this.#write(['SET', key, value, ...words], MODE_LOCAL, { level, convert })
+    })
+  }
+
+  #set(key: Bytes, value: Bytes, deadline: number, ms: number, level: number): Promise<boolean> {
+    const { environment, handle } = this.#lane
+    const bytes = sizeOf(key) + sizeOf(value)
+    try {
+      this.#lane.checkPressure(bytes)
+    } catch (error) {
+      return rejected(error)
     }
-    const bytes = key.length + value.length
-    if (this.#isFull(bytes)) return rejected(this.#busy())
-    const epoch = this.#environment.binding.set(this.#handle, key, value, deadline, ms)
-    if (epoch === undefined) return rejected(this.#environment.failure())
-    if (epoch >= 0) return this.#acknowledgements.wait(epoch, durability, bytes)
-    return this.#request(-epoch, (_, written) =>
-      this.#acknowledgements.wait(written, durability, bytes),
-    )
+    const epoch = environment.binding.set(handle, key, value, deadline, ms)
+    if (epoch === undefined) return Promise.reject(environment.failure())
+    if (epoch >= 0) return this.#lane.wait(epoch, level, bytes)
+    return this.#lane.request(-epoch, (_, written) => this.#lane.wait(written, level, bytes))
+  }
+
+  /** Sets a key that must not be there: otherwise rejects with `ERR_KEY_EXISTS`. */
+  insert(key: Bytes, value: Bytes, options: SetOptions = {}): Promise<void> {
+    return attempt(async () => {
+      const stored = await this.#setWith(key, value, { ...options, ifAbsent: true })
+      if (stored !== true) throw new SkegError('ERR_KEY_EXISTS', 'the key is there already')
+    })
+  }
+
+  /**
+   * Sets a key that must hold the expected value: otherwise rejects with `ERR_CAS_MISMATCH`. The
+   * deadline of the key stays.
+   */
+  cas(key: Bytes, expected: Bytes, value: Bytes): Promise<void> {
+    return this.#write(['SKEG.CAS', key, expected, value], MODE_LOCAL, {
+      convert: () => undefined,
+    })
+  }
+
+  /**
+   * Changes the value of a key by a function, atomically. The function gets the value (`null` without
+   * key) and returns the new one: a string, `null` to delete the key, `undefined` to leave it as it
+   * is. It may run more than once. The deadline of the key stays. Resolves with the new value.
+   *
+   * @example
+   * ```ts
+   * await db.update('visits', (count) => String(Number(count ?? 0) + 1))
+   * ```
+   */
+  update(
+    key: Bytes,
+    change: (value: string | null) => string | null | undefined,
+    options: WriteOptions = {},
+  ): Promise<string | null> {
+    return attempt(() => {
+      const level = writeLevel(options, this.#lane.options.level)
+      return transact(
+        this.#lane,
+        async (transaction) => {
+          const value = await transaction.get(key)
+          const changed = change(value)
+          if (changed === undefined) return value
+          if (changed === null) transaction.del(key)
+          else transaction.set(key, changed, { keepTtl: true })
+          return changed
+        },
+        level,
+      )
+    })
+  }
+
+  /** Deletes keys and returns how many there were. */
+  del(...keys: Bytes[]): Promise<number> {
+    if (keys.length === 0) return Promise.resolve(0)
+    return this.#write(['DEL', ...keys], modeOf(keys), { convert: Number })
+  }
+
+  /** Whether there is such a key. */
+  exists(key: Bytes): Promise<boolean> {
+    return this.#lane.command(['EXISTS', key], MODE_LOCAL, { convert: Boolean })
+  }
+
+  /**
+   * Gives a key a deadline, in milliseconds from now; `null` takes it away. Resolves with whether
+   * there is such a key (and, for `null`, whether it had a deadline).
+   */
+  setTtl(key: Bytes, ms: number | null): Promise<boolean> {
+    return attempt(() => {
+      const words =
+        ms === null ? ['PERSIST', key] : ['PEXPIRE', key, String(milliseconds('ms', ms))]
+      return this.#write(words, MODE_LOCAL, { convert: Boolean })
+    })
+  }
+
+  /** Milliseconds until the key expires; `null` when it has no deadline, or is not there. */
+  getTtl(key: Bytes): Promise<number | null> {
+    return this.#lane.command(['PTTL', key], MODE_LOCAL, {
+      convert: (reply) => ((reply as number) < 0 ? null : (reply as number)),
+    })
+  }
+
+  /** The values of several keys at one moment; `null` for those that are not there. */
+  getMany(keys: readonly Bytes[]): Promise<(string | null)[]> {
+    if (keys.length === 0) return Promise.resolve([])
+    return attempt(() => this.#lane.command(['MGET', ...keys], modeOf(keys)))
+  }
+
+  /** As {@link getMany}, as bytes. */
+  getManyBuffer(keys: readonly Bytes[]): Promise<(Buffer | null)[]> {
+    if (keys.length === 0) return Promise.resolve([])
+    return attempt(() => this.#lane.command(['MGET', ...keys], modeOf(keys) | MODE_BYTES))
+  }
+
+  /**
+   * Sets several keys, all or none.
+   *
+   * @example
+   * ```ts
+   * await db.setMany([['a', '1'], ['b', '2']])
+   * ```
+   */
+  setMany(
+    entries: Iterable<readonly [key: Bytes, value: Bytes]>,
+    options: WriteOptions = {},
+  ): Promise<void> {
+    return attempt(() => {
+      const level = writeLevel(options, this.#lane.options.level)
+      const words: Bytes[] = ['MSET']
+      for (const [key, value] of entries) words.push(key, value)
+      if (words.length === 1) return Promise.resolve()
+      return this.#write(words, 0, { level, convert: () => undefined })
+    })
+  }
+
+  /** Changes to be made together, without reading: see {@link Batch}. */
+  batch(): Batch {
+    return new Batch(this.#lane)
+  }
+
+  /**
+   * Runs a callback as an optimistic transaction: what it changes is made when it has ended, all or
+   * none, and only if nothing that it has read was changed meanwhile. Otherwise it runs again, 16
+   * times at most; then `ERR_CONFLICT`. Resolves with what the callback returned.
+   *
+   * @example
+   * ```ts
+   * await db.transaction(async (tx) => {
+   *   const balance = Number(await tx.get('balance'))
+   *   tx.set('balance', String(balance - 10))
+   *   tx.index('receipts').set('receipt:1', embedding)
+   * })
+   * ```
+   */
+  transaction<T>(
+    run: (transaction: Transaction) => T | Promise<T>,
+    options: WriteOptions = {},
+  ): Promise<T> {
+    return attempt(() => transact(this.#lane, run, writeLevel(options, this.#lane.options.level)))
+  }
+
+  /**
+   * Walks over the keys, in no order. A key that is there during the whole walk is returned at least
+   * once, and possibly twice; one that comes or goes meanwhile may be returned or not.
+   *
+   * @example
+   * ```ts
+   * for await (const key of db.scan({ match: 'user:*' })) console.log(key)
+   * ```
+   */
+  scan(options: ScanOptions = {}): AsyncIterableIterator<string> {
+    return scanKeys<string>(this.#lane, readScanOptions(options), 0)
+  }
+
+  /** As {@link scan}, as bytes. */
+  scanBuffer(options: ScanOptions = {}): AsyncIterableIterator<Buffer> {
+    return scanKeys<Buffer>(this.#lane, readScanOptions(options), MODE_BYTES)
+  }
+
+  /**
+   * Runs a command of the server. Commands about a connection (`MULTI`, `SELECT`, `SUBSCRIBE`, ...)
+   * are refused: there is none.
+   *
+   * @example
+   * ```ts
+   * const length = await db.call('APPEND', 'log', 'line\n')
+   * ```
+   */
+  call(command: string, ...args: (Bytes | number | bigint)[]): Promise<Reply> {
+    return attempt(() => this.#write<Reply>(callWords(command, args), 0, {}))
+  }
+
+  /** As {@link call}, with strings in the reply as bytes. */
+  callBuffer(command: string, ...args: (Bytes | number | bigint)[]): Promise<Reply> {
+    return attempt(() => this.#write<Reply>(callWords(command, args), MODE_BYTES, {}))
+  }
+
+  /**
+   * A vector index: with options it is created when it is missing; without, it must be there. Rejects
+   * with `ERR_INDEX_MISMATCH` when it has other options.
+   *
+   * @example
+   * ```ts
+   * const docs = await db.index('docs', { dim: 384 })
+   * ```
+   */
+  index(name: string, options: IndexOptions & { ids: 'u64' }): Promise<VectorIndex<number | bigint>>
+  index(name: string, options: IndexOptions & { ids?: 'string' }): Promise<VectorIndex<string>>
+  index(name: string, options?: IndexOptions): Promise<VectorIndex>
+  async index(name: string, options?: IndexOptions): Promise<VectorIndex> {
+    if (options !== undefined) await this.#write(createWords(name, options), MODE_LOCAL, {})
+    const info = await this.#lane.command(['SKEG.VINDEX.INFO', name], MODE_LOCAL, {
+      convert: readInfo,
+    })
+    return new VectorIndex(this.#lane, info)
+  }
+
+  /** Stores a vector: as {@link VectorIndex.set}, without a handle. */
+  async vset(
+    index: string,
+    id: VectorId,
+    vector: Vector,
+    options?: VectorWriteOptions,
+  ): Promise<void> {
+    await (await this.index(index)).set(id, vector, options)
+  }
+
+  /** The vector of an id: as {@link VectorIndex.get}, without a handle. */
+  async vget(index: string, id: VectorId): Promise<Float32Array | null> {
+    return (await this.index(index)).get(id)
+  }
+
+  /** Deletes vectors: as {@link VectorIndex.del}, without a handle. */
+  async vdel(index: string, ...ids: VectorId[]): Promise<number> {
+    return (await this.index(index)).del(...ids)
+  }
+
+  /** The nearest vectors: as {@link VectorIndex.search}, without a handle. */
+  async vsearch(index: string, query: Vector, options?: SearchOptions): Promise<Hit[]> {
+    return (await this.index(index)).search(query, options)
+  }
+
+  /** Figures of the store. */
+  stats(): Promise<Stats> {
+    return this.#lane.command(['SKEG.STATS'], 0, { convert: readStats })
   }
 
   /** Resolves when every call made before has taken effect and is on disk. */
-  async flush(): Promise<void> {
-    await this.#executed()
-    const reached = this.#environment.binding.reached(this.#handle)
-    if (reached === undefined) throw this.#environment.failure()
-    const [, , last] = reached
-    await this.#acknowledgements.wait(last, DISK, 0)
+  flush(): Promise<void> {
+    return this.#lane.flush()
   }
 
-  /** Resolves when none of this store's calls is unsettled any more. */
-  async drain(): Promise<void> {
-    await this.#executed()
-    await this.#acknowledgements.idle()
+  /** Resolves when every call made before has settled: what to wait for after `ERR_BUSY`. */
+  drain(): Promise<void> {
+    return this.#lane.drain()
   }
 
-  /** Calls that have not settled, and the bytes of their keys and values. */
-  get pressure(): { calls: number; bytes: number } {
-    const { calls, bytes } = this.#acknowledgements
-    return { calls: calls + this.#requests.size, bytes }
+  /** What is unsettled now. */
+  get pressure(): Pressure {
+    return { calls: this.#lane.pendingCalls, bytes: this.#lane.pendingBytes }
   }
 
   /**
@@ -158,11 +379,7 @@ export class Database implements AsyncDisposable {
    * of the process that have it open keep it. Closing again returns the same promise.
    */
   close(): Promise<void> {
-    if (this.#closing === undefined) {
-      const handle = this.#handle
-      this.#handle = 0
-      this.#closing = this.#close(handle)
-    }
+    this.#closing ??= this.#lane.close()
     return this.#closing
   }
 
@@ -171,63 +388,30 @@ export class Database implements AsyncDisposable {
     return this.close()
   }
 
-  async #close(handle: Handle): Promise<void> {
-    await this.drain()
-    this.#environment.removeWaiter(this.#acknowledgements)
-    const request = this.#environment.binding.close(handle)
-    if (request === undefined) throw this.#environment.failure()
-    await this.#environment.request(request, () => undefined)
+  #write<T>(
+    words: readonly unknown[],
+    mode: number,
+    options: { level?: number; convert?: (value: unknown) => T },
+  ): Promise<T> {
+    return attempt(() => {
+      this.#lane.checkPressure(0)
+      return this.#lane.command(words, mode, options)
+    })
   }
 
-  #isFull(bytes: number): boolean {
-    const { calls, bytes: pending } = this.#acknowledgements
-    return calls >= this.#limits.pendingCalls || pending + bytes > this.#limits.pendingBytes
-  }
-
-  #busy(): SkegError {
-    return new SkegError('ERR_BUSY', 'too much is unsettled: await drain(), or raise the limits')
-  }
-
-  /** What a call returned that could not answer at once: a request, or `undefined` for a failure. */
+  /** The promise of a read that could not be answered at once. */
   #later<T>(request: number | undefined): Promise<T> {
-    if (request === undefined) return rejected(this.#environment.failure())
-    return this.#request(request, (value) => value as T)
-  }
-
-  #request<T>(id: number, finish: (value: unknown, epoch: number) => T | Promise<T>): Promise<T> {
-    const promise = this.#environment.request(id, finish)
-    this.#requests.add(promise)
-    const forget = (): void => {
-      this.#requests.delete(promise)
-    }
-    promise.then(forget, forget)
-    return promise
-  }
-
-  /** Resolves when every request made so far has been executed, however it ended. */
-  async #executed(): Promise<void> {
-    await Promise.allSettled([...this.#requests])
+    if (request === undefined) return Promise.reject(this.#lane.environment.failure())
+    return this.#lane.request(request, (value) => value as T)
   }
 }
 
-function deadlineOf(options: SetOptions): [kind: number, ms: number] {
-  const { ttl, expireAt, keepTtl } = options
-  const given = [ttl !== undefined, expireAt !== undefined, keepTtl === true]
-  if (given.filter(Boolean).length > 1) {
-    const message = 'give one of `ttl`, `expireAt` and `keepTtl`'
-    throw new SkegError('ERR_INVALID_ARGUMENT', message)
-  }
-  if (ttl !== undefined) return [DEADLINE_IN, positive('ttl', ttl)]
-  if (expireAt !== undefined) return [DEADLINE_AT, positive('expireAt', Number(expireAt))]
-  return [keepTtl === true ? DEADLINE_KEEP : DEADLINE_CLEAR, 0]
+/** About how many bytes an argument has; what is no argument is refused later. */
+function sizeOf(value: Bytes | undefined): number {
+  return value?.length ?? 0
 }
 
-function positive(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value > 0) return value
-  const message = `\`${name}\` must be a whole number of milliseconds, at least 1`
-  throw new SkegError('ERR_INVALID_ARGUMENT', message)
-}
-
-function rejected(error: unknown): Promise<never> {
-  return Promise.reject(error instanceof Error ? error : new Error(String(error)))
+/** One key is on one shard; several may be on several. */
+function modeOf(keys: readonly Bytes[]): number {
+  return keys.length === 1 ? MODE_LOCAL : 0
 }

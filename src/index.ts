@@ -3,11 +3,29 @@
  *
  * @packageDocumentation
  */
-export { Database, type Bytes, type SetOptions } from './database.ts'
+export { Batch, type WriteOptions } from './batch.ts'
+export type { Bytes, Vector, VectorId } from './bytes.ts'
+export type { ChangeOptions } from './changes.ts'
+export { Database, type Pressure } from './database.ts'
+export { SkegError, type ErrorCode } from './errors.ts'
 export { executablePath } from './load-binding.ts'
 export { open } from './open.ts'
 export type { Durability, MemoryOptions, OpenOptions } from './options.ts'
-export { SkegError, type ErrorCode } from './errors.ts'
+export type { Reply } from './reply.ts'
+export type { ScanOptions } from './scan.ts'
+export type { SetOptions } from './set-options.ts'
+export type { Stats } from './stats.ts'
+export { Transaction, type TransactionIndex } from './transaction.ts'
+export {
+  VectorIndex,
+  type Hit,
+  type IndexInfo,
+  type IndexOptions,
+  type ManyHits,
+  type Metric,
+  type SearchOptions,
+  type VectorWriteOptions,
+} from './vector-index.ts'
 
 declare const SKEG_VERSION: string
 

@@ -4,6 +4,7 @@ import { TARGET_DIRECTORY, TARGET_NAMED, TARGET_PRIVATE } from './binding.ts'
 import { KERNEL, MEMORY } from './acknowledgements.ts'
 import { Database } from './database.ts'
 import { getEnvironment } from './environment.ts'
+import { Lane } from './lane.ts'
 import {
   boolean,
   checkKeys,
@@ -43,11 +44,10 @@ export async function open(
   const id = environment.binding.open(kind, name, shards, durability, readOnly, createIfMissing)
   if (id === undefined) throw environment.failure()
   const handle = await environment.request(id, (value) => value as number)
-  return new Database(environment, handle, {
-    level: durability,
-    pendingBytes: request.pendingBytes,
-    pendingCalls: request.pendingCalls,
-  })
+  const { pendingBytes, pendingCalls } = request
+  return new Database(
+    new Lane(environment, handle, { level: durability, pendingBytes, pendingCalls }),
+  )
 }
 
 interface OpenRequest {

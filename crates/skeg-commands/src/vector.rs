@@ -2,7 +2,7 @@
 
 use skeg_engine::IndexError;
 use skeg_proto::Args;
-use skeg_vector::{IdKind, IdRef, VectorError};
+use skeg_vector::{IdKind, IdRef, VectorError, VectorErrorKind};
 
 use crate::error::CommandError;
 
@@ -49,15 +49,25 @@ pub(crate) fn unsupported(what: &str) -> CommandError {
     CommandError::owned(format!("ERR {what} is not supported yet: vectors have no attributes"))
 }
 
-/// The error for what an index refuses.
+/// The error for what an index refuses; its first word is the code that clients branch on.
 #[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
 pub(crate) fn refused(error: VectorError) -> CommandError {
-    CommandError::owned(format!("ERR {error}"))
+    let code = match error.kind() {
+        VectorErrorKind::Dimension => "DIMENSION",
+        _ => "BADVECTOR",
+    };
+    CommandError::owned(format!("{code} {error}"))
 }
 
 impl From<IndexError> for CommandError {
     fn from(error: IndexError) -> Self {
-        Self::owned(format!("ERR {error}"))
+        let code = match error {
+            IndexError::NotFound => "NOINDEX",
+            IndexError::Mismatch { .. } => "INDEXMISMATCH",
+            IndexError::Vector(error) => return refused(error),
+            _ => "ERR",
+        };
+        Self::owned(format!("{code} {error}"))
     }
 }
 

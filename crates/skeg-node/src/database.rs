@@ -1,30 +1,63 @@
-//! One open database of an environment: the lease, the latches it can borrow, the work it has
-//! queued, and what it waits for.
+//! One open database of an environment: the lease, the latches it can borrow, the sessions that run
+//! its commands, and the calls that have to wait their turn.
 //!
-//! Invariant: a call runs at once on a shard only when this handle has nothing queued there, so
-//! that its calls take effect in their order.
+//! Calls take effect in the order in which they are made. On one shard the engine sees to that:
+//! nobody borrows a latch past queued work. A call over several shards that had to queue is not yet
+//! in the queues of its later shards, so it is a barrier: what comes after it is held back here.
 
-use skeg_engine::{Drain, Engine, Holder, Job, Log, Notify, Refusal, ShardId, Subscription};
+use std::collections::{HashMap, VecDeque};
+
+use skeg_commands::{Complete, Completion as CommandCompletion, Flow, Lane, Origin, Session};
+use skeg_engine::{Drain, Engine, Holder, Log, Notify, Receipt, Refusal, ShardId, Subscription};
 use skeg_io::sync::Arc;
-use skeg_io::sync::atomic::{AtomicU32, Ordering};
 use skeg_io::sync::thread::yield_now;
+use skeg_proto::{ArgsBuf, Reply, Version};
 
-use crate::environment::WayBack;
+use crate::environment::{Form, Outcome, WayBack};
 use crate::error::Failure;
 use crate::registry::Lease;
+use crate::watching::Watching;
+use crate::work::{Back, Queued, Work};
 
 /// How long a synchronous call tries, in nanoseconds.
 const SYNC_WAIT_NS: u64 = 2_000_000;
 
-/// How many jobs of a handle are queued at each shard.
-pub(crate) type Queued = Arc<[AtomicU32]>;
+/// Bytes of a reply buffer that are kept for the next reply.
+const REPLY_BYTES_KEPT: usize = 64 << 10;
 
 /// See the module.
 pub(crate) struct Database {
     pub(crate) holder: Holder,
-    queued: Queued,
+    pub(crate) args: ArgsBuf,
+    pub(crate) watchings: HashMap<u32, Arc<Watching>>,
+    reply: Reply,
+    sessions: Sessions,
+    /// The request that everything after it waits for.
+    barrier: Option<u32>,
+    held_back: VecDeque<(Back, HeldBack)>,
     subscription: Option<Subscription>,
     lease: Lease,
+}
+
+/// A call that waits for a barrier.
+enum HeldBack {
+    Work(Work),
+    Command { args: ArgsBuf, call: Call },
+}
+
+/// How a command is called.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    pub(crate) form: Form,
+    /// All its keys are on one shard, so that it keeps its place in the order by itself.
+    pub(crate) is_local: bool,
+}
+
+/// How a call went.
+pub(crate) enum Began<T> {
+    Done(T, Receipt),
+    /// Its outcome comes back under its number.
+    Pending,
 }
 
 /// Wakes an environment when the log has news for it.
@@ -37,12 +70,17 @@ impl Notify for News {
 }
 
 impl Database {
-    pub(crate) fn new(lease: Lease, back: &Arc<WayBack>) -> Self {
+    pub(crate) fn new(lease: Lease, ring: &Arc<WayBack>) -> Self {
         let engine = lease.engine();
-        let news = || Arc::new(News(Arc::clone(back)));
+        let news = || Arc::new(News(Arc::clone(ring)));
         Self {
             holder: Holder::new(engine, Drain::WakeOnly),
-            queued: (0..engine.shards()).map(|_| AtomicU32::new(0)).collect(),
+            args: ArgsBuf::new(),
+            watchings: HashMap::new(),
+            reply: Reply::new(Version::Resp3),
+            sessions: Sessions::new(&lease),
+            barrier: None,
+            held_back: VecDeque::new(),
             subscription: engine.log().map(|log| log.subscribe(news())),
             lease,
         }
@@ -60,10 +98,15 @@ impl Database {
         self.subscription.as_ref()
     }
 
+    /// Gives up the database; what it was subscribed to goes first.
+    pub(crate) fn into_lease(self) -> Lease {
+        self.lease
+    }
+
     /// Takes the latch of a shard if a call may run there now.
     #[inline]
     pub(crate) fn try_hold(&mut self, shard: ShardId) -> Result<bool, Refusal> {
-        if self.queued[usize::from(shard.0)].load(Ordering::Acquire) > 0 {
+        if self.barrier.is_some() {
             return Ok(false);
         }
         self.holder.try_hold_one(shard)
@@ -78,49 +121,232 @@ impl Database {
         }
         let clock = Arc::clone(&self.engine().io().clock);
         let end_ns = clock.monotonic_ns() + SYNC_WAIT_NS;
-        loop {
+        while self.barrier.is_none() && clock.monotonic_ns() < end_ns {
             yield_now();
             if self.try_hold(shard)? {
                 return Ok(true);
             }
-            if clock.monotonic_ns() > end_ns {
-                return Ok(false);
+        }
+        Ok(false)
+    }
+
+    /// Queues work, behind what it must not overtake.
+    pub(crate) fn queue(&mut self, work: Work, back: Back) -> Result<(), Failure> {
+        if self.barrier.is_some() {
+            self.held_back.push_back((back, HeldBack::Work(work)));
+            return Ok(());
+        }
+        self.post(work, back)
+    }
+
+    fn post(&mut self, work: Work, back: Back) -> Result<(), Failure> {
+        let shards = work.shards(self.engine());
+        let request = back.request;
+        if shards.is_empty() {
+            back.send(work.outcome(Ok(None), Receipt::default()));
+            return Ok(());
+        }
+        let over_several = shards.as_slice().len() > 1;
+        let job = Queued::new(work, shards, back);
+        self.engine()
+            .post(Box::new(job), Drain::WakeOnly)
+            .map_err(|(_, refusal)| Failure::from(refusal))?;
+        if over_several {
+            self.barrier = Some(request);
+        }
+        Ok(())
+    }
+
+    /// Runs work now, if its latches are free, or queues it.
+    pub(crate) fn begin(
+        &mut self,
+        work: Work,
+        back: impl FnOnce() -> Back,
+    ) -> Result<Began<Result<Outcome, Failure>>, Failure> {
+        let shards = work.shards(self.engine());
+        if shards.is_empty() {
+            let outcome = work.outcome(work.run_nowhere(), Receipt::default());
+            return Ok(Began::Done(outcome, Receipt::default()));
+        }
+        let held = if self.barrier.is_none() { self.holder.try_hold(&shards) } else { Ok(false) };
+        if held == Ok(true) {
+            let ran = self.holder.run(&shards, work.bound(), |exec| work.run(exec));
+            self.holder.release();
+            match ran {
+                Ok((ran, receipt)) => return Ok(Began::Done(work.outcome(ran, receipt), receipt)),
+                Err(Refusal::Wait) => {}
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        // Some of the latches may have been free.
+        self.holder.release();
+        held?;
+        self.queue(work, back())?;
+        Ok(Began::Pending)
+    }
+
+    /// Runs the command in `self.args`, or has it run. The reply is handed to `take`.
+    pub(crate) fn command<T>(
+        &mut self,
+        call: Call,
+        back: impl FnOnce() -> Back,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Began<T> {
+        if self.barrier.is_some() {
+            let args = self.args.clone();
+            self.held_back.push_back((back(), HeldBack::Command { args, call }));
+            return Began::Pending;
+        }
+        self.execute(call, back, take)
+    }
+
+    fn execute<T>(
+        &mut self,
+        call: Call,
+        back: impl FnOnce() -> Back,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Began<T> {
+        let mut session = self.sessions.take(&mut self.holder);
+        let answer = Arc::new(Answer::default());
+        let complete: Arc<dyn Complete> = Arc::clone(&answer) as Arc<dyn Complete>;
+        self.reply.clear();
+        let args = self.args.as_args();
+        let flow = session.execute(&mut self.holder, &args, &mut self.reply, &complete);
+        self.holder.release();
+        match flow {
+            Flow::Done(receipt) | Flow::Close(receipt) => {
+                self.sessions.free.push(session);
+                let taken = take(self.reply.as_bytes());
+                if self.reply.memory_bytes() > REPLY_BYTES_KEPT {
+                    self.reply = Reply::new(Version::Resp3);
+                }
+                Began::Done(taken, receipt)
+            }
+            Flow::Pending => {
+                let back = back();
+                if !call.is_local {
+                    self.barrier = Some(back.request);
+                }
+                self.sessions.pending.insert(back.request, (session, call.form));
+                answer.goes_to(back);
+                Began::Pending
             }
         }
     }
 
-    /// The count of a shard's queued jobs, to be given to a job that is posted there.
-    pub(crate) fn queue(&self, shard: ShardId) -> Ticket {
-        let queued = Arc::clone(&self.queued);
-        queued[usize::from(shard.0)].fetch_add(1, Ordering::AcqRel);
-        Ticket { queued, shard }
+    /// Takes the completion of a command; returns the reply, the form it is wanted in, and what to
+    /// wait for.
+    pub(crate) fn resume<T>(
+        &mut self,
+        request: u32,
+        completion: CommandCompletion,
+        take: impl FnOnce(&[u8], Form) -> T,
+    ) -> Option<(T, Receipt)> {
+        let (mut session, form) = self.sessions.pending.remove(&request)?;
+        let mut reply = Reply::new(Version::Resp3);
+        let flow = session.resume(&mut self.holder, completion, &mut reply);
+        self.holder.release();
+        self.sessions.free.push(session);
+        let receipt = match flow {
+            Flow::Done(receipt) | Flow::Close(receipt) => receipt,
+            Flow::Pending => Receipt::default(),
+        };
+        Some((take(reply.as_bytes(), form), receipt))
     }
 
-    pub(crate) fn post(&self, job: Box<dyn Job>) -> Result<(), Failure> {
-        // The job that comes back is dropped, and its ticket with it.
-        self.engine().post(job, Drain::WakeOnly).map_err(|(_, refusal)| refusal.into())
-    }
-
-    /// Gives up the database; what it was subscribed to goes first.
-    pub(crate) fn into_lease(self) -> Lease {
-        self.lease
+    /// A request has ended: if it was the barrier, the calls behind it go on, up to the next one.
+    pub(crate) fn ended(&mut self, request: u32) {
+        if self.barrier != Some(request) {
+            return;
+        }
+        self.barrier = None;
+        while self.barrier.is_none() {
+            let Some((back, call)) = self.held_back.pop_front() else { return };
+            match call {
+                HeldBack::Work(work) => {
+                    if let Err(failure) = self.post(work, back.clone()) {
+                        back.send(Err(failure));
+                    }
+                }
+                HeldBack::Command { args, call } => {
+                    self.args = args;
+                    let began = self.execute(call, || back.clone(), <[u8]>::to_vec);
+                    if let Began::Done(reply, receipt) = began {
+                        let (form, written) = (call.form, receipt.written);
+                        back.send(Ok(Outcome::Replied { reply, form, written }));
+                    }
+                }
+            }
+        }
     }
 }
 
-/// A queued job's entry in the count of its shard, until it is dropped.
-pub(crate) struct Ticket {
-    queued: Queued,
-    shard: ShardId,
+/// The sessions that run commands: as many as there are commands that have not ended.
+struct Sessions {
+    lease: Arc<skeg_commands::Context>,
+    lane: Arc<Lane>,
+    free: Vec<Session>,
+    pending: HashMap<u32, (Session, Form)>,
 }
 
-impl Ticket {
-    pub(crate) fn shard(&self) -> ShardId {
-        self.shard
+impl Sessions {
+    fn new(lease: &Lease) -> Self {
+        let context = Arc::clone(lease.context());
+        let lane = context.new_lane();
+        Self { lease: context, lane, free: Vec::new(), pending: HashMap::new() }
+    }
+
+    fn take(&mut self, holder: &mut Holder) -> Session {
+        self.free.pop().unwrap_or_else(|| {
+            let origin = Origin { address: "embedded".into(), ..Origin::default() };
+            let mut session = Session::new(&self.lease, &self.lane, origin, Arc::new(()));
+            let mut hello = ArgsBuf::new();
+            hello.push(b"HELLO");
+            hello.push(b"3");
+            let nobody: Arc<dyn Complete> = Arc::new(Answer::default());
+            let mut reply = Reply::new(Version::Resp3);
+            session.execute(holder, &hello.as_args(), &mut reply, &nobody);
+            session
+        })
     }
 }
 
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.queued[usize::from(self.shard.0)].fetch_sub(1, Ordering::AcqRel);
+/// Whoever waits for a delegated command. The completion may come before the call has a number.
+#[derive(Default)]
+struct Answer {
+    inside: skeg_io::sync::Mutex<Waiting>,
+}
+
+#[derive(Default)]
+enum Waiting {
+    #[default]
+    Nobody,
+    Back(Back),
+    Early(CommandCompletion),
+}
+
+impl Answer {
+    fn goes_to(&self, back: Back) {
+        let mut inside = self.inside.lock();
+        match std::mem::replace(&mut *inside, Waiting::Nobody) {
+            Waiting::Early(completion) => {
+                drop(inside);
+                back.send(Ok(Outcome::Completed(completion)));
+            }
+            _ => *inside = Waiting::Back(back),
+        }
+    }
+}
+
+impl Complete for Answer {
+    fn complete(&self, completion: CommandCompletion) {
+        let mut inside = self.inside.lock();
+        match std::mem::replace(&mut *inside, Waiting::Nobody) {
+            Waiting::Back(back) => {
+                drop(inside);
+                back.send(Ok(Outcome::Completed(completion)));
+            }
+            _ => *inside = Waiting::Early(completion),
+        }
     }
 }

@@ -13,13 +13,16 @@ use crate::error::Failure;
 use crate::raw::{Export, Frame, Js, State, Value, Waker};
 use crate::registry::Lease;
 use crate::ring::Ring;
-use crate::{keys, levels, lifecycle};
+use crate::work::Back;
+use crate::{calls, keys, levels, lifecycle};
 
 /// The way back to an environment.
 pub(crate) type WayBack = Ring<Completion, Waker>;
 
 /// The end of something that did not end in its call.
 pub(crate) struct Completion {
+    /// The database it was called on; 0 for none.
+    pub(crate) handle: u32,
     /// The number that the call returned.
     pub(crate) request: u32,
     pub(crate) outcome: Result<Outcome, Failure>,
@@ -35,6 +38,10 @@ pub(crate) enum Outcome {
     Written(Epoch),
     /// A value was read.
     Read { value: Option<Vec<u8>>, form: Form },
+    /// A command that was held back has replied.
+    Replied { reply: Vec<u8>, form: Form, written: Epoch },
+    /// A delegated command is over; its session has to take the reply.
+    Completed(skeg_commands::Completion),
 }
 
 /// How values are handed to JavaScript.
@@ -87,10 +94,12 @@ struct Slot {
 
 /// See the module.
 pub(crate) struct Environment {
-    pub(crate) back: Arc<WayBack>,
+    pub(crate) ring: Arc<WayBack>,
     pub(crate) scratch: Scratch,
     slots: Vec<Slot>,
     failure: Option<Failure>,
+    /// What the last command or commit wrote; see [`calls::Ended`].
+    pub(crate) last_epoch: f64,
     requests: u32,
 }
 
@@ -103,16 +112,22 @@ impl State for Environment {
         Export::of::<lifecycle::KeepAlive>(),
         Export::of::<keys::Get>(),
         Export::of::<keys::Set>(),
+        Export::of::<calls::Command>(),
+        Export::of::<calls::Ended>(),
+        Export::of::<calls::Watch>(),
+        Export::of::<calls::Commit>(),
+        Export::of::<calls::Release>(),
         Export::of::<levels::Submit>(),
         Export::of::<levels::Reached>(),
     ];
 
     fn new(waker: Waker) -> Self {
         Self {
-            back: Arc::new(Ring::new(waker)),
+            ring: Arc::new(Ring::new(waker)),
             scratch: Scratch::default(),
             slots: Vec::new(),
             failure: None,
+            last_epoch: 0.0,
             requests: 0,
         }
     }
@@ -120,16 +135,18 @@ impl State for Environment {
 
 impl Drop for Environment {
     fn drop(&mut self) {
-        drop(self.back.detach());
+        drop(self.ring.detach());
         self.slots.clear();
     }
 }
 
 impl Environment {
-    /// A number for a call that does not end at once: from 1, so that it has a sign.
-    pub(crate) fn next_request(&mut self) -> u32 {
+    /// The way back for a call on a database that may not end at once, with a new number: from 1,
+    /// so that it has a sign.
+    #[inline]
+    pub(crate) fn back(&mut self, handle: u32) -> Back {
         self.requests = if self.requests == u32::MAX { 1 } else { self.requests + 1 };
-        self.requests
+        Back { handle, request: self.requests, ring: Arc::clone(&self.ring) }
     }
 
     /// Finds a place for a database and returns its handle.
@@ -180,6 +197,16 @@ impl Environment {
             self.failure = Some(failure);
             frame.js.undefined()
         })
+    }
+
+    /// As [`Environment::finish`], keeping the epoch that [`calls::Ended`] tells.
+    pub(crate) fn finish_with_epoch<'e>(
+        &mut self,
+        frame: &Frame<'e>,
+        result: Result<(Value<'e>, f64), Failure>,
+    ) -> Value<'e> {
+        self.last_epoch = result.as_ref().map_or(f64::NAN, |(_, epoch)| *epoch);
+        self.finish(frame, result.map(|(value, _)| value))
     }
 
     /// Why the last call failed.

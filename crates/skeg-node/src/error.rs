@@ -33,6 +33,17 @@ impl Failure {
         Self::new("ERR_WOULD_BLOCK", "the answer is not to be had without waiting")
     }
 
+    /// Something that a transaction has read was changed by somebody else.
+    pub(crate) fn conflict() -> Self {
+        Self::new("ERR_CONFLICT", "a key that the transaction has read was changed meanwhile")
+    }
+
+    /// A key or value beyond its limit.
+    #[cold]
+    pub(crate) fn too_large(what: &str, bytes_max: usize) -> Self {
+        Self::new("ERR_TOO_LARGE", format!("a {what} has at most {bytes_max} bytes"))
+    }
+
     /// A bulk that was asked for as a string.
     pub(crate) fn not_utf8() -> Self {
         Self::new("ERR_ENCODING", "the value is not UTF-8: ask for it as a Buffer")

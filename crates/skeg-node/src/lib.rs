@@ -10,6 +10,8 @@
 //! May not know: behaviour. Every rule lives in the engine, so that all faces behave alike.
 #![deny(unsafe_code)]
 
+mod calls;
+mod changes;
 mod database;
 mod environment;
 mod error;
@@ -18,4 +20,7 @@ mod levels;
 mod lifecycle;
 mod raw;
 mod registry;
+mod reply;
 mod ring;
+mod watching;
+mod work;

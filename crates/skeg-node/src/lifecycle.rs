@@ -6,13 +6,14 @@
 use std::path::PathBuf;
 
 use skeg_engine::{EngineOptions, Level, SyncPolicy};
-use skeg_io::sync::Arc;
 
+use crate::calls::value_of;
 use crate::database::Database;
 use crate::environment::{Completion, Environment, Outcome};
 use crate::error::Failure;
 use crate::raw::{Frame, Function, Js, Value};
 use crate::registry::{self, Target};
+use crate::reply;
 
 /// `open(kind, name, shards, level, readOnly, createIfMissing)`: the number of the request.
 pub(crate) struct Open;
@@ -81,13 +82,9 @@ fn in_background<'e>(
     name: &str,
     work: impl FnOnce() -> Result<Outcome, Failure> + Send + 'static,
 ) -> Result<Value<'e>, Failure> {
-    let request = state.next_request();
-    let back = Arc::clone(&state.back);
-    let run = move || {
-        let outcome = work();
-        back.push(Completion { request, outcome });
-    };
-    let thread = registry::io().threads.spawn(name, Box::new(run));
+    let back = state.back(0);
+    let request = back.request;
+    let thread = registry::io().threads.spawn(name, Box::new(move || back.send(work())));
     match thread {
         Ok(_) => Ok(frame.js.number(f64::from(request))),
         Err(error) => Err(Failure::new("ERR_BUSY", format!("cannot start a thread: {error}"))),
@@ -104,32 +101,40 @@ impl Function<Environment> for Collect {
 
     fn call<'e>(state: &mut Environment, frame: &Frame<'e>) -> Value<'e> {
         let js = frame.js;
-        let completions = state.back.collect();
+        let completions = state.ring.collect();
         let mut values = Vec::with_capacity(completions.len() * 3);
-        for Completion { request, outcome } in completions {
-            let result = outcome.and_then(|outcome| value_of(state, js, outcome));
-            let (epoch, value) = result.unwrap_or_else(|failure| (-1.0, describe(js, &failure)));
+        for Completion { handle, request, outcome } in completions {
+            let result = outcome.and_then(|outcome| settle(state, js, handle, request, outcome));
+            let (value, epoch) = result.unwrap_or_else(|failure| (describe(js, &failure), -1.0));
             values.extend([js.number(f64::from(request)), js.number(epoch), value]);
+            if let Ok(database) = state.database(handle) {
+                database.ended(request);
+            }
         }
         js.array(values.into_iter())
     }
 }
 
-fn value_of<'e>(
+fn settle<'e>(
     state: &mut Environment,
     js: Js<'e>,
+    handle: u32,
+    request: u32,
     outcome: Outcome,
-) -> Result<(f64, Value<'e>), Failure> {
-    Ok(match outcome {
+) -> Result<(Value<'e>, f64), Failure> {
+    match outcome {
         Outcome::Opened(lease) => {
-            let database = Database::new(lease, &state.back);
-            (0.0, js.number(f64::from(state.install(database)?)))
+            let database = Database::new(lease, &state.ring);
+            Ok((js.number(f64::from(state.install(database)?)), 0.0))
         }
-        Outcome::Closed => (0.0, js.undefined()),
-        Outcome::Written(epoch) => (epoch.0 as f64, js.undefined()),
-        Outcome::Read { value: None, .. } => (0.0, js.null()),
-        Outcome::Read { value: Some(value), form } => (0.0, form.of(js, &value)?),
-    })
+        Outcome::Completed(completion) => {
+            let take = |bytes: &[u8], form| reply::to_js(js, bytes, form);
+            let resumed = state.database(handle)?.resume(request, completion, take);
+            let (value, receipt) = resumed.ok_or_else(Failure::closed)?;
+            Ok((value?, receipt.written.0 as f64))
+        }
+        outcome => value_of(js, outcome),
+    }
 }
 
 /// `failure()`: `[code, message]` of the call that has just returned `undefined`.
@@ -157,7 +162,7 @@ impl Function<Environment> for KeepAlive {
 
     fn call<'e>(state: &mut Environment, frame: &Frame<'e>) -> Value<'e> {
         let yes = frame.u32(0).is_ok_and(|yes| yes != 0);
-        state.back.with_waker(|waker| {
+        state.ring.with_waker(|waker| {
             if yes {
                 waker.keep_alive(frame.js);
             } else {

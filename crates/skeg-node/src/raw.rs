@@ -110,9 +110,9 @@ impl<'e> Js<'e> {
     }
 
     /// A bigint.
-    pub(crate) fn bigint(self, value: u64) -> Value<'e> {
+    pub(crate) fn bigint(self, value: i64) -> Value<'e> {
         let mut raw = null_mut();
-        let status = node!(napi_create_bigint_uint64(self.env, value, &raw mut raw));
+        let status = node!(napi_create_bigint_int64(self.env, value, &raw mut raw));
         self.value(status, raw)
     }
 
@@ -152,6 +152,17 @@ impl<'e> Js<'e> {
             for (index, value) in (0..).zip(values) {
                 node!(napi_set_element(self.env, raw, index, value.raw));
             }
+        }
+        self.value(status, raw)
+    }
+
+    /// An object with these properties: names and values in turn.
+    pub(crate) fn object(self, pairs: &[Value<'e>]) -> Value<'e> {
+        let mut raw = null_mut();
+        let status = node!(napi_create_object(self.env, &raw mut raw));
+        let (pairs, _) = pairs.as_chunks::<2>();
+        for [name, value] in pairs {
+            node!(napi_set_property(self.env, raw, name.raw, value.raw));
         }
         self.value(status, raw)
     }

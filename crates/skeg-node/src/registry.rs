@@ -10,9 +10,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use skeg_commands::Context;
 use skeg_engine::{Engine, EngineError, EngineOptions};
 use skeg_io::Io;
-use skeg_io::sync::{Condvar, Mutex};
+use skeg_io::sync::{Arc, Condvar, Mutex};
 
 use crate::error::Failure;
 
@@ -37,9 +38,33 @@ enum Entry {
     /// Somebody opens or closes it: wait.
     Busy,
     Open {
-        engine: Engine,
+        shared: Shared,
         leases: usize,
     },
+}
+
+/// An engine, and what the sessions on it share.
+#[derive(Clone, Debug)]
+struct Shared {
+    engine: Engine,
+    context: Arc<Context>,
+}
+
+impl Shared {
+    fn open(dir: Option<&Path>, options: &EngineOptions) -> Result<Self, Failure> {
+        let engine = Engine::open(io(), dir, options)?;
+        let context = Context::new(engine.clone(), Arc::new(()), &[]).map_err(|error| {
+            // Nothing has been done on it yet that its closing could lose.
+            let _ = engine.close();
+            Failure::new("ERR_INVALID_ARGUMENT", error.to_string())
+        })?;
+        Ok(Self { engine, context })
+    }
+
+    fn close(&self) -> Result<(), EngineError> {
+        self.context.close();
+        self.engine.close()
+    }
 }
 
 #[derive(Default)]
@@ -59,7 +84,7 @@ pub(crate) fn io() -> &'static Io {
 /// The right to use an engine. The last one to go closes it, which blocks.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    engine: Engine,
+    shared: Shared,
     /// `None`: the engine is this lease's alone.
     key: Option<Key>,
     given_up: bool,
@@ -68,7 +93,12 @@ pub(crate) struct Lease {
 impl Lease {
     /// The engine.
     pub(crate) fn engine(&self) -> &Engine {
-        &self.engine
+        &self.shared.engine
+    }
+
+    /// What the sessions on it share.
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.shared.context
     }
 
     /// Gives up the lease, and reports what closing the engine did if it was the last.
@@ -80,7 +110,7 @@ impl Lease {
         if std::mem::replace(&mut self.given_up, true) {
             return Ok(());
         }
-        let Some(key) = &self.key else { return self.engine.close() };
+        let Some(key) = &self.key else { return self.shared.close() };
         {
             let mut entries = REGISTRY.entries.lock();
             let Some(Entry::Open { leases, .. }) = entries.get_mut(key) else {
@@ -93,7 +123,7 @@ impl Lease {
             entries.insert(key.clone(), Entry::Busy);
         }
         let _turn = Turn(key);
-        self.engine.close()
+        self.shared.close()
     }
 }
 
@@ -108,21 +138,21 @@ impl Drop for Lease {
 pub(crate) fn open(target: Target, options: &EngineOptions) -> Result<Lease, Failure> {
     let (key, dir) = match target {
         Target::Private => {
-            let engine = Engine::open(io(), None, options)?;
-            return Ok(Lease { engine, key: None, given_up: false });
+            let shared = Shared::open(None, options)?;
+            return Ok(Lease { shared, key: None, given_up: false });
         }
         Target::Named(name) => (Key::Named(name), None),
         Target::Directory(dir) => (identify(&dir, options)?, Some(dir)),
     };
-    if let Some(engine) = join(&key, options)? {
-        return Ok(Lease { engine, key: Some(key), given_up: false });
+    if let Some(shared) = join(&key, options)? {
+        return Ok(Lease { shared, key: Some(key), given_up: false });
     }
     let turn = Turn(&key);
-    let engine = Engine::open(io(), dir.as_deref(), options)?;
-    let entry = Entry::Open { engine: engine.clone(), leases: 1 };
+    let shared = Shared::open(dir.as_deref(), options)?;
+    let entry = Entry::Open { shared: shared.clone(), leases: 1 };
     REGISTRY.entries.lock().insert(key.clone(), entry);
     drop(turn);
-    Ok(Lease { engine, key: Some(key), given_up: false })
+    Ok(Lease { shared, key: Some(key), given_up: false })
 }
 
 /// The turn of whoever opens or closes a database: others wait until it is dropped.
@@ -159,7 +189,7 @@ fn identify(dir: &Path, options: &EngineOptions) -> Result<Key, Failure> {
 }
 
 /// The engine, if it is open; `None` when the caller is the one to open it.
-fn join(key: &Key, options: &EngineOptions) -> Result<Option<Engine>, Failure> {
+fn join(key: &Key, options: &EngineOptions) -> Result<Option<Shared>, Failure> {
     let mut entries = REGISTRY.entries.lock();
     loop {
         match entries.get_mut(key) {
@@ -168,15 +198,15 @@ fn join(key: &Key, options: &EngineOptions) -> Result<Option<Engine>, Failure> {
                 return Ok(None);
             }
             Some(Entry::Busy) => entries = REGISTRY.changed.wait(entries),
-            Some(Entry::Open { engine, leases }) => {
-                if let Some(option) = difference(engine, options) {
+            Some(Entry::Open { shared, leases }) => {
+                if let Some(option) = difference(&shared.engine, options) {
                     return Err(Failure::new(
                         "ERR_INVALID_ARGUMENT",
                         format!("the store is open already, with another `{option}`"),
                     ));
                 }
                 *leases += 1;
-                return Ok(Some(engine.clone()));
+                return Ok(Some(shared.clone()));
             }
         }
     }

@@ -1,0 +1,206 @@
+//! The changes of a transaction or batch: checked first, then made, under the same latches, so that
+//! they are made all or not at all.
+
+use skeg_engine::{Bound, Engine, Exec, IndexError, ShardList};
+use skeg_vector::{IdKind, IdRef};
+
+use crate::error::Failure;
+use crate::raw::{Js, Value};
+use crate::work::{DB, Deadline, check_key, check_value};
+
+/// One change.
+pub(crate) enum Change {
+    Set {
+        key: Vec<u8>,
+        value: Vec<u8>,
+        deadline: Deadline,
+    },
+    Remove {
+        key: Vec<u8>,
+    },
+    /// A new deadline for a key that is there, or none.
+    Expire {
+        key: Vec<u8>,
+        deadline: Deadline,
+    },
+    VectorSet {
+        index: Vec<u8>,
+        id: Vec<u8>,
+        row: Vec<f32>,
+    },
+    VectorRemove {
+        index: Vec<u8>,
+        id: Vec<u8>,
+    },
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Changes(Vec<Change>);
+
+/// Bytes of log that a change may take beside its arguments.
+const CHANGE_SLACK: usize = 64;
+
+impl Changes {
+    /// Reads a flat array: for each change its kind and its four arguments.
+    pub(crate) fn from_js<'e>(js: Js<'e>, list: Value<'e>) -> Result<Self, Failure> {
+        let mut flat: Vec<Value<'e>> = Vec::new();
+        js.each_element(list, |value| {
+            flat.push(value);
+            Ok::<(), Failure>(())
+        })
+        .unwrap_or_else(|| Err(Failure::from(crate::raw::Unsuitable::Type)))?;
+        let (changes, rest) = flat.as_chunks::<5>();
+        debug_assert!(rest.is_empty(), "the façade writes whole changes");
+        changes.iter().map(|change| read_change(js, change)).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(crate) fn add_shards(&self, engine: &Engine, shards: &mut ShardList) {
+        for change in &self.0 {
+            shards.insert(engine.shard_of(change.home()));
+        }
+    }
+
+    pub(crate) fn bound(&self) -> Bound {
+        let bytes: usize = self.0.iter().map(|change| change.bytes() + CHANGE_SLACK).sum();
+        if self.0.iter().all(Change::only_removes) {
+            Bound::release(bytes as u64)
+        } else {
+            Bound::grow(bytes as u64)
+        }
+    }
+
+    /// Everything that could be refused.
+    pub(crate) fn check(&self, exec: &mut Exec<'_>) -> Result<(), Failure> {
+        for change in &self.0 {
+            match change {
+                Change::VectorSet { index, id, row } => {
+                    let id = typed_id(exec, index, id)?;
+                    exec.shard(index).vector_check(index, id, row)?;
+                }
+                Change::VectorRemove { index, id } => {
+                    typed_id(exec, index, id)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes them, after [`Changes::check`].
+    pub(crate) fn make(&self, exec: &mut Exec<'_>) -> Result<(), Failure> {
+        let now_ms = exec.now_ms();
+        for change in &self.0 {
+            match change {
+                Change::Set { key, value, deadline } => {
+                    exec.shard(key).set(DB, key, value, deadline.expiry(now_ms));
+                }
+                Change::Remove { key } => {
+                    exec.shard(key).remove(DB, key);
+                }
+                Change::Expire { key, deadline } => {
+                    let at = match deadline {
+                        Deadline::In(ms) => Some(now_ms.saturating_add(*ms)),
+                        Deadline::At(ms) => Some(*ms),
+                        Deadline::Clear | Deadline::Keep => None,
+                    };
+                    exec.shard(key).set_expiry(DB, key, at);
+                }
+                Change::VectorSet { index, id, row } => {
+                    let id = typed_id(exec, index, id)?;
+                    exec.shard(index).vector_set(index, id, row)?;
+                }
+                Change::VectorRemove { index, id } => {
+                    let id = typed_id(exec, index, id)?;
+                    exec.shard(index).vector_remove(index, id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Change {
+    /// What decides the shard: the key, or the name of the index.
+    fn home(&self) -> &[u8] {
+        match self {
+            Self::Set { key, .. } | Self::Remove { key } | Self::Expire { key, .. } => key,
+            Self::VectorSet { index, .. } | Self::VectorRemove { index, .. } => index,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.home().len()
+            + match self {
+                Self::Set { value, .. } => value.len(),
+                Self::Remove { .. } | Self::Expire { .. } => 0,
+                Self::VectorSet { id, row, .. } => id.len() + 4 * row.len(),
+                Self::VectorRemove { id, .. } => id.len(),
+            }
+    }
+
+    fn only_removes(&self) -> bool {
+        matches!(self, Self::Remove { .. } | Self::VectorRemove { .. })
+    }
+}
+
+fn read_change<'e>(js: Js<'e>, parts: &[Value<'e>; 5]) -> Result<Change, Failure> {
+    let [kind, first, second, third, fourth] = parts;
+    let bytes = |value: &Value<'e>| -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        js.append_bytes(*value, &mut bytes)?;
+        Ok(bytes)
+    };
+    let key = || {
+        let key = bytes(first)?;
+        check_key(&key)?;
+        Ok::<_, Failure>(key)
+    };
+    let deadline = || Ok::<_, Failure>(Deadline::of(js.to_u32(*third)?, js.to_number(*fourth)?));
+    Ok(match js.to_u32(*kind)? {
+        0 => {
+            let value = bytes(second)?;
+            check_value(&value)?;
+            Change::Set { key: key()?, value, deadline: deadline()? }
+        }
+        1 => Change::Remove { key: key()? },
+        2 => Change::Expire { key: key()?, deadline: deadline()? },
+        3 => {
+            let mut raw = Vec::new();
+            js.append_elements(*third, &mut raw)?;
+            let (numbers, _) = raw.as_chunks::<4>();
+            let row = numbers.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect();
+            Change::VectorSet { index: bytes(first)?, id: bytes(second)?, row }
+        }
+        _ => Change::VectorRemove { index: bytes(first)?, id: bytes(second)? },
+    })
+}
+
+/// An id of the kind that the index has.
+fn typed_id<'a>(exec: &mut Exec<'_>, index: &[u8], id: &'a [u8]) -> Result<IdRef<'a>, Failure> {
+    let kind = exec.shard(index).index_info(index)?.options.ids;
+    let text = std::str::from_utf8(id).map_err(|_| Failure::not_utf8())?;
+    match kind {
+        IdKind::Str => Ok(IdRef::Str(text)),
+        IdKind::U64 => text.parse().map(IdRef::U64).map_err(|_| {
+            Failure::new("ERR_INVALID_ARGUMENT", "the ids of this index are unsigned integers")
+        }),
+    }
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        use skeg_vector::VectorErrorKind as Kind;
+        let code = match &error {
+            IndexError::NotFound => "ERR_NOT_FOUND",
+            IndexError::Mismatch { .. } => "ERR_INDEX_MISMATCH",
+            IndexError::Vector(error) => match error.kind() {
+                Kind::Dimension => "ERR_DIMENSION",
+                Kind::Full => "ERR_TOO_LARGE",
+                _ => "ERR_INVALID_ARGUMENT",
+            },
+            _ => "ERR_INVALID_ARGUMENT",
+        };
+        Self::new(code, error.to_string())
+    }
+}

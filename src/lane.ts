@@ -1,0 +1,136 @@
+// One open store as the methods of the package see it: how a native call becomes a promise.
+
+import { Acknowledgements, DISK } from './acknowledgements.ts'
+import type { Handle } from './binding.ts'
+import { rejected } from './bytes.ts'
+import type { Environment } from './environment.ts'
+import { SkegError } from './errors.ts'
+
+/** Limits and defaults of an open store. */
+export interface LaneOptions {
+  readonly level: number
+  readonly pendingBytes: number
+  readonly pendingCalls: number
+}
+
+/** How a call is acknowledged, and what its value becomes. */
+export interface CallOptions<T> {
+  /** The level that its writes have to reach; the store's by default. */
+  level?: number
+  /** Turns what the addon returned into the value of the promise; may throw. */
+  convert?: (value: unknown) => T
+}
+
+/** No store has this handle: calls after close fail as they must. */
+const CLOSED: Handle = 0
+
+export class Lane {
+  readonly environment: Environment
+  readonly options: LaneOptions
+  handle: Handle
+  readonly #acknowledgements: Acknowledgements
+  readonly #requests = new Set<Promise<unknown>>()
+  #transactions = 0
+
+  constructor(environment: Environment, handle: Handle, options: LaneOptions) {
+    this.environment = environment
+    this.handle = handle
+    this.options = options
+    this.#acknowledgements = new Acknowledgements(environment, handle)
+    environment.addWaiter(this.#acknowledgements)
+  }
+
+  get pendingCalls(): number {
+    return this.#acknowledgements.calls + this.#requests.size
+  }
+
+  get pendingBytes(): number {
+    return this.#acknowledgements.bytes
+  }
+
+  /** The number of a new transaction. */
+  nextTransaction(): number {
+    this.#transactions = (this.#transactions + 1) % 2 ** 32 || 1
+    return this.#transactions
+  }
+
+  /** Throws when too much is unsettled for another call of so many bytes. */
+  checkPressure(bytes: number): void {
+    const { pendingCalls, pendingBytes } = this.options
+    if (this.pendingCalls < pendingCalls && this.pendingBytes + bytes <= pendingBytes) return
+    throw new SkegError('ERR_BUSY', 'too much is unsettled: await drain(), or raise the limits')
+  }
+
+  /** Resolves when an epoch has reached a level. */
+  wait(epoch: number, level = this.options.level, bytes = 0): Promise<true> {
+    return this.#acknowledgements.wait(epoch, level, bytes)
+  }
+
+  /** Runs a command of the table. */
+  command<T>(args: readonly unknown[], mode: number, options: CallOptions<T> = {}): Promise<T> {
+    const value = this.environment.binding.command(this.handle, mode, args)
+    return this.settle(value, options)
+  }
+
+  /** The promise of a call that ended as `ended()` tells. */
+  settle<T>(value: unknown, options: CallOptions<T> = {}): Promise<T> {
+    const epoch = this.environment.binding.ended()
+    if (epoch >= 0) return this.#acknowledged(value, epoch, options)
+    if (Number.isNaN(epoch)) return Promise.reject(this.environment.failure())
+    return this.request(-epoch, (late, written) => this.#acknowledged(late, written, options))
+  }
+
+  #acknowledged<T>(value: unknown, epoch: number, options: CallOptions<T>): Promise<T> {
+    const { level = this.options.level, convert } = options
+    let converted: T
+    try {
+      converted = convert === undefined ? (value as T) : convert(value)
+    } catch (error) {
+      return rejected(error)
+    }
+    if (epoch === 0) return this.environment.ready(converted)
+    return this.wait(epoch, level).then(() => converted)
+  }
+
+  /** The promise of a call that the addon has queued. */
+  request<T>(id: number, finish: (value: unknown, epoch: number) => T | Promise<T>): Promise<T> {
+    const promise = this.environment.request(id, finish)
+    this.#requests.add(promise)
+    const forget = (): void => {
+      this.#requests.delete(promise)
+    }
+    promise.then(forget, forget)
+    return promise
+  }
+
+  /** Resolves when every call made so far has taken effect and is on disk. */
+  async flush(): Promise<void> {
+    await this.#executed()
+    const reached = this.environment.binding.reached(this.handle)
+    if (reached === undefined) throw this.environment.failure()
+    const [, , last] = reached
+    await this.wait(last, DISK)
+  }
+
+  /** Resolves when every call made so far has settled, however it ended. */
+  async drain(): Promise<void> {
+    await this.#executed()
+    await this.#acknowledgements.idle()
+  }
+
+  /** Lets what was called settle, then gives the store back. Later calls fail. */
+  async close(): Promise<void> {
+    const { handle } = this
+    this.handle = CLOSED
+    await this.drain()
+    this.environment.removeWaiter(this.#acknowledgements)
+    const request = this.environment.binding.close(handle)
+    if (request === undefined) throw this.environment.failure()
+    await this.environment.request(request, () => undefined)
+  }
+
+  /** Resolves when every request made so far has been executed, however it ended. */
+  async #executed(): Promise<void> {
+    await Promise.allSettled([...this.#requests])
+  }
+}
