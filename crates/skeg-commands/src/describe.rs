@@ -22,17 +22,17 @@ pub(crate) fn info(reply: &mut Reply, spec: &'static Spec) {
     [first, last, step].into_iter().for_each(|number| reply.int(number));
     let categories = Category::ALL.iter().filter(|category| spec.categories.contains(category));
     words(reply, categories.map(|category| category.name()), "@");
-    reply.array(spec.tips.len());
+    reply.set(spec.tips.len());
     spec.tips.iter().for_each(|tip| reply.bulk_str(tip));
     key_specs(reply, spec.keys);
     let subcommands: Vec<_> = table::subcommands(spec).collect();
-    reply.array(subcommands.len());
+    reply.set(subcommands.len());
     subcommands.into_iter().for_each(|id| info(reply, id.spec()));
 }
 
 fn key_specs(reply: &mut Reply, keys: Keys) {
     let specs = keys.specs();
-    reply.array(specs.len());
+    reply.set(specs.len());
     for (index, last, step, flags) in specs {
         reply.map(3);
         reply.bulk_str("flags");
@@ -157,7 +157,7 @@ mod tests {
         let mut reply = Reply::new(Version::Resp3);
         info(&mut reply, spec);
         let text = String::from_utf8_lossy(reply.as_bytes()).replace("\r\n", " ");
-        let start = "*10 $6 rename :3 ~1 +write :1 :2 :1 ~3 +@keyspace +@write +@slow *0 *2 %3";
+        let start = "*10 $6 rename :3 ~1 +write :1 :2 :1 ~3 +@keyspace +@write +@slow ~0 ~2 %3";
         assert!(text.starts_with(start), "{text}");
         assert_eq!(spec.keys.specs()[1].3, KeyFlags::OW.with(KeyFlags::UPDATE));
     }

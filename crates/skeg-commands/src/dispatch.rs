@@ -32,10 +32,7 @@ impl Session {
             Ok(id) => id,
             Err((id, error)) => {
                 self.client.stats().rejected(id);
-                if let Some(transaction) = &mut self.transaction {
-                    transaction.abort();
-                }
-                error.write_to(reply);
+                self.reject(id, error).write_to(reply);
                 return Flow::done();
             }
         };
@@ -43,8 +40,7 @@ impl Session {
         if self.transaction.is_some() && !matches!(spec.run, Handler::Control(_)) {
             return self.enqueue(id, args, reply);
         }
-        let clock = Arc::clone(&self.context);
-        let timing = self.client.stats().called(id, clock.clock());
+        let timing = self.client.stats().called(id, self.context.clock());
         self.client.runs(id);
         let start = reply.len();
         let flow = self.start(spec, holder, args, reply, complete).unwrap_or_else(|error| {
@@ -54,9 +50,25 @@ impl Session {
             Flow::done()
         });
         if let Some(since_ns) = timing {
-            self.client.stats().timed(id, since_ns, clock.clock());
+            self.client.stats().timed(id, since_ns, self.context.clock());
         }
         flow
+    }
+
+    /// What a refused command does to the transaction it was meant for, and the error it gets.
+    fn reject(&mut self, id: Option<CommandId>, error: CommandError) -> CommandError {
+        let is_exec = id.is_some_and(|id| id.spec().name == "exec");
+        if let (true, CommandError::Text(text)) = (is_exec, &error) {
+            self.discard();
+            self.state.unwatching = true;
+            let reason = text.strip_prefix(b"ERR ").unwrap_or(text);
+            let start = b"EXECABORT Transaction discarded because of: ";
+            return CommandError::owned([start, reason].concat());
+        }
+        if let Some(transaction) = &mut self.transaction {
+            transaction.abort();
+        }
+        error
     }
 
     /// Finds the command and checks what can be checked without running it.

@@ -40,7 +40,7 @@ texts! {
     /// There is no such logical database.
     DB_INDEX = "ERR DB index is out of range";
     /// A key of the command is longer than a key may be.
-    KEY_TOO_LONG = "ERR key exceeds the maximum length of 524288 bytes";
+    KEY_TOO_LONG = "TOOLARGE the key exceeds the maximum length of 524288 bytes";
 }
 
 impl CommandError {
@@ -72,14 +72,14 @@ fn refusal_text(refusal: Refusal) -> &'static str {
             "BUSY too many commands are waiting for this part of the database, try again"
         }
         Refusal::NoSpace => {
-            "MISCONF No space left on the device: writes that grow the data are refused until there \
+            "NOSPACE No space left on the device: writes that grow the data are refused until there \
              is, deletes still work"
         }
         Refusal::Poisoned => {
             "MISCONF A write to the disk failed and the data is read-only until it is reopened"
         }
         Refusal::ReadOnly => "READONLY You can't write against a read only database.",
-        Refusal::Closed => "ERR the database is closed",
+        Refusal::Closed => "CLOSED the database is closed",
         _ => "ERR the database refused the command",
     }
 }

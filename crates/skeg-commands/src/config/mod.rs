@@ -142,14 +142,20 @@ impl Config {
         }
     }
 
-    /// The settings that fit any of the patterns, with their values, each once.
-    pub(crate) fn matching(&self, patterns: &[&[u8]]) -> Vec<(&'static str, String)> {
+    /// The settings that fit any of the patterns, with their values, each once. One that is named
+    /// without a pattern is called what it was called here, as in Redis.
+    pub(crate) fn matching(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
         let values = self.values.lock();
-        let fits = |name: &str| {
-            patterns.iter().any(|pattern| glob::matches(pattern, name.as_bytes(), Case::Ignore))
+        let name_of = |place: usize| {
+            let name = SETTINGS[place].name;
+            let fits = |pattern: &&&[u8]| glob::matches(pattern, name.as_bytes(), Case::Ignore);
+            let pattern = patterns.iter().find(fits)?;
+            let is_pattern = pattern.iter().any(|byte| b"[*?\\".contains(byte));
+            Some(if is_pattern { name.to_owned() } else { parse::quoted(pattern, 64) })
         };
-        let places = (0..SETTINGS.len()).filter(|place| fits(SETTINGS[*place].name));
-        places.map(|place| (SETTINGS[place].name, values[home_of(place)].clone())).collect()
+        (0..SETTINGS.len())
+            .filter_map(|place| Some((name_of(place)?, values[home_of(place)].clone())))
+            .collect()
     }
 
     /// The value of a setting, as CONFIG GET shows it.
@@ -277,8 +283,8 @@ mod tests {
         assert_eq!(
             found,
             [
-                ("list-max-listpack-size", "-1".to_owned()),
-                ("list-max-ziplist-size", "-1".to_owned())
+                ("list-max-listpack-size".to_owned(), "-1".to_owned()),
+                ("list-max-ziplist-size".to_owned(), "-1".to_owned())
             ]
         );
     }

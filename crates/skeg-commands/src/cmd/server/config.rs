@@ -109,7 +109,7 @@ fn get(cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let found = cx.context.config().matching(&patterns);
     reply.map(found.len());
     for (name, value) in found {
-        reply.bulk_str(name);
+        reply.bulk_str(&name);
         reply.bulk_str(&value);
     }
     Ok(())

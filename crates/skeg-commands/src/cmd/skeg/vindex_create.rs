@@ -20,7 +20,7 @@ pub(crate) const SPEC: Spec = Spec {
     since: "0.1.0",
     summary: "Creates a vector index; one with the same options may be there already",
     complexity: "O(1)",
-    syntax: "name dim [<F32 | INT8 | BINARY | PQ | TQ1 | TQ2 | TQ4>] <AUTO | FLAT | DISK> [METRIC <COSINE | IP | L2>] [IDS <STRING | U64>] [PARTITIONS n]",
+    syntax: "name dim [<F32 | INT8 | BINARY | PQ | TQ1 | TQ2 | TQ4>] <AUTO | FLAT | DISK> [METRIC <COSINE | IP | L2 | EUCLIDEAN>] [IDS <STRING | U64>] [PARTITIONS n]",
     tips: &[],
     bound: BoundRule::Grow,
     run: Handler::Keyed(run),
@@ -53,7 +53,10 @@ fn options(args: Args<'_>) -> Result<IndexOptions, CommandError> {
         }
         let value = value.ok_or(CommandError::SYNTAX)?;
         if parse::is_word(name, "METRIC") {
-            options.metric = word(value).parse().map_err(vector::refused)?;
+            options.metric = match parse::is_word(value, "L2") {
+                true => Metric::Euclidean,
+                false => word(value).parse().map_err(vector::refused)?,
+            };
         } else if parse::is_word(name, "IDS") {
             options.ids = word(value).parse().map_err(vector::refused)?;
         } else if parse::is_word(name, "PARTITIONS") {
