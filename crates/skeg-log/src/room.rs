@@ -32,6 +32,8 @@ pub(crate) struct Wanted {
     pub(crate) allowed: u64,
     /// The part of `free` that a release waits for.
     pub(crate) release: u64,
+    /// The largest growth that waits for this.
+    pub(crate) growth_demand: u64,
     /// The largest reservation that waits for this.
     pub(crate) demand: u64,
 }
@@ -69,10 +71,10 @@ pub(crate) struct Room {
     headroom_max: u64,
     allowed_target: u64,
     unsynced_max: u64,
-    /// Largest reservation that was told to wait, until upkeep has seen to it.
-    demand: u64,
+    /// Largest reservation of each purpose that was told to wait, until upkeep has seen to it.
+    growth_demand: u64,
     release_demand: u64,
-    /// Reservations of so many bytes and more were found not to fit on the disk.
+    /// Growth by so many bytes and more was found not to fit on the disk.
     unaffordable: u64,
     /// Upkeep could not allocate.
     disk_full: bool,
@@ -97,7 +99,7 @@ impl Room {
             headroom_max: HEADROOM_BYTES_MAX.min(segment_bytes / 2),
             allowed_target: UNSYNCED_BYTES.min(unsynced_max),
             unsynced_max,
-            demand: 0,
+            growth_demand: 0,
             release_demand: 0,
             unaffordable: u64::MAX,
             disk_full: false,
@@ -159,8 +161,11 @@ impl Room {
         if let Some(error) = self.refusing {
             return (error, Pressure::default());
         }
-        let full = self.full() && (purpose == Purpose::Growth || self.exhausted);
-        if full || cost >= self.unaffordable {
+        let no_space = match purpose {
+            Purpose::Growth => self.full() || cost >= self.unaffordable,
+            Purpose::Release => self.full() && self.exhausted,
+        };
+        if no_space {
             return (ReserveError::NoSpace, Pressure { room: true, sync: false });
         }
         let needed = outstanding + cost;
@@ -179,10 +184,11 @@ impl Room {
 
     /// Somebody waits for so many bytes.
     pub(crate) fn demand(&mut self, bytes: u64, purpose: Purpose) {
-        self.demand = self.demand.max(bytes);
-        if purpose == Purpose::Release {
-            self.release_demand = self.release_demand.max(bytes);
-        }
+        let demand = match purpose {
+            Purpose::Growth => &mut self.growth_demand,
+            Purpose::Release => &mut self.release_demand,
+        };
+        *demand = bytes.max(*demand);
     }
 
     /// A block of `bytes` was written into the active segment.
@@ -200,8 +206,7 @@ impl Room {
 
     /// Whether unsynced bytes alone are reason for an fsync.
     pub(crate) fn sync_pressing(&self) -> bool {
-        let somebody_waits = self.demand.max(self.release_demand) > 0;
-        self.unsynced > self.allowed / 2 || (somebody_waits && self.unsynced > 0)
+        self.unsynced > self.allowed / 2 || (self.demanded() > 0 && self.unsynced > 0)
     }
 
     /// Segment `id` is the active one from here on.
@@ -247,11 +252,16 @@ impl Room {
     pub(crate) fn wanted(&self, outstanding: u64) -> Wanted {
         let beside = |demand: u64, others: u64| if demand == 0 { 0 } else { demand + others };
         Wanted {
-            free: self.headroom.max(beside(self.demand, outstanding)),
-            allowed: self.allowed_target.max(beside(self.demand, outstanding + self.unsynced)),
+            free: self.headroom.max(beside(self.demanded(), outstanding)),
+            allowed: self.allowed_target.max(beside(self.demanded(), outstanding + self.unsynced)),
             release: beside(self.release_demand, outstanding),
-            demand: self.demand,
+            growth_demand: self.growth_demand,
+            demand: self.demanded(),
         }
+    }
+
+    fn demanded(&self) -> u64 {
+        self.growth_demand.max(self.release_demand)
     }
 
     /// What there is.
@@ -266,8 +276,8 @@ impl Room {
 
     /// Upkeep has brought about all that was wanted, but for demands larger than `seen`.
     pub(crate) fn satisfied(&mut self, seen: u64) {
-        if self.demand <= seen {
-            self.demand = 0;
+        if self.growth_demand <= seen {
+            self.growth_demand = 0;
         }
         if self.release_demand <= seen {
             self.release_demand = 0;
@@ -282,14 +292,14 @@ impl Room {
         self.exhausted = false;
     }
 
-    /// The disk has not enough for what was wanted: wants the least from here on, and refuses what is
+    /// The disk has not enough for what was wanted: wants the least from here on, and refuses growth
     /// as large as `demand` until all is satisfied again.
     pub(crate) fn be_modest(&mut self, demand: u64) {
         self.headroom = self.headroom_min;
         self.allowed_target = UNSYNCED_BYTES.min(self.unsynced_max);
         if demand > 0 {
             self.unaffordable = demand;
-            self.demand = 0;
+            self.growth_demand = 0;
         }
     }
 

@@ -17,13 +17,15 @@ use crate::error::LogError;
 use crate::room::{Present, Room, UNSYNCED_BYTES, Wanted};
 use crate::segment::{HEADER_BYTES, Segment, SegmentHeader};
 use crate::small_file::{remove_if_there, replace};
-use crate::spare::{CURRENT_BYTES, Spare};
+use crate::spare::Spare;
 use crate::types::Upkeep;
 
 /// A full disk is tried again after this.
 const RETRY_NS: u64 = 100_000_000;
 /// The least that the spare gives to releases at a time.
 const RELEASE_BYTES: u64 = 64 << 10;
+/// File systems allocate in units of this, as a rule.
+const BLOCK_BYTES: u64 = 4096;
 /// A log is idle when so long after an fsync nothing has been written.
 const IDLE_NS: u64 = 100_000_000;
 /// A spare grown for one large change shrinks again after this.
@@ -96,7 +98,7 @@ impl Upkeeper {
                 false
             }
             Err(LogError::Full { .. }) => {
-                self.provide_less(core, wanted.demand, now)?;
+                self.provide_less(core, wanted.growth_demand, now)?;
                 true
             }
             Err(error) => return Err(error),
@@ -144,7 +146,9 @@ impl Upkeeper {
             // Nothing was asked for, or what lacks is only synced: an fsync frees it.
             return Ok(wanted == 0 || core.space.look(Room::unsynced) > 0);
         }
-        let bytes = (wanted - free).max(RELEASE_BYTES) + CURRENT_BYTES;
+        // The room may have to be all in a new segment, with a header and a CURRENT that names it.
+        let wanted = wanted.max(RELEASE_BYTES);
+        let bytes = wanted + 4 * BLOCK_BYTES + self.current.encode().len() as u64;
         let Some(allowed) = self.spare.allowed_without(bytes) else { return Ok(false) };
         if !core.space.lower_allowed(allowed) {
             return Ok(true);
@@ -164,7 +168,7 @@ impl Upkeeper {
     fn make_free(&mut self, core: &Core, bytes: u64) -> Result<(), LogError> {
         // The writer may go on to the next segment at any time; then it is looked at afresh.
         loop {
-            let Present { free, next_free, .. } = present(core);
+            let Present { free, next_free, full, .. } = present(core);
             if free >= bytes {
                 return Ok(());
             }
@@ -177,8 +181,12 @@ impl Upkeeper {
             }
             let active = self.live.iter().find(|segment| segment.end().is_none());
             let active = Arc::clone(active.expect("the writer always has a segment"));
-            let target = (active.written_bytes() + 2 * bytes).min(core.options.segment_bytes);
-            grow(core, &active, target)?;
+            let (written, limit) = (active.written_bytes(), core.options.segment_bytes);
+            if !full {
+                grow(core, &active, (written + 2 * bytes).min(limit))?;
+            } else if written + bytes <= limit {
+                grow(core, &active, written + bytes)?;
+            }
             let Present { free, next_free, .. } = present(core);
             if free < bytes && next_free.is_none() && active.end().is_none() {
                 self.prepare(core, bytes)?;

@@ -145,7 +145,10 @@ impl Harness {
     ) -> Result<Reservation, ReserveError> {
         for _ in 0..200 {
             match self.reserve(bytes, purpose) {
-                Err(ReserveError::Wait) => self.turn(),
+                Err(ReserveError::Wait) => {
+                    self.turn();
+                    self.sleep_ms(10);
+                }
                 other => return other,
             }
         }
