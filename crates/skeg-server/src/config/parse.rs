@@ -1,4 +1,4 @@
-//! Values of settings, from text. Each error completes the sentence "'<value>' ...".
+//! Values of settings, from text. Each error completes a sentence that starts with the quoted value.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
