@@ -98,3 +98,73 @@ impl<M: Send, W: Wake> Mailbox<M, W> {
         marks
     }
 }
+
+#[cfg(all(test, feature = "shuttle"))]
+mod shuttle_tests {
+    use skeg_io::sync::{Arc, Condvar, thread};
+
+    use super::*;
+
+    const ITERATIONS: usize = 3_000;
+
+    /// A poller: sleeps until it is woken, and remembers one wake-up.
+    #[derive(Default)]
+    struct Poller {
+        woken: Mutex<bool>,
+        changed: Condvar,
+    }
+
+    impl Poller {
+        fn sleep(&self) {
+            let mut woken = self.woken.lock();
+            while !*woken {
+                woken = self.changed.wait(woken);
+            }
+            *woken = false;
+        }
+    }
+
+    impl Wake for Arc<Poller> {
+        fn wake(&self) {
+            *self.woken.lock() = true;
+            self.changed.notify_one();
+        }
+    }
+
+    fn check(scenario: fn()) {
+        shuttle::check_random(scenario, ITERATIONS);
+        shuttle::check_pct(scenario, ITERATIONS, 3);
+    }
+
+    /// A lost wake-up would leave the owner asleep for ever, which the scheduler reports.
+    #[test]
+    fn shuttle_whatever_is_sent_is_taken() {
+        check(|| {
+            let poller = Arc::new(Poller::default());
+            let mailbox = Arc::new(Mailbox::new(Arc::clone(&poller)));
+            let senders: Vec<_> = (0..2)
+                .map(|sender| {
+                    let mailbox = Arc::clone(&mailbox);
+                    thread::spawn(move || {
+                        mailbox.send((sender, 0));
+                        mailbox.log_moved();
+                        mailbox.send((sender, 1));
+                    })
+                })
+                .collect();
+            let (mut taken, mut log_moved) = (Vec::new(), false);
+            while taken.len() < 4 || !log_moved {
+                log_moved |= mailbox.take(&mut taken).log;
+                if taken.len() < 4 && mailbox.may_sleep() {
+                    poller.sleep();
+                    mailbox.awake();
+                }
+            }
+            for sender in 0..2 {
+                let own: Vec<_> = taken.iter().filter(|(from, _)| *from == sender).collect();
+                assert_eq!(own, [&(sender, 0), &(sender, 1)]);
+            }
+            senders.into_iter().for_each(|sender| sender.join().unwrap());
+        });
+    }
+}

@@ -219,3 +219,66 @@ impl ServerHandle {
         self.shared.context.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::time::{Duration, Instant};
+
+    use skeg_engine::EngineOptions;
+    use skeg_io::Io;
+
+    use super::*;
+    use crate::address::Message;
+
+    /// Counts a key up, 16 commands in flight, and checks that every reply is the next number.
+    fn count(address: SocketAddr, key: usize, until: Instant) -> usize {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let batch = format!("INCR key{key}\r\n").repeat(16);
+        let mut counted = 0;
+        while Instant::now() < until {
+            stream.write_all(batch.as_bytes()).unwrap();
+            let expected: String = (1..=16).map(|n| format!(":{}\r\n", counted + n)).collect();
+            let mut replies = vec![0; expected.len()];
+            stream.read_exact(&mut replies).unwrap();
+            assert_eq!(String::from_utf8_lossy(&replies), expected);
+            counted += 16;
+        }
+        counted
+    }
+
+    #[test]
+    fn connections_that_move_lose_and_repeat_nothing() {
+        let engine = Engine::open(&Io::real(), None, &EngineOptions::default()).unwrap();
+        let options = ServerOptions {
+            addresses: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            threads_max: 3,
+            ..ServerOptions::default()
+        };
+        let server = Server::start(&engine, &options).unwrap();
+        let address = server.addresses()[0];
+        let shared = Arc::clone(&server.handle.shared);
+        for number in 1..3 {
+            shared.start_thread(number, Vec::new()).unwrap();
+        }
+        let until = Instant::now() + Duration::from_millis(800);
+        std::thread::scope(|scope| {
+            let clients: Vec<_> =
+                (0..12).map(|key| scope.spawn(move || count(address, key, until))).collect();
+            let mut turn = 0;
+            while Instant::now() < until {
+                let from = shared.hub.inbox(turn % 3).unwrap();
+                from.send(Message::Give { to: (turn + 1) % 3, share: 700 });
+                turn += 1;
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            for client in clients {
+                assert!(client.join().unwrap() > 0);
+            }
+        });
+        drop(server);
+        engine.close().unwrap();
+    }
+}

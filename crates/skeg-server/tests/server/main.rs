@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "all of it is test")]
 
 mod common;
+mod durable;
 mod limits;
 mod stop;
 mod wire;
