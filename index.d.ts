@@ -1,5 +1,7 @@
 // Generated from src/ by `npm run surface`. Its diff is the diff of the public interface.
 
+import { ChildProcess } from 'node:child_process'
+
 /** A key or a value: a string stands for its UTF-8 bytes. */
 type Bytes = string | Uint8Array
 /** The numbers of a vector; they are stored in single precision. */
@@ -58,6 +60,15 @@ interface Binding {
    * its request when it has not ended, NaN when it failed.
    */
   ended(): number
+  /** Serves the store; ends with `[server, host, port, socket]`. */
+  listen(
+    handle: Handle,
+    host: string,
+    port: number,
+    socket: string,
+    clients: number,
+  ): RequestId | undefined
+  stop(server: number): RequestId | undefined
   /** Asks to be woken when these epochs (0: none) are reached, and has written what is unwritten. */
   submit(handle: Handle, kernel: number, disk: number): number | undefined
   reached(
@@ -177,6 +188,44 @@ declare class Environment {
   ready<T>(value: T): Promise<T>
 }
 
+/** Options of {@link Database.listen}. */
+interface ListenOptions {
+  /**
+   * TCP port; 0 takes any that is free. Without `port`, there has to be a `unixSocket`.
+   */
+  port?: number
+  /**
+   * Name or address to listen on. There is no authentication: think twice before you change it.
+   * @defaultValue `'127.0.0.1'`
+   */
+  host?: string
+  /** Path of a Unix socket to listen on. */
+  unixSocket?: string
+  /**
+   * Clients at most; one more is told so and closed.
+   * @defaultValue 10,000
+   */
+  maxConnections?: number
+}
+/** What the addon says of a server that listens. */
+type Listening = [server: number, host: string, port: number, socket: string]
+/** A server of an open store, made by {@link Database.listen}. It keeps the process alive. */
+declare class Server implements AsyncDisposable {
+  #private
+  /** The address that it listens on; empty when it listens on a Unix socket only. */
+  readonly host: string
+  /** The TCP port that it listens on; 0 when it listens on a Unix socket only. */
+  readonly port: number
+  /** The Unix socket that it listens on; empty when there is none. */
+  readonly unixSocket: string
+  /** @internal */
+  constructor(environment: Environment, listening: Listening, onClose: () => void)
+  /** Stops serving: what clients have begun is finished, then they are disconnected. */
+  close(): Promise<void>
+  /** Closes the server at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
 /** Limits and defaults of an open store. */
 interface LaneOptions {
   readonly level: number
@@ -214,6 +263,8 @@ declare class Lane {
   flush(): Promise<void>
   /** Resolves when every call made so far has settled, however it ended. */
   drain(): Promise<void>
+  /** Serves the store to clients until it or the server is closed. */
+  listen(options: ListenOptions): Promise<Server>
   /** Lets what was called settle, then gives the store back. Later calls fail. */
   close(): Promise<void>
 }
@@ -713,6 +764,16 @@ declare class Database implements AsyncDisposable {
   vdel(index: string, ...ids: VectorId[]): Promise<number>
   /** The nearest vectors: as {@link VectorIndex.search}, without a handle. */
   vsearch(index: string, query: Vector, options?: SearchOptions): Promise<Hit[]>
+  /**
+   * Serves this very store to Redis clients, until the server or the store is closed. What they do
+   * and what this program does is one history.
+   *
+   * @example
+   * ```ts
+   * const server = await db.listen({ port: 6379 })
+   * ```
+   */
+  listen(options?: ListenOptions): Promise<Server>
   /** Figures of the store. */
   stats(): Promise<Stats>
   /** Resolves when every call made before has taken effect and is on disk. */
@@ -753,6 +814,52 @@ declare function executablePath(): string
 declare function open(directory: string, options?: OpenOptions): Promise<Database>
 declare function open(options: MemoryOptions): Promise<Database>
 
+/** Options of {@link serve}. */
+interface ServeOptions {
+  /** The data directory; without, the store is in memory only. */
+  data?: string
+  /**
+   * TCP port; 0 takes any that is free.
+   * @defaultValue 6379
+   */
+  port?: number
+  /**
+   * Address to listen on.
+   * @defaultValue `'127.0.0.1'`
+   */
+  host?: string
+  /**
+   * Print what the server prints.
+   * @defaultValue `false`
+   */
+  verbose?: boolean
+}
+/** A server process, started by {@link serve}. */
+declare class StandaloneServer implements AsyncDisposable {
+  #private
+  /** The address that it listens on. */
+  readonly host: string
+  /** The TCP port that it listens on. */
+  readonly port: number
+  /** The number of its process. */
+  readonly pid: number
+  /** @internal */
+  constructor(child: ChildProcess, ended: Promise<unknown>, address: string)
+  /** Ends the server: what clients have begun is finished and written. */
+  close(): Promise<void>
+  /** Ends the server at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+/**
+ * Starts the native server in a process of its own and waits until clients can connect.
+ *
+ * @example
+ * ```ts
+ * const server = await serve({ data: './data', port: 6379 })
+ * ```
+ */
+declare function serve(options?: ServeOptions): Promise<StandaloneServer>
+
 /**
  * skeg: a durable key-value and vector store for Node.
  *
@@ -762,7 +869,19 @@ declare function open(options: MemoryOptions): Promise<Database>
 /** The version of this package. */
 declare const version: string
 
-export { Batch, Database, SkegError, Transaction, VectorIndex, executablePath, open, version }
+export {
+  Batch,
+  Database,
+  Server,
+  SkegError,
+  StandaloneServer,
+  Transaction,
+  VectorIndex,
+  executablePath,
+  open,
+  serve,
+  version,
+}
 export type {
   Bytes,
   ChangeOptions,
@@ -771,6 +890,7 @@ export type {
   Hit,
   IndexInfo,
   IndexOptions,
+  ListenOptions,
   ManyHits,
   MemoryOptions,
   Metric,
@@ -779,6 +899,7 @@ export type {
   Reply,
   ScanOptions,
   SearchOptions,
+  ServeOptions,
   SetOptions,
   Stats,
   TransactionIndex,

@@ -71,6 +71,15 @@ export interface Binding {
    * its request when it has not ended, NaN when it failed.
    */
   ended(): number
+  /** Serves the store; ends with `[server, host, port, socket]`. */
+  listen(
+    handle: Handle,
+    host: string,
+    port: number,
+    socket: string,
+    clients: number,
+  ): RequestId | undefined
+  stop(server: number): RequestId | undefined
   /** Asks to be woken when these epochs (0: none) are reached, and has written what is unwritten. */
   submit(handle: Handle, kernel: number, disk: number): number | undefined
   reached(

@@ -8,6 +8,7 @@ import type { Lane } from './lane.ts'
 import { callWords, type Reply } from './reply.ts'
 import { readScanOptions, scanKeys, type ScanOptions } from './scan.ts'
 import { deadlineWords, milliseconds, readSetOptions, type SetOptions } from './set-options.ts'
+import type { ListenOptions, Server } from './server.ts'
 import { readStats, type Stats } from './stats.ts'
 import { transact, type Transaction } from './transaction.ts'
 import {
@@ -352,6 +353,19 @@ export class Database implements AsyncDisposable {
   /** The nearest vectors: as {@link VectorIndex.search}, without a handle. */
   async vsearch(index: string, query: Vector, options?: SearchOptions): Promise<Hit[]> {
     return (await this.index(index)).search(query, options)
+  }
+
+  /**
+   * Serves this very store to Redis clients, until the server or the store is closed. What they do
+   * and what this program does is one history.
+   *
+   * @example
+   * ```ts
+   * const server = await db.listen({ port: 6379 })
+   * ```
+   */
+  listen(options: ListenOptions = {}): Promise<Server> {
+    return this.#lane.listen(options)
   }
 
   /** Figures of the store. */

@@ -5,6 +5,7 @@ import type { Handle } from './binding.ts'
 import { rejected } from './bytes.ts'
 import type { Environment } from './environment.ts'
 import { SkegError } from './errors.ts'
+import { readListenOptions, Server, type Listening, type ListenOptions } from './server.ts'
 
 /** Limits and defaults of an open store. */
 export interface LaneOptions {
@@ -30,6 +31,7 @@ export class Lane {
   handle: Handle
   readonly #acknowledgements: Acknowledgements
   readonly #requests = new Set<Promise<unknown>>()
+  readonly #servers = new Set<Server>()
   #transactions = 0
 
   constructor(environment: Environment, handle: Handle, options: LaneOptions) {
@@ -118,10 +120,24 @@ export class Lane {
     await this.#acknowledgements.idle()
   }
 
+  /** Serves the store to clients until it or the server is closed. */
+  async listen(options: ListenOptions): Promise<Server> {
+    const { host, port, unixSocket, maxConnections } = readListenOptions(options)
+    const { environment } = this
+    const { binding } = environment
+    const request = binding.listen(this.handle, host, port, unixSocket, maxConnections)
+    if (request === undefined) throw environment.failure()
+    const listening = await environment.request(request, (value) => value as Listening)
+    const server = new Server(environment, listening, () => this.#servers.delete(server))
+    this.#servers.add(server)
+    return server
+  }
+
   /** Lets what was called settle, then gives the store back. Later calls fail. */
   async close(): Promise<void> {
     const { handle } = this
     this.handle = CLOSED
+    await Promise.all([...this.#servers].map((server) => server.close()))
     await this.drain()
     this.environment.removeWaiter(this.#acknowledgements)
     const request = this.environment.binding.close(handle)

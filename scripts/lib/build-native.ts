@@ -37,7 +37,7 @@ const outputs = fromRoot('native')
 const stampFile = path.join(outputs, 'build.json')
 const addon = path.join(outputs, 'skeg.node')
 const executable = path.join(outputs, process.platform === 'win32' ? 'skeg.exe' : 'skeg')
-const expected = existsSync(fromRoot('crates/skeg-server/src/main.rs'))
+const expected = [addon, executable]
   ? [addon, executable]
   : [addon]
 

@@ -151,6 +151,9 @@ pub(crate) fn value_of<'e>(js: Js<'e>, outcome: Outcome) -> Result<(Value<'e>, f
         Outcome::Replied { reply, form, written } => {
             (reply::to_js(js, &reply, form)?, epoch(written))
         }
-        Outcome::Opened(_) | Outcome::Closed | Outcome::Completed(_) => (js.undefined(), 0.0),
+        // These need the environment, which takes them before.
+        Outcome::Opened(_) | Outcome::Closed | Outcome::Completed(_) | Outcome::Listening(_) => {
+            (js.undefined(), 0.0)
+        }
     })
 }

@@ -2,11 +2,14 @@
 //! open, and the way back to it.
 //!
 //! Invariants: used on the environment's thread only; a handle that was closed never reaches the
-//! database that took its place; when the environment ends, its leases are given up after nothing
-//! can wake it any more.
+//! database that took its place; when the environment ends, nothing can wake it any
+//! more, then its servers stop, then its leases are given up.
+
+use std::collections::HashMap;
 
 use skeg_engine::Epoch;
 use skeg_io::sync::Arc;
+use skeg_server::Server;
 
 use crate::database::Database;
 use crate::error::Failure;
@@ -14,7 +17,7 @@ use crate::raw::{Export, Frame, Js, State, Value, Waker};
 use crate::registry::Lease;
 use crate::ring::Ring;
 use crate::work::Back;
-use crate::{calls, keys, levels, lifecycle};
+use crate::{calls, keys, levels, lifecycle, serving};
 
 /// The way back to an environment.
 pub(crate) type WayBack = Ring<Completion, Waker>;
@@ -36,6 +39,8 @@ pub(crate) enum Outcome {
     Closed,
     /// A write was made, in this epoch.
     Written(Epoch),
+    /// Clients can connect.
+    Listening(Box<Server>),
     /// A value was read.
     Read { value: Option<Vec<u8>>, form: Form },
     /// A command that was held back has replied.
@@ -96,6 +101,7 @@ struct Slot {
 pub(crate) struct Environment {
     pub(crate) ring: Arc<WayBack>,
     pub(crate) scratch: Scratch,
+    pub(crate) servers: HashMap<u32, Box<Server>>,
     slots: Vec<Slot>,
     failure: Option<Failure>,
     /// What the last command or commit wrote; see [`calls::Ended`].
@@ -117,6 +123,8 @@ impl State for Environment {
         Export::of::<calls::Watch>(),
         Export::of::<calls::Commit>(),
         Export::of::<calls::Release>(),
+        Export::of::<serving::Listen>(),
+        Export::of::<serving::Stop>(),
         Export::of::<levels::Submit>(),
         Export::of::<levels::Reached>(),
     ];
@@ -125,6 +133,7 @@ impl State for Environment {
         Self {
             ring: Arc::new(Ring::new(waker)),
             scratch: Scratch::default(),
+            servers: HashMap::new(),
             slots: Vec::new(),
             failure: None,
             last_epoch: 0.0,
@@ -136,6 +145,7 @@ impl State for Environment {
 impl Drop for Environment {
     fn drop(&mut self) {
         drop(self.ring.detach());
+        self.servers.clear();
         self.slots.clear();
     }
 }

@@ -22,5 +22,6 @@ mod raw;
 mod registry;
 mod reply;
 mod ring;
+mod serving;
 mod watching;
 mod work;

@@ -13,7 +13,7 @@ use crate::environment::{Completion, Environment, Outcome};
 use crate::error::Failure;
 use crate::raw::{Frame, Function, Js, Value};
 use crate::registry::{self, Target};
-use crate::reply;
+use crate::{reply, serving};
 
 /// `open(kind, name, shards, level, readOnly, createIfMissing)`: the number of the request.
 pub(crate) struct Open;
@@ -76,7 +76,7 @@ fn close<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Fa
 }
 
 /// Runs blocking work on a thread of its own; its outcome comes back under the returned number.
-fn in_background<'e>(
+pub(crate) fn in_background<'e>(
     state: &mut Environment,
     frame: &Frame<'e>,
     name: &str,
@@ -126,6 +126,11 @@ fn settle<'e>(
         Outcome::Opened(lease) => {
             let database = Database::new(lease, &state.ring);
             Ok((js.number(f64::from(state.install(database)?)), 0.0))
+        }
+        Outcome::Listening(server) => {
+            let value = serving::describe(js, request, &server);
+            state.servers.insert(request, server);
+            Ok((value, 0.0))
         }
         Outcome::Completed(completion) => {
             let take = |bytes: &[u8], form| reply::to_js(js, bytes, form);
