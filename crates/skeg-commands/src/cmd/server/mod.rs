@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod dbsize;
 pub(crate) mod flushall;
 pub(crate) mod flushdb;
+pub(crate) mod function;
 pub(crate) mod info;
 pub(crate) mod lastsave;
 pub(crate) mod shutdown;
