@@ -1,0 +1,342 @@
+//! Interleavings of pushing, writing, syncing, waiting and closing, tried by a scheduler that decides
+//! who runs next. A lost wake-up shows as a deadlock, a gap or a reordering as a wrong replay.
+//!
+//! `cargo test -p skeg-log --features shuttle shuttle_`
+#![cfg(feature = "shuttle")]
+
+use std::path::Path;
+
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::{Config, Runner};
+use skeg_io::sim::{CrashPolicy, SimDisk, SimMachine, SimRng};
+use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use skeg_io::sync::{Arc, Mutex, thread};
+use skeg_io::{Io, RealThreads};
+use skeg_log::{
+    Level, Log, LogOptions, Notify, Purpose, RECORD_OVERHEAD_BYTES, Replay, ReplayError,
+    ReserveError, ShardId, SyncPolicy, Want,
+};
+
+const DIR: &str = "/db";
+const ITERATIONS: usize = 300;
+
+fn check(model: impl Fn() + Send + Sync + 'static) {
+    let model = Arc::new(model);
+    let iterations = std::env::var("SKEG_ITERATIONS").ok().and_then(|n| n.parse().ok());
+    let iterations = iterations.unwrap_or(ITERATIONS);
+    let mut config = Config::new();
+    config.stack_size = 1 << 18;
+    config.max_steps = shuttle::MaxSteps::FailAfter(10_000_000);
+    let random = Arc::clone(&model);
+    Runner::new(RandomScheduler::new(iterations), config.clone()).run(move || random());
+    Runner::new(PctScheduler::new(3, iterations), config).run(move || model());
+}
+
+fn options(sync: SyncPolicy) -> LogOptions {
+    LogOptions {
+        shards: Some(2),
+        segment_bytes: 16 << 10,
+        unsynced_bytes_max: 64 << 10,
+        sync,
+        ..LogOptions::default()
+    }
+}
+
+struct Setup {
+    machine: SimMachine,
+    io: Io,
+    log: Arc<Log>,
+}
+
+fn open(sync: SyncPolicy, threads: bool) -> Setup {
+    let machine = SimMachine::new(1);
+    let io = Io { threads: Arc::new(RealThreads::new()), ..machine.io() };
+    let (log, _) = Log::open(&io, Path::new(DIR), &options(sync), &mut ()).unwrap();
+    if threads {
+        log.start_threads().unwrap();
+    }
+    Setup { machine, io, log }
+}
+
+fn push(log: &Log, shard: u16, payload: &[u8]) -> skeg_log::Epoch {
+    let mut reservation = log.reserve(payload.len() as u64, Purpose::Growth).unwrap();
+    let epoch = log.push(&mut reservation, ShardId(shard), 0, payload);
+    log.settle(reservation);
+    epoch
+}
+
+fn push_both(log: &Log, payload: &[u8]) -> skeg_log::Epoch {
+    let bytes = 2 * (payload.len() as u64 + RECORD_OVERHEAD_BYTES);
+    let mut reservation = log.reserve(bytes, Purpose::Growth).unwrap();
+    let parts = [(ShardId(0), 1, payload), (ShardId(1), 1, payload)];
+    let epoch = log.push_many(&mut reservation, &parts);
+    log.settle(reservation);
+    epoch
+}
+
+#[derive(Default)]
+struct Seen(Vec<(u16, Vec<u8>)>);
+
+impl Replay for Seen {
+    fn record(&mut self, shard: ShardId, _: u8, payload: &[u8]) -> Result<(), ReplayError> {
+        self.0.push((shard.0, payload.to_vec()));
+        Ok(())
+    }
+}
+
+impl Seen {
+    fn of(disk: SimDisk, io: &Io) -> Self {
+        let io = Io { disk: Arc::new(disk), ..io.clone() };
+        let mut seen = Self::default();
+        let options = LogOptions { read_only: true, ..options(SyncPolicy::Never) };
+        Log::open(&io, Path::new(DIR), &options, &mut seen).unwrap();
+        seen
+    }
+
+    fn has(&self, shard: u16, payload: &[u8]) -> bool {
+        self.0.iter().any(|(s, p)| *s == shard && p == payload)
+    }
+}
+
+/// Without log threads: whoever gives up the writer's role looks again, so when all have tried,
+/// nothing is left.
+#[test]
+fn shuttle_no_push_is_left_behind() {
+    check(|| {
+        let setup = open(SyncPolicy::Never, false);
+        let handles: Vec<_> = (0..3_u16)
+            .map(|number| {
+                let log = Arc::clone(&setup.log);
+                thread::spawn(move || {
+                    for round in 0..2 {
+                        push(&log, number % 2, &[number as u8, round]);
+                        log.try_write();
+                    }
+                })
+            })
+            .collect();
+        for handle in handles {
+            handle.join().unwrap();
+        }
+        assert!(!setup.log.has_unwritten(), "a push was left behind");
+        assert_eq!(setup.log.reached(Level::Kernel), setup.log.last_epoch());
+        assert_eq!(Seen::of(setup.machine.disk.after_kill(), &setup.io).0.len(), 6);
+    });
+}
+
+/// As before, with an fsync going on: what serving threads leave to the syncer is not forgotten.
+#[test]
+fn shuttle_no_push_is_left_behind_an_fsync() {
+    check(|| {
+        let setup = open(SyncPolicy::Always, false);
+        let syncer = {
+            let log = Arc::clone(&setup.log);
+            thread::spawn(move || {
+                for _ in 0..3 {
+                    log.sync().unwrap();
+                }
+            })
+        };
+        let pusher = {
+            let log = Arc::clone(&setup.log);
+            thread::spawn(move || {
+                for round in 0..3 {
+                    push(&log, 0, &[round]);
+                    log.try_write();
+                }
+            })
+        };
+        pusher.join().unwrap();
+        syncer.join().unwrap();
+        assert!(!setup.log.has_unwritten(), "a push was left behind");
+    });
+}
+
+/// Any moment's files hold a prefix: transactions whole, nothing without what happened before it.
+#[test]
+fn shuttle_every_moment_is_a_prefix() {
+    check(|| {
+        let setup = open(SyncPolicy::Never, false);
+        let first_done = Arc::new(AtomicBool::new(false));
+        let transactions = {
+            let (log, first_done) = (Arc::clone(&setup.log), Arc::clone(&first_done));
+            thread::spawn(move || {
+                let before = push(&log, 1, b"before");
+                first_done.store(true, SeqCst);
+                let both = push_both(&log, b"both");
+                assert!(before <= both, "program order");
+                log.try_write();
+            })
+        };
+        let follower = {
+            let (log, first_done) = (Arc::clone(&setup.log), Arc::clone(&first_done));
+            thread::spawn(move || {
+                if first_done.load(SeqCst) {
+                    push(&log, 0, b"after");
+                }
+                log.try_write();
+                push_both(&log, b"more");
+                log.try_write();
+            })
+        };
+        for _ in 0..2 {
+            let seen = Seen::of(setup.machine.disk.after_kill(), &setup.io);
+            for both in [b"both", b"more"] {
+                assert_eq!(seen.has(0, both), seen.has(1, both), "whole or absent");
+            }
+            assert!(!seen.has(0, b"after") || seen.has(1, b"before"), "cause before effect");
+            assert!(!seen.has(0, b"both") || seen.has(1, b"before"), "program order");
+            thread::yield_now();
+        }
+        transactions.join().unwrap();
+        follower.join().unwrap();
+    });
+}
+
+/// With log threads, in every way to get a block written: waiting always ends.
+#[test]
+fn shuttle_whoever_waits_is_woken() {
+    for policy in [SyncPolicy::Never, SyncPolicy::Always] {
+        check(move || {
+            let setup = open(policy, true);
+            let serving = {
+                let log = Arc::clone(&setup.log);
+                thread::spawn(move || {
+                    let epoch = push(&log, 0, b"serving");
+                    log.try_write();
+                    log.wait(Level::Disk, epoch).unwrap();
+                    assert!(log.reached(Level::Disk) >= epoch);
+                })
+            };
+            let script = {
+                let log = Arc::clone(&setup.log);
+                thread::spawn(move || {
+                    let epoch = push(&log, 1, b"script");
+                    log.wake_writer();
+                    log.wait(Level::Kernel, epoch).unwrap();
+                })
+            };
+            serving.join().unwrap();
+            script.join().unwrap();
+            let mut rng = SimRng::new(1);
+            let left = setup.machine.disk.after_power_loss(&mut rng, CrashPolicy::DropAll);
+            assert!(Seen::of(left, &setup.io).has(0, b"serving"), "durable means durable");
+            setup.log.close().unwrap();
+        });
+    }
+}
+
+/// Remembers that it was told.
+#[derive(Default)]
+struct Bell(AtomicU64);
+
+impl Notify for Bell {
+    fn notify(&self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+/// Registering beside publishing: reached, told, or both; never neither.
+#[test]
+fn shuttle_a_subscription_is_never_missed() {
+    check(|| {
+        let setup = open(SyncPolicy::Never, false);
+        let bell = Arc::new(Bell::default());
+        let subscription = setup.log.subscribe(Arc::<Bell>::clone(&bell));
+        let epoch = push(&setup.log, 0, b"x");
+        let writer = {
+            let log = Arc::clone(&setup.log);
+            thread::spawn(move || {
+                log.try_write();
+                log.sync().unwrap();
+            })
+        };
+        let kernel = subscription.want(Level::Kernel, epoch);
+        let told = bell.0.load(SeqCst);
+        let disk = subscription.want(Level::Disk, epoch);
+        writer.join().unwrap();
+        let waits = u64::from(kernel == Want::Waiting) + u64::from(disk == Want::Waiting);
+        assert!(bell.0.load(SeqCst) >= waits, "{kernel:?} {disk:?} {told}");
+    });
+}
+
+/// Poison beside registering: told, or never; the waiter does not sleep on.
+#[test]
+fn shuttle_poison_reaches_whoever_waits() {
+    check(|| {
+        use skeg_io::sim::{Failure, Fault, Injection, Operation};
+        let setup = open(SyncPolicy::Always, true);
+        let fault = Fault::Fail(Failure::Io);
+        setup.machine.disk.inject(Injection::once(Operation::Sync, fault).on(".seg"));
+        let waiter = {
+            let log = Arc::clone(&setup.log);
+            thread::spawn(move || {
+                let Ok(mut reservation) = log.reserve(1, Purpose::Growth) else { return };
+                let epoch = log.push(&mut reservation, ShardId(0), 0, b"x");
+                log.settle(reservation);
+                log.try_write();
+                log.wait(Level::Disk, epoch).unwrap_err();
+            })
+        };
+        waiter.join().unwrap();
+        setup.log.close().unwrap_err();
+    });
+}
+
+/// Room is never granted twice, and whoever waits for it is told when it is given back.
+#[test]
+fn shuttle_room_is_granted_once_and_its_return_is_told() {
+    check(|| {
+        let setup = open(SyncPolicy::Never, true);
+        let held = Arc::new(Mutex::new(0_u64));
+        let handles: Vec<_> = (0..2_u16)
+            .map(|number| {
+                let (log, held) = (Arc::clone(&setup.log), Arc::clone(&held));
+                thread::spawn(move || {
+                    let bell = Arc::new(Bell::default());
+                    let subscription = log.subscribe(Arc::<Bell>::clone(&bell));
+                    let bytes = 9000;
+                    let mut reservation = loop {
+                        match log.reserve(bytes, Purpose::Growth) {
+                            Ok(reservation) => break reservation,
+                            Err(ReserveError::Wait) => {}
+                            Err(error) => panic!("{error}"),
+                        }
+                        let told = bell.0.load(SeqCst);
+                        if subscription.want_space(bytes, Purpose::Growth) == Want::Waiting {
+                            while bell.0.load(SeqCst) == told {
+                                thread::yield_now();
+                            }
+                        }
+                    };
+                    *held.lock() += 1;
+                    log.push(&mut reservation, ShardId(number), 0, &[1; 8000]);
+                    log.settle(reservation);
+                    log.try_write();
+                })
+            })
+            .collect();
+        for handle in handles {
+            handle.join().unwrap();
+        }
+        assert_eq!(*held.lock(), 2);
+        assert_eq!(setup.log.status().overdrawn_bytes, 0);
+        setup.log.close().unwrap();
+    });
+}
+
+/// Closing beside the log's threads at work: everything pushed before is durable, nobody hangs.
+#[test]
+fn shuttle_closing_ends_the_threads_and_loses_nothing() {
+    check(|| {
+        let setup = open(SyncPolicy::Always, true);
+        for number in 0..3 {
+            push(&setup.log, number % 2, &[number as u8]);
+            setup.log.wake_writer();
+        }
+        setup.log.close().unwrap();
+        let mut rng = SimRng::new(1);
+        let left = setup.machine.disk.after_power_loss(&mut rng, CrashPolicy::DropAll);
+        assert_eq!(Seen::of(left, &setup.io).0.len(), 3);
+    });
+}
