@@ -147,7 +147,6 @@ impl Shared {
         while *left > 0 {
             let Some(ticket) = self.latch(id).pop() else { break };
             *left -= 1;
-            shard.begin(now_ms, self.reached());
             let after = match ticket.job.hold() {
                 Hold::Together => self.serve_together(ticket, shard, now_ms, work),
                 Hold::Each => self.serve_each(ticket, shard, now_ms, work),
@@ -174,6 +173,9 @@ impl Shared {
             return After::Gone;
         }
         let Ticket { job, held, .. } = &mut ticket;
+        // Latches may have been held for a while: all shards see the clock that the job sees.
+        let reached = self.reached();
+        held.iter_mut().for_each(|shard| shard.begin(now_ms, reached));
         let outcome = self.run(held, now_ms, job.bound(), |exec| job.run(exec));
         if outcome == Err(Refusal::Wait) {
             self.give_back_and_keep_place(ticket, work);
@@ -194,6 +196,7 @@ impl Shared {
         work: &mut Work,
     ) -> After {
         let job = &mut ticket.job;
+        shard.begin(now_ms, self.reached());
         let outcome =
             self.run(std::slice::from_mut(&mut shard), now_ms, job.bound(), |exec| job.run(exec));
         match outcome {

@@ -120,6 +120,34 @@ fn keys_expire_without_being_read() {
 }
 
 #[test]
+fn all_shards_of_a_job_see_one_clock() {
+    let clock = Arc::new(ManualClock::default());
+    let io = Io { clock: Arc::clone(&clock) as _, ..Io::real() };
+    let options = EngineOptions { shards: Some(2), home_threads: 0, ..Default::default() };
+    let engine = Engine::open(&io, None, &options).unwrap();
+    let mut holder = Holder::new(&engine, Drain::Serve);
+    let last = ShardList::one(skeg_engine::ShardId(1));
+    assert!(holder.try_hold(&last).unwrap());
+    let (sender, clocks) = mpsc::channel();
+    let job = Call {
+        shards: ShardList::all(2),
+        hold: Hold::Together,
+        run: move |exec: &mut Exec<'_>| {
+            let now_ms = exec.now_ms();
+            sender.send((now_ms, exec.shards().map(|shard| shard.now_ms()).collect())).unwrap();
+            Progress::Done
+        },
+        done: |outcome: Result<_, Refusal>| drop(outcome.unwrap()),
+    };
+    engine.post(Box::new(job), Drain::Serve).map_err(|(_, refusal)| refusal).unwrap();
+    clock.advance(1_000);
+    holder.release();
+    let (now_ms, of_shards): (u64, Vec<u64>) = clocks.recv().unwrap();
+    assert_eq!(of_shards, [now_ms, now_ms], "the first latch was taken a second earlier");
+    engine.close().unwrap();
+}
+
+#[test]
 fn a_panicking_command_fails_the_engine_instead_of_hanging_it() {
     let engine = open(&EngineOptions::default());
     let shards = ShardList::one(engine.shard_of(b"k"));
