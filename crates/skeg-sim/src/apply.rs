@@ -1,0 +1,250 @@
+//! The engine's side of an operation: which shards it takes, what it reserves, how it runs.
+//!
+//! Invariant: an operation changes nothing that its answer does not account for.
+
+use skeg_engine::{Bound, Exec, Expiry, Purpose, Router, Shard, ShardId, ShardList};
+
+use crate::op::{Answer, Deadline, Observed, Op};
+use crate::state::At;
+
+/// Log bytes of an effect beside key and value, and of a record of its own, rounded up.
+const EFFECT_BYTES: u64 = 64;
+const RECORD_BYTES: u64 = 128;
+
+impl Op {
+    /// The shards it needs.
+    pub(crate) fn shards(&self, router: Router) -> ShardList {
+        let of = |keys: &[&[u8]]| keys.iter().map(|key| router.shard_of(key)).collect();
+        match self {
+            Self::Get(at) | Self::Exists(at) | Self::Expiry(at) | Self::Remove(at) => {
+                of(&[&at.key])
+            }
+            Self::Set { at, .. }
+            | Self::SetInt { at, .. }
+            | Self::Add { at, .. }
+            | Self::Append { at, .. }
+            | Self::SetRange { at, .. }
+            | Self::SetExpiry { at, .. } => of(&[&at.key]),
+            Self::Move { from, to, .. } => of(&[&from.key, &to.key]),
+            Self::Flush(_) | Self::FlushEach(_) | Self::Swap(..) => ShardList::all(router.shards()),
+            Self::FlushShard(_, shard) => ShardList::one(ShardId(*shard)),
+            Self::IndexCreate { name, .. }
+            | Self::IndexDrop(name)
+            | Self::VectorSet { name, .. }
+            | Self::VectorRemove { name, .. }
+            | Self::VectorGet { name, .. } => of(&[name]),
+            Self::All(ops) => {
+                let lists = ops.iter().map(|op| op.shards(router));
+                lists.flat_map(|list| list.as_slice().to_vec()).collect()
+            }
+        }
+    }
+
+    /// The log space that it needs at most; a move to another shard finds out when it runs.
+    pub(crate) fn bound(&self, router: Router) -> Bound {
+        let records = self.shards(router).as_slice().len() as u64;
+        match self.effect_bytes() {
+            0 => Bound::READ,
+            bytes => {
+                let bytes = bytes + records * RECORD_BYTES;
+                if self.grows() { Bound::grow(bytes) } else { Bound::release(bytes) }
+            }
+        }
+    }
+
+    fn effect_bytes(&self) -> u64 {
+        // What the write finds may have lapsed: that is an effect as well.
+        let write = |at: &At, bytes: usize| 2 * (at.key.len() as u64 + EFFECT_BYTES) + bytes as u64;
+        match self {
+            Self::Get(_) | Self::Exists(_) | Self::Expiry(_) | Self::VectorGet { .. } => 0,
+            Self::Set { at, value, .. } => write(at, value.len()),
+            Self::Append { at, tail } => write(at, tail.len()),
+            Self::SetRange { at, bytes, .. } => write(at, bytes.len()),
+            Self::Remove(at) | Self::SetExpiry { at, .. } => write(at, 0),
+            Self::SetInt { at, .. } | Self::Add { at, .. } => write(at, 0),
+            Self::Move { from, to, .. } => write(from, 0) + write(to, 0),
+            Self::Flush(_) | Self::FlushEach(_) | Self::FlushShard(..) | Self::Swap(..) => 256,
+            Self::IndexCreate { name, .. }
+            | Self::IndexDrop(name)
+            | Self::VectorRemove { name, .. } => name.len() as u64 + 2 * EFFECT_BYTES,
+            Self::VectorSet { name, row, .. } => {
+                name.len() as u64 + 2 * EFFECT_BYTES + 4 * row.len() as u64
+            }
+            Self::All(ops) => ops.iter().map(Self::effect_bytes).sum(),
+        }
+    }
+
+    fn grows(&self) -> bool {
+        match self {
+            Self::Remove(_)
+            | Self::Flush(_)
+            | Self::FlushEach(_)
+            | Self::FlushShard(..)
+            | Self::IndexDrop(_)
+            | Self::VectorRemove { .. } => false,
+            Self::All(ops) => ops.iter().any(Self::grows),
+            _ => true,
+        }
+    }
+
+    /// Runs it on shards that are held.
+    pub(crate) fn run(&self, exec: &mut Exec<'_>) -> Observed {
+        match self {
+            Self::Get(at) => on_key(exec, at, |shard| {
+                let value = shard.string(at.db, &at.key).expect("there are only strings");
+                Answer::Bytes(value.map(|value| text(&value)))
+            }),
+            Self::Exists(at) => {
+                on_key(exec, at, |shard| Answer::Flag(shard.exists(at.db, &at.key)))
+            }
+            Self::Expiry(at) => {
+                on_key(exec, at, |shard| Answer::Expiry(shard.expiry(at.db, &at.key)))
+            }
+            Self::Set { at, value, deadline } => {
+                let expiry = match deadline {
+                    Deadline::Clear => Expiry::Clear,
+                    Deadline::Keep => Expiry::Keep,
+                    Deadline::After(ms) => Expiry::At(later(exec.now_ms(), *ms)),
+                };
+                Answer::Flag(exec.shard(&at.key).set(at.db, &at.key, value, expiry)).into()
+            }
+            Self::SetInt { at, value } => {
+                exec.shard(&at.key).set_int(at.db, &at.key, *value);
+                Answer::Nothing.into()
+            }
+            Self::Add { at, by } => on_key(exec, at, |shard| {
+                let before = shard.string(at.db, &at.key).expect("there are only strings");
+                match sum(before.map(|value| text(&value)).as_deref(), *by) {
+                    Some(sum) => {
+                        shard.set_int(at.db, &at.key, sum);
+                        Answer::Number(sum)
+                    }
+                    None => Answer::Failed,
+                }
+            }),
+            Self::Append { at, tail } => {
+                Answer::Length(exec.shard(&at.key).append(at.db, &at.key, tail)).into()
+            }
+            Self::SetRange { at, offset, bytes } => {
+                let shard = exec.shard(&at.key);
+                Answer::Length(shard.set_range(at.db, &at.key, *offset, bytes)).into()
+            }
+            Self::Remove(at) => {
+                on_key(exec, at, |shard| Answer::Flag(shard.remove(at.db, &at.key)))
+            }
+            Self::SetExpiry { at, after_ms } => {
+                let deadline = after_ms.map(|ms| later(exec.now_ms(), ms));
+                on_key(exec, at, |shard| Answer::Flag(shard.set_expiry(at.db, &at.key, deadline)))
+            }
+            Self::Move { from, to, keep } => move_key(exec, from, to, *keep),
+            Self::Flush(db) | Self::FlushEach(db) => {
+                let old: Vec<_> = exec.shards().filter_map(|shard| shard.flush(*db)).collect();
+                old.into_iter().for_each(|contents| exec.discard(contents));
+                Answer::Nothing.into()
+            }
+            Self::FlushShard(db, shard) => {
+                if let Some(contents) = exec.shard_at(ShardId(*shard)).flush(*db) {
+                    exec.discard(contents);
+                }
+                Answer::Nothing.into()
+            }
+            Self::Swap(a, b) => {
+                exec.shards().for_each(|shard| shard.swap(*a, *b));
+                Answer::Nothing.into()
+            }
+            Self::IndexCreate { name, options } => {
+                flag(exec.shard(name).index_create(name, *options))
+            }
+            Self::IndexDrop(name) => Answer::Flag(exec.shard(name).index_drop(name)).into(),
+            Self::VectorSet { name, id, row } => {
+                flag(exec.shard(name).vector_set(name, id.as_ref(), row))
+            }
+            Self::VectorRemove { name, id } => {
+                flag(exec.shard(name).vector_remove(name, id.as_ref()))
+            }
+            Self::VectorGet { name, id } => {
+                let answer = exec.shard(name).vector_get(name, id.as_ref());
+                answer.map_or(Answer::Failed, |row| Answer::Vector(row.map(<[f32]>::to_vec))).into()
+            }
+            Self::All(ops) => Observed {
+                answer: Answer::Nothing,
+                lapsed: Vec::new(),
+                parts: ops.iter().map(|op| op.run(exec)).collect(),
+            },
+        }
+    }
+}
+
+fn flag<E>(result: Result<bool, E>) -> Observed {
+    result.map_or(Answer::Failed, Answer::Flag).into()
+}
+
+/// Runs something on one key and sees whether its entry was removed because it had lapsed: fewer
+/// keys, and an answer that did not remove one.
+fn on_key(exec: &mut Exec<'_>, at: &At, run: impl FnOnce(&mut Shard) -> Answer) -> Observed {
+    let now_ms = exec.now_ms();
+    let shard = exec.shard(&at.key);
+    let before = shard.len(at.db);
+    let answer = run(shard);
+    let removed = shard.len(at.db) < before;
+    let lapsed = removed && answer != Answer::Flag(true);
+    debug_assert!(now_ms == shard.now_ms());
+    Observed {
+        answer,
+        lapsed: if lapsed { vec![at.clone()] } else { Vec::new() },
+        parts: Vec::new(),
+    }
+}
+
+/// What RENAME and COPY do.
+fn move_key(exec: &mut Exec<'_>, from: &At, to: &At, keep: bool) -> Observed {
+    let (source, destination) = ((from.db, from.key.as_slice()), (to.db, to.key.as_slice()));
+    let source_shard = exec.shard(&from.key).id();
+    if source_shard == exec.shard(&to.key).id() {
+        let before = exec.shard(&from.key).len(from.db);
+        let moved = exec.shard(&from.key).move_key(source, destination, keep);
+        let lapsed = !moved && exec.shard(&from.key).len(from.db) < before;
+        return Observed {
+            answer: Answer::Flag(moved),
+            lapsed: if lapsed { vec![from.clone()] } else { Vec::new() },
+            parts: Vec::new(),
+        };
+    }
+    let mut found = None;
+    let observed = on_key(exec, from, |shard| {
+        found = shard.value_of(from.db, &from.key);
+        Answer::Flag(false)
+    });
+    let Some((value, expire_at_ms)) = found else { return observed };
+    let bytes = value.len() as u64 + to.key.len() as u64 + RECORD_BYTES;
+    if exec.reserve(Bound { bytes, purpose: Purpose::Growth }).is_err() {
+        return Answer::NoSpace.into();
+    }
+    let expiry = expire_at_ms.map_or(Expiry::Clear, Expiry::At);
+    exec.shard(&to.key).set(to.db, &to.key, &value, expiry);
+    if !keep {
+        exec.shard(&from.key).remove(from.db, &from.key);
+    }
+    Answer::Flag(true).into()
+}
+
+/// A deadline: never 0, so that at time 0 nothing has lapsed.
+pub(crate) fn later(now_ms: u64, ms: i64) -> u64 {
+    now_ms.saturating_add_signed(ms).max(1)
+}
+
+/// The sum, if the string is empty or an integer in the only form that Redis knows.
+pub(crate) fn sum(before: Option<&[u8]>, by: i64) -> Option<i64> {
+    let Some(before) = before else { return Some(by) };
+    let number: i64 = std::str::from_utf8(before).ok()?.parse().ok()?;
+    if number.to_string().as_bytes() != before {
+        return None;
+    }
+    number.checked_add(by)
+}
+
+fn text(value: &skeg_engine::StrRef<'_>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(value.len());
+    value.write_to(&mut bytes);
+    bytes
+}

@@ -1,0 +1,161 @@
+//! Logical connections: each runs its operations in order, in place when the latches are free, else
+//! as queued jobs, as the server's connections do.
+//!
+//! Invariant: everything that ran is in the journal, in the order in which it ran.
+
+use skeg_engine::{
+    Bound, Drain, Engine, Exec, Hold, Holder, Job, Progress, Receipt, Refusal, Router, ShardList,
+};
+use skeg_io::sync::{Arc, Mutex};
+
+use crate::op::{Observed, Op};
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// An operation ran; the receipt is missing when it comes with [`Event::Done`].
+    Ran { op: Op, now_ms: u64, observed: Observed, receipt: Option<Receipt>, delegated: bool },
+    /// A connection's operation was refused, without having changed anything.
+    Refused { conn: usize, refusal: Refusal },
+    /// A connection's queued operation is over.
+    Done { conn: usize, receipt: Receipt },
+}
+
+/// What has happened and was not looked at yet.
+pub(crate) type Journal = Arc<Mutex<Vec<Event>>>;
+
+/// How an operation is to be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// In place, if the latches are free; they stay held until the connection's next release.
+    Borrow,
+    /// As a job, whatever is free.
+    Post,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    number: usize,
+    router: Router,
+    holder: Holder,
+    journal: Journal,
+    /// An operation of it is queued: nothing else of it may run.
+    pub(crate) waits: bool,
+}
+
+impl Client {
+    pub(crate) fn new(number: usize, engine: &Engine, journal: &Journal) -> Self {
+        // The JavaScript thread and the serving ones differ in what they do for others.
+        let drain = if number == 0 { Drain::WakeOnly } else { Drain::Serve };
+        Self {
+            number,
+            router: Router::new(engine.shards()),
+            holder: Holder::new(engine, drain),
+            journal: Arc::clone(journal),
+            waits: false,
+        }
+    }
+
+    /// Runs an operation, or queues it.
+    pub(crate) fn run(&mut self, op: &Op, route: Route) {
+        let shards = op.shards(self.router);
+        let bound = op.bound(self.router);
+        let each = matches!(op, Op::FlushEach(_));
+        if route == Route::Borrow && !each {
+            match self.borrow(op, &shards, bound) {
+                Ok(true) => return,
+                Ok(false) | Err(Refusal::Wait) => {}
+                Err(refusal) => return self.refused(refusal),
+            }
+        }
+        self.holder.release();
+        let job = OpJob {
+            conn: self.number,
+            op: op.clone(),
+            shards,
+            bound,
+            journal: Arc::clone(&self.journal),
+            ran: None,
+        };
+        self.waits = true;
+        if let Err((_, refusal)) = self.holder.engine().post(Box::new(job), self.holder.drain()) {
+            self.refused(refusal);
+        }
+    }
+
+    fn borrow(&mut self, op: &Op, shards: &ShardList, bound: Bound) -> Result<bool, Refusal> {
+        if !self.holder.try_hold(shards)? {
+            return Ok(false);
+        }
+        let run = |exec: &mut Exec<'_>| (exec.now_ms(), op.run(exec));
+        let ((now_ms, observed), receipt) = self.holder.run(shards, bound, run)?;
+        let receipt = Some(receipt);
+        let ran = Event::Ran { op: op.clone(), now_ms, observed, receipt, delegated: false };
+        self.journal.lock().push(ran);
+        Ok(true)
+    }
+
+    fn refused(&mut self, refusal: Refusal) {
+        self.journal.lock().push(Event::Refused { conn: self.number, refusal });
+    }
+
+    /// Frees the latches that it holds.
+    pub(crate) fn release(&mut self) {
+        self.holder.release();
+    }
+}
+
+/// An operation on its way through the queues.
+struct OpJob {
+    conn: usize,
+    op: Op,
+    shards: ShardList,
+    bound: Bound,
+    journal: Journal,
+    ran: Option<(u64, Observed)>,
+}
+
+impl Job for OpJob {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn hold(&self) -> Hold {
+        if matches!(self.op, Op::FlushEach(_)) { Hold::Each } else { Hold::Together }
+    }
+
+    fn bound(&self) -> Bound {
+        self.bound
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
+        let now_ms = exec.now_ms();
+        if let Op::FlushEach(db) = self.op {
+            let shard = exec.shards().next().expect("a job has a shard").id();
+            let op = Op::FlushShard(db, shard.0);
+            let observed = op.run(exec);
+            let ran = Event::Ran { op, now_ms, observed, receipt: None, delegated: true };
+            self.journal.lock().push(ran);
+        } else {
+            // Run again after a refused reservation: only the last run counts.
+            self.ran = Some((now_ms, self.op.run(exec)));
+        }
+        Progress::Done
+    }
+
+    fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
+        let conn = self.conn;
+        let mut journal = self.journal.lock();
+        match outcome {
+            Err(refusal) => journal.push(Event::Refused { conn, refusal }),
+            Ok(receipt) => {
+                if let Some((now_ms, observed)) = self.ran {
+                    let (op, receipt) = (self.op, Some(receipt));
+                    journal.push(Event::Ran { op, now_ms, observed, receipt, delegated: true });
+                }
+                journal.push(Event::Done { conn, receipt });
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What a simulation has covered.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+/// Counters of one seed, or of many together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Operations that ran, transactions counted once.
+    pub operations: u64,
+    /// Operations that ran as queued jobs.
+    pub delegated: u64,
+    /// Transactions and other operations over several shards.
+    pub cross_shard: u64,
+    /// Operations that were refused, by the reason.
+    pub refused: BTreeMap<String, u64>,
+    /// Entries removed because their deadline had passed.
+    pub expired: u64,
+    /// Blocks that were written.
+    pub blocks: u64,
+    /// Epochs that were acknowledged as durable and looked for after a crash.
+    pub acknowledged: u64,
+    /// Epochs that a crash has taken back, none of them acknowledged.
+    pub lost_unacknowledged: u64,
+    /// Crashes by kind.
+    pub crashes: BTreeMap<String, u64>,
+    /// Crashes in the middle of an operation of the disk, by operation and file.
+    pub places: BTreeMap<String, u64>,
+    /// Crashes while the database was being opened.
+    pub crashes_in_recovery: u64,
+    /// Openings that were judged.
+    pub recoveries: u64,
+    /// Openings whose log had a torn tail.
+    pub torn_tails: u64,
+    /// Faults that struck, by operation and error.
+    pub faults: BTreeMap<String, u64>,
+    /// Databases that a fault of the disk poisoned.
+    pub poisoned: u64,
+    /// Databases that were full and took writes again by themselves.
+    pub healed: u64,
+    /// Orderly closes.
+    pub closes: u64,
+}
+
+impl Figures {
+    /// Adds the figures of another run to these.
+    pub fn add(&mut self, other: &Self) {
+        let Self { refused, crashes, places, faults, .. } = other;
+        for (mine, theirs) in [
+            (&mut self.refused, refused),
+            (&mut self.crashes, crashes),
+            (&mut self.places, places),
+            (&mut self.faults, faults),
+        ] {
+            theirs.iter().for_each(|(name, count)| *mine.entry(name.clone()).or_default() += count);
+        }
+        for ((_, mine), (_, theirs)) in
+            self.totals_mut().into_iter().zip(other.clone().totals_mut())
+        {
+            *mine += *theirs;
+        }
+    }
+
+    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 13] {
+        [
+            ("operations", &mut self.operations),
+            ("delegated", &mut self.delegated),
+            ("crossShard", &mut self.cross_shard),
+            ("expired", &mut self.expired),
+            ("blocks", &mut self.blocks),
+            ("acknowledgedEpochs", &mut self.acknowledged),
+            ("lostUnacknowledgedEpochs", &mut self.lost_unacknowledged),
+            ("crashesInRecovery", &mut self.crashes_in_recovery),
+            ("recoveries", &mut self.recoveries),
+            ("tornTails", &mut self.torn_tails),
+            ("poisoned", &mut self.poisoned),
+            ("healed", &mut self.healed),
+            ("closes", &mut self.closes),
+        ]
+    }
+
+    /// Counts one of a kind.
+    pub(crate) fn count(kinds: &mut BTreeMap<String, u64>, kind: impl Into<String>) {
+        *kinds.entry(kind.into()).or_default() += 1;
+    }
+
+    /// Crashes of all kinds.
+    #[must_use]
+    pub fn crashes_total(&self) -> u64 {
+        self.crashes.values().sum()
+    }
+
+    /// Faults of all kinds.
+    #[must_use]
+    pub fn faults_total(&self) -> u64 {
+        self.faults.values().sum()
+    }
+
+    /// The figures as a JSON object, indented by `indent` spaces.
+    #[must_use]
+    pub fn to_json(&self, indent: usize) -> String {
+        let pad = " ".repeat(indent);
+        let mut text = String::from("{\n");
+        for (name, value) in self.clone().totals_mut() {
+            let _ = writeln!(text, "{pad}  \"{name}\": {value},");
+        }
+        let kinds = [
+            ("refused", &self.refused),
+            ("crashes", &self.crashes),
+            ("crashPlaces", &self.places),
+            ("faults", &self.faults),
+        ];
+        for (number, (name, counts)) in kinds.into_iter().enumerate() {
+            let _ = writeln!(text, "{pad}  \"{name}\": {{");
+            for (place, (kind, count)) in counts.iter().enumerate() {
+                let comma = if place + 1 < counts.len() { "," } else { "" };
+                let _ = writeln!(text, "{pad}    \"{kind}\": {count}{comma}");
+            }
+            let comma = if number + 1 < kinds.len() { "," } else { "" };
+            let _ = writeln!(text, "{pad}  }}{comma}");
+        }
+        let _ = write!(text, "{pad}}}");
+        text
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} operations ({} as jobs, {} over several shards), {} blocks, {} crashes at {} kinds of \
+             places ({} while opening), {} faults of {} kinds, {} recoveries judged, {} acknowledged \
+             epochs found, 0 lost",
+            self.operations,
+            self.delegated,
+            self.cross_shard,
+            self.blocks,
+            self.crashes_total(),
+            self.places.len(),
+            self.crashes_in_recovery,
+            self.faults_total(),
+            self.faults.len(),
+            self.recoveries,
+            self.acknowledged,
+        )
+    }
+}

@@ -1,0 +1,36 @@
+//! Crashes and faults over the whole store, from seeds.
+//!
+//! A seed gives a scenario (`scenario.rs`): databases with random options, connections that change
+//! them in every way the engine knows, a clock that jumps, faults of the disk, and crashes in the
+//! middle of any operation, also of recovery. The runner (`run.rs`) plays it on the simulated machine
+//! of skeg-io, single-threaded, so that a seed always does the same. The oracle (`oracle.rs`) keeps a
+//! plain sequential model and says after every crash whether what was found is a prefix of the
+//! history with all in it that was acknowledged. `serial` checks histories of concurrent clients for
+//! strict serialisability.
+//!
+//! Invariants: nothing here knows file formats; every judgement is made from what a user of the
+//! engine can see. A failure says how to reproduce it.
+//!
+//! May not be used by any other crate: tests only.
+#![forbid(unsafe_code)]
+
+mod apply;
+mod client;
+mod disk;
+mod dump;
+mod figures;
+mod model;
+mod op;
+mod oracle;
+mod run;
+mod scenario;
+
+mod shrink;
+mod state;
+mod work;
+
+pub use disk::Flaw;
+pub use figures::Figures;
+pub use run::{Outcome, Violation, run};
+pub use scenario::{Plan, Themes};
+pub use shrink::shrink;

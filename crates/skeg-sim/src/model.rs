@@ -1,0 +1,235 @@
+//! The sequential model: what an operation must answer and change, by the plainest means.
+//!
+//! Invariant: the model decides everything but one thing: whether the entry of a key that is found
+//! lapsed was removed. That the engine may put off (the log may have no room for saying so), so it
+//! is observed; that a lapsed key is never shown is not.
+
+use skeg_engine::Router;
+use skeg_vector::{Id, IdKind, IdRef};
+
+use crate::apply::{later, sum};
+use crate::op::{Answer, Deadline, Observed, Op};
+use crate::state::{At, Change, Entry, State};
+
+/// One operation as the model sees it.
+pub(crate) struct Step<'a> {
+    pub(crate) state: &'a mut State,
+    pub(crate) router: Router,
+    pub(crate) now_ms: u64,
+    /// What it changed so far.
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Step<'_> {
+    /// Does the operation, and says how what was observed differs from what must be.
+    pub(crate) fn run(&mut self, op: &Op, observed: &Observed) -> Result<(), String> {
+        if let Op::All(ops) = op {
+            if ops.len() != observed.parts.len() {
+                return Err("a transaction ran in part".to_owned());
+            }
+            return ops.iter().zip(&observed.parts).try_for_each(|(op, part)| self.run(op, part));
+        }
+        self.lapse(observed)?;
+        if observed.answer == Answer::NoSpace {
+            return Ok(());
+        }
+        let expected = self.answer(op);
+        if expected == observed.answer {
+            return Ok(());
+        }
+        Err(format!("{op:?} answered {:?}, expected {expected:?}", observed.answer))
+    }
+
+    fn change(&mut self, change: Change) {
+        self.state.apply(&change);
+        self.changes.push(change);
+    }
+
+    /// Takes out what the engine has removed because its deadline had passed.
+    fn lapse(&mut self, observed: &Observed) -> Result<(), String> {
+        for at in &observed.lapsed {
+            self.lapse_one(at)?;
+        }
+        Ok(())
+    }
+
+    /// One entry was removed because its deadline had passed: only if it has.
+    pub(crate) fn lapse_one(&mut self, at: &At) -> Result<(), String> {
+        match self.state.entries.get(at) {
+            Some(Entry { expire_at_ms: Some(deadline), .. }) if *deadline <= self.now_ms => {
+                self.change(Change::Entry(at.clone(), None));
+                Ok(())
+            }
+            other => Err(format!("{at:?} was removed as expired at {}: {other:?}", self.now_ms)),
+        }
+    }
+
+    fn live(&self, at: &At) -> Option<&Entry> {
+        let entry = self.state.entries.get(at)?;
+        entry.expire_at_ms.is_none_or(|deadline| deadline > self.now_ms).then_some(entry)
+    }
+
+    fn put(&mut self, at: &At, value: Vec<u8>, expire_at_ms: Option<u64>) {
+        self.change(Change::Entry(at.clone(), Some(Entry { value, expire_at_ms })));
+    }
+
+    /// Value and deadline before a write: of what has lapsed, nothing.
+    fn before(&self, at: &At) -> (Vec<u8>, Option<u64>) {
+        self.live(at).map(|entry| (entry.value.clone(), entry.expire_at_ms)).unwrap_or_default()
+    }
+
+    fn answer(&mut self, op: &Op) -> Answer {
+        match op {
+            Op::Get(at) => Answer::Bytes(self.live(at).map(|entry| entry.value.clone())),
+            Op::Exists(at) => Answer::Flag(self.live(at).is_some()),
+            Op::Expiry(at) => Answer::Expiry(self.live(at).map(|entry| entry.expire_at_ms)),
+            Op::Set { at, value, deadline } => {
+                let kept = self.live(at).map(|entry| entry.expire_at_ms);
+                let deadline = match deadline {
+                    Deadline::Clear => None,
+                    Deadline::Keep => kept.flatten(),
+                    Deadline::After(ms) => Some(later(self.now_ms, *ms)),
+                };
+                self.put(at, value.clone(), deadline);
+                Answer::Flag(kept.is_some())
+            }
+            Op::SetInt { at, value } => {
+                let (_, deadline) = self.before(at);
+                self.put(at, value.to_string().into(), deadline);
+                Answer::Nothing
+            }
+            Op::Add { at, by } => {
+                let before = self.live(at).map(|entry| entry.value.clone());
+                let Some(sum) = sum(before.as_deref(), *by) else { return Answer::Failed };
+                let (_, deadline) = self.before(at);
+                self.put(at, sum.to_string().into(), deadline);
+                Answer::Number(sum)
+            }
+            Op::Append { at, tail } => {
+                let (mut value, deadline) = self.before(at);
+                value.extend_from_slice(tail);
+                let length = value.len();
+                self.put(at, value, deadline);
+                Answer::Length(length)
+            }
+            Op::SetRange { at, bytes, .. } if bytes.is_empty() => {
+                // Nothing is written, but what has lapsed is cleared away.
+                if self.live(at).is_none() && self.state.entries.contains_key(at) {
+                    self.change(Change::Entry(at.clone(), None));
+                }
+                Answer::Length(self.before(at).0.len())
+            }
+            Op::SetRange { at, offset, bytes } => {
+                let (mut value, deadline) = self.before(at);
+                let end = offset + bytes.len();
+                value.resize(value.len().max(end), 0);
+                value[*offset..end].copy_from_slice(bytes);
+                let length = value.len();
+                self.put(at, value, deadline);
+                Answer::Length(length)
+            }
+            Op::Remove(at) => {
+                let live = self.live(at).is_some();
+                if live {
+                    self.change(Change::Entry(at.clone(), None));
+                }
+                Answer::Flag(live)
+            }
+            Op::SetExpiry { at, after_ms } => {
+                let Some(entry) = self.live(at).cloned() else { return Answer::Flag(false) };
+                match after_ms.map(|ms| later(self.now_ms, ms)) {
+                    Some(deadline) if deadline <= self.now_ms => {
+                        self.change(Change::Entry(at.clone(), None));
+                    }
+                    deadline => self.put(at, entry.value, deadline),
+                }
+                Answer::Flag(true)
+            }
+            Op::Move { from, to, keep } => {
+                let Some(entry) = self.live(from).cloned() else { return Answer::Flag(false) };
+                self.change(Change::Entry(to.clone(), Some(entry)));
+                if !keep {
+                    self.change(Change::Entry(from.clone(), None));
+                }
+                Answer::Flag(true)
+            }
+            Op::Flush(db) => {
+                (0..self.router.shards()).for_each(|shard| self.flush(*db, shard));
+                Answer::Nothing
+            }
+            Op::FlushShard(db, shard) => {
+                self.flush(*db, *shard);
+                Answer::Nothing
+            }
+            Op::Swap(a, b) => {
+                if a != b {
+                    self.change(Change::Swap(*a, *b));
+                }
+                Answer::Nothing
+            }
+            Op::FlushEach(_) | Op::All(_) => unreachable!("taken apart before"),
+            _ => self.answer_of_index(op),
+        }
+    }
+
+    fn flush(&mut self, db: u8, shard: u16) {
+        let router = self.router;
+        let gone: Vec<At> = self
+            .state
+            .entries
+            .keys()
+            .filter(|at| at.db == db && router.shard_of(&at.key).0 == shard)
+            .cloned()
+            .collect();
+        gone.into_iter().for_each(|at| self.change(Change::Entry(at, None)));
+    }
+
+    fn answer_of_index(&mut self, op: &Op) -> Answer {
+        match op {
+            Op::IndexCreate { name, options } => match self.state.indexes.get(name) {
+                Some(index) if index.options == *options => Answer::Flag(false),
+                Some(_) => Answer::Failed,
+                None => {
+                    self.change(Change::Index(name.clone(), Some(*options)));
+                    Answer::Flag(true)
+                }
+            },
+            Op::IndexDrop(name) => {
+                let there = self.state.indexes.contains_key(name);
+                if there {
+                    self.change(Change::Index(name.clone(), None));
+                }
+                Answer::Flag(there)
+            }
+            Op::VectorSet { name, id, row } => {
+                let Some(index) = self.state.indexes.get(name) else { return Answer::Failed };
+                if row.len() != index.options.dim as usize || kind(id) != index.options.ids {
+                    return Answer::Failed;
+                }
+                let replaced = index.vectors.contains_key(id);
+                self.change(Change::Vector(name.clone(), id.clone(), Some(row.clone())));
+                Answer::Flag(replaced)
+            }
+            Op::VectorRemove { name, id } => {
+                let Some(index) = self.state.indexes.get(name) else { return Answer::Failed };
+                let there = index.vectors.contains_key(id);
+                if there {
+                    self.change(Change::Vector(name.clone(), id.clone(), None));
+                }
+                Answer::Flag(there)
+            }
+            Op::VectorGet { name, id } => match self.state.indexes.get(name) {
+                Some(index) => Answer::Vector(index.vectors.get(id).cloned()),
+                None => Answer::Failed,
+            },
+            _ => unreachable!("operations on keys are answered elsewhere"),
+        }
+    }
+}
+
+fn kind(id: &Id) -> IdKind {
+    match id.as_ref() {
+        IdRef::U64(_) => IdKind::U64,
+        IdRef::Str(_) => IdKind::Str,
+    }
+}

@@ -1,0 +1,114 @@
+//! Operations of logical connections, and what was observed when one ran.
+
+use skeg_vector::{Id, IndexOptions};
+
+use crate::state::At;
+
+/// What a write does to the deadline; times are relative to the clock of the slice it runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    Clear,
+    Keep,
+    /// So many milliseconds later, or earlier.
+    After(i64),
+}
+
+/// One operation. What takes several shards holds them together unless it says otherwise.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Get(At),
+    Exists(At),
+    Expiry(At),
+    Set {
+        at: At,
+        value: Vec<u8>,
+        deadline: Deadline,
+    },
+    SetInt {
+        at: At,
+        value: i64,
+    },
+    /// Reads an integer and stores the sum: INCRBY.
+    Add {
+        at: At,
+        by: i64,
+    },
+    Append {
+        at: At,
+        tail: Vec<u8>,
+    },
+    SetRange {
+        at: At,
+        offset: usize,
+        bytes: Vec<u8>,
+    },
+    Remove(At),
+    SetExpiry {
+        at: At,
+        after_ms: Option<i64>,
+    },
+    /// RENAME or COPY, also to another shard.
+    Move {
+        from: At,
+        to: At,
+        keep: bool,
+    },
+    /// On all shards at once.
+    Flush(u8),
+    /// Shard after shard, no latch held in between.
+    FlushEach(u8),
+    /// One shard's part of [`Op::FlushEach`].
+    FlushShard(u8, u16),
+    Swap(u8, u8),
+    IndexCreate {
+        name: Vec<u8>,
+        options: IndexOptions,
+    },
+    IndexDrop(Vec<u8>),
+    VectorSet {
+        name: Vec<u8>,
+        id: Id,
+        row: Vec<f32>,
+    },
+    VectorRemove {
+        name: Vec<u8>,
+        id: Id,
+    },
+    VectorGet {
+        name: Vec<u8>,
+        id: Id,
+    },
+    /// One transaction.
+    All(Vec<Op>),
+}
+
+/// What an operation answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    Nothing,
+    Flag(bool),
+    Length(usize),
+    Number(i64),
+    Bytes(Option<Vec<u8>>),
+    Expiry(Option<Option<u64>>),
+    Vector(Option<Vec<f32>>),
+    /// It failed as operations may: no integer, no such index.
+    Failed,
+    /// There was no log space for what it turned out to need: nothing was changed.
+    NoSpace,
+}
+
+/// What was observed when an operation ran; a transaction has one for each of its parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Observed {
+    pub(crate) answer: Answer,
+    /// Keys that it met whose deadline had passed, and whose entries were removed for that.
+    pub(crate) lapsed: Vec<At>,
+    pub(crate) parts: Vec<Observed>,
+}
+
+impl From<Answer> for Observed {
+    fn from(answer: Answer) -> Self {
+        Self { answer, lapsed: Vec::new(), parts: Vec::new() }
+    }
+}

@@ -1,0 +1,195 @@
+//! The judge: the history of a database by epoch, and what a crash may leave of it.
+//!
+//! The engine runs single-threaded here, so its operations have a total order, and every one that
+//! changed something has an epoch; epochs never fall along the order. What is found after a crash
+//! must be the state behind one epoch of the history, and that epoch must not lie before what was
+//! acknowledged.
+//!
+//! Invariant: the state behind an epoch is made from changes that were noted when they happened,
+//! never from what is found.
+
+use std::collections::BTreeMap;
+
+use crate::op::Op;
+use crate::state::{At, Change, State};
+
+/// The history since what was found last.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    base: State,
+    base_epoch: u64,
+    history: Vec<(u64, Vec<Change>)>,
+    /// The state now.
+    pub(crate) now: State,
+    pending: Pending,
+}
+
+/// The epoch of the newest change of everything that a reply can show.
+#[derive(Debug, Default)]
+struct Pending {
+    keys: BTreeMap<At, u64>,
+    indexes: BTreeMap<Vec<u8>, u64>,
+    databases: u64,
+}
+
+impl Oracle {
+    /// Notes what happened in an epoch; the present state has the changes already.
+    pub(crate) fn note(&mut self, epoch: u64, changes: Vec<Change>) -> Result<(), String> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if epoch <= self.base_epoch || epoch < self.last() {
+            return Err(format!("a change got epoch {epoch} after epoch {}", self.last()));
+        }
+        for change in &changes {
+            match change {
+                Change::Entry(at, _) => drop(self.pending.keys.insert(at.clone(), epoch)),
+                Change::Swap(..) => self.pending.databases = epoch,
+                Change::Index(name, _) | Change::Vector(name, ..) => {
+                    self.pending.indexes.insert(name.clone(), epoch);
+                }
+            }
+        }
+        self.history.push((epoch, changes));
+        Ok(())
+    }
+
+    /// The epoch that the history starts behind.
+    pub(crate) fn start(&self) -> u64 {
+        self.base_epoch
+    }
+
+    /// The newest epoch of the history.
+    pub(crate) fn last(&self) -> u64 {
+        self.history.last().map_or(self.base_epoch, |(epoch, _)| *epoch)
+    }
+
+    /// The epoch of the newest change that the reply to an operation can show.
+    pub(crate) fn shown_by(&self, op: &Op) -> u64 {
+        let of_key =
+            |at: &At| self.pending.keys.get(at).copied().unwrap_or(0).max(self.pending.databases);
+        match op {
+            Op::Get(at) | Op::Exists(at) | Op::Expiry(at) | Op::Remove(at) => of_key(at),
+            Op::SetExpiry { at, .. } | Op::Add { at, .. } => of_key(at),
+            Op::Move { from, .. } => of_key(from),
+            Op::VectorGet { name, .. } | Op::VectorRemove { name, .. } | Op::IndexDrop(name) => {
+                self.pending.indexes.get(name).copied().unwrap_or(0)
+            }
+            Op::All(ops) => ops.iter().map(|op| self.shown_by(op)).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// Judges what a crash has left: `found` behind `epoch`, when everything up to `floor` was
+    /// acknowledged as safe from it.
+    pub(crate) fn judge(&self, found: &State, epoch: u64, floor: u64) -> Result<(), String> {
+        let state = self.at(epoch);
+        if let Some(difference) = state.difference(found) {
+            let matching = self.matching(found);
+            return Err(format!(
+                "what was found as epoch {epoch} is not what it was (acknowledged: {floor}, written \
+                 last: {}, {matching}): {difference}",
+                self.last()
+            ));
+        }
+        if epoch < floor {
+            return Err(format!("acknowledged up to epoch {floor}, but found epoch {epoch}"));
+        }
+        if epoch > self.last() {
+            return Err(format!("found epoch {epoch}, but the last was {}", self.last()));
+        }
+        Ok(())
+    }
+
+    /// Goes on from what was found.
+    pub(crate) fn restart(&mut self, found: State, epoch: u64) {
+        *self = Self { base: found.clone(), base_epoch: epoch, now: found, ..Self::default() };
+    }
+
+    fn at(&self, epoch: u64) -> State {
+        let mut state = self.base.clone();
+        let before = self.history.iter().take_while(|(at, _)| *at <= epoch);
+        before.flat_map(|(_, changes)| changes).for_each(|change| state.apply(change));
+        state
+    }
+
+    /// Whether what was found is at least some other state of the history: for people.
+    fn matching(&self, found: &State) -> String {
+        let mut state = self.base.clone();
+        if state == *found {
+            return "it is the state at the start".to_owned();
+        }
+        for (epoch, changes) in &self.history {
+            changes.iter().for_each(|change| state.apply(change));
+            if state == *found {
+                return format!("it is a state within epoch {epoch}");
+            }
+        }
+        "it is no state of the history".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Entry;
+
+    fn at(key: &str) -> At {
+        At { db: 0, key: key.into() }
+    }
+
+    fn put(oracle: &mut Oracle, epoch: u64, key: &str, value: &str) {
+        let entry = Entry { value: value.into(), expire_at_ms: None };
+        let change = Change::Entry(at(key), Some(entry));
+        oracle.now.apply(&change);
+        oracle.note(epoch, vec![change]).unwrap();
+    }
+
+    fn state(entries: &[(&str, &str)]) -> State {
+        let entry = |value: &str| Entry { value: value.into(), expire_at_ms: None };
+        let entries = entries.iter().map(|(key, value)| (at(key), entry(value)));
+        State { entries: entries.collect(), ..State::default() }
+    }
+
+    fn example() -> Oracle {
+        let mut oracle = Oracle::default();
+        put(&mut oracle, 1, "a", "1");
+        put(&mut oracle, 2, "b", "1");
+        put(&mut oracle, 2, "a", "2");
+        put(&mut oracle, 3, "b", "2");
+        oracle
+    }
+
+    #[test]
+    fn every_prefix_at_or_past_the_floor_is_accepted() {
+        let oracle = example();
+        oracle.judge(&state(&[]), 0, 0).unwrap();
+        oracle.judge(&state(&[("a", "1")]), 1, 1).unwrap();
+        oracle.judge(&state(&[("a", "2"), ("b", "1")]), 2, 1).unwrap();
+        oracle.judge(&state(&[("a", "2"), ("b", "2")]), 3, 3).unwrap();
+    }
+
+    #[test]
+    fn what_is_acknowledged_must_be_there() {
+        let lost = example().judge(&state(&[("a", "1")]), 1, 2).unwrap_err();
+        assert!(lost.contains("acknowledged up to epoch 2"), "{lost}");
+    }
+
+    #[test]
+    fn half_an_epoch_and_holes_are_refused() {
+        let half = example().judge(&state(&[("a", "1"), ("b", "1")]), 2, 0).unwrap_err();
+        assert!(half.contains("within epoch 2"), "{half}");
+        let hole = example().judge(&state(&[("b", "2")]), 3, 0).unwrap_err();
+        assert!(hole.contains("no state of the history"), "{hole}");
+        let future = example().judge(&state(&[("a", "2"), ("b", "2")]), 4, 0).unwrap_err();
+        assert!(future.contains("the last was 3"), "{future}");
+    }
+
+    #[test]
+    fn epochs_never_fall() {
+        let mut oracle = example();
+        let change = Change::Entry(at("a"), None);
+        assert!(oracle.note(2, vec![change]).is_err());
+        assert_eq!(oracle.shown_by(&Op::Get(at("a"))), 2);
+    }
+}

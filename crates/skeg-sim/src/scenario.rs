@@ -1,0 +1,400 @@
+//! Scenarios: everything that is going to happen, drawn from one seed.
+//!
+//! Invariant: a plan is data; playing it draws nothing more but what the simulated machine draws from
+//! the same seed. So the same plan always does the same, and a plan can be cut down.
+
+use skeg_engine::{Level, SyncPolicy};
+use skeg_io::sim::{CrashPolicy, Failure, Fault, FaultRates, Injection, Operation, SimRng};
+use skeg_vector::{IdKind, IndexOptions, Metric};
+
+use crate::client::Route;
+use crate::dump::{IDS, id};
+use crate::op::{Deadline, Op};
+use crate::state::At;
+
+/// Which crashes there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Themes {
+    /// Power losses and kills, with all faults.
+    #[default]
+    All,
+    /// Power losses only, without faults but short writes and interruptions.
+    PowerLoss,
+}
+
+/// All that a seed stands for.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The seed.
+    pub seed: u64,
+    pub(crate) shards: u16,
+    pub(crate) level: Level,
+    pub(crate) sync: SyncPolicy,
+    pub(crate) segment_bytes: u64,
+    pub(crate) queue_limit: usize,
+    pub(crate) clients: usize,
+    /// Interruptions and short reads and writes, at all times.
+    pub(crate) nuisance: FaultRates,
+    pub(crate) rounds: Vec<Round>,
+}
+
+/// From one opening to the next crash or close.
+#[derive(Clone, Debug)]
+pub(crate) struct Round {
+    /// Crashes while it is being opened, one after the other.
+    pub(crate) opening: Vec<Crash>,
+    /// Faults of the first opening that no crash interrupts; the one after must succeed.
+    pub(crate) opening_rates: Option<FaultRates>,
+    /// Somebody looks at the files read-only first.
+    pub(crate) look: bool,
+    pub(crate) steps: Vec<Step>,
+    /// Everything queued and buffered is brought to an end before the crash.
+    pub(crate) settle: bool,
+    /// How it ends; `None` is an orderly close.
+    pub(crate) end: Option<Crash>,
+}
+
+/// A crash.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crash {
+    /// What the power loss leaves of what was not synced; `None` is a kill of the process.
+    pub(crate) power: Option<CrashPolicy>,
+    /// In the middle of the how manieth change of the disk from here on, if it comes to that.
+    pub(crate) at: u64,
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Run {
+        client: usize,
+        op: Op,
+        route: Route,
+    },
+    Release(usize),
+    /// A thread ends its turn: it writes a block.
+    Write,
+    Sync,
+    Maintain,
+    /// What home threads do.
+    Tick,
+    /// All of these, as the background threads would.
+    Turn,
+    /// Somebody asks for everything so far to be durable.
+    WaitDurable,
+    Advance {
+        ms: u64,
+    },
+    /// The wall clock is set, so many milliseconds from where it started.
+    Jump {
+        ms: i64,
+    },
+    Inject(Injection),
+    /// So many bytes are left on the disk; `None`: any number.
+    Room(Option<u64>),
+}
+
+/// Faults of one plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    None,
+    Space,
+    Io,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    #[must_use]
+    pub fn new(seed: u64, themes: Themes) -> Self {
+        Draw::new(seed).plan(seed, themes)
+    }
+
+    /// Steps of all rounds.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.rounds.iter().map(|round| round.steps.len()).sum()
+    }
+}
+
+/// Draws plans.
+struct Draw {
+    rng: SimRng,
+    keys: u64,
+    databases: u64,
+    value_bytes: u64,
+    clients: u64,
+    /// Of 100 steps, how many are operations.
+    operations: u64,
+}
+
+impl Draw {
+    fn new(seed: u64) -> Self {
+        let mut rng = SimRng::new(seed ^ 0x736b_6567_7369_6d00);
+        let mut pick = |choices: &[u64]| choices[rng.index(choices.len())];
+        let keys = pick(&[3, 8, 8, 20, 60]);
+        let databases = pick(&[1, 2, 2, 3, 16]);
+        let value_bytes = pick(&[12, 60, 60, 300, 3_000, 20_000]);
+        let clients = pick(&[1, 2, 3, 5]);
+        let operations = pick(&[30, 50, 60, 75, 90]);
+        Self { rng, keys, databases, value_bytes, clients, operations }
+    }
+
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.rng.index(choices.len())]
+    }
+
+    fn one_in(&mut self, count: u64) -> bool {
+        self.rng.below(count) == 0
+    }
+
+    fn plan(&mut self, seed: u64, themes: Themes) -> Plan {
+        let trouble = match (themes, self.rng.below(10)) {
+            (Themes::PowerLoss, _) | (_, 0..=5) => Trouble::None,
+            (_, 6 | 7) => Trouble::Space,
+            _ => Trouble::Io,
+        };
+        let nuisance = if self.one_in(4) {
+            FaultRates {
+                short_per_million: 200_000,
+                interrupted_per_million: 200_000,
+                ..FaultRates::default()
+            }
+        } else {
+            FaultRates::default()
+        };
+        let shards = self.pick(&[1, 2, 4, 4, 8, 16]);
+        let rounds = self.pick(&[1, 2, 3, 3, 4]);
+        Plan {
+            seed,
+            shards,
+            level: self.pick(&[Level::Memory, Level::Kernel, Level::Kernel, Level::Disk]),
+            sync: self.pick(&[SyncPolicy::Never, SyncPolicy::EverySecond, SyncPolicy::Always]),
+            segment_bytes: self.pick(&[16 << 10, 16 << 10, 40 << 10, 256 << 10, 64 << 20]),
+            queue_limit: self.pick(&[2, 4_096, 4_096, 4_096]),
+            clients: usize::try_from(self.clients).expect("a few"),
+            nuisance,
+            rounds: (0..rounds).map(|number| self.round(number, trouble, themes)).collect(),
+        }
+    }
+
+    fn round(&mut self, number: u64, trouble: Trouble, themes: Themes) -> Round {
+        let count = self.pick(&[5, 30, 80, 150, 300]);
+        let count = 1 + self.rng.below(count);
+        let mut steps: Vec<Step> = (0..count).map(|_| self.step()).collect();
+        self.add_trouble(&mut steps, trouble);
+        let openings = self.pick(&[0, 0, 0, 1, 1, 2, 3]);
+        // Every seed has a power loss; the first round is sure to end with one.
+        let power_only = themes == Themes::PowerLoss || number == 0;
+        Round {
+            opening: (0..openings).map(|_| self.crash(28, themes == Themes::PowerLoss)).collect(),
+            opening_rates: (trouble == Trouble::Io && self.one_in(3)).then(|| self.bad_rates()),
+            look: self.one_in(4),
+            settle: self.one_in(3),
+            end: if number > 0 && self.one_in(6) {
+                None
+            } else {
+                Some(self.crash_at_work(power_only))
+            },
+            steps,
+        }
+    }
+
+    fn crash(&mut self, changes: u64, power_only: bool) -> Crash {
+        use CrashPolicy::{AnySubset, DropAll, KeepAll};
+        let policy = self.pick(&[AnySubset, AnySubset, AnySubset, DropAll, DropAll, KeepAll]);
+        let power = power_only || self.rng.below(3) > 0;
+        Crash { power: power.then_some(policy), at: 1 + self.rng.below(changes) }
+    }
+
+    fn crash_at_work(&mut self, power_only: bool) -> Crash {
+        let changes = self.pick(&[3, 8, 20, 50, 120]);
+        self.crash(changes, power_only)
+    }
+
+    fn bad_rates(&mut self) -> FaultRates {
+        FaultRates {
+            read_failed_per_million: self.pick(&[0, 50_000]),
+            write_failed_per_million: self.pick(&[0, 50_000]),
+            sync_failed_per_million: self.pick(&[0, 100_000]),
+            out_of_space_per_million: self.pick(&[0, 100_000]),
+            ..FaultRates::default()
+        }
+    }
+
+    fn add_trouble(&mut self, steps: &mut Vec<Step>, trouble: Trouble) {
+        let place = |rng: &mut SimRng, steps: &[Step]| rng.index(steps.len() + 1);
+        match trouble {
+            Trouble::None => {}
+            Trouble::Space => {
+                let begin = place(&mut self.rng, steps);
+                let step = if self.one_in(4) {
+                    let failure = self.pick(&[Failure::OutOfSpace, Failure::OverQuota]);
+                    let operation =
+                        self.pick(&[Operation::Write, Operation::Allocate, Operation::Create]);
+                    let fault = Injection::once(operation, Fault::Fail(failure));
+                    Step::Inject(Injection { times: 1 + self.rng.below(4), ..fault })
+                } else {
+                    Step::Room(Some(self.pick(&[0, 4 << 10, 64 << 10, 300 << 10])))
+                };
+                steps.insert(begin, step);
+                if self.rng.coin() {
+                    let end = begin + 1 + self.rng.index(steps.len() - begin);
+                    steps.insert(end, Step::Room(None));
+                }
+            }
+            Trouble::Io => {
+                let operation = self.pick(&[Operation::Write, Operation::Sync, Operation::SyncDir]);
+                let operation = if self.one_in(5) { Operation::Allocate } else { operation };
+                let fault = Injection::once(operation, Fault::Fail(Failure::Io));
+                let at = place(&mut self.rng, steps);
+                steps.insert(at, Step::Inject(fault.after(self.rng.below(4))));
+            }
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        if self.rng.below(100) < self.operations {
+            let route = if self.one_in(5) { Route::Post } else { Route::Borrow };
+            return Step::Run { client: self.client(), op: self.op(), route };
+        }
+        match self.rng.below(40) {
+            0..=7 => Step::Release(self.client()),
+            8..=16 => Step::Write,
+            17..=20 => Step::Sync,
+            21..=24 => Step::Maintain,
+            25..=27 => Step::Tick,
+            28..=33 => Step::Turn,
+            34 => Step::WaitDurable,
+            35 | 36 => Step::Advance { ms: self.rng.below(40) },
+            37 => Step::Advance { ms: self.rng.below(4_000) },
+            _ => Step::Jump { ms: self.rng.below(4_000).cast_signed() - 2_000 },
+        }
+    }
+
+    fn client(&mut self) -> usize {
+        let client = self.rng.below(self.clients);
+        usize::try_from(client).expect("a few")
+    }
+
+    fn at(&mut self) -> At {
+        let db = u8::try_from(self.rng.below(self.databases)).expect("below 16");
+        let number = self.rng.below(self.keys);
+        let key = match number % 8 {
+            // A few share a slot, one is long, one is not text.
+            0..=2 => format!("{{tag}}{number}").into_bytes(),
+            3 => [&number.to_le_bytes()[..], &[0, 255, b'{', b'}']].concat(),
+            4 if number > 8 => format!("{number:0>300}").into_bytes(),
+            _ => format!("key:{number}").into_bytes(),
+        };
+        At { db, key }
+    }
+
+    fn bytes(&mut self) -> Vec<u8> {
+        if self.one_in(5) {
+            return (self.rng.below(2_000).cast_signed() - 1_000).to_string().into_bytes();
+        }
+        let most = if self.one_in(60) { self.value_bytes * 12 } else { self.value_bytes };
+        let length = usize::try_from(self.rng.below(most + 1)).expect("it fits into memory");
+        let mut bytes = vec![0; length];
+        self.rng.fill(&mut bytes);
+        bytes
+    }
+
+    fn op(&mut self) -> Op {
+        match self.rng.below(100) {
+            0..=11 => Op::All((0..2 + self.rng.below(5)).map(|_| self.part()).collect()),
+            12 => Op::Flush(self.at().db),
+            13 => Op::FlushEach(self.at().db),
+            14 => Op::Swap(self.at().db, self.at().db),
+            _ => self.part(),
+        }
+    }
+
+    /// What can stand in a transaction as well.
+    fn part(&mut self) -> Op {
+        match self.rng.below(100) {
+            0..=9 => Op::Get(self.at()),
+            10 | 11 => Op::Exists(self.at()),
+            12 | 13 => Op::Expiry(self.at()),
+            14..=35 => Op::Set { at: self.at(), value: self.bytes(), deadline: self.deadline() },
+            36 | 37 => Op::SetInt { at: self.at(), value: self.rng.next_u64().cast_signed() },
+            38..=48 => Op::Add { at: self.at(), by: self.rng.below(200).cast_signed() - 100 },
+            49..=57 => Op::Append { at: self.at(), tail: self.bytes() },
+            58..=61 => {
+                let offset = self.rng.index(300);
+                Op::SetRange { at: self.at(), offset, bytes: self.bytes() }
+            }
+            62..=70 => Op::Remove(self.at()),
+            71..=76 => {
+                let after = self.rng.below(3_000).cast_signed() - 200;
+                let after_ms = if self.one_in(4) { None } else { Some(after) };
+                Op::SetExpiry { at: self.at(), after_ms }
+            }
+            77..=83 => {
+                let (from, to) = (self.at(), self.at());
+                let keep = self.rng.coin();
+                if from == to { Op::Get(from) } else { Op::Move { from, to, keep } }
+            }
+            _ => self.on_index(),
+        }
+    }
+
+    fn deadline(&mut self) -> Deadline {
+        match self.rng.below(10) {
+            0..=5 => Deadline::Clear,
+            6 => Deadline::Keep,
+            7 => Deadline::After(self.rng.below(20).cast_signed() - 5),
+            _ => Deadline::After(self.rng.below(3_000).cast_signed()),
+        }
+    }
+
+    fn on_index(&mut self) -> Op {
+        let number = self.rng.below(3);
+        let name = format!("index {number}").into_bytes();
+        let ids = if number == 0 { IdKind::U64 } else { IdKind::Str };
+        // Now and then of another dimension: refused.
+        let dim =
+            if self.one_in(20) { 3 } else { [2, 4, 200][self.rng.index(3).min(number as usize)] };
+        let id = id(ids, self.rng.below(IDS));
+        match self.rng.below(16) {
+            0..=2 => {
+                let metric = self.pick(&[Metric::Euclidean, Metric::Euclidean, Metric::Cosine]);
+                Op::IndexCreate {
+                    name,
+                    options: IndexOptions { ids, ..IndexOptions::new(dim, metric) },
+                }
+            }
+            3 => Op::IndexDrop(name),
+            4..=6 => Op::VectorRemove { name, id },
+            7..=9 => Op::VectorGet { name, id },
+            _ => {
+                let mut number =
+                    || 1.0 + u16::try_from(self.rng.below(1_000)).map_or(0.0, f32::from);
+                Op::VectorSet { name, id, row: (0..dim).map(|_| number()).collect() }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_always_gives_the_same_plan() {
+        for seed in 0..20 {
+            let plan = |seed| format!("{:?}", Plan::new(seed, Themes::All));
+            assert_eq!(plan(seed), plan(seed));
+            assert_ne!(plan(seed), plan(seed + 1));
+        }
+    }
+
+    #[test]
+    fn every_plan_has_a_power_loss() {
+        for seed in 0..200 {
+            let plan = Plan::new(seed, Themes::All);
+            let end = plan.rounds[0].end.expect("the first round does not close");
+            assert!(end.power.is_some());
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The work between two crashes: one step after the other, each judged at once.
+//!
+//! Invariant: nothing is written between an operation and the look at its epoch, so the newest epoch
+//! with records is the operation's.
+
+use std::hash::Hasher;
+use std::time::Duration;
+
+use skeg_engine::{
+    Bound, Drain, Engine, Epoch, Health, Holder, Level, Log, Receipt, Refusal, Router,
+};
+use skeg_io::Clock;
+use skeg_io::sync::Arc;
+
+use crate::client::{Client, Event, Journal};
+use crate::dump::at_time_zero;
+use crate::figures::Figures;
+use crate::model;
+use crate::op::{Observed, Op};
+use crate::run::Runner;
+use crate::scenario::Step;
+use crate::state::At;
+
+/// When the simulated wall clock starts, in Unix milliseconds.
+const START_MS: u64 = 1_735_689_600_000;
+/// Rounds of background work that bring everything to an end, when nothing is in the way.
+const SETTLE_ROUNDS: usize = 300;
+
+/// An open engine and those who use it.
+pub(crate) struct Work {
+    engine: Engine,
+    clients: Vec<Client>,
+    journal: Journal,
+    was_full: bool,
+    was_poisoned: bool,
+}
+
+impl Work {
+    pub(crate) fn new(engine: &Engine, clients: usize) -> Self {
+        let journal = Journal::default();
+        Self {
+            engine: engine.clone(),
+            clients: (0..clients).map(|number| Client::new(number, engine, &journal)).collect(),
+            journal,
+            was_full: false,
+            was_poisoned: false,
+        }
+    }
+
+    fn log(&self) -> &Arc<Log> {
+        self.engine.log().expect("a database on disk has a log")
+    }
+
+    fn health(&self) -> Health {
+        self.log().status().health
+    }
+}
+
+impl Runner<'_> {
+    /// Does one step and judges what came of it.
+    pub(crate) fn step(&mut self, work: &mut Work, step: &Step) -> Result<(), String> {
+        let before = (work.log().reached(Level::Kernel), work.log().reached(Level::Disk));
+        self.act(work, step)?;
+        self.read_journal(work)?;
+        if matches!(step, Step::Tick | Step::Turn) {
+            self.notice_lapsed(work)?;
+        }
+        if self.machine.disk.is_stopped() {
+            return Ok(());
+        }
+        let log = work.log();
+        let after = (log.reached(Level::Kernel), log.reached(Level::Disk));
+        if after.0 < before.0 || after.1 < before.1 || after.1 > after.0 {
+            return Err(format!("acknowledged epochs went from {before:?} to {after:?}"));
+        }
+        let status = log.status();
+        if status.overdrawn_bytes > 0 {
+            return Err(format!("{} bytes were not reserved", status.overdrawn_bytes));
+        }
+        work.was_full |= status.health == Health::Full;
+        if status.health == Health::Poisoned && !std::mem::replace(&mut work.was_poisoned, true) {
+            self.figures.poisoned += 1;
+        }
+        let harmless = self.seen.lock().hard_faults == 0;
+        if status.health != Health::Healthy && harmless {
+            return Err(format!("{:?} without a fault: {:?}", status.health, status.reason));
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, work: &mut Work, step: &Step) -> Result<(), String> {
+        match step {
+            Step::Run { client, op, route } => {
+                let client = &mut work.clients[*client];
+                if !client.waits {
+                    client.run(op, *route);
+                }
+            }
+            Step::Release(client) => work.clients[*client].release(),
+            Step::Write => drop(work.log().try_write()),
+            Step::Sync => drop(work.log().sync()),
+            Step::Maintain => drop(work.log().maintain()),
+            Step::Tick => work.engine.tick(),
+            Step::Turn => turn(work),
+            Step::WaitDurable => {
+                if self.seen.lock().hard_faults == 0 && self.capacity.is_none() {
+                    let (log, last) = (work.log(), work.log().last_epoch());
+                    let waited = log.wait(Level::Disk, last);
+                    if !self.machine.disk.is_stopped()
+                        && (waited.is_err() || log.reached(Level::Disk) < last)
+                    {
+                        let hard = self.seen.lock().hard_faults;
+                        if hard == 0 {
+                            return Err(format!("waiting for {last:?} ended with {waited:?}"));
+                        }
+                    }
+                }
+            }
+            Step::Advance { ms } => self.machine.clock.advance(Duration::from_millis(*ms)),
+            Step::Jump { ms } => {
+                self.machine.clock.set_now_ms(START_MS.saturating_add_signed(*ms));
+            }
+            Step::Inject(injection) => self.machine.disk.inject(injection.clone()),
+            Step::Room(Some(bytes)) => {
+                let bytes = self.machine.disk.used_bytes() + bytes;
+                self.set_capacity(Some(bytes));
+            }
+            Step::Room(None) => self.set_capacity(None),
+        }
+        Ok(())
+    }
+
+    /// Compares what ran with the model, in the order in which it ran.
+    fn read_journal(&mut self, work: &mut Work) -> Result<(), String> {
+        let events = std::mem::take(&mut *work.journal.lock());
+        let epoch = work.log().last_epoch();
+        for event in events {
+            match event {
+                Event::Ran { op, now_ms, observed, receipt, delegated } => {
+                    self.figures.operations += 1;
+                    self.figures.delegated += u64::from(delegated);
+                    let router = Router::new(work.engine.shards());
+                    let wide = op.shards(router).as_slice().len() > 1;
+                    self.figures.cross_shard += u64::from(wide);
+                    let reached = work.log().reached(work.engine.level());
+                    self.check(&op, now_ms, &observed, (epoch, receipt, reached), router)?;
+                }
+                Event::Refused { conn, refusal } => {
+                    work.clients[conn].waits = false;
+                    self.check_refusal(work, refusal)?;
+                }
+                Event::Done { conn, receipt } => {
+                    work.clients[conn].waits = false;
+                    if receipt.written > epoch {
+                        return Err(format!("{receipt:?} is not yet: the last is {epoch:?}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check(
+        &mut self,
+        op: &Op,
+        now_ms: u64,
+        observed: &Observed,
+        (epoch, receipt, reached): (Epoch, Option<Receipt>, Epoch),
+        router: Router,
+    ) -> Result<(), String> {
+        let shown = self.oracle.shown_by(op);
+        let state = &mut self.oracle.now;
+        let mut step = model::Step { state, router, now_ms, changes: Vec::new() };
+        step.run(op, observed)?;
+        let changes = step.changes;
+        self.figures.expired += observed.lapsed.len() as u64;
+        self.digest.write(format!("{:?}", observed.answer).as_bytes());
+        self.digest.write_u64(epoch.0);
+        if let Some(Receipt { written, seen }) = receipt {
+            if (written.0 == 0 && !changes.is_empty()) || (written.0 != 0 && written != epoch) {
+                return Err(format!(
+                    "{op:?} changed {changes:?} in {epoch:?}, its receipt says {written:?}"
+                ));
+            }
+            if shown > reached.0 && written.max(seen).0 < shown {
+                return Err(format!(
+                    "{op:?} showed a change of epoch {shown} with only {reached:?} reached: \
+                     {written:?}, {seen:?}"
+                ));
+            }
+        }
+        self.oracle.note(epoch.0, changes)
+    }
+
+    fn check_refusal(&mut self, work: &Work, refusal: Refusal) -> Result<(), String> {
+        Figures::count(&mut self.figures.refused, format!("{refusal:?}"));
+        let faulty = self.seen.lock().hard_faults > 0 || self.machine.disk.is_stopped();
+        let plausible = match refusal {
+            Refusal::Busy => work.engine.options().queue_limit < 10,
+            Refusal::NoSpace | Refusal::Poisoned => faulty,
+            _ => false,
+        };
+        if plausible { Ok(()) } else { Err(format!("refused without a reason: {refusal}")) }
+    }
+
+    /// Looks which entries home threads have removed because their deadline had passed.
+    fn notice_lapsed(&mut self, work: &Work) -> Result<(), String> {
+        let now_ms = self.machine.clock.now_ms();
+        let due = |deadline: Option<u64>| deadline.is_some_and(|deadline| deadline <= now_ms);
+        let entries = self.oracle.now.entries.iter();
+        let due: Vec<At> = entries
+            .filter(|(_, entry)| due(entry.expire_at_ms))
+            .map(|(at, _)| at.clone())
+            .collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let router = Router::new(work.engine.shards());
+        let mut changes = Vec::new();
+        for at in due {
+            if !self.is_gone(work, router, &at)? {
+                continue;
+            }
+            let state = &mut self.oracle.now;
+            let mut step = model::Step { state, router, now_ms, changes };
+            step.lapse_one(&at)?;
+            changes = step.changes;
+            self.figures.expired += 1;
+        }
+        self.oracle.note(work.log().last_epoch().0, changes)
+    }
+
+    /// Whether an entry has been removed, as far as its latch is free.
+    fn is_gone(&self, work: &Work, router: Router, at: &At) -> Result<bool, String> {
+        at_time_zero(&self.machine.clock, || {
+            let mut holder = Holder::new(&work.engine, Drain::Serve);
+            let id = router.shard_of(&at.key);
+            if !holder.try_hold_one(id).unwrap_or(false) {
+                return Ok(false);
+            }
+            let exists =
+                |exec: &mut skeg_engine::Exec<'_>| exec.shard(&at.key).exists(at.db, &at.key);
+            let (exists, _) =
+                holder.run_one(id, Bound::READ, exists).map_err(|refusal| refusal.to_string())?;
+            Ok(!exists)
+        })
+    }
+
+    /// Brings everything queued and buffered to an end, as background threads would.
+    pub(crate) fn settle(&mut self, work: &mut Work) -> Result<(), String> {
+        work.clients.iter_mut().for_each(Client::release);
+        self.read_journal(work)?;
+        for _ in 0..SETTLE_ROUNDS {
+            self.step(work, &Step::Turn)?;
+            if self.machine.disk.is_stopped() || work.health() == Health::Poisoned {
+                return Ok(());
+            }
+            let idle = work.engine.queued() == 0 && !work.log().has_unwritten();
+            if idle && work.health() == Health::Healthy {
+                if std::mem::take(&mut work.was_full) {
+                    self.figures.healed += 1;
+                }
+                return self.step(work, &Step::Sync);
+            }
+            self.machine.clock.advance(Duration::from_millis(10));
+        }
+        if self.capacity.is_some() {
+            return Ok(());
+        }
+        let (queued, status) = (work.engine.queued(), work.log().status());
+        Err(format!("nothing goes on: {queued} queued, {status:?}"))
+    }
+}
+
+/// What background threads do when they look.
+fn turn(work: &Work) {
+    let log = work.log();
+    log.try_write();
+    if log.maintain().is_ok_and(|upkeep| upkeep.sync_due) && log.sync().is_ok() {
+        // Poisoned or not: what follows shows it.
+        let _ = log.maintain();
+    }
+    work.engine.tick();
+}
