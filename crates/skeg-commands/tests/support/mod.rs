@@ -1,5 +1,6 @@
 //! Sessions over a store in memory, with a clock that stands still until it is told to move.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 use skeg_commands::{Complete, Completion, Context, Flow, Host, Lane, Origin, Session};
 use skeg_engine::{Drain, Engine, EngineOptions, Holder, ShardList};
@@ -38,7 +39,7 @@ pub(crate) struct Store {
     pub(crate) engine: Engine,
     pub(crate) context: Arc<Context>,
     pub(crate) clock: Arc<TestClock>,
-    lane: Arc<Lane>,
+    pub(crate) lane: Arc<Lane>,
 }
 
 /// Whether commands find the latches they need, or must be delegated.
