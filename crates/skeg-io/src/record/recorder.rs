@@ -58,6 +58,12 @@ impl RecordingDisk {
         self.tape.lock().recording.clone()
     }
 
+    /// How many events were recorded so far: where in the recording the present moment is.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.tape.lock().recording.events.len()
+    }
+
     fn change(&self, act: impl FnOnce() -> io::Result<()>, event: Event) -> io::Result<()> {
         let mut tape = self.tape.lock();
         act()?;
