@@ -22,8 +22,10 @@ mod figures;
 mod model;
 mod op;
 mod oracle;
+mod recorded;
 mod run;
 mod scenario;
+mod threads;
 
 mod shrink;
 mod state;
@@ -31,6 +33,7 @@ mod work;
 
 pub use disk::Flaw;
 pub use figures::Figures;
+pub use recorded::{Recorded, RecordedFigures};
 pub use run::{Outcome, Violation, run};
 pub use scenario::{Plan, Themes};
 pub use shrink::shrink;

@@ -1,0 +1,66 @@
+//! Operations of real threads: in place when the latches are free, else as a job that is waited for.
+//!
+//! May not know: what the operations are for.
+
+use std::sync::mpsc;
+
+use skeg_engine::{
+    Bound, Drain, Engine, Exec, Holder, Job, Progress, Receipt, Refusal, Router, ShardList,
+};
+use skeg_io::sync::{Arc, Mutex};
+
+use crate::op::{Observed, Op};
+
+/// Runs an operation as the thread of a server does.
+pub(crate) fn execute(
+    engine: &Engine,
+    drain: Drain,
+    op: &Op,
+) -> Result<(Observed, Receipt), Refusal> {
+    let router = Router::new(engine.shards());
+    let (shards, bound) = (op.shards(router), op.bound(router));
+    let mut holder = Holder::new(engine, drain);
+    if holder.try_hold(&shards)? {
+        match holder.run(&shards, bound, |exec| op.run(exec)) {
+            Err(Refusal::Wait) => {}
+            other => return other,
+        }
+    }
+    drop(holder);
+    let (sender, over) = mpsc::channel();
+    let observed = Arc::new(Mutex::new(None));
+    let for_job = Arc::clone(&observed);
+    let job = Posted { op: op.clone(), shards, bound, observed: for_job, over: sender };
+    engine.post(Box::new(job), drain).map_err(|(_, refusal)| refusal)?;
+    let receipt = over.recv().map_err(|_| Refusal::Closed)??;
+    let observed = observed.lock().take();
+    Ok((observed.expect("a job that is done has run"), receipt))
+}
+
+struct Posted {
+    op: Op,
+    shards: ShardList,
+    bound: Bound,
+    observed: Arc<Mutex<Option<Observed>>>,
+    over: mpsc::Sender<Result<Receipt, Refusal>>,
+}
+
+impl Job for Posted {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn bound(&self) -> Bound {
+        self.bound
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
+        *self.observed.lock() = Some(self.op.run(exec));
+        Progress::Done
+    }
+
+    fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
+        // Whoever waited may be gone; then nobody wants to know.
+        let _ = self.over.send(outcome);
+    }
+}
