@@ -84,7 +84,9 @@ impl Job for Delegated {
 
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
         let Return { context, client, spec, reply, state, .. } = &mut self.back;
+        // As if it had not run before.
         reply.clear();
+        reply.set_version(self.before.version);
         *state = self.before;
         let mut cx = Cx { context, client, state, spec };
         let outcome = self.task.run(exec, &mut cx, reply);

@@ -118,8 +118,14 @@ fn serve(engine: &Engine, log: &Arc<Log>, bell: &Arc<Bell>) {
     loop {
         let now_ms = engine.io().clock.monotonic_ns() / 1_000_000;
         let closed = bell.state.lock().closed;
-        let never = closed || will_never_come(log, &subscription, &waiting);
-        waiting.retain(|waiter| !is_over(log, waiter, now_ms, never));
+        let end = if closed {
+            Some(Refusal::Closed)
+        } else if will_never_come(log, &subscription, &waiting) {
+            Some(Refusal::Poisoned)
+        } else {
+            None
+        };
+        waiting.retain(|waiter| !is_over(log, waiter, now_ms, end));
         let nap_ms = waiting.iter().filter_map(|waiter| waiter.deadline_ms).min();
         let nap_ms = nap_ms.map_or(NAP_MS, |at| at.saturating_sub(now_ms).min(NAP_MS));
         let mut state = bell.state.lock();
@@ -140,21 +146,20 @@ fn will_never_come(log: &Log, subscription: &Subscription, waiting: &[Waiter]) -
     next.min().is_some_and(|epoch| subscription.want(Level::Disk, epoch) == Want::Never)
 }
 
-/// Answers a client whose wait is over.
-fn is_over(log: &Log, waiter: &Waiter, now_ms: u64, never: bool) -> bool {
+/// Answers a client whose wait is over; `end`: why nobody need wait any longer.
+fn is_over(log: &Log, waiter: &Waiter, now_ms: u64, end: Option<Refusal>) -> bool {
     if waiter.complete.is_gone() {
         return true;
     }
     let durable = is_durable(log, waiter.epoch);
     let due = waiter.deadline_ms.is_some_and(|at| at <= now_ms);
-    if !(never || due || durable && waiter.local_only) {
+    if !(end.is_some() || due || durable && waiter.local_only) {
         return false;
     }
     let mut reply = Reply::new(waiter.state.version);
-    if never && !durable {
-        CommandError::from(Refusal::Poisoned).write_to(&mut reply);
-    } else {
-        write_reply(&mut reply, durable);
+    match end {
+        Some(refusal) if !durable => CommandError::from(refusal).write_to(&mut reply),
+        _ => write_reply(&mut reply, durable),
     }
     let (receipt, state) = (Receipt::default(), waiter.state);
     waiter.complete.complete(Completion { reply, receipt, state });

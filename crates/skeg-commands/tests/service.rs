@@ -250,7 +250,8 @@ fn subcommands_list_themselves() {
     let mut client = store.client(Version::Resp2);
     for container in ["CLIENT", "CONFIG", "COMMAND", "OBJECT"] {
         let help = client.show(&format!("{container} HELP"));
-        let first = format!("[{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+        let first =
+            format!("[{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
         assert!(help.starts_with(&first), "{help}");
     }
     let docs = client.show("COMMAND DOCS getex");

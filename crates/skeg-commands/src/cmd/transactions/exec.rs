@@ -51,13 +51,15 @@ fn run(turn: &mut Turn<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, Comm
     }
     let bound = task.bound();
     if holder.try_hold(&shards)? {
-        let start = reply.len();
+        let (start, before) = (reply.len(), session.state);
         let outcome = holder
             .run(&shards, bound, |exec| task.run_all(Some(exec), &mut session.cx(spec), reply));
         if let Some(flow) = dispatch::finished(outcome)? {
             return Ok(flow);
         }
+        // Nothing was changed: it runs again as a job, from where it started.
         reply.truncate(start);
+        session.state = before;
     }
     Ok(session.post_task(spec, Box::new(task), shards, bound, holder, complete))
 }
