@@ -41,6 +41,8 @@ interface UnitResult {
 
 // Replication, DEBUG and values above 100 MB are outside of what is compared.
 const FLAGS = [
+  // An unknown command fails its test and not the unit.
+  '--durable',
   '--singledb',
   '--ignore-encoding',
   '--ignore-digest',
@@ -117,7 +119,6 @@ async function main(): Promise<boolean> {
     options: {
       server: { type: 'string' },
       json: { type: 'boolean' },
-      verbose: { type: 'boolean' },
     },
   })
   if (values.server === undefined) await buildNative('quick')
