@@ -25,6 +25,7 @@ mod oracle;
 mod recorded;
 mod run;
 mod scenario;
+pub mod serial;
 mod threads;
 
 mod shrink;

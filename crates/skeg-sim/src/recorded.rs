@@ -62,10 +62,14 @@ struct Acknowledged {
     position: usize,
 }
 
+/// Keys and their new values: one transaction.
+type Writes = Vec<(At, Vec<u8>)>;
+
 /// What one thread did, in order.
 #[derive(Debug, Default)]
 struct Notes {
-    writes: Vec<(u64, Vec<(At, Vec<u8>)>)>,
+    /// Each with its epoch.
+    writes: Vec<(u64, Writes)>,
     /// Epochs of its increments of the common counter.
     increments: Vec<u64>,
     acknowledged: Vec<Acknowledged>,
@@ -154,7 +158,7 @@ impl Recorded {
         }
         // One key, or several of several shards in one transaction.
         let count = if rng.below(6) == 0 { 4 } else { 1 };
-        let writes: Vec<(At, Vec<u8>)> = (0..count)
+        let writes: Writes = (0..count)
             .map(|place| {
                 let key = format!("{number}:{}", (rng.below(4) + place) % 8);
                 let mut value = format!("{done} ").into_bytes();
