@@ -27,6 +27,12 @@ const steps: Step[] = [
     fix: [tool('prettier/bin/prettier.cjs'), '--write', '--log-level=warn', '.'],
   },
   { name: 'tidy', command: node, args: ['--import=tsx', 'scripts/tidy.ts'] },
+  {
+    name: 'generated',
+    command: node,
+    args: ['--import=tsx', 'scripts/generate-commands.ts', '--check'],
+    fix: ['--import=tsx', 'scripts/generate-commands.ts'],
+  },
   { name: 'types', command: node, args: [tool('typescript/bin/tsc'), '--noEmit'] },
   { name: 'surface', command: node, args: ['--import=tsx', 'scripts/surface.ts', '--check'] },
   {

@@ -46,7 +46,10 @@ function modulesOf(folder: string): string[] {
 /** The specifications that a file declares. */
 function specsOf(text: string, module: string): Command[] {
   const declared = text.matchAll(/const ((?:[A-Z_]+_)?SPEC): Spec = Spec \{\s*name: "([^"]+)"/g)
-  return [...declared].map(([, constant, name]) => ({ name, path: `${module}::${constant}` }))
+  return [...declared].map(([, constant = '', name = '']) => ({
+    name,
+    path: `${module}::${constant}`,
+  }))
 }
 
 // --- the perfect hash: the same arithmetic as in table.rs ---------------------------------------
@@ -78,11 +81,11 @@ function place(names: string[]): { displacements: number[]; slots: number[] } {
   for (const [bucket, members] of [...buckets].sort((a, b) => b[1].length - a[1].length)) {
     for (let displacement = 0; ; displacement++) {
       if (displacement > 0xffff) throw new Error('no displacement fits: enlarge the table')
-      const taken = members.map((index) => slot(hash(names[index]), displacement, size))
+      const taken = members.map((index) => slot(hash(names[index] ?? ''), displacement, size))
       const free = taken.every((at) => slots[at] === EMPTY)
       if (free && new Set(taken).size === taken.length) {
         displacements[bucket] = displacement
-        taken.forEach((at, index) => (slots[at] = members[index]))
+        taken.forEach((at, index) => (slots[at] = members[index] ?? EMPTY))
         break
       }
     }

@@ -38,8 +38,6 @@ const stampFile = path.join(outputs, 'build.json')
 const addon = path.join(outputs, 'skeg.node')
 const executable = path.join(outputs, process.platform === 'win32' ? 'skeg.exe' : 'skeg')
 const expected = [addon, executable]
-  ? [addon, executable]
-  : [addon]
 
 /** A hash over everything that can change the result of the build. */
 async function fingerprint(profile: Profile): Promise<string> {
