@@ -11,6 +11,7 @@
 //! May not know: sockets, sessions, what a command means.
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod args;
 pub mod client;
 mod error;
@@ -20,6 +21,7 @@ mod number;
 mod parser;
 mod reply;
 
+pub use ahead::KeysAhead;
 pub use args::{Args, ArgsBuf, ArgsIter};
 pub use error::ProtocolError;
 pub use inline::{UnbalancedQuotes, split_line};
