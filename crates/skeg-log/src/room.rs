@@ -151,9 +151,12 @@ impl Room {
         self.allowed_target = (self.allowed_target * 2).min(self.unsynced_max);
     }
 
-    /// Why a reservation does not fit beside what is outstanding; notes what would be needed.
+    /// Why a reservation does not fit beside what is outstanding; notes what would be needed. Of what
+    /// is outstanding, `held` is its own already: it will be given back, and asked for again with
+    /// the rest.
     pub(crate) fn refuse(
         &mut self,
+        held: u64,
         cost: u64,
         purpose: Purpose,
         outstanding: u64,
@@ -162,7 +165,7 @@ impl Room {
             return (error, Pressure::default());
         }
         let no_space = match purpose {
-            Purpose::Growth => self.full() || cost >= self.unaffordable,
+            Purpose::Growth => self.full() || held + cost >= self.unaffordable,
             Purpose::Release => self.full() && self.exhausted,
         };
         if no_space {
@@ -178,7 +181,7 @@ impl Room {
             self.want_more_unsynced();
             pressure = Pressure { room: true, sync: self.unsynced > 0 };
         }
-        self.demand(cost, purpose);
+        self.demand(held + cost, purpose);
         (ReserveError::Wait, pressure)
     }
 

@@ -119,7 +119,8 @@ impl Space {
             reservation.left_bytes += cost;
             return Ok(());
         }
-        Err(self.update(|room| room.refuse(cost, purpose, self.outstanding())))
+        let held = reservation.left_bytes;
+        Err(self.update(|room| room.refuse(held, cost, purpose, self.outstanding())))
     }
 
     /// Lock-free. A single reservation may exceed what may wait in the buffers.

@@ -271,6 +271,24 @@ fn who_waits_for_space_is_told() {
 }
 
 #[test]
+fn who_adds_to_a_reservation_waits_for_the_whole_of_it() {
+    let mut harness = Harness::new(1, small_options(SyncPolicy::Never));
+    harness.open(0).unwrap();
+    for bytes in [200_000, 400_000, 900_000] {
+        // As a command does that finds out while it runs: what it held it gives back and asks for again.
+        let granted = (0..20).any(|_| {
+            let mut reservation = harness.reserve_patiently(10_000, Purpose::Growth).unwrap();
+            let log = harness.log();
+            let more = log.reserve_more(&mut reservation, bytes, Purpose::Growth);
+            log.settle(reservation);
+            harness.turn();
+            more.is_ok()
+        });
+        assert!(granted, "{bytes}: {:?}", harness.log().status());
+    }
+}
+
+#[test]
 fn everysec_holds_acknowledgements_back_behind_a_late_fsync() {
     let mut harness = Harness::new(1, small_options(SyncPolicy::EverySecond));
     harness.open(0).unwrap();
