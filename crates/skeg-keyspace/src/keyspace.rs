@@ -11,13 +11,16 @@ mod strings;
 use crate::entry::{self, Stored};
 use crate::expiry::Deadlines;
 use crate::store::Store;
-use crate::table::{Spot, Table};
+use crate::table::{Hashes, Spot, Table};
 use crate::value::{DEADLINE_MS_MAX, EntryRef, HashSeed, StrRef, canonical_int};
 
 /// What an entry takes in the table: its share of a bucket, at the usual load.
 const TABLE_BYTES_PER_ENTRY: usize = 8;
 /// What an entry with a deadline takes in the deadline index.
 const INDEX_BYTES_PER_ENTRY: usize = 4;
+
+/// Most keys end before this byte of their cell.
+const KEY_END_USUAL: usize = 31;
 
 /// One logical database of one shard.
 ///
@@ -30,9 +33,20 @@ pub struct Keyspace {
     deadlines: Deadlines,
 }
 
-/// The hash of the key behind a handle.
-fn hash_of(hasher: &ahash::RandomState, store: &Store) -> impl Fn(u32) -> u64 {
-    move |handle| hasher.hash_one(entry::key(store.cell(handle)))
+/// Hashes the keys behind handles.
+struct KeyHashes<'a>(&'a ahash::RandomState, &'a Store);
+
+impl Hashes for KeyHashes<'_> {
+    #[inline]
+    fn hash_of(&self, handle: u32) -> u64 {
+        self.0.hash_one(entry::key(self.1.cell(handle)))
+    }
+
+    #[inline]
+    fn touch(&self, handle: u32) -> u8 {
+        let cell = self.1.cell(handle);
+        cell[0] ^ cell[KEY_END_USUAL.min(cell.len() - 1)]
+    }
 }
 
 impl Keyspace {
@@ -115,7 +129,7 @@ impl Keyspace {
         let start = entry::value_start(key.len(), deadline.is_some());
         let handle = self.store.take(start + value.len());
         entry::write(self.store.cell_mut(handle), key, value, deadline);
-        self.table.insert(hash, handle, &hash_of(&self.hasher, &self.store));
+        self.table.insert(hash, handle, &KeyHashes(&self.hasher, &self.store));
         if let Some(deadline) = deadline {
             self.deadlines.add(&mut self.store, handle, deadline);
         }
@@ -173,7 +187,7 @@ impl Keyspace {
 
     fn take_out(&mut self, hash: u64, spot: Spot, handle: u32) {
         self.unindex(handle);
-        self.table.remove(spot, hash, &hash_of(&self.hasher, &self.store));
+        self.table.remove(spot, hash, &KeyHashes(&self.hasher, &self.store));
         self.store.give(handle);
     }
 
@@ -250,7 +264,7 @@ impl Keyspace {
         count: usize,
         visit: &mut dyn FnMut(&[u8], EntryRef<'_>),
     ) -> u64 {
-        self.table.scan(cursor, count, &hash_of(&self.hasher, &self.store), |handle| {
+        self.table.scan(cursor, count, &KeyHashes(&self.hasher, &self.store), |handle| {
             let (key, entry) = entry::view(self.store.cell(handle));
             visit(key, entry);
         })
@@ -259,7 +273,7 @@ impl Keyspace {
     /// An entry picked by `draw`, a random number; each is as likely as any other.
     #[must_use]
     pub fn random(&self, draw: u64) -> Option<(&[u8], EntryRef<'_>)> {
-        let handle = self.table.random(draw, &hash_of(&self.hasher, &self.store))?;
+        let handle = self.table.random(draw, &KeyHashes(&self.hasher, &self.store))?;
         Some(entry::view(self.store.cell(handle)))
     }
 
@@ -326,7 +340,7 @@ impl Keyspace {
     /// Recounts everything that is counted.
     #[cfg(test)]
     fn check(&self) {
-        self.table.check(&hash_of(&self.hasher, &self.store));
+        self.table.check(&KeyHashes(&self.hasher, &self.store));
         self.store.check();
         self.deadlines.check(&self.store);
     }

@@ -6,7 +6,7 @@
 //! The table stores no hashes and no keys: it asks for them.
 //!
 //! Invariants:
-//! - an entry's hash never changes (`hash_of` always answers the same);
+//! - an entry's hash never changes ([`Hashes`] always answers the same);
 //! - a bucket is split into exact halves while versions differ, so that each bucket descends
 //!   from one bucket; segments shrink and merge only where all versions are equal;
 //! - numbers of segments are dense.
@@ -18,6 +18,8 @@ mod directory;
 mod scan;
 mod segment;
 
+use std::hint::black_box;
+
 use bucket::SLOTS;
 use directory::Directory;
 use segment::{
@@ -27,6 +29,23 @@ use segment::{
 
 /// Two neighbours that hold no more entries than this are merged.
 const MERGED_ENTRIES_MAX: usize = 256;
+
+/// What the table asks about the entries behind its handles.
+pub(crate) trait Hashes {
+    /// The hash of the entry's key.
+    fn hash_of(&self, handle: u32) -> u64;
+
+    /// Reads what `hash_of` will read, and answers anything.
+    fn touch(&self, handle: u32) -> u8;
+}
+
+/// Entries with their hashes. All are touched first, by loads that nothing waits for: so the
+/// cache misses overlap, and a segment is rebuilt several times faster.
+fn hashed(handles: impl Iterator<Item = u32>, hashes: &impl Hashes) -> Vec<(u64, u32)> {
+    let handles: Vec<u32> = handles.collect();
+    black_box(handles.iter().fold(0, |all, handle| all ^ hashes.touch(*handle)));
+    handles.into_iter().map(|handle| (hashes.hash_of(handle), handle)).collect()
+}
 
 /// Where an entry is found; valid until the table changes.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +97,7 @@ impl Table {
     }
 
     /// Adds an entry, which is not there yet.
-    pub(crate) fn insert(&mut self, hash: u64, handle: u32, hash_of: &impl Fn(u32) -> u64) {
+    pub(crate) fn insert(&mut self, hash: u64, handle: u32, hashes: &impl Hashes) {
         let position = position(hash);
         self.len += 1;
         loop {
@@ -90,7 +109,7 @@ impl Table {
                 return;
             }
             let is_crowded = is_full || segment.in_slots() * 2 >= slots;
-            if is_crowded && self.grow(number, hash_of) {
+            if is_crowded && self.grow(number, hashes) {
                 continue;
             }
             let segment = &mut self.segments[number];
@@ -104,17 +123,17 @@ impl Table {
     }
 
     /// Takes out the entry at `spot`.
-    pub(crate) fn remove(&mut self, spot: Spot, hash: u64, hash_of: &impl Fn(u32) -> u64) {
+    pub(crate) fn remove(&mut self, spot: Spot, hash: u64, hashes: &impl Hashes) {
         let segment = &mut self.segments[spot.segment];
         self.segment_bytes -= segment.memory_bytes();
         segment.take(spot.place, position(hash));
         self.segment_bytes += segment.memory_bytes();
         self.len -= 1;
-        self.shrink(spot.segment, hash_of);
+        self.shrink(spot.segment, hashes);
     }
 
     /// Gives a segment more buckets, or splits it; says whether it could.
-    fn grow(&mut self, number: usize, hash_of: &impl Fn(u32) -> u64) -> bool {
+    fn grow(&mut self, number: usize, hashes: &impl Hashes) -> bool {
         let segment = &self.segments[number];
         let (prefix, depth) = (segment.prefix(), segment.depth());
         let buckets = segment.bucket_count();
@@ -125,7 +144,7 @@ impl Table {
             Some(buckets * 2).filter(|double| *double <= BUCKETS_MAX)
         };
         if let Some(more) = more {
-            self.rebuild(number, Segment::new(prefix, depth, more), hash_of);
+            self.rebuild(number, Segment::new(prefix, depth, more), hashes);
             return true;
         }
         if !self.directory.can_split(depth, self.segments.len()) {
@@ -133,11 +152,10 @@ impl Table {
         }
         let halves = [prefix << 1, prefix << 1 | 1];
         let bit = POSITION_BITS - depth - 1;
+        let hashed = hashed(segment.handles(), hashes);
         let mut counts = [0; 2];
-        if is_uniform {
-            for handle in segment.handles() {
-                counts[(position(hash_of(handle)) >> bit & 1) as usize] += 1;
-            }
+        for (hash, _) in &hashed {
+            counts[(position(*hash) >> bit & 1) as usize] += 1;
         }
         let half = |index: usize| {
             let buckets = if is_uniform { buckets_for(counts[index]) } else { buckets };
@@ -153,8 +171,7 @@ impl Table {
         for number in [number, high_number] {
             self.segments[number].inherit_versions(&whole);
         }
-        for handle in whole.handles() {
-            let hash = hash_of(handle);
+        for (hash, handle) in hashed {
             let number = self.directory.segment_of(position(hash));
             self.segments[number].adopt(hash, handle);
         }
@@ -165,11 +182,11 @@ impl Table {
     }
 
     /// Moves all entries of a segment into `new`, which takes its place.
-    fn rebuild(&mut self, number: usize, mut new: Segment, hash_of: &impl Fn(u32) -> u64) {
+    fn rebuild(&mut self, number: usize, mut new: Segment, hashes: &impl Hashes) {
         let old = &self.segments[number];
         new.inherit_versions(old);
-        for handle in old.handles() {
-            new.adopt(hash_of(handle), handle);
+        for (hash, handle) in hashed(old.handles(), hashes) {
+            new.adopt(hash, handle);
         }
         self.segment_bytes -= old.memory_bytes();
         self.segment_bytes += new.memory_bytes();
@@ -177,7 +194,7 @@ impl Table {
     }
 
     /// Merges a segment that has become empty with its other half, or takes buckets from it.
-    fn shrink(&mut self, number: usize, hash_of: &impl Fn(u32) -> u64) {
+    fn shrink(&mut self, number: usize, hashes: &impl Hashes) {
         let segment = &self.segments[number];
         let slots = segment.bucket_count() * SLOTS;
         if segment.len() * 8 >= slots * 3 {
@@ -189,14 +206,14 @@ impl Table {
             if let Some(version) = segment.version()
                 && self.segments[other].version() == Some(version)
             {
-                self.merge(number, other, hash_of);
+                self.merge(number, other, hashes);
             }
             return;
         }
         let buckets = buckets_for(segment.len());
         if buckets < segment.bucket_count() && segment.version().is_some() {
             let new = Segment::new(segment.prefix(), segment.depth(), buckets);
-            self.rebuild(number, new, hash_of);
+            self.rebuild(number, new, hashes);
         }
     }
 
@@ -210,14 +227,14 @@ impl Table {
         (self.segments[other].depth() == segment.depth()).then_some(other)
     }
 
-    fn merge(&mut self, number: usize, other: usize, hash_of: &impl Fn(u32) -> u64) {
+    fn merge(&mut self, number: usize, other: usize, hashes: &impl Hashes) {
         let (one, two) = (&self.segments[number], &self.segments[other]);
         let depth = one.depth();
         let buckets = buckets_for(one.len() + two.len());
         let mut merged = Segment::new(one.prefix() >> 1, depth - 1, buckets);
         merged.inherit_versions(one);
-        for handle in one.handles().chain(two.handles()) {
-            merged.adopt(hash_of(handle), handle);
+        for (hash, handle) in hashed(one.handles().chain(two.handles()), hashes) {
+            merged.adopt(hash, handle);
         }
         self.segment_bytes -= one.memory_bytes() + two.memory_bytes();
         self.segment_bytes += merged.memory_bytes();
@@ -235,7 +252,7 @@ impl Table {
 
     /// Recounts everything; returns how many entries live away from home.
     #[cfg(test)]
-    pub(crate) fn check(&self, hash_of: &impl Fn(u32) -> u64) -> usize {
+    pub(crate) fn check(&self, hashes: &impl Hashes) -> usize {
         let mut next_position = 0;
         while next_position < 1 << POSITION_BITS {
             let segment = &self.segments[self.directory.segment_of(next_position)];
@@ -248,7 +265,7 @@ impl Table {
         assert_eq!(self.segments.iter().map(Segment::len).sum::<usize>(), self.len);
         let bytes = self.segments.iter().map(Segment::memory_bytes).sum::<usize>();
         assert_eq!(bytes, self.segment_bytes);
-        self.segments.iter().map(|segment| segment.check(hash_of)).sum()
+        self.segments.iter().map(|segment| segment.check(hashes)).sum()
     }
 }
 

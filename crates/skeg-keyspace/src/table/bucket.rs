@@ -171,6 +171,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn agrees_with_an_array_of_slots(
             steps in prop::collection::vec((0..SLOTS, 0_u8..5, 0..REACH, any::<u32>()), 0..200),

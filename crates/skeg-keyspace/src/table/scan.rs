@@ -4,9 +4,9 @@
 //! order, however it is cut into buckets, an entry that stays is passed exactly when the walk
 //! passes its position, whatever grows, shrinks, splits or merges in between.
 
-use super::Table;
 use super::bucket::SLOTS;
 use super::segment::{BUCKETS_MAX, POSITION_BITS, position};
+use super::{Hashes, Table};
 
 /// How many buckets a scan looks at for each entry that it is asked for.
 const BUCKETS_PER_ENTRY_MAX: usize = 10;
@@ -35,7 +35,7 @@ impl Table {
         &self,
         cursor: u64,
         count: usize,
-        hash_of: &impl Fn(u32) -> u64,
+        hashes: &impl Hashes,
         mut visit: impl FnMut(u32),
     ) -> u64 {
         let mut at = cursor;
@@ -47,7 +47,7 @@ impl Table {
             }
             let segment = &self.segments[self.directory.segment_of(at)];
             let home = segment.home(at);
-            segment.visit_home(home, &|handle| position(hash_of(handle)), &mut |handle| {
+            segment.visit_home(home, &|handle| position(hashes.hash_of(handle)), &mut |handle| {
                 shown += 1;
                 visit(handle);
             });
@@ -58,7 +58,7 @@ impl Table {
     }
 
     /// An entry picked by `draw`, every one as likely as any other.
-    pub(crate) fn random(&self, draw: u64, hash_of: &impl Fn(u32) -> u64) -> Option<u32> {
+    pub(crate) fn random(&self, draw: u64, hashes: &impl Hashes) -> Option<u32> {
         if self.len() == 0 {
             return None;
         }
@@ -81,7 +81,7 @@ impl Table {
         let mut found = None;
         let mut cursor = position(next_draw(&mut state));
         while found.is_none() {
-            cursor = self.scan(cursor, 1, hash_of, |handle| found = Some(handle));
+            cursor = self.scan(cursor, 1, hashes, |handle| found = Some(handle));
         }
         found
     }

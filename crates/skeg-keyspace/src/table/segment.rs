@@ -10,6 +10,8 @@
 //!
 //! May not know: keys, other segments.
 
+#[cfg(test)]
+use super::Hashes;
 use super::bucket::{Bucket, REACH, SLOTS};
 
 /// Bits of a position.
@@ -292,12 +294,12 @@ impl Segment {
 
     /// Recounts everything; returns how many entries live away from home.
     #[cfg(test)]
-    pub(super) fn check(&self, hash_of: &impl Fn(u32) -> u64) -> usize {
+    pub(super) fn check(&self, hashes: &impl Hashes) -> usize {
         let mut spilled = vec![0_usize; self.buckets.len()];
         let mut in_slots = 0;
         for (index, bucket) in self.buckets.iter().enumerate() {
             for slot in bucket.occupied() {
-                let hash = hash_of(bucket.handle(slot));
+                let hash = hashes.hash_of(bucket.handle(slot));
                 let home = self.home(position(hash));
                 let distance = (index + self.buckets.len() - home) % self.buckets.len();
                 assert_eq!(bucket.distance(slot), distance);
@@ -307,7 +309,7 @@ impl Segment {
             }
         }
         for handle in self.overflow() {
-            spilled[self.home(position(hash_of(*handle)))] += 1;
+            spilled[self.home(position(hashes.hash_of(*handle)))] += 1;
         }
         assert_eq!(in_slots, self.in_slots());
         for (bucket, spilled) in self.buckets.iter().zip(&spilled) {
@@ -315,7 +317,7 @@ impl Segment {
             assert!(stuck || usize::from(bucket.spilled()) == *spilled);
         }
         for handle in self.handles() {
-            let at = position(hash_of(handle));
+            let at = position(hashes.hash_of(handle));
             let home = self.home(at);
             assert!(self.start_of(home) <= at && at < self.start_of(home + 1));
         }

@@ -14,6 +14,16 @@ fn mixed(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+impl<F: Fn(u32) -> u64> Hashes for F {
+    fn hash_of(&self, handle: u32) -> u64 {
+        self(handle)
+    }
+
+    fn touch(&self, _: u32) -> u8 {
+        0
+    }
+}
+
 /// A table of the handles 0, 1, 2 ... whose hashes a function gives.
 struct Numbers<F> {
     table: Table,
