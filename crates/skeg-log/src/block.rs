@@ -161,6 +161,7 @@ pub(crate) fn check_front(front: &[u8], place: Place) -> Result<BlockHeader, Mis
 /// Whether a block with a verified front is of a kind and version that this build knows.
 pub(crate) fn is_known(front: &[u8], header: &BlockHeader) -> bool {
     u32::from(front[4]) == FORMAT_VERSION
+        && front[36..40] == [0; 4]
         && (header.kind == KIND_COMMIT || header.kind == KIND_WATERMARK)
 }
 
@@ -176,7 +177,7 @@ pub(crate) fn check_block(
     let mut at = header.front_bytes();
     let (mut sum, mut records, mut above) = (header.header_sum, 0, 0);
     for (shard, length) in table(block, header) {
-        if shard < above || shard >= shards || length == 0 {
+        if shard < above || shard >= u32::from(shards) || length == 0 {
             return Err(Mismatch::new("ascending shards with records", format!("shard {shard}")));
         }
         above = shard + 1;
@@ -227,7 +228,7 @@ pub(crate) fn parts<'a>(
     table(block, header).scan(start, move |at, (shard, length)| {
         let part = &block[*at..*at + length];
         *at += length;
-        Some((shard, part))
+        Some((shard as u16, part))
     })
 }
 
@@ -249,15 +250,17 @@ pub(crate) fn records<'a>(
     })
 }
 
+/// The entries of the shard table. The zeros behind a shard's number are taken for a part of it, so
+/// that other bytes make it too large.
 fn table<'a>(
     block: &'a [u8],
     header: &BlockHeader,
-) -> impl Iterator<Item = (u16, usize)> + Clone + 'a {
+) -> impl Iterator<Item = (u32, usize)> + Clone + 'a {
     block[BLOCK_HEADER_BYTES..header.front_bytes()]
         .as_chunks::<TABLE_ENTRY_BYTES>()
         .0
         .iter()
-        .map(|entry| (u16::from_le_bytes([entry[0], entry[1]]), u32_at(entry, 4) as usize))
+        .map(|entry| (u32_at(entry, 0), u32_at(entry, 4) as usize))
 }
 
 /// Appends a record as a half holds it: its checksum is still to come.
@@ -269,4 +272,87 @@ pub(crate) fn append_record(half: &mut Vec<u8>, kind: u8, payload: &[u8]) {
     half.reserve(RECORD_HEADER_BYTES + payload.len());
     half.extend_from_slice(&header);
     half.extend_from_slice(payload);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Shards = std::collections::BTreeMap<u16, Vec<(u8, Vec<u8>)>>;
+
+    const SHARDS: u16 = 16;
+    const CLAIM: Claim = Claim { kind: KIND_COMMIT, epoch: 9, durable: 7, previous: 0xfeed };
+
+    fn shards() -> impl Strategy<Value = Shards> {
+        btree_map(0..SHARDS, vec((any::<u8>(), vec(any::<u8>(), 0..80)), 1..5), 1..5)
+    }
+
+    fn build(shards: &Shards, place: Place) -> (Vec<u8>, u32) {
+        let halves: Vec<(u16, Vec<u8>)> = shards
+            .iter()
+            .map(|(shard, records)| {
+                let mut half = Vec::new();
+                for (kind, payload) in records {
+                    append_record(&mut half, *kind, payload);
+                }
+                (*shard, half)
+            })
+            .collect();
+        let mut builder = BlockBuilder::default();
+        let parts = halves.iter().map(|(shard, half)| (*shard, half.as_slice()));
+        let sum = builder.build(place, CLAIM, parts);
+        (builder.bytes().to_vec(), sum)
+    }
+
+    fn check(block: &[u8], place: Place) -> Result<(BlockHeader, u64), Mismatch> {
+        let header = check_front(block, place)?;
+        let bytes = header.block_bytes().expect("a verified length") as usize;
+        let block = block.get(..bytes).ok_or_else(|| Mismatch::new("a block", "less"))?;
+        Ok((header, check_block(block, &header, place, SHARDS)?))
+    }
+
+    proptest! {
+        #[test]
+        fn a_block_gives_back_what_went_in(
+            shards in shards(), salt: u64, offset in 0_u64..1 << 40,
+        ) {
+            let place = Place { salt, offset: offset * 8 };
+            let (block, sum) = build(&shards, place);
+            prop_assert_eq!(block.len() % 8, 0);
+            let (header, count) = check(&block, place).expect("it was just built");
+            prop_assert_eq!((header.epoch, header.durable, header.previous), (9, 7, 0xfeed));
+            prop_assert_eq!(header.block_sum, sum);
+            let found: Vec<_> = records(&block, &header)
+                .map(|(shard, kind, payload)| (shard.0, kind, payload.to_vec()))
+                .collect();
+            let expected: Vec<_> = shards
+                .iter()
+                .flat_map(|(shard, records)| {
+                    records.iter().map(|(kind, payload)| (*shard, *kind, payload.clone()))
+                })
+                .collect();
+            prop_assert_eq!(count, expected.len() as u64);
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn changed_cut_or_misplaced_bytes_never_verify(
+            shards in shards(), salt: u64, at: prop::sample::Index, change in 1_u8..,
+        ) {
+            let place = Place { salt, offset: 64 };
+            let (block, _) = build(&shards, place);
+            let at = at.index(block.len());
+            let mut changed = block.clone();
+            changed[at] ^= change;
+            prop_assert!(check(&changed, place).is_err(), "byte {} was changed", at);
+            prop_assert!(check(&block[..at], place).is_err(), "cut at {}", at);
+            let elsewhere = [Place { salt, offset: 72 }, Place { salt: salt ^ 1, offset: 64 }];
+            for place in elsewhere {
+                prop_assert!(check(&block, place).is_err(), "misplaced: {:?}", place);
+            }
+        }
+    }
 }

@@ -105,12 +105,13 @@ impl Current {
         if content.len() != expected {
             return Err(wrong("a length that its counts add up to"));
         }
-        if vectors != 0 || content[72..104].iter().any(|&byte| byte != 0) {
+        let reserved = content[42..44].iter().chain(&content[72..104]);
+        if vectors != 0 || reserved.copied().any(|byte| byte != 0) {
             return Err(LogError::Version {
                 file: file.to_owned(),
                 found: FORMAT_VERSION,
                 supported: FORMAT_VERSION,
-                need: "it names snapshots or vector segments, which a newer skeg wrote",
+                need: "it names snapshots or vector segments; open it with a newer skeg",
             });
         }
         let current = Self {
@@ -156,9 +157,9 @@ impl Current {
 fn decode_segment(bytes: &[u8; SEGMENT_BYTES]) -> Option<NamedSegment> {
     let position = Position { epoch: u64_at(bytes, 16), chain: u32_at(bytes, 24) };
     let end = End { length: u64_at(bytes, 8), position };
-    let sealed = match bytes[28] {
-        OPEN => None,
-        SEALED => Some(end),
+    let sealed = match bytes[28..] {
+        [OPEN, 0, 0, 0] => None,
+        [SEALED, 0, 0, 0] => Some(end),
         _ => return None,
     };
     Some(NamedSegment { id: u64_at(bytes, 0), sealed })

@@ -91,7 +91,7 @@ fn releases_use_the_spare_when_growth_is_refused() {
 
 #[test]
 fn a_full_disk_opens_after_a_kill_and_after_power_loss() {
-    for seed in 0..20 {
+    for seed in 0..8 {
         let mut harness = Harness::new(seed, small_options(SyncPolicy::EverySecond));
         harness.machine.disk.set_capacity((2 << 20) + seed * 4096, Failure::OutOfSpace);
         harness.open(0).unwrap();
