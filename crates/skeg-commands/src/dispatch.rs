@@ -13,7 +13,7 @@ use crate::cx::Cx;
 use crate::delegate::{CommandTask, Delegated, Return, Task};
 use crate::error::CommandError;
 use crate::flow::{Complete, Flow};
-use crate::parse::quoted;
+use crate::parse::{is_word, quoted};
 use crate::session::{Session, Turn};
 use crate::spec::{BoundRule, Flags, Handler, Keys, Outcome, ShardHandler, Spec};
 use crate::table::{self, CommandId};
@@ -32,6 +32,9 @@ impl Session {
             Ok(id) => id,
             Err((id, error)) => {
                 self.client.stats().rejected(id);
+                if id.is_none() && is_http(args.get(0)) {
+                    return Flow::Close(Receipt::default());
+                }
                 self.reject(id, error).write_to(reply);
                 return Flow::done();
             }
@@ -324,6 +327,12 @@ fn keys_bytes(spec: &Spec, args: Args<'_>) -> u64 {
     let keys = spec.keys.positions(args.len());
     let bytes: usize = keys.map(|index| args.get(index).len() + EFFECT_BYTES).sum();
     (bytes + EFFECT_BYTES) as u64
+}
+
+/// Whether the "command" is a line of an HTTP request: a browser was tricked into sending it, and what
+/// follows must not be taken for commands.
+fn is_http(name: &[u8]) -> bool {
+    is_word(name, "POST") || is_word(name, "HOST:")
 }
 
 fn wrong_arity(spec: &Spec) -> CommandError {

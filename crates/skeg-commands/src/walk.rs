@@ -14,8 +14,9 @@ use crate::error::CommandError;
 
 /// Entries that one slice visits.
 pub(crate) const SLICE_ENTRIES: usize = 512;
-/// Slices that the serving thread itself runs before it leaves the rest to jobs.
-const SLICES_IN_PLACE: usize = 32;
+/// Slices, beside one for each shard, that the serving thread itself runs before it leaves the rest to
+/// jobs.
+const SLICES_IN_PLACE: usize = 4;
 
 /// What a step has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub trait Walk: Send {
     /// Whether it is content to end before the last shard (SCAN goes on with its next call).
     fn may_stop(&self) -> bool;
 
-    /// Visits about [`SLICE_ENTRIES`] entries.
+    /// Visits a bounded number of entries, some hundreds.
     fn step(&mut self, shard: &mut Shard) -> Step;
 
     /// Writes the reply to what was visited.
@@ -69,7 +70,7 @@ pub(crate) fn in_place(
     let mut receipt = Receipt::default();
     let mut slices = 0;
     while at.0 < shards {
-        let stop = slices >= SLICES_IN_PLACE || !holder.try_hold_one(at)?;
+        let stop = slices >= usize::from(shards) + SLICES_IN_PLACE || !holder.try_hold_one(at)?;
         if stop && walk.may_stop() && slices > 0 {
             break;
         }

@@ -101,6 +101,16 @@ fn a_session_ends_with_quit_and_not_before() {
     assert!(client.closed);
 }
 
+#[test]
+fn a_browser_is_shown_the_door() {
+    for line in ["POST / HTTP/1.1", "Host: localhost:6379"] {
+        let store = Store::new(1);
+        let mut client = store.client(Version::Resp2);
+        assert_eq!(client.show(line), "none");
+        assert!(client.closed);
+    }
+}
+
 #[derive(Default)]
 struct TestHost {
     asked: Mutex<Vec<Shutdown>>,
