@@ -22,10 +22,15 @@ const HELD_COMMANDS_MAX: u32 = 128;
 const TURN_COMMANDS_MAX: u32 = 1_024;
 /// Commands between two looks at the clock.
 const CLOCK_COMMANDS: u32 = 32;
-/// Time that one turn gives to a connection, in nanoseconds.
-const TURN_NS_MAX: u64 = 1_000_000;
+/// Time that a turn divides among the connections that are ready, in nanoseconds.
+const TURN_NS: u64 = 4_000_000;
+/// The least and the most that one of them gets.
+const SHARE_NS_MIN: u64 = 100_000;
+const SHARE_NS_MAX: u64 = 1_000_000;
 /// Unsent replies above which no more commands of the connection are run, in bytes.
 const UNSENT_PAUSE_BYTES: usize = 1 << 20;
+/// Time that a pending command goes on for a peer that has ended, in nanoseconds.
+const LEFT_ALONE_NS_MAX: u64 = 1_000_000_000;
 /// Time that a peer has to read what is left when its connection is closed, in nanoseconds.
 const CLOSING_NS_MAX: u64 = 10_000_000_000;
 /// An error instead of a reply whose outcome nobody can know.
@@ -42,6 +47,8 @@ pub(crate) struct Tools {
     pub(crate) level: Level,
     /// How many unsent replies a client may leave.
     pub(crate) output_limits: OutputLimits,
+    /// Time that the turn gives to each connection.
+    pub(crate) share_ns: u64,
     /// When the turn began, by the monotonic clock.
     pub(crate) now_ns: u64,
     /// The wall clock of the turn.
@@ -51,6 +58,13 @@ pub(crate) struct Tools {
     pub(crate) bytes_out: u64,
     pub(crate) reads: u64,
     pub(crate) writes: u64,
+}
+
+impl Tools {
+    /// Divides the turn among the connections that are ready.
+    pub(crate) fn share(&mut self, ready: usize) {
+        self.share_ns = (TURN_NS / ready.max(1) as u64).clamp(SHARE_NS_MIN, SHARE_NS_MAX);
+    }
 }
 
 /// How many unsent replies a client may leave, and how long.
@@ -219,7 +233,10 @@ impl Connection {
         if self.ending {
             return silent_ns > CLOSING_NS_MAX;
         }
-        idle_ns > 0 && !self.pending && silent_ns > idle_ns
+        if self.pending {
+            return self.peer_ended && silent_ns > LEFT_ALONE_NS_MAX;
+        }
+        idle_ns > 0 && silent_ns > idle_ns
     }
 
     /// A window of load is over: tells the registry what has happened in it.
@@ -299,7 +316,7 @@ impl Connection {
 
     /// Runs the commands in the window; returns how many bytes they were.
     fn run(&mut self, tools: &mut Tools, window: Window) -> (usize, Stop) {
-        let Tools { holder, read, spare, clock, level, .. } = tools;
+        let Tools { holder, read, spare, clock, level, share_ns, .. } = tools;
         let Self { session, parser, input, output, complete, .. } = self;
         let bytes = input.window(read, window);
         let mut at = 0;
@@ -338,7 +355,7 @@ impl Connection {
                 // The first look only begins the count: most batches are shorter.
                 let now_ns = clock.monotonic_ns();
                 let since_ns = *since_ns.get_or_insert(now_ns);
-                if commands == TURN_COMMANDS_MAX || now_ns - since_ns > TURN_NS_MAX {
+                if commands == TURN_COMMANDS_MAX || now_ns - since_ns > *share_ns {
                     break Stop::Enough;
                 }
             }

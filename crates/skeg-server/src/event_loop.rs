@@ -43,8 +43,9 @@ pub(crate) enum Rest {
 
 /// What a thread does between two waits.
 pub(crate) trait Turn {
-    /// A turn begins: at this moment of the monotonic clock, after so long a sleep.
-    fn begin(&mut self, now_ns: u64, slept_ns: u64);
+    /// A turn begins: at this moment of the monotonic clock, after so long a sleep, with so many
+    /// that are ready.
+    fn begin(&mut self, now_ns: u64, slept_ns: u64, ready: usize);
 
     /// Connections wait at a listener.
     fn acceptable(&mut self, listener: usize);
@@ -71,7 +72,7 @@ pub(crate) fn run<M: Send, W: Wake>(
 ) {
     let mut events = Events::with_capacity(EVENTS_MAX);
     let mut now_ns = clock.monotonic_ns();
-    turn.begin(now_ns, 0);
+    turn.begin(now_ns, 0, 0);
     loop {
         let timeout = match turn.end() {
             Rest::Over => return,
@@ -87,7 +88,7 @@ pub(crate) fn run<M: Send, W: Wake>(
         mailbox.awake();
         now_ns = clock.monotonic_ns();
         let slept_ns = if before_ns == 0 { 0 } else { now_ns.saturating_sub(before_ns) };
-        turn.begin(now_ns, slept_ns);
+        turn.begin(now_ns, slept_ns, events.iter().count());
         for event in &events {
             let token = event.token();
             if token == WAKER {

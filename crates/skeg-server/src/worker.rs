@@ -26,6 +26,9 @@ use crate::spread::{Decision, Load, WINDOW_MS};
 use crate::stats::ThreadStats;
 use crate::stream::Stream;
 
+/// Commands of a long turn after which the replies so far are sent.
+const SENT_COMMANDS_MAX: u64 = 4_096;
+
 /// A serving thread's own state.
 pub(crate) struct Worker {
     number: usize,
@@ -53,6 +56,8 @@ pub(crate) struct Worker {
     /// The log has moved since the waiting connections were looked at.
     log_moved: bool,
     window: Window,
+    /// Commands run when replies were last sent.
+    sent_at_commands: u64,
     /// When a server that stops waits no longer.
     deadline_ns: Option<u64>,
 }
@@ -87,6 +92,7 @@ impl Worker {
                 spare: Spare::default(),
                 level: engine.level(),
                 output_limits: OutputLimits::of(shared.context.config()),
+                share_ns: 0,
                 now_ns,
                 now_ms: clock.now_ms(),
                 clock,
@@ -96,6 +102,7 @@ impl Worker {
                 reads: 0,
                 writes: 0,
             },
+            sent_at_commands: 0,
             window: Window { since_ns: now_ns, slept_ns: 0, commands: 0 },
             log,
             shared,
@@ -408,8 +415,10 @@ impl Worker {
 }
 
 impl Turn for Worker {
-    fn begin(&mut self, now_ns: u64, slept_ns: u64) {
+    fn begin(&mut self, now_ns: u64, slept_ns: u64, ready: usize) {
         self.tools.now_ns = now_ns;
+        self.tools.share(ready + self.again.len());
+        self.sent_at_commands = self.tools.commands;
         self.tools.now_ms = self.tools.clock.now_ms();
         self.window.slept_ns += slept_ns;
         std::mem::swap(&mut self.again, &mut self.again_now);
@@ -427,6 +436,12 @@ impl Turn for Worker {
             return;
         }
         self.serve(place);
+        if self.tools.commands - self.sent_at_commands > SENT_COMMANDS_MAX {
+            // Those that were served first do not wait for the last.
+            self.write_log();
+            self.send_replies();
+            self.sent_at_commands = self.tools.commands;
+        }
     }
 
     fn end(&mut self) -> Rest {
