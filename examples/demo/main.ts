@@ -98,8 +98,10 @@ async function askServed(data: string, questions: string[]): Promise<void> {
     for (const question of questions) {
       const before = performance.now()
       const query = Buffer.from(frequencies.embed(question).buffer)
-      const flat = (await redis.call('SKEG.VSEARCH', 'docs', K, 100, query)) as string[]
-      const ids = flat.filter((_, at) => at % 2 === 0)
+      // Pairs of id and score: one flat list in RESP2, a list of pairs in RESP3.
+      const reply = (await redis.call('SKEG.VSEARCH', 'docs', K, 100, query)) as unknown[]
+      const flat = reply.flat() as (string | number)[]
+      const ids = flat.filter((_, at) => at % 2 === 0).map(String)
       const texts = await redis.mget(ids.map((id) => `passage:${id}`))
       const took = performance.now() - before
       const answers = ids.map((id, at) => ({
