@@ -120,6 +120,11 @@ impl Shared {
     }
 
     fn push_parts(&self, log: &Log, shards: &mut [Box<Shard>], changed: usize) -> Epoch {
+        // What a read has reserved for removing an expired entry is with the shard of that key.
+        if let Some((first, others)) = shards.split_first_mut() {
+            let spaces = others.iter_mut().map(|shard| std::mem::take(shard.space_mut()));
+            spaces.for_each(|space| first.space_mut().absorb(space));
+        }
         let number = self.next_transaction();
         let parts: Vec<(ShardId, Vec<u8>)> = shards
             .iter()

@@ -40,6 +40,11 @@ impl Reservation {
     pub fn left_bytes(&self) -> u64 {
         self.left_bytes
     }
+
+    /// Takes over what another one holds, of the same log.
+    pub fn absorb(&mut self, other: Self) {
+        self.left_bytes += other.left_bytes;
+    }
 }
 
 /// What a record with such a payload costs.

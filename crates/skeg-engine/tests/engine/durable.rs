@@ -148,3 +148,31 @@ fn transactions_over_shards_are_in_one_epoch() {
     assert_eq!(sum, i64::from(engine.shards()));
     engine.close().unwrap();
 }
+
+#[test]
+fn what_reads_remove_as_expired_is_reserved_on_whichever_shard() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path());
+    let keys = keys(&engine);
+    let all = ShardList::all(engine.shards());
+    let soon = engine.now_ms() + 20;
+    run(&engine, |exec| {
+        for key in &keys {
+            exec.shard(key).set(0, key, b"soon gone", Expiry::At(soon));
+        }
+    });
+    // All latches are held, so that nobody else removes them.
+    let mut holder = Holder::new(&engine, Drain::Serve);
+    while !holder.try_hold(&all).unwrap() || engine.now_ms() <= soon {
+        holder.release();
+    }
+    let read = |exec: &mut skeg_engine::Exec<'_>| {
+        keys.iter().filter(|key| exec.shard(key).exists(0, key)).count()
+    };
+    let (found, receipt) = holder.run(&all, Bound::READ, read).unwrap();
+    drop(holder);
+    assert_eq!(found, 0);
+    let status = engine.log().unwrap().status();
+    assert_eq!(status.overdrawn_bytes, 0, "{receipt:?}");
+    engine.close().unwrap();
+}
