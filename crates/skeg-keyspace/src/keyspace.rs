@@ -22,6 +22,9 @@ const INDEX_BYTES_PER_ENTRY: usize = 4;
 /// Most keys end before this byte of their cell.
 const KEY_END_USUAL: usize = 31;
 
+/// An entry that is not aligned mostly reaches into the cache line that has this byte of its cell.
+const CACHE_LINE_END: usize = 63;
+
 /// One logical database of one shard.
 ///
 /// Every `hash` argument is [`Keyspace::hash`] of the key beside it.
@@ -83,6 +86,24 @@ impl Keyspace {
             found.is_some()
         })?;
         found
+    }
+
+    /// Reads what a look-up of `hash` reads first, and answers anything. Look-ups wait for memory one by
+    /// one; several of these in a row wait together, and then those of [`Keyspace::touch_entry`].
+    #[inline]
+    #[must_use]
+    pub fn touch_bucket(&self, hash: u64) -> u8 {
+        self.table.touch(hash)
+    }
+
+    /// Reads what a look-up of `hash` reads next, and answers anything.
+    #[inline]
+    #[must_use]
+    pub fn touch_entry(&self, hash: u64) -> u8 {
+        self.table.candidate(hash).map_or(0, |handle| {
+            let cell = self.store.cell(handle);
+            cell[0] ^ cell[CACHE_LINE_END.min(cell.len() - 1)]
+        })
     }
 
     /// Stores `value` under `key`; says whether it replaced an entry. A value that is the

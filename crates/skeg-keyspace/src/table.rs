@@ -91,6 +91,20 @@ impl Table {
         Some((Spot { segment, place }, handle))
     }
 
+    /// Reads the bucket that `find` will read, and answers anything.
+    #[inline]
+    pub(crate) fn touch(&self, hash: u64) -> u8 {
+        let position = position(hash);
+        self.segments[self.directory.segment_of(position)].touch(position)
+    }
+
+    /// The entry that `find` will look at first.
+    #[inline]
+    pub(crate) fn candidate(&self, hash: u64) -> Option<u32> {
+        let position = position(hash);
+        self.segments[self.directory.segment_of(position)].candidate(position, tag(hash))
+    }
+
     /// Replaces the handle of an entry.
     pub(crate) fn set_handle(&mut self, spot: Spot, handle: u32) {
         self.segments[spot.segment].set_handle(spot.place, handle);

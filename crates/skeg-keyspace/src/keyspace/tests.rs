@@ -311,6 +311,20 @@ fn a_replaced_value_of_the_same_class_stays_in_its_cell() {
 }
 
 #[test]
+fn touching_finds_what_is_there_and_changes_nothing() {
+    let mut keyspace = keyspace();
+    for (key, len) in [(&b"short"[..], 0), (b"usual", 64), (b"large", 100_000)] {
+        let hash = keyspace.hash(key);
+        let _ = keyspace.touch_bucket(hash) ^ keyspace.touch_entry(hash);
+        keyspace.set(hash, key, &vec![b'v'; len], None);
+        let _ = keyspace.touch_bucket(hash) ^ keyspace.touch_entry(hash);
+        let value = keyspace.get(hash, key).expect("it was set").value;
+        assert_eq!(value, StrRef::Bytes(&vec![b'v'; len]));
+    }
+    keyspace.check();
+}
+
+#[test]
 fn mass_deletion_and_defragmentation_return_the_memory() {
     let mut pair = Pair { keyspace: keyspace(), model: Model::new() };
     let key = |number: u32| format!("key:{number:012}").into_bytes();

@@ -132,6 +132,19 @@ impl Segment {
         start + within.div_ceil(1 << self.depth)
     }
 
+    /// Reads the bucket that `find` will read, and answers anything.
+    #[inline]
+    pub(super) fn touch(&self, position: u64) -> u8 {
+        self.buckets[self.home(position)].tag(0)
+    }
+
+    /// The entry that `find` will look at first.
+    #[inline]
+    pub(super) fn candidate(&self, position: u64, tag: u8) -> Option<u32> {
+        let bucket = &self.buckets[self.home(position)];
+        bucket.matching(tag).next().map(|slot| bucket.handle(slot))
+    }
+
     #[inline]
     pub(super) fn find(
         &self,
