@@ -4,6 +4,9 @@
 //! Its thread then serves what queued up meanwhile, or, on the JavaScript thread, only wakes the
 //! home threads.
 
+use std::hint::black_box;
+
+use skeg_keyspace::Keyspace;
 use skeg_log::ShardId;
 use smallvec::SmallVec;
 
@@ -93,6 +96,34 @@ impl Holder {
             }
         }
         Ok(true)
+    }
+
+    /// Reads what commands on these keys of a database will read, so far as their shards can be held,
+    /// [`Holder::TOUCHED_KEYS_MAX`] at most. Commands wait for memory one after the other; this way
+    /// they wait together. The latches stay held.
+    pub fn touch<'k>(&mut self, db: u8, keys: impl Iterator<Item = &'k [u8]>) {
+        let mut places: SmallVec<[(ShardId, u64); Self::TOUCHED_KEYS_MAX]> = SmallVec::new();
+        for key in keys.take(Self::TOUCHED_KEYS_MAX) {
+            let id = self.engine.shard_of(key);
+            if self.try_hold_one(id) == Ok(true) {
+                places.push((id, self.keyspace(id, db).hash(key)));
+            }
+        }
+        // No load waits for another one of its loop.
+        let read =
+            |sum, &(id, hash): &(ShardId, u64)| sum ^ self.keyspace(id, db).touch_bucket(hash);
+        let buckets = places.iter().fold(0, read);
+        let read =
+            |sum, &(id, hash): &(ShardId, u64)| sum ^ self.keyspace(id, db).touch_entry(hash);
+        black_box(places.iter().fold(buckets, read));
+    }
+
+    /// Keys that [`Holder::touch`] looks at: about as many as a processor fetches at a time.
+    pub const TOUCHED_KEYS_MAX: usize = 16;
+
+    #[inline]
+    fn keyspace(&self, id: ShardId, db: u8) -> &Keyspace {
+        self.held[usize::from(id.0)].as_ref().expect("the latch is held").keyspace(db)
     }
 
     /// Runs a command on one shard that is held.
