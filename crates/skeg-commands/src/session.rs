@@ -129,6 +129,12 @@ impl Session {
         flow
     }
 
+    /// Fetches what commands on these keys will read, before they are executed: see [`Holder::touch`].
+    /// What is no key of theirs does no harm.
+    pub fn touch<'k>(&self, holder: &mut Holder, keys: impl Iterator<Item = &'k [u8]>) {
+        holder.touch(self.state.db, keys);
+    }
+
     /// Takes the result of a pending command: appends its reply and says how the session goes on.
     pub fn resume(
         &mut self,
