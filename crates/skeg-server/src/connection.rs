@@ -8,7 +8,7 @@ use skeg_commands::{Buffers, Completion, Config, Flow, Session};
 use skeg_engine::{Epoch, Holder, Level, Receipt};
 use skeg_io::Clock;
 use skeg_io::sync::Arc;
-use skeg_proto::{Parsed, Parser};
+use skeg_proto::{KeysAhead, Parsed, Parser};
 
 use crate::address::Address;
 use crate::event_loop::Readiness;
@@ -27,6 +27,8 @@ const TURN_NS: u64 = 4_000_000;
 /// The least and the most that one of them gets.
 const SHARE_NS_MIN: u64 = 100_000;
 const SHARE_NS_MAX: u64 = 1_000_000;
+/// More bytes than one small command: several may follow.
+const MANY_BYTES: usize = 128;
 /// Unsent replies above which no more commands of the connection are run, in bytes.
 const UNSENT_PAUSE_BYTES: usize = 1 << 20;
 /// Time that a pending command goes on for a peer that has ended, in nanoseconds.
@@ -323,6 +325,9 @@ impl Connection {
         let mut commands = 0;
         let mut since_ns = None;
         let stop = loop {
+            if commands as usize % Holder::TOUCHED_KEYS_MAX == 0 && bytes.len() - at > MANY_BYTES {
+                session.touch(holder, KeysAhead::new(&bytes[at..]));
+            }
             let args = match parser.next(&bytes[at..]) {
                 Ok(Parsed::Command { args, consumed }) => {
                     at += consumed;
