@@ -50,9 +50,14 @@ pub(crate) fn int_between(text: &[u8], min: i64, max: i64) -> Result<i64, Comman
     )))
 }
 
-/// The number of a logical database. `malformed` is the error for what is no 32-bit integer.
-pub(crate) fn database(text: &[u8], malformed: CommandError) -> Result<u8, CommandError> {
-    let index = integer(text).and_then(|index| i32::try_from(index).ok()).ok_or(malformed)?;
+/// The number of a logical database.
+pub(crate) fn database(text: &[u8]) -> Result<u8, CommandError> {
+    let index = int_between(text, i64::from(i32::MIN), i64::from(i32::MAX))?;
+    existing_database(index)
+}
+
+/// The number of a logical database that there is.
+pub(crate) fn existing_database(index: i64) -> Result<u8, CommandError> {
     u8::try_from(index).ok().filter(|index| *index < DATABASES).ok_or(CommandError::DB_INDEX)
 }
 
@@ -97,10 +102,12 @@ mod tests {
 
     #[test]
     fn databases_are_numbered_to_fifteen() {
-        assert_eq!(database(b"15", CommandError::SYNTAX), Ok(15));
-        assert_eq!(database(b"16", CommandError::SYNTAX), Err(CommandError::DB_INDEX));
-        assert_eq!(database(b"-1", CommandError::SYNTAX), Err(CommandError::DB_INDEX));
-        assert_eq!(database(b"4294967296", CommandError::SYNTAX), Err(CommandError::SYNTAX));
+        assert_eq!(database(b"15"), Ok(15));
+        assert_eq!(database(b"16"), Err(CommandError::DB_INDEX));
+        assert_eq!(database(b"-1"), Err(CommandError::DB_INDEX));
+        assert_eq!(database(b"x"), Err(CommandError::NOT_AN_INTEGER));
+        let range = "ERR value is out of range, value must between -2147483648 and 2147483647";
+        assert_eq!(database(b"4294967296"), Err(CommandError::constant(range)));
     }
 
     proptest! {

@@ -3,7 +3,6 @@
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
-use crate::error::CommandError;
 use crate::parse;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, Keys, Outcome, Spec};
 
@@ -24,7 +23,7 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    cx.state.db = parse::database(args.get(1), CommandError::NOT_AN_INTEGER)?;
+    cx.state.db = parse::database(args.get(1))?;
     reply.ok();
     Ok(())
 }

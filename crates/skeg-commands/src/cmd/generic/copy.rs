@@ -38,7 +38,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
             replace = true;
         } else if let (true, Some(number)) = (parse::is_word(word, "DB"), args.try_get(index)) {
             index += 1;
-            to_db = parse::database(number, CommandError::NOT_AN_INTEGER)?;
+            to_db = parse::database(number)?;
         } else {
             return Err(CommandError::SYNTAX);
         }

@@ -27,7 +27,7 @@ pub(crate) const SPEC: Spec = Spec {
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let (db, key) = (cx.db(), args.get(1));
-    let to_db = parse::database(args.get(2), CommandError::NOT_AN_INTEGER)?;
+    let to_db = parse::database(args.get(2))?;
     if to_db == db {
         return Err(CommandError::constant("ERR source and destination objects are the same"));
     }

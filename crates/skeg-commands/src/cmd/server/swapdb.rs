@@ -25,9 +25,13 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    let first = parse::database(args.get(1), CommandError::constant("ERR invalid first DB index"))?;
-    let second =
-        parse::database(args.get(2), CommandError::constant("ERR invalid second DB index"))?;
+    let number = |index: usize, which: &str| {
+        let number = parse::integer(args.get(index)).and_then(|it| i32::try_from(it).ok());
+        let error = || CommandError::owned(format!("ERR invalid {which} DB index"));
+        number.map(i64::from).ok_or_else(error)
+    };
+    let (first, second) = (number(1, "first")?, number(2, "second")?);
+    let (first, second) = (parse::existing_database(first)?, parse::existing_database(second)?);
     exec.shards().for_each(|shard| shard.swap(first, second));
     reply.ok();
     Ok(())
