@@ -257,6 +257,8 @@ declare class Lane {
   command<T>(args: readonly unknown[], mode: number, options?: CallOptions<T>): Promise<T>
   /** The promise of a call that ended as `ended()` tells. */
   settle<T>(value: unknown, options?: CallOptions<T>): Promise<T>
+  /** The promise of a value, when what was written with it is as safe as it has to be. */
+  acknowledged<T>(value: unknown, epoch: number, options: CallOptions<T>): Promise<T>
   /** The promise of a call that the addon has queued. */
   request<T>(id: number, finish: (value: unknown, epoch: number) => T | Promise<T>): Promise<T>
   /** Resolves when every call made so far has taken effect and is on disk. */
@@ -473,6 +475,9 @@ declare class Transaction {
   release(): Promise<void>
 }
 
+/** Returns the new value, `null` to delete the key, `undefined` to leave it as it is. */
+type Change = (value: string | null) => string | null | undefined
+
 /** How near two vectors are. */
 type Metric = 'cosine' | 'ip' | 'euclidean'
 /** Options of a new index; an index that exists must have the same. */
@@ -658,11 +663,7 @@ declare class Database implements AsyncDisposable {
    * await db.update('visits', (count) => String(Number(count ?? 0) + 1))
    * ```
    */
-  update(
-    key: Bytes,
-    change: (value: string | null) => string | null | undefined,
-    options?: WriteOptions,
-  ): Promise<string | null>
+  update(key: Bytes, change: Change, options?: WriteOptions): Promise<string | null>
   /** Deletes keys and returns how many there were. */
   del(...keys: Bytes[]): Promise<number>
   /** Whether there is such a key. */
@@ -884,6 +885,7 @@ export {
 }
 export type {
   Bytes,
+  Change,
   ChangeOptions,
   Durability,
   ErrorCode,

@@ -5,12 +5,14 @@ import { MODE_BYTES, MODE_LOCAL, MODE_SYNC } from './binding.ts'
 import { attempt, rejected, type Bytes, type Vector, type VectorId } from './bytes.ts'
 import { SkegError } from './errors.ts'
 import type { Lane } from './lane.ts'
+import { checkIterable, checkList, expected } from './options.ts'
 import { callWords, type Reply } from './reply.ts'
 import { readScanOptions, scanKeys, type ScanOptions } from './scan.ts'
 import { deadlineWords, milliseconds, readSetOptions, type SetOptions } from './set-options.ts'
 import type { ListenOptions, Server } from './server.ts'
 import { readStats, type Stats } from './stats.ts'
 import { transact, type Transaction } from './transaction.ts'
+import { Updates, type Change } from './update.ts'
 import {
   createWords,
   readInfo,
@@ -39,11 +41,13 @@ export interface Pressure {
  */
 export class Database implements AsyncDisposable {
   readonly #lane: Lane
+  readonly #updates: Updates
   #closing: Promise<void> | undefined
 
   /** @internal */
   constructor(lane: Lane) {
     this.#lane = lane
+    this.#updates = new Updates(lane)
   }
 
   /**
@@ -163,25 +167,10 @@ export class Database implements AsyncDisposable {
    * await db.update('visits', (count) => String(Number(count ?? 0) + 1))
    * ```
    */
-  update(
-    key: Bytes,
-    change: (value: string | null) => string | null | undefined,
-    options: WriteOptions = {},
-  ): Promise<string | null> {
+  update(key: Bytes, change: Change, options: WriteOptions = {}): Promise<string | null> {
     return attempt(() => {
-      const level = writeLevel(options, this.#lane.options.level)
-      return transact(
-        this.#lane,
-        async (transaction) => {
-          const value = await transaction.get(key)
-          const changed = change(value)
-          if (changed === undefined) return value
-          if (changed === null) transaction.del(key)
-          else transaction.set(key, changed, { keepTtl: true })
-          return changed
-        },
-        level,
-      )
+      if (typeof change !== 'function') throw expected('change', 'a function')
+      return this.#updates.run(key, change, writeLevel(options, this.#lane.options.level))
     })
   }
 
@@ -217,14 +206,20 @@ export class Database implements AsyncDisposable {
 
   /** The values of several keys at one moment; `null` for those that are not there. */
   getMany(keys: readonly Bytes[]): Promise<(string | null)[]> {
-    if (keys.length === 0) return Promise.resolve([])
-    return attempt(() => this.#lane.command(['MGET', ...keys], modeOf(keys)))
+    return this.#getMany(keys, 0)
   }
 
   /** As {@link getMany}, as bytes. */
   getManyBuffer(keys: readonly Bytes[]): Promise<(Buffer | null)[]> {
-    if (keys.length === 0) return Promise.resolve([])
-    return attempt(() => this.#lane.command(['MGET', ...keys], modeOf(keys) | MODE_BYTES))
+    return this.#getMany(keys, MODE_BYTES)
+  }
+
+  #getMany<T>(keys: readonly Bytes[], mode: number): Promise<T[]> {
+    return attempt(() => {
+      checkList('keys', keys)
+      if (keys.length === 0) return Promise.resolve([])
+      return this.#lane.command<T[]>(['MGET', ...keys], modeOf(keys) | mode)
+    })
   }
 
   /**
@@ -242,7 +237,11 @@ export class Database implements AsyncDisposable {
     return attempt(() => {
       const level = writeLevel(options, this.#lane.options.level)
       const words: Bytes[] = ['MSET']
-      for (const [key, value] of entries) words.push(key, value)
+      checkIterable('entries', entries)
+      for (const entry of entries) {
+        checkList('an entry', entry)
+        words.push(entry[0], entry[1])
+      }
       if (words.length === 1) return Promise.resolve()
       return this.#write(words, 0, { level, convert: () => undefined })
     })

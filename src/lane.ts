@@ -77,12 +77,13 @@ export class Lane {
   /** The promise of a call that ended as `ended()` tells. */
   settle<T>(value: unknown, options: CallOptions<T> = {}): Promise<T> {
     const epoch = this.environment.binding.ended()
-    if (epoch >= 0) return this.#acknowledged(value, epoch, options)
+    if (epoch >= 0) return this.acknowledged(value, epoch, options)
     if (Number.isNaN(epoch)) return Promise.reject(this.environment.failure())
-    return this.request(-epoch, (late, written) => this.#acknowledged(late, written, options))
+    return this.request(-epoch, (late, written) => this.acknowledged(late, written, options))
   }
 
-  #acknowledged<T>(value: unknown, epoch: number, options: CallOptions<T>): Promise<T> {
+  /** The promise of a value, when what was written with it is as safe as it has to be. */
+  acknowledged<T>(value: unknown, epoch: number, options: CallOptions<T>): Promise<T> {
     const { level = this.options.level, convert } = options
     let converted: T
     try {

@@ -78,6 +78,17 @@ export function expected(name: string, must: string): SkegError {
   return new SkegError('ERR_INVALID_ARGUMENT', `\`${name}\` must be ${must}`)
 }
 
+/** Rejects what is no array. */
+export function checkList(name: string, value: unknown): void {
+  if (!Array.isArray(value)) throw expected(name, 'an array')
+}
+
+/** Rejects what can't be iterated over, and strings, which nobody means to be. */
+export function checkIterable(name: string, value: unknown): void {
+  const isIterable = typeof value === 'object' && value !== null && Symbol.iterator in value
+  if (!isIterable) throw expected(name, 'an array or another iterable')
+}
+
 /** A whole number within bounds, or the default. */
 export function integer(
   name: string,

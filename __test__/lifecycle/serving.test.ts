@@ -1,0 +1,97 @@
+/** One store, reached from within and over the network. */
+import test, { type ExecutionContext } from 'ava'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { open, serve } from 'skeg'
+import { directory, diskStore, rejects } from '../fixtures/stores.ts'
+
+/** A client that goes away with the test, however that ends. */
+function connect(t: ExecutionContext, port: number): Redis {
+  const client = new Redis(port, { retryStrategy: null })
+  client.on('error', () => undefined)
+  t.teardown(() => {
+    client.disconnect()
+  })
+  return client
+}
+
+test('clients and the program see the same data', async (t) => {
+  const db = await diskStore(t)
+  const server = await db.listen({ port: 0 })
+  t.is(server.host, '127.0.0.1')
+  const client = connect(t, server.port)
+  await db.set('from', 'program')
+  t.is(await client.get('from'), 'program')
+  await client.set('from', 'client')
+  t.is(await db.get('from'), 'client')
+
+  const docs = await db.index('docs', { dim: 2, metric: 'ip' })
+  await docs.set('a', [3, 4])
+  const query = Buffer.from(Float32Array.of(1, 1).buffer)
+  // ioredis speaks RESP3, where hits are pairs.
+  t.deepEqual(await client.call('SKEG.VSEARCH', 'docs', 1, 0, query), [['a', '7']])
+
+  await db.transaction(async (tx) => {
+    await tx.get('watched')
+    if ((await client.get('watched')) === null) await client.set('watched', 'first')
+    tx.set('watched', `${(await tx.get('watched')) ?? ''}+`)
+  })
+  t.is(await db.get('watched'), 'first+', 'a client made the transaction run again')
+  await server.close()
+  t.is(await db.get('from'), 'client', 'the store outlives the server')
+})
+
+for (const RESP of [2, 3] as const) {
+  test(`node-redis works over RESP${RESP}`, async (t) => {
+    const db = await diskStore(t)
+    const server = await db.listen({ port: 0 })
+    const client = createClient({ url: `redis://127.0.0.1:${server.port}`, RESP })
+    client.on('error', () => undefined)
+    t.teardown(() => {
+      if (client.isOpen) client.destroy()
+    })
+    await client.connect()
+    await client.set('key', 'value', { EX: 100 })
+    t.is(await client.get('key'), 'value')
+    t.is(await client.incr('n'), 1)
+    t.deepEqual(await client.mGet(['key', 'no']), ['value', null])
+    t.deepEqual(await client.multi().set('a', '1').get('a').exec(), ['OK', '1'])
+    t.is(await db.get('a'), '1')
+    t.true((await client.ttl('key')) > 90)
+    await server.close()
+  })
+}
+
+test('closing the store closes its servers', async (t) => {
+  const folder = directory(t)
+  const db = await open(path.join(folder, 'data'))
+  const unixSocket = path.join(folder, 'socket')
+  await db.listen({ port: 0, unixSocket })
+  t.true(existsSync(unixSocket))
+  await db.close()
+  t.false(existsSync(unixSocket))
+})
+
+test('a port that is taken and options that are wrong are refused', async (t) => {
+  const db = await diskStore(t)
+  const { port } = await db.listen({ port: 0 })
+  await rejects(t, 'ERR_IO', () => db.listen({ port }))
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => db.listen())
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => db.listen({ port: 70_000 }))
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => db.listen({ port: 0, host: 'no such host' }))
+})
+
+test('a server in a process of its own', async (t) => {
+  const data = path.join(directory(t), 'data')
+  const server = await serve({ data, port: 0 })
+  const client = connect(t, server.port)
+  await client.set('key', 'value')
+  await rejects(t, 'ERR_LOCKED', () => open(data))
+  await server.close()
+  const db = await open(data)
+  t.is(await db.get('key'), 'value')
+  await rejects(t, 'ERR_IO', () => serve({ data, port: 0 }))
+  await db.close()
+})
