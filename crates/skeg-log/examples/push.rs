@@ -1,7 +1,8 @@
 //! What the log costs: nanoseconds per push, and bytes per second through the writer, on a real
 //! directory.
 //!
-//! `cargo run --release -p skeg-log --example push -- <empty directory> [record bytes]`
+//! `cargo run --release -p skeg-log --example push -- <empty directory> [record bytes] [case]`, where a
+//! case is `push`, `1x16` (threads and pushes a turn), `always50`, `recovery` (after `1x128`).
 #![expect(clippy::print_stdout, reason = "a program that reports")]
 
 use std::error::Error;
@@ -21,26 +22,38 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let dir = PathBuf::from(args.next().ok_or("a directory, please")?);
     let record_bytes = args.next().map_or(Ok(100), |bytes| bytes.parse())?;
+    let only = args.next();
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
     let payload = vec![7; record_bytes];
     let records = (512 << 20) / (record_bytes + 64);
 
-    let log = open(&dir.join("alone"), SyncPolicy::Never)?;
-    pushes(&log, &payload);
-    log.close()?;
-
+    if wanted("push") {
+        let log = open(&dir.join("push"), SyncPolicy::Never)?;
+        pushes(&log, &payload);
+        log.close()?;
+    }
     for threads in [1, 2] {
         for turn in [1, 16, 128] {
-            let log = open(&dir.join(format!("turn{threads}-{turn}")), SyncPolicy::EverySecond)?;
-            turns(&log, &payload, threads, turn, records / if turn == 1 { 8 } else { 1 });
-            log.close()?;
+            let name = format!("{threads}x{turn}");
+            if wanted(&name) {
+                let log = open(&dir.join(&name), SyncPolicy::EverySecond)?;
+                turns(&log, &payload, threads, turn, records / if turn == 1 { 8 } else { 1 });
+                log.close()?;
+            }
         }
     }
     for threads in [1, 50] {
-        let log = open(&dir.join(format!("always{threads}")), SyncPolicy::Always)?;
-        acknowledged(&log, &payload, threads)?;
-        log.close()?;
+        let name = format!("always{threads}");
+        if wanted(&name) {
+            let log = open(&dir.join(&name), SyncPolicy::Always)?;
+            acknowledged(&log, &payload, threads)?;
+            log.close()?;
+        }
     }
-    recovery(&dir.join("turn1-128"))
+    if wanted("recovery") {
+        recovery(&dir.join("1x128"))?;
+    }
+    Ok(())
 }
 
 fn open(dir: &Path, sync: SyncPolicy) -> Result<Arc<Log>, Box<dyn Error>> {

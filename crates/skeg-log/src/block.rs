@@ -59,8 +59,8 @@ pub(crate) struct BlockBuilder {
     record_sums: Vec<u8>,
 }
 
-/// Memory that a buffer keeps for the next block.
-const KEPT_BYTES: usize = 1 << 20;
+/// Memory that a builder keeps when there is nothing to do.
+const KEPT_BYTES: usize = 256 << 10;
 
 impl BlockBuilder {
     /// Puts a block together: `parts` are the shards in ascending order, each with its records as
@@ -120,8 +120,8 @@ impl BlockBuilder {
         &self.bytes
     }
 
-    /// Gives back memory that only an unusually large block needs.
-    pub(crate) fn trim(&mut self) {
+    /// Gives back memory that only a load like the last one needs.
+    pub(crate) fn release_memory(&mut self) {
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES);
         self.record_sums.clear();

@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use crate::block::append_record;
 use crate::types::{Epoch, ShardId};
 
-/// Memory that a half keeps for its next records.
+/// Memory that a half always keeps for its next records.
 const KEPT_BYTES: usize = 64 << 10;
 
 /// Records of one shard and one epoch, as they will stand in the block.
@@ -31,10 +31,12 @@ pub(crate) struct Half {
 }
 
 impl Half {
-    /// Empties it, keeping some of its memory.
+    /// Empties it, keeping memory for as much again: under load nothing is allocated, and a single
+    /// large value does not stay.
     pub(crate) fn clear(&mut self) {
+        let kept = KEPT_BYTES.max(2 * self.bytes.len());
         self.bytes.clear();
-        self.bytes.shrink_to(KEPT_BYTES);
+        self.bytes.shrink_to(kept);
         self.cost = 0;
     }
 
@@ -138,6 +140,15 @@ impl Buffers {
         }
         self.epochs.open.store(open + 1, SeqCst);
         Some(Epoch(open))
+    }
+
+    /// Gives back memory that only a load like the last one needs.
+    pub(crate) fn release_memory(&self) {
+        for shard in &self.shards {
+            for half in &mut shard.0.lock().0 {
+                half.bytes.shrink_to(KEPT_BYTES);
+            }
+        }
     }
 
     /// Swaps a shard's half of a closed epoch for an empty one.

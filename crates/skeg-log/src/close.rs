@@ -116,7 +116,7 @@ impl Core {
         self.write_out()?;
         self.sync_written()?;
         if self.watermark() < self.durable() {
-            self.write_watermark();
+            self.rest();
             self.sync_all()?;
         }
         self.upkeeper.lock().compact(self)

@@ -71,13 +71,15 @@ pub(crate) struct Reader<'a> {
     /// Nothing is read from here on.
     limit: u64,
     window: Vec<u8>,
+    /// The part of the file that the window holds.
     start: u64,
+    filled: usize,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of the first `limit` bytes.
     pub(crate) fn new(segment: &'a SegmentFile, limit: u64) -> Self {
-        Self { segment, limit: limit.min(segment.bytes), window: Vec::new(), start: 0 }
+        Self { segment, limit: limit.min(segment.bytes), window: Vec::new(), start: 0, filled: 0 }
     }
 
     fn place(&self, offset: u64) -> Place {
@@ -88,14 +90,18 @@ impl<'a> Reader<'a> {
     fn bytes(&mut self, offset: u64, wanted: usize) -> Result<&[u8], LogError> {
         let left = usize::try_from(self.limit.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = wanted.min(left);
-        let end = self.start + self.window.len() as u64;
+        let end = self.start + self.filled as u64;
         if offset < self.start || offset + wanted as u64 > end {
-            self.window.resize(wanted.max(WINDOW_BYTES).min(left), 0);
+            self.filled = wanted.max(WINDOW_BYTES).min(left);
             self.start = offset;
-            let read = self.segment.file.read_exact_at(&mut self.window, offset);
+            if self.window.len() < self.filled {
+                self.window.resize(self.filled, 0);
+            }
+            let window = &mut self.window[..self.filled];
+            let read = self.segment.file.read_exact_at(window, offset);
             read.map_err(|error| io_error("read", &self.segment.path, error))?;
         }
-        Ok(&self.window[(offset - self.start) as usize..])
+        Ok(&self.window[(offset - self.start) as usize..self.filled])
     }
 
     /// Verifies the header and the shard table at an offset.

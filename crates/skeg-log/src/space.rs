@@ -42,6 +42,7 @@ impl Reservation {
     }
 
     /// Takes over what another one holds, of the same log.
+    #[expect(clippy::needless_pass_by_value, reason = "nobody holds the other one any more")]
     pub fn absorb(&mut self, other: Self) {
         self.left_bytes += other.left_bytes;
     }

@@ -289,7 +289,7 @@ impl Core {
         }
         let idle_ns = self.idle_at_ns();
         if idle_ns.is_some_and(|idle_ns| idle_ns <= now) {
-            self.write_watermark();
+            self.rest();
         }
         let (sync_due, deadline) = self.sync_due(now);
         let idle_ns = self.idle_at_ns().map(|idle_ns| idle_ns.max(now + 1));

@@ -200,7 +200,14 @@ impl Writer {
         self.position = position;
         *core.position.lock() = position;
         self.segment.set_written_bytes(self.offset);
-        self.builder.trim();
+    }
+
+    /// Gives back memory that only a load like the last one needs.
+    fn release_memory(&mut self) {
+        if matches!(self.stage, Stage::Idle) {
+            self.halves.iter_mut().for_each(Half::clear);
+            self.builder.release_memory();
+        }
     }
 
     /// Writes a block that only says what is durable, if that is news and there is room. It needs no
@@ -265,10 +272,13 @@ impl Core {
         outcome
     }
 
-    /// Writes the watermark of a log whose records are all durable.
-    pub(crate) fn write_watermark(&self) {
+    /// What is done when a log has become idle and all its records are durable: the watermark is
+    /// written, and memory given back.
+    pub(crate) fn rest(&self) {
+        self.buffers.release_memory();
         if let Some(mut writer) = self.role.take() {
             writer.write_watermark(self);
+            writer.release_memory();
             self.role.put(writer);
             self.look_again();
         }

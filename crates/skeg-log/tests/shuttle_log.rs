@@ -325,6 +325,27 @@ fn shuttle_room_is_granted_once_and_its_return_is_told() {
     });
 }
 
+/// Space given back beside a thread that is about to wait for it: granted, or told.
+#[test]
+fn shuttle_who_waits_is_told_what_is_given_back() {
+    check(|| {
+        let setup = open(SyncPolicy::Never, false);
+        let first = setup.log.reserve(9000, Purpose::Growth).unwrap();
+        let bell = Arc::new(Bell::default());
+        let subscription = setup.log.subscribe(Arc::<Bell>::clone(&bell));
+        let holder = {
+            let log = Arc::clone(&setup.log);
+            thread::spawn(move || log.settle(first))
+        };
+        let want = subscription.want_space(9000, Purpose::Growth);
+        holder.join().unwrap();
+        if want == Want::Waiting {
+            assert!(bell.0.load(SeqCst) > 0, "not told");
+        }
+        setup.log.settle(setup.log.reserve(9000, Purpose::Growth).unwrap());
+    });
+}
+
 /// Closing beside the log's threads at work: everything pushed before is durable, nobody hangs.
 #[test]
 fn shuttle_closing_ends_the_threads_and_loses_nothing() {
