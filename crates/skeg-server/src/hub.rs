@@ -1,6 +1,6 @@
 //! What the threads of a server share, and what commands ask of the server.
 //!
-//! Invariant: a thread's inbox is set before the thread is counted as running, and stays.
+//! Invariant: an inbox that can be found belongs to a thread that was started.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -48,11 +48,15 @@ impl Hub {
         self.inboxes.get(thread)?.get()
     }
 
-    /// A thread starts.
-    pub(crate) fn starts(&self, thread: usize, inbox: &Arc<Inbox>) {
-        let set = self.inboxes[thread].set(Arc::clone(inbox));
-        assert!(set.is_ok(), "a thread is started once");
+    /// A thread is about to run.
+    pub(crate) fn starts(&self) {
         *self.running.lock() += 1;
+    }
+
+    /// A thread runs: it can be reached from now on.
+    pub(crate) fn started(&self, thread: usize, inbox: Arc<Inbox>) {
+        let inbox = self.inboxes[thread].get_or_init(|| inbox);
+        // A stop that has not seen the inbox is seen here.
         if self.is_stopping() {
             inbox.send(Message::Stop);
         }

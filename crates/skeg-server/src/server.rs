@@ -57,14 +57,11 @@ impl Shared {
             drop(worker);
             drop(ending);
         });
-        self.hub.starts(number, &inbox);
-        match self.hub.io.threads.spawn("skeg-serve", body) {
-            Ok(thread) => self.threads.lock().push(thread),
-            Err(error) => {
-                self.hub.ends();
-                return Err(error);
-            }
-        }
+        self.hub.starts();
+        let thread =
+            self.hub.io.threads.spawn("skeg-serve", body).inspect_err(|_| self.hub.ends())?;
+        self.threads.lock().push(thread);
+        self.hub.started(number, inbox);
         Ok(())
     }
 
