@@ -242,3 +242,57 @@ impl Space {
         self.overdrawn.load(SeqCst)
     }
 }
+
+#[cfg(all(test, feature = "shuttle"))]
+mod shuttle_tests {
+    use std::sync::Arc;
+
+    use skeg_io::sync::thread;
+
+    use super::*;
+
+    /// A block takes its room while somebody reserves, and while the spare shrinks: what is granted
+    /// fits into what is left, whoever comes first.
+    #[test]
+    fn shuttle_no_room_is_granted_twice() {
+        let model = || {
+            let space = Arc::new(Space::new(64 << 10, 1 << 20, 1 << 20));
+            space.update(|room| {
+                room.set_active(1, 1000);
+                room.raise_allowed(2000);
+            });
+            let mut first = Reservation::default();
+            let granted = space.reserve(&mut first, 600 - RECORD_OVERHEAD_BYTES, Purpose::Growth);
+            assert!(granted.is_ok());
+            let writer = {
+                let space = Arc::clone(&space);
+                thread::spawn(move || {
+                    space.spend(&mut first, 600);
+                    space.wrote(600, 600);
+                    space.lower_allowed(900)
+                })
+            };
+            let other = {
+                let space = Arc::clone(&space);
+                thread::spawn(move || {
+                    let mut second = Reservation::default();
+                    let bytes = 350 - RECORD_OVERHEAD_BYTES;
+                    space.reserve(&mut second, bytes, Purpose::Growth).is_ok()
+                })
+            };
+            let mut second = Reservation::default();
+            let bytes = 700 - RECORD_OVERHEAD_BYTES;
+            let granted = space.reserve(&mut second, bytes, Purpose::Release).is_ok();
+            assert!(!granted, "there is never so much room");
+            let lowered = writer.join().expect("no thread panics");
+            let other_granted = other.join().expect("no thread panics");
+            let (free, left) = space.look(|room| (room.free(), room.unsynced_left()));
+            assert_eq!(free, 400);
+            assert_eq!(left, if lowered { 300 } else { 1400 });
+            assert_eq!(space.outstanding(), if other_granted { 350 } else { 0 });
+            assert!(space.outstanding() <= free.min(left), "granted twice");
+        };
+        shuttle::check_random(model, 3000);
+        shuttle::check_pct(model, 3000, 3);
+    }
+}

@@ -27,7 +27,9 @@ pub(crate) struct Spare {
 }
 
 impl Spare {
-    /// The spare as it is found; none is an empty one.
+    /// The spare as it is found; none is an empty one. A power loss may have left its length without
+    /// its blocks: they are allocated again, or, where there is no space for them, those it has are
+    /// given up.
     pub(crate) fn open(io: &Io, dir: &Path) -> Result<Self, LogError> {
         let path = dir.join(FOLDER).join(SPARE_NAME);
         let file = match io.disk.open(&path, OpenMode::ReadWrite) {
@@ -38,7 +40,40 @@ impl Spare {
             Err(error) => return Err(io_error("open", &path, error)),
         };
         let bytes = file.len().map_err(|error| io_error("measure", &path, error))?;
-        Ok(Self { path, file: Some(file), bytes })
+        let mut spare = Self { path, file: Some(file), bytes: 0 };
+        match spare.allocate(bytes) {
+            Err(LogError::Full { .. }) => {
+                spare.bytes = bytes;
+                spare.cut(0)?;
+            }
+            other => other?,
+        }
+        Ok(spare)
+    }
+
+    /// Allocates all of it up to `bytes`, durably.
+    fn allocate(&mut self, bytes: u64) -> Result<(), LogError> {
+        let path = &self.path;
+        if let Some(file) = &self.file
+            && bytes > self.bytes
+        {
+            file.allocate(self.bytes, bytes - self.bytes)
+                .map_err(|error| io_error("allocate", path, error))?;
+            file.sync_all().map_err(|error| fsync_error(path, error))?;
+            self.bytes = bytes;
+        }
+        Ok(())
+    }
+
+    /// Cuts it to `bytes`.
+    fn cut(&mut self, bytes: u64) -> Result<(), LogError> {
+        if bytes < self.bytes
+            && let Some(file) = &self.file
+        {
+            file.set_len(bytes).map_err(|error| io_error("cut", &self.path, error))?;
+            self.bytes = bytes;
+        }
+        Ok(())
     }
 
     /// For a database that is not written to.
@@ -54,27 +89,15 @@ impl Spare {
     /// Grows until it covers so many unsynced bytes, durably.
     pub(crate) fn grow(&mut self, io: &Io, allowed: u64) -> Result<(), LogError> {
         let bytes = allowed + CURRENT_BYTES;
-        if self.bytes >= bytes {
-            return Ok(());
+        if self.file.is_none() && self.bytes < bytes {
+            let path = &self.path;
+            let file = io.disk.open(path, OpenMode::CreateNew);
+            self.file = Some(file.map_err(|error| io_error("create", path, error))?);
+            if let Some(folder) = path.parent() {
+                io.disk.sync_dir(folder).map_err(|error| fsync_error(folder, error))?;
+            }
         }
-        let path = &self.path;
-        let created = self.file.is_none();
-        let file = match &self.file {
-            Some(file) => Arc::clone(file),
-            None => io
-                .disk
-                .open(path, OpenMode::CreateNew)
-                .map_err(|error| io_error("create", path, error))?,
-        };
-        self.file = Some(Arc::clone(&file));
-        file.allocate(self.bytes, bytes - self.bytes)
-            .map_err(|error| io_error("allocate", path, error))?;
-        file.sync_all().map_err(|error| fsync_error(path, error))?;
-        if created && let Some(folder) = path.parent() {
-            io.disk.sync_dir(folder).map_err(|error| fsync_error(folder, error))?;
-        }
-        self.bytes = bytes;
-        Ok(())
+        self.allocate(bytes)
     }
 
     /// Unsynced bytes that it would cover after giving up `bytes`; `None` when it cannot.
@@ -85,13 +108,6 @@ impl Spare {
 
     /// Gives up blocks until it covers so many unsynced bytes.
     pub(crate) fn shrink(&mut self, allowed: u64) -> Result<(), LogError> {
-        let bytes = allowed + CURRENT_BYTES;
-        if bytes < self.bytes
-            && let Some(file) = &self.file
-        {
-            file.set_len(bytes).map_err(|error| io_error("cut", &self.path, error))?;
-            self.bytes = bytes;
-        }
-        Ok(())
+        self.cut(allowed + CURRENT_BYTES)
     }
 }

@@ -7,6 +7,7 @@ use common::{Harness, small_options};
 use skeg_io::sim::{CrashPolicy, Failure, Fault, FaultRates, Injection, Operation};
 use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use skeg_io::{Disk, OpenMode};
 use skeg_log::{
     Epoch, ErrorKind, Health, Level, LogOptions, Notify, Purpose, ReserveError, ShardId,
     SyncPolicy, Want, Wrote,
@@ -108,6 +109,32 @@ fn a_full_disk_opens_after_a_kill_and_after_power_loss() {
             harness.crash(CrashPolicy::AnySubset);
         }
         harness.open(least).unwrap();
+    }
+}
+
+#[test]
+fn a_spare_whose_blocks_a_power_loss_took_is_filled_or_given_up() {
+    for room in [PLENTY, 300 << 10] {
+        let mut harness = Harness::new(1, small_options(SyncPolicy::EverySecond));
+        harness.open(0).unwrap();
+        harness.crash(CrashPolicy::DropAll);
+        let disk = harness.machine.disk.clone();
+        let spare = disk.open(&Harness::path("log/spare"), OpenMode::ReadWrite).unwrap();
+        let bytes = spare.len().unwrap();
+        spare.set_len(0).unwrap();
+        spare.set_len(bytes).unwrap();
+        spare.sync_all().unwrap();
+        drop(spare);
+        let used = disk.used_bytes();
+        disk.set_capacity(used + room, Failure::OutOfSpace);
+        harness.open(0).unwrap();
+        let found = disk.metadata(&Harness::path("log/spare")).unwrap().len;
+        if room == PLENTY {
+            assert!(disk.used_bytes() > bytes, "its blocks are there again");
+            assert_eq!(found, bytes);
+        } else {
+            assert_eq!(found, 0, "it does not pretend");
+        }
     }
 }
 

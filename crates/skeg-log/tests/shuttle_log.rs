@@ -3,6 +3,7 @@
 //!
 //! `cargo test -p skeg-log --features shuttle shuttle_`
 #![cfg(feature = "shuttle")]
+#![allow(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 use std::path::Path;
 
