@@ -61,7 +61,7 @@ pub(crate) fn existing_database(index: i64) -> Result<u8, CommandError> {
     u8::try_from(index).ok().filter(|index| *index < DATABASES).ok_or(CommandError::DB_INDEX)
 }
 
-/// Whether `arg` is `word`, which is written in capitals or not at all.
+/// Whether `arg` is `word`, in letters of either case.
 #[inline]
 pub(crate) fn is_word(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())

@@ -128,6 +128,62 @@ fn what_commands_did_is_there_after_a_reopen() {
     disk.close();
 }
 
+/// A wrong bound shows as bytes that were written beyond what was reserved.
+#[test]
+fn what_commands_write_was_reserved() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = Disk::open(dir.path(), SyncPolicy::Never);
+    let long = "k".repeat(5_000);
+    let index = "i".repeat(900);
+    let row = r#""\x00\x00\x80\x3f""#;
+    let ids: Vec<String> = (0..40).map(|id| format!("id{id} {row}")).collect();
+    let many: Vec<String> = (0..200).map(|key| format!("{long}{key} v")).collect();
+    let names: Vec<String> = (0..200).map(|key| format!("{long}{key}")).collect();
+    let mut script: Vec<String> = vec![
+        format!("SET {long} {long} PX 1"),
+        format!("SET {long} v GET PX 1"),
+        format!("SETEX {long} 100 v"),
+        format!("GETEX {long} EX 5"),
+        format!("EXPIRE {long} 100"),
+        format!("PERSIST {long}"),
+        format!("APPEND {long} {long}"),
+        format!("SETRANGE {long} 100000 x"),
+        format!("GETSET {long} 1"),
+        format!("INCR {long}"),
+        format!("INCRBYFLOAT {long} 1e4931"),
+        format!("SKEG.CAS {long} 2 3"),
+        format!("GETDEL {long}"),
+        format!("MSET {}", many.join(" ")),
+        format!("DEL {}", names.join(" ")),
+        format!("SKEG.VINDEX.CREATE {index} 1 flat METRIC l2"),
+        format!("SKEG.VSET {index} id {row}"),
+        format!("SKEG.VMSET {index} 40 {}", ids.join(" ")),
+        format!("SKEG.VDEL {index} {}", (0..40).map(|id| format!("id{id} ")).collect::<String>()),
+        format!("SKEG.VINDEX.DROP {index}"),
+        "MULTI".into(),
+        format!("SET {long} {long}"),
+        format!("APPEND {long} {long}"),
+        format!("RENAME {long} to"),
+        "COPY to b DB 3".into(),
+        format!("COPY b {long}"),
+        "MOVE to 9".into(),
+        "FLUSHALL".into(),
+        "EXEC".into(),
+    ];
+    for db in 0..16 {
+        script.extend([format!("SELECT {db}"), "SET x 1".into(), "SET y{x} 1".into()]);
+        script.extend((0..30).map(|key| format!("SET s{key} 1")));
+    }
+    script.extend(["SWAPDB 0 1".into(), "FLUSHDB".into(), "FLUSHALL".into()]);
+    for line in script {
+        disk.call(&line);
+        std::thread::sleep(Duration::from_micros(200));
+        let status = disk.engine.log().unwrap().status();
+        assert_eq!(status.overdrawn_bytes, 0, "{}", &line[..line.len().min(60)]);
+    }
+    disk.close();
+}
+
 #[test]
 fn a_reply_names_the_epoch_it_waits_for() {
     let dir = tempfile::tempdir().unwrap();
