@@ -325,7 +325,8 @@ impl Connection {
         let mut commands = 0;
         let mut since_ns = None;
         let stop = loop {
-            if commands as usize % Holder::TOUCHED_KEYS_MAX == 0 && bytes.len() - at > MANY_BYTES {
+            let is_touched = !(commands as usize).is_multiple_of(Holder::TOUCHED_KEYS_MAX);
+            if !is_touched && bytes.len() - at > MANY_BYTES {
                 session.touch(holder, KeysAhead::new(&bytes[at..]));
             }
             let args = match parser.next(&bytes[at..]) {

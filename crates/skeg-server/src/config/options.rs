@@ -96,7 +96,7 @@ impl Default for ServeOptions {
             tcp_keepalive: Duration::from_secs(300),
             threads: None,
             value_bytes_max: 512 << 20,
-            output_bytes_max: 256 << 20,
+            output_bytes_max: 1 << 30,
             shutdown_timeout: Duration::from_secs(10),
             log_level: LogLevel::Info,
             quiet: false,

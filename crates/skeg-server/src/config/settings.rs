@@ -269,7 +269,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "max-output-size",
         value: Some("SIZE"),
-        default: Some("256mb"),
+        default: Some("1gb"),
         section: Section::Limits,
         help: "Close clients that leave more replies than this unread",
         apply: |options, text| {
