@@ -80,6 +80,7 @@ fn refusal_text(refusal: Refusal) -> &'static str {
         }
         Refusal::ReadOnly => "READONLY You can't write against a read only database.",
         Refusal::Closed => "CLOSED the database is closed",
+        Refusal::TooLarge => "TOOLARGE the change does not fit into one record of the log",
         _ => "ERR the database refused the command",
     }
 }

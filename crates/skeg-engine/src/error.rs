@@ -46,6 +46,9 @@ pub enum Refusal {
     /// The database is closed or closing.
     #[error("the database is closed")]
     Closed,
+    /// The change does not fit into one record of the log.
+    #[error("the change is too large for one record of the log")]
+    TooLarge,
     /// The queue of a shard is full.
     #[error("too many commands are queued")]
     Busy,
@@ -58,6 +61,7 @@ impl From<ReserveError> for Refusal {
             ReserveError::NoSpace => Self::NoSpace,
             ReserveError::Poisoned => Self::Poisoned,
             ReserveError::ReadOnly => Self::ReadOnly,
+            ReserveError::TooLarge => Self::TooLarge,
             _ => Self::Closed,
         }
     }

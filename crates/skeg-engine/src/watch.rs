@@ -70,9 +70,14 @@ impl Watches {
         }
     }
 
-    pub(crate) fn changed(&self, db: u8, key: &[u8]) {
-        if let Some(flags) = self.keys.get(&(db, key.into())) {
-            flags.iter().for_each(|flag| flag.set());
+    /// Sets the flags of the key's watchers, and forgets those that nobody reads any more.
+    pub(crate) fn changed(&mut self, db: u8, key: &[u8]) {
+        let at = (db, key.into());
+        let Some(flags) = self.keys.get_mut(&at) else { return };
+        flags.iter().for_each(|flag| flag.set());
+        flags.retain(|flag| Arc::strong_count(flag) > 1);
+        if flags.is_empty() {
+            self.keys.remove(&at);
         }
     }
 
@@ -102,6 +107,14 @@ mod tests {
         watches.changed_where(1, |_| true);
         assert!(!two.is_set());
         watches.remove(0, b"a", &one);
+        assert!(watches.is_empty());
+    }
+
+    #[test]
+    fn a_watcher_that_is_gone_is_forgotten() {
+        let mut watches = Watches::default();
+        watches.add(0, b"a", &WatchFlag::new());
+        watches.changed(0, b"a");
         assert!(watches.is_empty());
     }
 }

@@ -75,6 +75,7 @@ impl From<Refusal> for Failure {
             Refusal::Poisoned => "ERR_IO",
             Refusal::ReadOnly => "ERR_READ_ONLY",
             Refusal::Closed => return Self::closed(),
+            Refusal::TooLarge => "ERR_TOO_LARGE",
             _ => "ERR_BUSY",
         };
         Self::new(code, refusal.to_string())

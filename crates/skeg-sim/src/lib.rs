@@ -11,7 +11,7 @@
 //! Invariants: nothing here knows file formats; every judgement is made from what a user of the
 //! engine can see. A failure says how to reproduce it.
 //!
-//! May not be used by any other crate: tests only.
+//! May not know: file formats, and nothing may use it: tests only.
 #![forbid(unsafe_code)]
 
 mod apply;
