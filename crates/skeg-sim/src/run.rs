@@ -185,10 +185,6 @@ impl<'a> Runner<'a> {
     /// Opens after crashes that damaged nothing: that must work.
     fn open_unaided(&mut self) -> Result<Engine, String> {
         let before = self.files();
-        if self.capacity.is_some() && self.open(false).is_err() {
-            Figures::count(&mut self.figures.refused, "OPEN FULL");
-            self.set_capacity(None);
-        }
         let engine = self.open(false).map_err(|error| {
             format!("does not open: {error}; before: {before}; now: {}", self.files())
         })?;
