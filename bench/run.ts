@@ -34,7 +34,8 @@ async function prepare(): Promise<void> {
   await buildNative('release')
   await buildJs()
   if (!existsSync(fromRoot('bench', 'node_modules'))) {
-    const install = ['ci', '--prefix', fromRoot('bench'), '--no-audit', '--no-fund']
+    // Versions are exact in package.json; npm's lockfile leaves out binaries of other platforms.
+    const install = ['install', '--no-package-lock', '--prefix', fromRoot('bench')]
     const { code } = await run('npm', install, { quietStdout: true })
     if (code !== 0) throw new Error('the peers could not be installed')
   }
