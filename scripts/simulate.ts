@@ -1,0 +1,53 @@
+/**
+ * `npm run simulate`: plays crashes and faults from seeds on the simulated machine (crates/skeg-sim)
+ * and keeps the figures.
+ *
+ *   --seeds N   how many (default 10,000)
+ *   --from N    the first (default 1)
+ *   --power     power losses only
+ *   --save      keep the figures in bench/results/
+ *
+ * Exit code 0: every seed passed. For one seed, hours, or to cut a failing seed down:
+ * `cargo run --release -p skeg-sim -- --help`.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { machine } from '../bench/lib/machine.ts'
+import { run } from './lib/process.ts'
+import { fromRoot } from './lib/root.ts'
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '10000' },
+      from: { type: 'string', default: '1' },
+      power: { type: 'boolean', default: false },
+      save: { type: 'boolean', default: false },
+    },
+  })
+  const seeds = ['--seeds', values.seeds, '--from', values.from]
+  const args = ['run', '--release', '--locked', '-p', 'skeg-sim', '--', ...seeds, '--json']
+  if (values.power) args.push('--power')
+  const { code, stdout } = await run('cargo', args, { quietStdout: true })
+  if (code !== 0) throw new Error('a seed failed')
+  const about = machine(`cargo ${args.join(' ')}`)
+  const results = JSON.parse(stdout) as object
+  const document = `${JSON.stringify({ machine: about, results }, null, 2)}\n`
+  process.stdout.write(document)
+  if (values.save) {
+    const name = values.power ? 'power-losses' : 'crashes'
+    const day = about.date.slice(0, 10)
+    const file = fromRoot('bench', 'results', `${day}-${about.commit}-${name}.json`)
+    mkdirSync(path.dirname(file), { recursive: true })
+    writeFileSync(file, document)
+    console.error(`kept in ${path.relative(fromRoot(), file)}`)
+  }
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
