@@ -27,6 +27,19 @@ const [data = '', durability = 'kernel', ...done] = process.argv.slice(2)
 const db = await open(data, { durability: durability as Durability })
 const index = await db.index(INDEX, { dim: DIMENSION, metric: 'euclidean' })
 
+/** Writes a line before it returns, also when the pipe is full. */
+function say(line: string): void {
+  let rest = Buffer.from(`${line}\n`)
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
+}
+
 let turn: Promise<unknown> = Promise.resolve()
 
 /** Counts two keys up in one transaction, one after the other, so that none has to be run again. */
@@ -76,9 +89,9 @@ async function act(writer: number, operation: number): Promise<void> {
 async function write(writer: number, sent: number): Promise<never> {
   const flying = new Set<Promise<void>>()
   for (let operation = sent + 1; ; operation++) {
-    writeSync(1, `${writer} ${operation} sent\n`)
+    say(`${writer} ${operation} sent`)
     const acted = act(writer, operation).then(() => {
-      writeSync(1, `${writer} ${operation}\n`)
+      say(`${writer} ${operation}`)
     })
     const flight = acted.finally(() => flying.delete(flight))
     flying.add(flight)
