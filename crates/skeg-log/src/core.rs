@@ -22,7 +22,7 @@ use crate::subscription::Subscribers;
 use crate::sync::Syncing;
 use crate::threads::Wake;
 use crate::types::{Epoch, Health, Level, LogOptions, LogStatus, SyncPolicy};
-use crate::upkeep::Upkeeper;
+use crate::upkeep::{Inventory, Upkeeper};
 use crate::writer::Writer;
 
 /// Everything of an open log.
@@ -41,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) next: Mutex<Option<Arc<Segment>>>,
     pub(crate) syncing: Syncing,
     pub(crate) upkeeper: Mutex<Upkeeper>,
+    pub(crate) inventory: Mutex<Inventory>,
     /// Newest epoch handed to the kernel.
     pub(crate) written: AtomicU64,
     /// Newest epoch that `kernel`-level acknowledgements may be given for.
@@ -99,6 +100,7 @@ impl Core {
             role: parts.writer.map_or_else(Slot::empty, |writer| Slot::new(Box::new(writer))),
             next: Mutex::new(None),
             syncing: Syncing::new(dirty, parts.last.0),
+            inventory: Mutex::new(parts.upkeeper.inventory()),
             upkeeper: Mutex::new(parts.upkeeper),
             written: AtomicU64::new(parts.last.0),
             kernel: AtomicU64::new(parts.last.0),
@@ -211,9 +213,15 @@ impl Core {
         self.syncing.want(epoch);
         if self.written() >= epoch {
             self.disk_wake.wake();
-        } else {
+        } else if !self.syncer_writes() {
             self.log_wake.wake();
         }
+    }
+
+    /// Whether an fsync is in flight whose thread will write what waits when it is done: under
+    /// `always` nobody needs it written earlier, and no other thread is woken for it.
+    pub(crate) fn syncer_writes(&self) -> bool {
+        self.options.sync == SyncPolicy::Always && self.syncing.in_flight()
     }
 
     pub(crate) fn status(&self) -> LogStatus {
@@ -224,15 +232,15 @@ impl Core {
         } else {
             Health::Healthy
         };
-        let (segments, bytes) = self.upkeeper.lock().sizes();
+        let inventory = self.inventory.lock().clone();
         LogStatus {
             health,
             reason: self.condition.reason(),
             last: self.buffers.newest(),
             written: self.written(),
             durable: self.durable(),
-            segments,
-            bytes,
+            segments: inventory.segments,
+            bytes: inventory.bytes(),
             outstanding_bytes: self.space.outstanding(),
             unsynced_bytes: self.space.look(Room::unsynced),
             blocks_written: self.blocks_written.load(SeqCst),

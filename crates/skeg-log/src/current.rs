@@ -18,6 +18,8 @@ const MAGIC: [u8; 8] = *b"SKEGCUR\x1a";
 const FIXED_BYTES: usize = 104;
 const SEGMENT_BYTES: usize = 32;
 const VECTOR_SEGMENT_BYTES: usize = 40;
+/// No database gets as far as this; larger numbers are refused, so that none can overflow.
+const NUMBER_MAX: u64 = 1 << 62;
 const OPEN: u8 = 1;
 const SEALED: u8 = 2;
 
@@ -135,6 +137,10 @@ impl Current {
     }
 
     fn check(&self) -> Result<(), &'static str> {
+        let numbers = [self.generation, self.durable, self.next_segment, self.start.epoch];
+        if numbers.into_iter().any(|number| number > NUMBER_MAX) {
+            return Err("numbers that can be counted up");
+        }
         if !self.shards.is_power_of_two() {
             return Err("a power of two as shard count");
         }
@@ -224,5 +230,6 @@ mod tests {
         refused(|current| current.segments.reverse());
         refused(|current| current.start_segment = 3);
         refused(|current| current.next_segment = 7);
+        refused(|current| current.start.epoch = u64::MAX);
     }
 }

@@ -257,6 +257,8 @@ pub(crate) fn make_writable(
         ..current.clone()
     };
     remove_leftovers(&*io.disk, dir, current)?;
+    // Before anything else takes the space: the next recovery needs it as much as this one.
+    spare.grow_to_least(io)?;
     let header = SegmentHeader {
         id: next.next_segment,
         database_id: current.database_id,

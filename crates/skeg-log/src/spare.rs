@@ -100,6 +100,14 @@ impl Spare {
         self.allocate(bytes)
     }
 
+    /// Grows to what recovery needs at the least, if there is space for that.
+    pub(crate) fn grow_to_least(&mut self, io: &Io) -> Result<(), LogError> {
+        match self.grow(io, FLOOR_BYTES - CURRENT_BYTES) {
+            Ok(()) | Err(LogError::Full { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Unsynced bytes that it would cover after giving up `bytes`; `None` when it cannot.
     pub(crate) fn allowed_without(&self, bytes: u64) -> Option<u64> {
         let left = self.bytes.checked_sub(bytes)?;

@@ -43,6 +43,22 @@ pub(crate) struct Upkeeper {
     demanded_ns: u64,
 }
 
+/// The segments of a log.
+#[derive(Clone, Debug)]
+pub(crate) struct Inventory {
+    pub(crate) segments: u64,
+    sealed_bytes: u64,
+    live: Vec<Arc<Segment>>,
+}
+
+impl Inventory {
+    /// Bytes of all segments up to their last blocks.
+    pub(crate) fn bytes(&self) -> u64 {
+        let live: u64 = self.live.iter().map(|segment| segment.written_bytes()).sum();
+        self.sealed_bytes + live
+    }
+}
+
 /// What a round of upkeep came to.
 #[derive(Clone, Copy, Debug, Default)]
 struct Round {
@@ -61,17 +77,14 @@ impl Upkeeper {
         self.spare.allowed()
     }
 
-    /// Number of segments, and their bytes up to their last blocks.
-    pub(crate) fn sizes(&self) -> (u64, u64) {
-        let sealed: u64 = self
-            .current
-            .segments
-            .iter()
-            .filter_map(|named| named.sealed)
-            .map(|end| end.length)
-            .sum();
-        let live: u64 = self.live.iter().map(|segment| segment.written_bytes()).sum();
-        (self.current.segments.len() as u64, sealed + live)
+    /// What there is on the disk, to be looked at without waiting for upkeep.
+    pub(crate) fn inventory(&self) -> Inventory {
+        let sealed = self.current.segments.iter().filter_map(|named| named.sealed);
+        Inventory {
+            segments: self.current.segments.len() as u64,
+            sealed_bytes: sealed.map(|end| end.length).sum(),
+            live: self.live.clone(),
+        }
     }
 
     /// Frees what a closed database does not need: room ahead of the writer, most of the spare.
@@ -222,7 +235,9 @@ impl Upkeeper {
             core.space.update(|room| room.set_next(segment.id, free));
             *prepared = Some(segment);
         }
-        self.trim()
+        let result = self.trim();
+        *core.inventory.lock() = self.inventory();
+        result
     }
 
     /// The next CURRENT: as before, with the length of each segment that has become durable whole.

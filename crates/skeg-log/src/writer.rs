@@ -22,7 +22,7 @@ use crate::format::{KIND_COMMIT, KIND_WATERMARK, block_bytes};
 use crate::room::Room;
 use crate::segment::{HEADER_BYTES, Segment};
 use crate::space::{RECORD_OVERHEAD_BYTES, Reservation};
-use crate::types::{Epoch, Purpose, SyncPolicy, Wrote};
+use crate::types::{Epoch, Purpose, Wrote};
 
 /// Blocks that a thread writes before it leaves the rest to the log thread: its own, and what
 /// others pushed meanwhile and found the role taken.
@@ -241,9 +241,9 @@ impl Core {
         let mut blocks = 0;
         while self.has_unwritten() {
             if by == By::Serving && self.syncing.in_flight() {
-                // The syncer looks again when it is done; only who waits for less than that
-                // needs the log thread now.
-                if self.options.sync != SyncPolicy::Always {
+                // The syncer looks again when it is done; who cannot wait for that needs the log
+                // thread now.
+                if !self.syncer_writes() {
                     self.log_wake.wake();
                 }
                 return or_busy(outcome);

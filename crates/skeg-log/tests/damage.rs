@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use common::{Harness, Record, small_options};
-use skeg_io::sim::{Damage, SimDisk};
+use skeg_io::sim::{Damage, SimDisk, SimRng};
 use skeg_io::{Disk, OpenMode};
 use skeg_log::{ErrorKind, LogError, SyncPolicy};
 
@@ -190,6 +190,55 @@ fn zeroed_moved_and_stale_pages_in_witnessed_blocks_are_damage() {
     victim.harness.machine.disk.import(&segment(), &older).unwrap();
     assert_eq!(victim.harness.open(0).unwrap().last_epoch.0, 4, "nobody witnesses more");
     victim.harness.close().unwrap();
+}
+
+/// Whatever happens to the bytes, an open ends with a prefix of the history or with an error.
+#[test]
+fn arbitrary_damage_never_panics_and_never_invents() {
+    let mut harness = Harness::new(5, small_options(SyncPolicy::Never));
+    harness.open(0).unwrap();
+    for number in 0..120_u16 {
+        harness.push(number % 4, 50 + usize::from(number) * 11).unwrap();
+        harness.push_many(&[0, 3], 100).unwrap();
+        harness.write();
+        harness.turn();
+        if number % 20 == 19 {
+            harness.log().sync().unwrap();
+        }
+    }
+    harness.kill();
+    let mut victim = Victim::new(harness);
+    let mut rng = SimRng::new(8);
+    let files: Vec<PathBuf> = victim.disk.files().iter().map(PathBuf::from).collect();
+    let (mut opened, mut refused) = (0, 0);
+    for _ in 0..400 {
+        let file = &files[rng.index(files.len())];
+        let length = victim.disk.contents(file).unwrap().len() as u64;
+        let offset = rng.below(length + 1);
+        let damage = match rng.below(4) {
+            0 => Damage::FlipBit { offset, bit: rng.below(8) as u8 },
+            1 => Damage::Zero { offset, len: 1 + rng.below(5000) },
+            2 => {
+                let mut bytes = vec![0; 1 + rng.index(100)];
+                rng.fill(&mut bytes);
+                Damage::Overwrite { offset, bytes }
+            }
+            _ => {
+                let from = files[rng.index(files.len())].clone();
+                let from_offset = rng.below(70_000);
+                Damage::Copy { from, from_offset, offset, len: 1 + rng.below(5000) }
+            }
+        };
+        victim.damage(file, &damage);
+        match victim.harness.open(0) {
+            Ok(_) => opened += 1,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Corrupt, "{damage:?} in {}", file.display());
+                refused += 1;
+            }
+        }
+    }
+    assert!(opened > 20 && refused > 20, "both happen: {opened} opened, {refused} refused");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner};
 use skeg_io::sim::{CrashPolicy, SimDisk, SimMachine, SimRng};
 use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use skeg_io::sync::{Arc, Mutex, thread};
+use skeg_io::sync::{Arc, Condvar, Mutex, thread};
 use skeg_io::{Io, RealThreads};
 use skeg_log::{
     Level, Log, LogOptions, Notify, Purpose, RECORD_OVERHEAD_BYTES, Replay, ReplayError,
@@ -224,6 +224,57 @@ fn shuttle_whoever_waits_is_woken() {
             assert!(Seen::of(left, &setup.io).has(0, b"serving"), "durable means durable");
             setup.log.close().unwrap();
         });
+    }
+}
+
+/// A server's thread: pushes, ends its turn, and sleeps until it is told. Nobody else wakes anybody.
+#[test]
+fn shuttle_a_serving_thread_is_answered() {
+    for policy in [SyncPolicy::Never, SyncPolicy::Always] {
+        check(move || {
+            let setup = open(policy, true);
+            let serve = |number: u16, level: Level| {
+                let log = Arc::clone(&setup.log);
+                thread::spawn(move || {
+                    let sleeper = Arc::new(Sleeper::default());
+                    let subscription = log.subscribe(Arc::<Sleeper>::clone(&sleeper));
+                    for round in 0..2 {
+                        let epoch = push(&log, number, &[round]);
+                        log.try_write();
+                        while subscription.want(level, epoch) == Want::Waiting {
+                            sleeper.sleep();
+                        }
+                        assert!(log.reached(level) >= epoch);
+                    }
+                })
+            };
+            let threads = [serve(0, Level::Kernel), serve(1, Level::Disk)];
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            setup.log.close().unwrap();
+        });
+    }
+}
+
+/// Sleeps until it is told.
+#[derive(Default)]
+struct Sleeper(Mutex<bool>, Condvar);
+
+impl Notify for Sleeper {
+    fn notify(&self) {
+        *self.0.lock() = true;
+        self.1.notify_one();
+    }
+}
+
+impl Sleeper {
+    fn sleep(&self) {
+        let mut told = self.0.lock();
+        while !*told {
+            told = self.1.wait(told);
+        }
+        *told = false;
     }
 }
 

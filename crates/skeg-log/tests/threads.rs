@@ -194,17 +194,20 @@ fn memory_stays_bounded_behind_an_fsync_that_stands_still() {
 fn a_full_disk_heals_under_the_threads() {
     let (machine, log) = open_simulated(SyncPolicy::EverySecond);
     machine.disk.set_capacity(2 << 20, skeg_io::sim::Failure::OutOfSpace);
-    let filled = within(LONG, || match log.reserve(10_000, Purpose::Growth) {
-        Ok(mut reservation) => {
-            log.push(&mut reservation, ShardId(1), 0, &[0; 10_000]);
-            log.settle(reservation);
-            log.try_write();
-            false
+    let filled = within(LONG, || {
+        machine.clock.advance(Duration::from_millis(5));
+        match log.reserve(10_000, Purpose::Growth) {
+            Ok(mut reservation) => {
+                log.push(&mut reservation, ShardId(1), 0, &[0; 10_000]);
+                log.settle(reservation);
+                log.try_write();
+                false
+            }
+            Err(ReserveError::NoSpace) => true,
+            Err(_) => false,
         }
-        Err(ReserveError::NoSpace) => true,
-        Err(_) => false,
     });
-    assert!(filled);
+    assert!(filled, "{:?}", log.status());
     machine.disk.set_capacity(1 << 40, skeg_io::sim::Failure::OutOfSpace);
     let healed = within(LONG, || {
         machine.clock.advance(Duration::from_millis(10));
