@@ -173,8 +173,15 @@ declare class Environment {
   constructor()
   /** The error of the call that has just returned `undefined`. */
   failure(): SkegError
-  /** A request that the addon has taken; `finish` gets its value, and the epoch of its writes. */
-  request<T>(id: RequestId, finish: (value: unknown, epoch: number) => T | Promise<T>): Promise<T>
+  /**
+   * A request that the addon has taken: `finish` gets its value and the epoch of its writes; `onEnd`
+   * is called when it is over, however it ended.
+   */
+  request<T>(
+    id: RequestId,
+    finish: (value: unknown, epoch: number) => T | Promise<T>,
+    onEnd?: () => void,
+  ): Promise<T>
   /** Something is unsettled: the process lives on until {@link letGo} was called as often. */
   keepAlive(): void
   letGo(): void
@@ -236,6 +243,8 @@ interface LaneOptions {
 interface CallOptions<T> {
   /** The level that its writes have to reach; the store's by default. */
   level?: number
+  /** Bytes of keys and values in it. */
+  bytes?: number
   /** Turns what the addon returned into the value of the promise; may throw. */
   convert?: (value: unknown) => T
 }
@@ -260,7 +269,11 @@ declare class Lane {
   /** The promise of a value, when what was written with it is as safe as it has to be. */
   acknowledged<T>(value: unknown, epoch: number, options: CallOptions<T>): Promise<T>
   /** The promise of a call that the addon has queued. */
-  request<T>(id: number, finish: (value: unknown, epoch: number) => T | Promise<T>): Promise<T>
+  request<T>(
+    id: number,
+    finish: (value: unknown, epoch: number) => T | Promise<T>,
+    bytes?: number,
+  ): Promise<T>
   /** Resolves when every call made so far has taken effect and is on disk. */
   flush(): Promise<void>
   /** Resolves when every call made so far has settled, however it ended. */
@@ -302,6 +315,11 @@ interface OpenOptions {
    * @defaultValue `true`
    */
   createIfMissing?: boolean
+  /**
+   * How long to try, in milliseconds, while another process has the directory open.
+   * @defaultValue 0: `ERR_LOCKED` at once
+   */
+  waitForLock?: number
   /**
    * Bytes of keys and values in calls that have not settled, beyond which calls reject with `ERR_BUSY`.
    * @defaultValue 64 MiB

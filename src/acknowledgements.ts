@@ -23,6 +23,8 @@ interface Batch {
   readonly reject: (error: SkegError) => void
   calls: number
   bytes: number
+  /** Called when it is over, however it ended. */
+  readonly onEnd: (() => void)[]
 }
 
 /** The batches of one level, oldest first. */
@@ -153,10 +155,11 @@ export class Acknowledgements {
     return left
   }
 
-  /** Resolves when nothing waits any more, however it ended. */
+  /** Resolves when everything that waits now is over, however it ended. */
   async idle(): Promise<void> {
     const waiting = [this.#kernel, this.#disk].flatMap((level) => level.batches)
-    await Promise.allSettled(waiting.map((batch) => batch.promise))
+    // Not through their promises: looking at one would count as handling its rejection.
+    await Promise.all(waiting.map((batch) => new Promise<void>((end) => batch.onEnd.push(end))))
   }
 
   /** Nothing that waits will ever be acknowledged. */
@@ -174,6 +177,7 @@ export class Acknowledgements {
     this.#calls -= batch.calls
     this.#bytes -= batch.bytes
     this.#environment.letGo()
+    for (const end of batch.onEnd) end()
   }
 }
 
@@ -184,5 +188,5 @@ function newBatch(epoch: number): Batch {
     resolve = onResolve
     reject = onReject
   })
-  return { epoch, promise, resolve, reject, calls: 0, bytes: 0 }
+  return { epoch, promise, resolve, reject, calls: 0, bytes: 0, onEnd: [] }
 }

@@ -63,9 +63,11 @@ export class Batch {
     if (this.#isWritten) {
       throw new SkegError('ERR_INVALID_ARGUMENT', 'the batch was written already')
     }
+    const { bytes } = this.#changes
+    this.#lane.checkPressure(bytes)
     this.#isWritten = true
     const { binding } = this.#lane.environment
     binding.commit(this.#lane.handle, NO_TRANSACTION, this.#changes.list)
-    await this.#lane.settle<undefined>(undefined, { level: asked })
+    await this.#lane.settle<undefined>(undefined, { level: asked, bytes })
   }
 }

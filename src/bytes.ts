@@ -60,3 +60,16 @@ export function attempt<T>(call: () => Promise<T>): Promise<T> {
 export function rejected(error: unknown): Promise<never> {
   return Promise.reject(error instanceof Error ? error : new Error(String(error)))
 }
+
+/** About how many bytes an argument has; what is no argument is refused later. */
+export function sizeOf(value: unknown): number {
+  const sized = typeof value === 'string' || value instanceof Uint8Array
+  return sized ? value.length : 0
+}
+
+/** About how many bytes these arguments have. */
+export function sizeOfAll(values: readonly unknown[]): number {
+  let bytes = 0
+  for (const value of values) bytes += sizeOf(value)
+  return bytes
+}

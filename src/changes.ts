@@ -9,7 +9,15 @@ import {
   DEADLINE_CLEAR,
   DEADLINE_IN,
 } from './binding.ts'
-import { copyBytes, idText, toVector, type Bytes, type Vector, type VectorId } from './bytes.ts'
+import {
+  copyBytes,
+  idText,
+  sizeOf,
+  toVector,
+  type Bytes,
+  type Vector,
+  type VectorId,
+} from './bytes.ts'
 import { checkKeys } from './options.ts'
 import { milliseconds, readDeadline } from './set-options.ts'
 
@@ -28,6 +36,11 @@ const CHANGE_KEYS = ['ttl', 'expireAt', 'keepTtl']
 /** A list for the addon: five values for each change. Arguments are copied. */
 export class Changes {
   readonly list: unknown[] = []
+
+  /** About how many bytes they have. */
+  get bytes(): number {
+    return this.list.reduce<number>((sum, value) => sum + changeSize(value), 0)
+  }
 
   set(key: Bytes, value: Bytes, options: ChangeOptions = {}): void {
     checkKeys('the options of set', options, CHANGE_KEYS)
@@ -52,4 +65,8 @@ export class Changes {
   removeVector(index: string, id: VectorId): void {
     this.list.push(CHANGE_VECTOR_REMOVE, index, idText(id), 0, 0)
   }
+}
+
+function changeSize(value: unknown): number {
+  return value instanceof Float32Array ? value.byteLength : sizeOf(value)
 }

@@ -2,7 +2,15 @@
 
 import { Batch, writeLevel, type WriteOptions } from './batch.ts'
 import { MODE_BYTES, MODE_LOCAL, MODE_SYNC } from './binding.ts'
-import { attempt, rejected, type Bytes, type Vector, type VectorId } from './bytes.ts'
+import {
+  attempt,
+  rejected,
+  sizeOf,
+  sizeOfAll,
+  type Bytes,
+  type Vector,
+  type VectorId,
+} from './bytes.ts'
 import { SkegError } from './errors.ts'
 import type { Lane } from './lane.ts'
 import { checkIterable, checkList, expected } from './options.ts'
@@ -136,7 +144,7 @@ export class Database implements AsyncDisposable {
     const epoch = environment.binding.set(handle, key, value, deadline, ms)
     if (epoch === undefined) return Promise.reject(environment.failure())
     if (epoch >= 0) return this.#lane.wait(epoch, level, bytes)
-    return this.#lane.request(-epoch, (_, written) => this.#lane.wait(written, level, bytes))
+    return this.#lane.request(-epoch, (_, written) => this.#lane.wait(written, level, bytes), bytes)
   }
 
   /** Sets a key that must not be there: otherwise rejects with `ERR_KEY_EXISTS`. */
@@ -407,8 +415,9 @@ export class Database implements AsyncDisposable {
     options: { level?: number; convert?: (value: unknown) => T },
   ): Promise<T> {
     return attempt(() => {
-      this.#lane.checkPressure(0)
-      return this.#lane.command(words, mode, options)
+      const bytes = sizeOfAll(words)
+      this.#lane.checkPressure(bytes)
+      return this.#lane.command(words, mode, { ...options, bytes })
     })
   }
 
@@ -417,11 +426,6 @@ export class Database implements AsyncDisposable {
     if (request === undefined) return Promise.reject(this.#lane.environment.failure())
     return this.#lane.request(request, (value) => value as T)
   }
-}
-
-/** About how many bytes an argument has; what is no argument is refused later. */
-function sizeOf(value: Bytes | undefined): number {
-  return value?.length ?? 0
 }
 
 /** One key is on one shard; several may be on several. */

@@ -48,15 +48,26 @@ class Environment {
     return new SkegError(code as ErrorCode, message)
   }
 
-  /** A request that the addon has taken; `finish` gets its value, and the epoch of its writes. */
-  request<T>(id: RequestId, finish: (value: unknown, epoch: number) => T | Promise<T>): Promise<T> {
+  /**
+   * A request that the addon has taken: `finish` gets its value and the epoch of its writes; `onEnd`
+   * is called when it is over, however it ended.
+   */
+  request<T>(
+    id: RequestId,
+    finish: (value: unknown, epoch: number) => T | Promise<T>,
+    onEnd?: () => void,
+  ): Promise<T> {
     this.keepAlive()
     return new Promise<T>((resolve, reject) => {
       this.#requests.set(id, {
         resolve: (value, epoch) => {
+          onEnd?.()
           resolve(finish(value, epoch))
         },
-        reject,
+        reject: (error) => {
+          onEnd?.()
+          reject(error)
+        },
       })
     })
   }

@@ -18,6 +18,8 @@ export interface LaneOptions {
 export interface CallOptions<T> {
   /** The level that its writes have to reach; the store's by default. */
   level?: number
+  /** Bytes of keys and values in it. */
+  bytes?: number
   /** Turns what the addon returned into the value of the promise; may throw. */
   convert?: (value: unknown) => T
 }
@@ -30,7 +32,9 @@ export class Lane {
   readonly options: LaneOptions
   handle: Handle
   readonly #acknowledgements: Acknowledgements
-  readonly #requests = new Set<Promise<unknown>>()
+  /** A promise for each request on its way: that it is over. */
+  readonly #requests = new Set<Promise<void>>()
+  #requestBytes = 0
   readonly #servers = new Set<Server>()
   #transactions = 0
 
@@ -47,7 +51,7 @@ export class Lane {
   }
 
   get pendingBytes(): number {
-    return this.#acknowledgements.bytes
+    return this.#acknowledgements.bytes + this.#requestBytes
   }
 
   /** The number of a new transaction. */
@@ -79,12 +83,14 @@ export class Lane {
     const epoch = this.environment.binding.ended()
     if (epoch >= 0) return this.acknowledged(value, epoch, options)
     if (Number.isNaN(epoch)) return Promise.reject(this.environment.failure())
-    return this.request(-epoch, (late, written) => this.acknowledged(late, written, options))
+    const finish = (late: unknown, written: number): Promise<T> =>
+      this.acknowledged(late, written, options)
+    return this.request(-epoch, finish, options.bytes)
   }
 
   /** The promise of a value, when what was written with it is as safe as it has to be. */
   acknowledged<T>(value: unknown, epoch: number, options: CallOptions<T>): Promise<T> {
-    const { level = this.options.level, convert } = options
+    const { level = this.options.level, bytes, convert } = options
     let converted: T
     try {
       converted = convert === undefined ? (value as T) : convert(value)
@@ -92,18 +98,26 @@ export class Lane {
       return rejected(error)
     }
     if (epoch === 0) return this.environment.ready(converted)
-    return this.wait(epoch, level).then(() => converted)
+    return this.wait(epoch, level, bytes).then(() => converted)
   }
 
   /** The promise of a call that the addon has queued. */
-  request<T>(id: number, finish: (value: unknown, epoch: number) => T | Promise<T>): Promise<T> {
-    const promise = this.environment.request(id, finish)
-    this.#requests.add(promise)
-    const forget = (): void => {
-      this.#requests.delete(promise)
-    }
-    promise.then(forget, forget)
-    return promise
+  request<T>(
+    id: number,
+    finish: (value: unknown, epoch: number) => T | Promise<T>,
+    bytes = 0,
+  ): Promise<T> {
+    let end: () => void = () => undefined
+    const over = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    this.#requests.add(over)
+    this.#requestBytes += bytes
+    return this.environment.request(id, finish, () => {
+      this.#requests.delete(over)
+      this.#requestBytes -= bytes
+      end()
+    })
   }
 
   /** Resolves when every call made so far has taken effect and is on disk. */
@@ -128,7 +142,7 @@ export class Lane {
     const { binding } = environment
     const request = binding.listen(this.handle, host, port, unixSocket, maxConnections)
     if (request === undefined) throw environment.failure()
-    const listening = await environment.request(request, (value) => value as Listening)
+    const listening = await this.request(request, (value) => value as Listening)
     const server = new Server(environment, listening, () => this.#servers.delete(server))
     this.#servers.add(server)
     return server
@@ -138,6 +152,8 @@ export class Lane {
   async close(): Promise<void> {
     const { handle } = this
     this.handle = CLOSED
+    // A server that is being started counts as one that runs.
+    await this.#executed()
     await Promise.all([...this.#servers].map((server) => server.close()))
     await this.drain()
     this.environment.removeWaiter(this.#acknowledgements)
@@ -148,6 +164,6 @@ export class Lane {
 
   /** Resolves when every request made so far has been executed, however it ended. */
   async #executed(): Promise<void> {
-    await Promise.allSettled([...this.#requests])
+    await Promise.all(this.#requests)
   }
 }

@@ -1,9 +1,11 @@
 // Opening a store.
 
-import { TARGET_DIRECTORY, TARGET_NAMED, TARGET_PRIVATE } from './binding.ts'
+import { setTimeout } from 'node:timers/promises'
+import { TARGET_DIRECTORY, TARGET_NAMED, TARGET_PRIVATE, type Handle } from './binding.ts'
 import { KERNEL, MEMORY } from './acknowledgements.ts'
 import { Database } from './database.ts'
-import { getEnvironment } from './environment.ts'
+import { SkegError } from './errors.ts'
+import { getEnvironment, type Environment } from './environment.ts'
 import { Lane } from './lane.ts'
 import {
   boolean,
@@ -16,7 +18,10 @@ import {
 } from './options.ts'
 
 const PENDING_KEYS = ['maxPendingBytes', 'maxPendingCalls'] as const
-const OPEN_KEYS = ['shards', 'durability', 'readOnly', 'createIfMissing', ...PENDING_KEYS] as const
+const OPEN_KEYS = [
+  ...['shards', 'durability', 'readOnly', 'createIfMissing', 'waitForLock'],
+  ...PENDING_KEYS,
+]
 const MEMORY_KEYS = ['memory', 'name', 'shards', ...PENDING_KEYS] as const
 
 /**
@@ -40,17 +45,34 @@ export async function open(
 ): Promise<Database> {
   const request = typeof target === 'string' ? inDirectory(target, options) : inMemory(target)
   const environment = getEnvironment()
-  const { kind, name, shards, durability, readOnly, createIfMissing } = request
-  const id = environment.binding.open(kind, name, shards, durability, readOnly, createIfMissing)
-  if (id === undefined) throw environment.failure()
-  const handle = await environment.request(id, (value) => value as number)
+  const handle = await openWhenFree(environment, request)
   const { pendingBytes, pendingCalls } = request
   return new Database(
-    new Lane(environment, handle, { level: durability, pendingBytes, pendingCalls }),
+    new Lane(environment, handle, { level: request.durability, pendingBytes, pendingCalls }),
   )
 }
 
+/** Pause between two tries to lock a directory. */
+const LOCK_PAUSE_MS = 25
+
+async function openWhenFree(environment: Environment, request: OpenRequest): Promise<Handle> {
+  const { kind, name, shards, durability, readOnly, createIfMissing } = request
+  const end = performance.now() + request.waitForLock
+  for (;;) {
+    const id = environment.binding.open(kind, name, shards, durability, readOnly, createIfMissing)
+    if (id === undefined) throw environment.failure()
+    try {
+      return await environment.request(id, (value) => value as Handle)
+    } catch (error) {
+      const isLocked = error instanceof SkegError && error.code === 'ERR_LOCKED'
+      if (!isLocked || performance.now() >= end) throw error
+      await setTimeout(LOCK_PAUSE_MS)
+    }
+  }
+}
+
 interface OpenRequest {
+  waitForLock: number
   kind: number
   name: string
   shards: number
@@ -69,6 +91,7 @@ function inDirectory(directory: string, options: OpenOptions): OpenRequest {
     name: directory,
     durability: level(options.durability, KERNEL),
     readOnly: Number(boolean('readOnly', options.readOnly, false)),
+    waitForLock: integer('waitForLock', options.waitForLock, 0, 2 ** 31 - 1, 0),
     createIfMissing: Number(boolean('createIfMissing', options.createIfMissing, true)),
     ...shared(options),
   }
@@ -87,6 +110,7 @@ function inMemory(options: MemoryOptions): OpenRequest {
     durability: MEMORY,
     readOnly: 0,
     createIfMissing: 1,
+    waitForLock: 0,
     ...shared(options),
   }
 }

@@ -35,6 +35,11 @@ export interface OpenOptions {
    */
   createIfMissing?: boolean
   /**
+   * How long to try, in milliseconds, while another process has the directory open.
+   * @defaultValue 0: `ERR_LOCKED` at once
+   */
+  waitForLock?: number
+  /**
    * Bytes of keys and values in calls that have not settled, beyond which calls reject with `ERR_BUSY`.
    * @defaultValue 64 MiB
    */

@@ -105,8 +105,10 @@ export class Transaction {
   async commit(level: number): Promise<void> {
     this.#isOver = true
     const { environment, handle } = this.#lane
-    environment.binding.commit(handle, this.#number, this.#changes.list)
-    await this.#lane.settle<undefined>(undefined, { level })
+    const { bytes, list } = this.#changes
+    this.#lane.checkPressure(bytes)
+    environment.binding.commit(handle, this.#number, list)
+    await this.#lane.settle<undefined>(undefined, { level, bytes })
   }
 
   /** @internal */

@@ -5,6 +5,7 @@ import {
   attempt,
   fromVectorBytes,
   idText,
+  sizeOfAll,
   toVector,
   vectorBytes,
   type Vector,
@@ -257,8 +258,9 @@ export class VectorIndex<Id extends VectorId = VectorId> {
   ): Promise<T> {
     checkKeys('the options of the write', options, ['durability'])
     const asked = level(options.durability, this.#lane.options.level)
-    this.#lane.checkPressure(0)
-    return this.#lane.command(args, MODE_LOCAL, { level: asked, convert })
+    const bytes = sizeOfAll(args)
+    this.#lane.checkPressure(bytes)
+    return this.#lane.command(args, MODE_LOCAL, { level: asked, bytes, convert })
   }
 
   #id(id: Id): string {

@@ -88,8 +88,10 @@ test('another process is refused, and told who has it', async (t) => {
   const error = await rejects(t, 'ERR_LOCKED', () => open(path.join(folder, 'data')))
   t.true(error.message.includes(String(child.pid)), error.message)
   t.true(error.retryable)
+  const waiting = open(path.join(folder, 'data'), { waitForLock: 60_000 })
   child.send('go')
   await once(child, 'exit')
+  await (await waiting).close()
   await (await open(path.join(folder, 'data'))).close()
 })
 

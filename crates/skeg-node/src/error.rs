@@ -74,8 +74,8 @@ impl From<Refusal> for Failure {
             Refusal::NoSpace => "ERR_NO_SPACE",
             Refusal::Poisoned => "ERR_IO",
             Refusal::ReadOnly => "ERR_READ_ONLY",
-            Refusal::Closed => return Self::closed(),
             Refusal::TooLarge => "ERR_TOO_LARGE",
+            Refusal::Closed => return Self::closed(),
             _ => "ERR_BUSY",
         };
         Self::new(code, refusal.to_string())
