@@ -1,7 +1,7 @@
 /** Where and on what a figure was measured. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { availableParallelism, cpus, totalmem } from 'node:os'
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
 import { root } from '../../scripts/lib/root.ts'
 
 export interface Machine {
@@ -12,6 +12,8 @@ export interface Machine {
   command: string
   cpu: string
   cores: number
+  /** Runnable threads in the minute before: above 0.5 a core, others were at work and only ratios count. */
+  load: number
   memoryGib: number
   kernel: string
   node: string
@@ -38,6 +40,7 @@ export function machine(command: string): Machine {
     command,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
+    load: loadavg()[0] ?? 0,
     memoryGib: Math.round(totalmem() / 2 ** 30),
     kernel: output('uname', '-sr'),
     node: process.version,
