@@ -107,41 +107,84 @@ fn length(line: &[u8]) -> Option<Option<usize>> {
     std::str::from_utf8(line).ok()?.parse().ok().map(Some)
 }
 
-/// Codes for the first word of an error reply.
-const WORDS: &[(&str, &str)] = &[
-    ("WRONGTYPE", "ERR_WRONG_TYPE"),
-    ("OOM", "ERR_OUT_OF_MEMORY"),
-    ("NOSPACE", "ERR_NO_SPACE"),
-    ("MISCONF", "ERR_IO"),
-    ("READONLY", "ERR_READ_ONLY"),
-    ("BUSY", "ERR_BUSY"),
-    ("CLOSED", "ERR_CLOSED"),
-    ("CASMISMATCH", "ERR_CAS_MISMATCH"),
-    ("NOINDEX", "ERR_NOT_FOUND"),
-    ("INDEXMISMATCH", "ERR_INDEX_MISMATCH"),
-    ("DIMENSION", "ERR_DIMENSION"),
-    ("BADVECTOR", "ERR_INVALID_ARGUMENT"),
-    ("TOOLARGE", "ERR_TOO_LARGE"),
+/// Codes for what error replies begin with: their first word, but for an error of Redis that has none
+/// of its own. A test below holds them to the replies of refusals.
+const BEGINNINGS: &[(&str, &str)] = &[
+    ("WRONGTYPE ", "ERR_WRONG_TYPE"),
+    ("OOM ", "ERR_OUT_OF_MEMORY"),
+    ("NOSPACE ", "ERR_NO_SPACE"),
+    ("MISCONF ", "ERR_IO"),
+    ("READONLY ", "ERR_READ_ONLY"),
+    ("BUSY ", "ERR_BUSY"),
+    ("CLOSED ", "ERR_CLOSED"),
+    ("TOOLARGE ", "ERR_TOO_LARGE"),
+    ("ERR string exceeds maximum allowed size", "ERR_TOO_LARGE"),
+    ("CASMISMATCH ", "ERR_CAS_MISMATCH"),
+    ("NOINDEX ", "ERR_NOT_FOUND"),
+    ("INDEXMISMATCH ", "ERR_INDEX_MISMATCH"),
+    ("DIMENSION ", "ERR_DIMENSION"),
+    ("BADVECTOR ", "ERR_INVALID_ARGUMENT"),
 ];
 
 impl Failure {
-    /// The failure that an error reply stands for. Its first word is its code; `ERR` says nothing,
-    /// so it stays part of what the server replied.
+    /// The failure that an error reply stands for. The message is what comes after the code.
     pub(crate) fn reply(text: &str) -> Self {
-        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
-        match WORDS.iter().find(|(known, _)| *known == word) {
-            Some((_, code)) => Self { code, message: Cow::Owned(rest.to_owned()) },
-            None => {
-                let message = if word == "ERR" { rest } else { text };
-                Self { code: "ERR_REPLY", message: Cow::Owned(message.to_owned()) }
-            }
-        }
+        let code = BEGINNINGS
+            .iter()
+            .find(|(beginning, _)| text.starts_with(beginning))
+            .map_or("ERR_REPLY", |(_, code)| *code);
+        let message = match text.split_once(' ') {
+            Some((word, rest)) if code != "ERR_REPLY" || word == "ERR" => rest,
+            _ => text,
+        };
+        Self { code, message: Cow::Owned(message.to_owned()) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use skeg_commands::CommandError;
+    use skeg_engine::{Refusal, WrongType};
+    use skeg_proto::{Reply, Version};
+
+    fn failure_of(error: &CommandError) -> Failure {
+        let mut reply = Reply::new(Version::Resp3);
+        error.write_to(&mut reply);
+        let text = String::from_utf8_lossy(reply.as_bytes()).into_owned();
+        Failure::reply(text[1..].trim_end())
+    }
+
+    #[test]
+    fn a_refusal_has_the_same_code_as_a_reply() {
+        for refusal in [
+            Refusal::NoSpace,
+            Refusal::Poisoned,
+            Refusal::ReadOnly,
+            Refusal::Closed,
+            Refusal::Busy,
+            Refusal::Wait,
+            Refusal::TooLarge,
+        ] {
+            let replied = failure_of(&CommandError::from(refusal));
+            assert_eq!(replied.code, Failure::from(refusal).code, "{refusal:?}: {replied:?}");
+        }
+    }
+
+    #[test]
+    fn errors_of_commands_have_codes() {
+        for (error, code) in [
+            (CommandError::from(WrongType), "ERR_WRONG_TYPE"),
+            (CommandError::KEY_TOO_LONG, "ERR_TOO_LARGE"),
+            (CommandError::TOO_LONG, "ERR_TOO_LARGE"),
+            (CommandError::SYNTAX, "ERR_REPLY"),
+            (skeg_engine::IndexError::NotFound.into(), "ERR_NOT_FOUND"),
+            (skeg_engine::IndexError::Mismatch { option: "dim" }.into(), "ERR_INDEX_MISMATCH"),
+        ] {
+            assert_eq!(failure_of(&error).code, code, "{error:?}");
+        }
+    }
 
     #[test]
     fn the_first_word_is_the_code() {
