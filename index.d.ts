@@ -526,11 +526,17 @@ interface IndexOptions {
 }
 /** What an index is and holds. */
 interface IndexInfo {
+  /** Its name. */
   name: string
+  /** Numbers of a vector. */
   dim: number
+  /** How near two vectors are. */
   metric: Metric
+  /** What its ids are. */
   ids: 'string' | 'u64'
+  /** How vectors are kept. */
   tier: string
+  /** How they are searched. */
   backend: string
   /** How many vectors it holds. */
   vectors: number
@@ -539,6 +545,7 @@ interface IndexInfo {
 }
 /** A vector that was found. */
 interface Hit<Id extends VectorId = VectorId> {
+  /** Its id. */
   id: Id
   /** Higher is nearer. */
   score: number
@@ -557,7 +564,9 @@ interface SearchOptions {
 }
 /** The hits of several searches, one after the other. */
 interface ManyHits<Id extends VectorId = VectorId> {
+  /** Ids of the hits, nearest first for each search. */
   ids: Id[]
+  /** Their scores. */
   scores: Float32Array
   /** The hits of search `n` are those from `offsets[n]` to `offsets[n + 1]`. */
   offsets: Uint32Array

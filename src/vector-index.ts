@@ -47,11 +47,17 @@ export interface IndexOptions {
 
 /** What an index is and holds. */
 export interface IndexInfo {
+  /** Its name. */
   name: string
+  /** Numbers of a vector. */
   dim: number
+  /** How near two vectors are. */
   metric: Metric
+  /** What its ids are. */
   ids: 'string' | 'u64'
+  /** How vectors are kept. */
   tier: string
+  /** How they are searched. */
   backend: string
   /** How many vectors it holds. */
   vectors: number
@@ -61,6 +67,7 @@ export interface IndexInfo {
 
 /** A vector that was found. */
 export interface Hit<Id extends VectorId = VectorId> {
+  /** Its id. */
   id: Id
   /** Higher is nearer. */
   score: number
@@ -81,7 +88,9 @@ export interface SearchOptions {
 
 /** The hits of several searches, one after the other. */
 export interface ManyHits<Id extends VectorId = VectorId> {
+  /** Ids of the hits, nearest first for each search. */
   ids: Id[]
+  /** Their scores. */
   scores: Float32Array
   /** The hits of search `n` are those from `offsets[n]` to `offsets[n + 1]`. */
   offsets: Uint32Array

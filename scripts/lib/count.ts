@@ -18,14 +18,16 @@ export function countCargo(output: string): Count {
   return { passed: sum(text, /(\d+) passed;/g), failed: sum(text, /(\d+) failed;/g) }
 }
 
-/** Reads ava's closing summary; files that crash or hang count as one failure each. */
+/**
+ * Counts the line that ava prints for each test. Its closing summary names what passed only when all
+ * did; it is read for what is no test: crashes, rejections, files that hang.
+ */
 export function countAva(output: string): Count {
   const summary = output.slice(output.lastIndexOf('\n  ─'))
+  const other =
+    /^ *(\d+) (?:hooks? failed|uncaught exceptions?|unhandled rejections?|tests? remained pending)/gm
   return {
-    passed: sum(summary, /^ *(\d+) tests? passed/gm),
-    failed: sum(
-      summary,
-      /^ *(\d+) (?:tests? failed|hooks? failed|uncaught exceptions?|unhandled rejections?|tests? remained pending|test files? (?:was|were) not found)/gm,
-    ),
+    passed: [...output.matchAll(/^ {2}✔ /gm)].length,
+    failed: [...output.matchAll(/^ {2}✘ \[fail\]/gm)].length + sum(summary, other),
   }
 }
