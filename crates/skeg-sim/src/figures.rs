@@ -34,6 +34,8 @@ pub struct Figures {
     pub torn_tails: u64,
     /// Faults that struck, by operation and error.
     pub faults: BTreeMap<String, u64>,
+    /// Damages to files of closed databases, by file and what it led to.
+    pub damages: BTreeMap<String, u64>,
     /// Databases that a fault of the disk poisoned.
     pub poisoned: u64,
     /// Databases that were full and took writes again by themselves.
@@ -45,12 +47,13 @@ pub struct Figures {
 impl Figures {
     /// Adds the figures of another run to these.
     pub fn add(&mut self, other: &Self) {
-        let Self { refused, crashes, places, faults, .. } = other;
+        let Self { refused, crashes, places, faults, damages, .. } = other;
         for (mine, theirs) in [
             (&mut self.refused, refused),
             (&mut self.crashes, crashes),
             (&mut self.places, places),
             (&mut self.faults, faults),
+            (&mut self.damages, damages),
         ] {
             theirs.iter().for_each(|(name, count)| *mine.entry(name.clone()).or_default() += count);
         }
@@ -96,6 +99,12 @@ impl Figures {
         self.faults.values().sum()
     }
 
+    /// Damages of all kinds.
+    #[must_use]
+    pub fn damages_total(&self) -> u64 {
+        self.damages.values().sum()
+    }
+
     /// The figures as a JSON object, indented by `indent` spaces.
     #[must_use]
     pub fn to_json(&self, indent: usize) -> String {
@@ -109,6 +118,7 @@ impl Figures {
             ("crashes", &self.crashes),
             ("crashPlaces", &self.places),
             ("faults", &self.faults),
+            ("damages", &self.damages),
         ];
         for (number, (name, counts)) in kinds.into_iter().enumerate() {
             let _ = writeln!(text, "{pad}  \"{name}\": {{");
@@ -129,8 +139,8 @@ impl fmt::Display for Figures {
         write!(
             f,
             "{} operations ({} as jobs, {} over several shards), {} blocks, {} crashes at {} kinds of \
-             places ({} while opening), {} faults of {} kinds, {} recoveries judged, {} acknowledged \
-             epochs found, 0 lost",
+             places ({} while opening), {} faults of {} kinds, {} damages, {} recoveries judged, {} \
+             acknowledged epochs found, 0 lost",
             self.operations,
             self.delegated,
             self.cross_shard,
@@ -140,6 +150,7 @@ impl fmt::Display for Figures {
             self.crashes_in_recovery,
             self.faults_total(),
             self.faults.len(),
+            self.damages_total(),
             self.recoveries,
             self.acknowledged,
         )

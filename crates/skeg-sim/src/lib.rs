@@ -16,6 +16,7 @@
 
 mod apply;
 mod client;
+mod damage;
 mod disk;
 mod dump;
 mod figures;

@@ -17,7 +17,8 @@ use crate::disk::{Flaw, Seen, WatchedDisk};
 use crate::dump;
 use crate::figures::Figures;
 use crate::oracle::Oracle;
-use crate::scenario::{Crash, Plan, Round};
+use crate::scenario::{Crash, Harm, Plan, Round, Settings};
+use crate::state::State;
 use crate::work::Work;
 
 /// Where the database lies on the simulated disk.
@@ -89,6 +90,7 @@ pub(crate) struct Runner<'a> {
     floors: Floors,
     /// The size of the disk, once it was given one.
     pub(crate) capacity: Option<u64>,
+    settings: Settings,
     /// Whether the database was ever opened.
     exists: bool,
     round: usize,
@@ -108,20 +110,24 @@ impl<'a> Runner<'a> {
             digest: DefaultHasher::new(),
             floors: Floors::default(),
             capacity: None,
+            settings: plan.rounds.first().map_or_else(Settings::default, |round| round.settings),
             exists: false,
             round: 0,
         }
     }
 
     fn play(&mut self) -> Result<(), String> {
+        let mut damages: &[Harm] = &[];
         for (number, round) in self.plan.rounds.iter().enumerate() {
             self.round = number;
+            self.settings = round.settings;
             self.play_round(round)?;
+            damages = &round.damages;
         }
         self.round = self.plan.rounds.len();
         let engine = self.open_unaided()?;
         self.judge(&engine)?;
-        self.close(&engine)
+        self.close(&engine, damages)
     }
 
     fn play_round(&mut self, round: &Round) -> Result<(), String> {
@@ -155,7 +161,7 @@ impl<'a> Runner<'a> {
             Some(crash) => self.crash(Some(&engine), crash.power),
             None => {
                 drop(work);
-                self.close(&engine)?;
+                self.close(&engine, &round.damages)?;
             }
         }
         Ok(())
@@ -167,19 +173,23 @@ impl<'a> Runner<'a> {
     }
 
     fn open(&self, read_only: bool) -> Result<Engine, EngineError> {
-        let plan = self.plan;
+        self.open_on(&self.io(), read_only)
+    }
+
+    pub(crate) fn open_on(&self, io: &Io, read_only: bool) -> Result<Engine, EngineError> {
+        let settings = self.settings;
         let options = EngineOptions {
-            shards: (!self.exists).then_some(plan.shards),
+            shards: (!self.exists).then_some(self.plan.shards),
             home_threads: 0,
-            level: plan.level,
-            sync: plan.sync,
+            level: settings.level,
+            sync: settings.sync,
             read_only,
             create_if_missing: !read_only,
-            queue_limit: plan.queue_limit,
-            segment_bytes: plan.segment_bytes,
+            queue_limit: settings.queue_limit,
+            segment_bytes: settings.segment_bytes,
             ..EngineOptions::default()
         };
-        Engine::open(&self.io(), Some(Path::new(DIR)), &options)
+        Engine::open(io, Some(Path::new(DIR)), &options)
     }
 
     /// Opens after crashes that damaged nothing: that must work.
@@ -248,8 +258,7 @@ impl<'a> Runner<'a> {
         let changes = self.machine.disk.changes();
         match self.open(true) {
             Ok(engine) => {
-                let (found, epoch) = self.found(&engine)?;
-                self.oracle.judge(&found, epoch, self.floors.kernel)?;
+                self.judge_found(&engine, self.floors.kernel)?;
                 engine.close().map_err(|error| format!("does not close after a look: {error}"))?;
             }
             Err(EngineError::Log(LogError::NotFound { .. })) if !self.exists => {}
@@ -261,15 +270,17 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    fn found(&self, engine: &Engine) -> Result<(crate::state::State, u64), String> {
+    /// Judges what was found, when everything up to an epoch must be there.
+    pub(crate) fn judge_found(&self, engine: &Engine, floor: u64) -> Result<(State, u64), String> {
         let found = dump::read(engine, &self.machine.clock)?;
-        Ok((found, engine.recovered().last_epoch.0))
+        let epoch = engine.recovered().last_epoch.0;
+        self.oracle.judge(&found, epoch, floor)?;
+        Ok((found, epoch))
     }
 
     /// Judges what was found, and goes on from there.
     fn judge(&mut self, engine: &Engine) -> Result<(), String> {
-        let (found, epoch) = self.found(engine)?;
-        self.oracle.judge(&found, epoch, self.floors.kernel)?;
+        let (found, epoch) = self.judge_found(engine, self.floors.kernel)?;
         let log = engine.log().ok_or("a database on disk has no log")?;
         for level in [Level::Memory, Level::Kernel, Level::Disk] {
             if log.reached(level).0 != epoch {
@@ -336,7 +347,7 @@ impl<'a> Runner<'a> {
     }
 
     /// An orderly end: afterwards everything is durable.
-    fn close(&mut self, engine: &Engine) -> Result<(), String> {
+    fn close(&mut self, engine: &Engine, damages: &[Harm]) -> Result<(), String> {
         let closed = engine.close();
         match closed {
             Ok(()) => {
@@ -344,6 +355,7 @@ impl<'a> Runner<'a> {
                 self.floors = Floors { kernel: last, disk: last };
                 self.figures.closes += 1;
                 self.look()?;
+                damages.iter().try_for_each(|harm| self.damage(harm))?;
             }
             Err(error) if self.seen.lock().hard_faults == 0 => {
                 return Err(format!("does not close: {error}"));

@@ -22,25 +22,45 @@ pub enum Themes {
     PowerLoss,
 }
 
+/// Shares are given in millionths.
+pub(crate) const MILLION: u64 = 1_000_000;
+
 /// All that a seed stands for.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The seed.
     pub seed: u64,
     pub(crate) shards: u16,
-    pub(crate) level: Level,
-    pub(crate) sync: SyncPolicy,
-    pub(crate) segment_bytes: u64,
-    pub(crate) queue_limit: usize,
     pub(crate) clients: usize,
     /// Interruptions and short reads and writes, at all times.
     pub(crate) nuisance: FaultRates,
     pub(crate) rounds: Vec<Round>,
 }
 
+/// Options that a database may have others of each time it is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) level: Level,
+    pub(crate) sync: SyncPolicy,
+    pub(crate) segment_bytes: u64,
+    pub(crate) queue_limit: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            level: Level::Kernel,
+            sync: SyncPolicy::EverySecond,
+            segment_bytes: 64 << 20,
+            queue_limit: 4_096,
+        }
+    }
+}
+
 /// From one opening to the next crash or close.
 #[derive(Clone, Debug)]
 pub(crate) struct Round {
+    pub(crate) settings: Settings,
     /// Crashes while it is being opened, one after the other.
     pub(crate) opening: Vec<Crash>,
     /// Faults of the first opening that no crash interrupts; the one after must succeed.
@@ -52,6 +72,34 @@ pub(crate) struct Round {
     pub(crate) settle: bool,
     /// How it ends; `None` is an orderly close.
     pub(crate) end: Option<Crash>,
+    /// After a close: what happens to copies of the files, one after the other.
+    pub(crate) damages: Vec<Harm>,
+}
+
+/// Damage to one file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Harm {
+    pub(crate) kind: HarmKind,
+    /// Which file and which place in it: shares of all files and of the file, in millionths.
+    pub(crate) file: u64,
+    pub(crate) place: u64,
+    /// Another of each, where two are needed.
+    pub(crate) other: (u64, u64),
+}
+
+/// What is done to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HarmKind {
+    /// One bit is turned.
+    FlipBit,
+    /// A page is zeroed.
+    ZeroPage,
+    /// A range holds what belongs elsewhere.
+    Misplaced,
+    /// The file ends early.
+    Cut,
+    /// The file is gone.
+    Removed,
 }
 
 /// A crash.
@@ -167,10 +215,6 @@ impl Draw {
         Plan {
             seed,
             shards,
-            level: self.pick(&[Level::Memory, Level::Kernel, Level::Kernel, Level::Disk]),
-            sync: self.pick(&[SyncPolicy::Never, SyncPolicy::EverySecond, SyncPolicy::Always]),
-            segment_bytes: self.pick(&[16 << 10, 16 << 10, 40 << 10, 256 << 10, 64 << 20]),
-            queue_limit: self.pick(&[2, 4_096, 4_096, 4_096]),
             clients: usize::try_from(self.clients).expect("a few"),
             nuisance,
             rounds: (0..rounds).map(|number| self.round(number, trouble, themes)).collect(),
@@ -186,6 +230,7 @@ impl Draw {
         // Every seed has a power loss; the first round is sure to end with one.
         let power_only = themes == Themes::PowerLoss || number == 0;
         Round {
+            settings: self.settings(),
             opening: (0..openings).map(|_| self.crash(28, themes == Themes::PowerLoss)).collect(),
             opening_rates: (trouble == Trouble::Io && self.one_in(3)).then(|| self.bad_rates()),
             look: self.one_in(4),
@@ -196,7 +241,25 @@ impl Draw {
                 Some(self.crash_at_work(power_only))
             },
             steps,
+            damages: (0..4).map(|_| self.harm()).collect(),
         }
+    }
+
+    fn settings(&mut self) -> Settings {
+        Settings {
+            level: self.pick(&[Level::Memory, Level::Kernel, Level::Kernel, Level::Disk]),
+            sync: self.pick(&[SyncPolicy::Never, SyncPolicy::EverySecond, SyncPolicy::Always]),
+            segment_bytes: self.pick(&[16 << 10, 16 << 10, 40 << 10, 256 << 10, 64 << 20]),
+            queue_limit: self.pick(&[2, 4_096, 4_096, 4_096]),
+        }
+    }
+
+    fn harm(&mut self) -> Harm {
+        use HarmKind::{Cut, FlipBit, Misplaced, Removed, ZeroPage};
+        let mut share = || self.rng.below(MILLION);
+        let (file, place, other) = (share(), share(), (share(), share()));
+        let kind = self.pick(&[FlipBit, FlipBit, FlipBit, ZeroPage, Misplaced, Cut, Removed]);
+        Harm { kind, file, place, other }
     }
 
     fn crash(&mut self, changes: u64, power_only: bool) -> Crash {

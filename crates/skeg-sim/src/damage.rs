@@ -1,0 +1,106 @@
+//! Damage to the files of a database that was closed in order.
+//!
+//! After a close everything is known to be durable, so a flipped bit must be found out: the open stops,
+//! or all is there (the bit was of no use any more). Larger damage may take the last blocks together
+//! with the watermark that witnesses them; that looks like a torn tail. But what was there when the
+//! database was last opened is witnessed by CURRENT, and the open stops or has all of that.
+//!
+//! Invariant: only copies are damaged.
+
+use std::path::PathBuf;
+
+use skeg_engine::{EngineError, LogError};
+use skeg_io::sim::{Damage, SimDisk};
+use skeg_io::sync::Arc;
+use skeg_io::{Disk, Io, OpenMode};
+
+use crate::figures::Figures;
+use crate::run::Runner;
+use crate::scenario::{Harm, HarmKind, MILLION};
+
+/// Bytes of a page, and of what lands in a wrong place.
+const PAGE_BYTES: u64 = 4096;
+
+/// The file that a share of all files stands for, and the place in it, with its length.
+fn place(disk: &SimDisk, file: u64, place: u64) -> std::io::Result<(PathBuf, u64, u64)> {
+    let files = disk.files();
+    let index =
+        usize::try_from(file * files.len() as u64 / MILLION).map_err(std::io::Error::other)?;
+    let path = PathBuf::from(&files[index]);
+    let len = disk.metadata(&path)?.len;
+    Ok((path, place * len / MILLION, len))
+}
+
+impl Harm {
+    /// Does it. The name of the file, and what was done.
+    fn inflict(&self, disk: &SimDisk) -> std::io::Result<(String, &'static str)> {
+        let (path, offset, len) = place(disk, self.file, self.place)?;
+        let done = match self.kind {
+            HarmKind::FlipBit => {
+                let bit = u8::try_from(self.other.0 % 8).map_err(std::io::Error::other)?;
+                disk.damage(&path, &Damage::FlipBit { offset, bit })?;
+                "a bit turned"
+            }
+            HarmKind::ZeroPage => {
+                let offset = offset / PAGE_BYTES * PAGE_BYTES;
+                disk.damage(&path, &Damage::Zero { offset, len: PAGE_BYTES })?;
+                "a page zeroed"
+            }
+            HarmKind::Misplaced => {
+                let (from, from_offset, _) = place(disk, self.other.0, self.other.1)?;
+                let from_offset = from_offset / 8 * 8;
+                let offset = offset / 8 * 8;
+                disk.damage(&path, &Damage::Copy { from, from_offset, offset, len: PAGE_BYTES })?;
+                "bytes of another place"
+            }
+            HarmKind::Cut => {
+                let file = disk.open(&path, OpenMode::ReadWrite)?;
+                file.set_len(offset.min(len))?;
+                "cut"
+            }
+            HarmKind::Removed => {
+                disk.remove(&path)?;
+                "removed"
+            }
+        };
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default();
+        Ok((if name.ends_with(".seg") { "segment".to_owned() } else { name }, done))
+    }
+}
+
+impl Runner<'_> {
+    /// Damages a copy of the files, and opens that.
+    pub(crate) fn damage(&mut self, harm: &Harm) -> Result<(), String> {
+        let copy = self.machine.disk.after_kill();
+        let (file, done) = harm.inflict(&copy).map_err(|error| error.to_string())?;
+        let floor = match harm.kind {
+            HarmKind::FlipBit => self.oracle.last(),
+            _ => self.oracle.start(),
+        };
+        let disk: Arc<dyn Disk> = Arc::new(copy);
+        let io = Io { disk, ..self.machine.io() };
+        for read_only in [true, false] {
+            let outcome = match self.open_on(&io, read_only) {
+                Ok(engine) => {
+                    let judged = self.judge_found(&engine, floor);
+                    judged.map_err(|what| format!("{file}, {done}: {what}"))?;
+                    "harmless"
+                }
+                Err(EngineError::Log(
+                    LogError::Corrupt(_)
+                    | LogError::NotADatabase { .. }
+                    | LogError::NotFound { .. }
+                    | LogError::Version { .. },
+                )) => "refused",
+                Err(error) => {
+                    return Err(format!("{file}, {done}: taken for something else: {error}"));
+                }
+            };
+            if !read_only {
+                Figures::count(&mut self.figures.damages, format!("{file} {done}, {outcome}"));
+            }
+        }
+        Ok(())
+    }
+}
