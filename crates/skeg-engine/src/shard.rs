@@ -18,8 +18,8 @@ use crate::error::WrongType;
 use crate::indexes::Indexes;
 use crate::options::DATABASES;
 use crate::pending::Pending;
-use crate::stats::{ShardFigures, ShardStats};
-use crate::watch::{WatchFlag, Watches};
+use crate::stats::ShardStats;
+use crate::watch::Watches;
 
 /// What a write does to the key's deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct Shard {
     pub(crate) databases: Vec<Keyspace>,
     pub(crate) indexes: Indexes,
     pub(crate) stats: ShardStats,
-    watches: Watches,
+    pub(crate) watches: Watches,
     pending: Pending,
     log: Option<Arc<Log>>,
     slice: Slice,
@@ -509,45 +509,5 @@ impl Shard {
         self.watches.changed_where(db, |key| {
             exists(db, key) || other.is_some_and(|other| exists(other, key))
         });
-    }
-
-    // --- watching -----------------------------------------------------------------------------
-
-    /// Sets `flag` when the key changes from now on. An entry whose deadline has passed counts as
-    /// gone already.
-    pub fn watch(&mut self, db: u8, key: &[u8], flag: &Arc<WatchFlag>) {
-        self.find(db, key);
-        self.watches.add(db, key, flag);
-    }
-
-    /// Ends a watch.
-    pub fn unwatch(&mut self, db: u8, key: &[u8], flag: &Arc<WatchFlag>) {
-        self.watches.remove(db, key, flag);
-    }
-
-    // --- figures ------------------------------------------------------------------------------
-
-    /// The shard's figures now.
-    #[must_use]
-    pub fn figures(&self) -> ShardFigures {
-        let of_each = |count: &dyn Fn(&Keyspace) -> usize| {
-            self.databases.iter().map(|keyspace| count(keyspace) as u64).collect()
-        };
-        let indexes = || self.indexes.iter().map(|(_, index)| index);
-        ShardFigures {
-            shard: self.id.0,
-            keys: of_each(&Keyspace::len),
-            expiring: of_each(&Keyspace::expiring_len),
-            memory_bytes: self.databases.iter().map(|ks| ks.memory_bytes() as u64).sum(),
-            indexes: indexes().count() as u64,
-            vectors: indexes().map(|index| index.len() as u64).sum(),
-            vector_bytes: indexes().map(|index| index.memory_bytes() as u64).sum(),
-            counters: self.stats,
-        }
-    }
-
-    /// Sets the counters to zero.
-    pub fn reset_counters(&mut self) {
-        self.stats = ShardStats::default();
     }
 }

@@ -1,5 +1,9 @@
 //! Figures of a shard and of the engine, as INFO, metrics and `db.stats()` show them.
 
+use skeg_keyspace::Keyspace;
+
+use crate::shard::Shard;
+
 /// Counters of one shard since the engine was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShardStats {
@@ -51,5 +55,31 @@ impl ShardFigures {
         self.counters.misses += other.counters.misses;
         self.counters.expired += other.counters.expired;
         self.counters.commands += other.counters.commands;
+    }
+}
+
+impl Shard {
+    /// The shard's figures now.
+    #[must_use]
+    pub fn figures(&self) -> ShardFigures {
+        let of_each = |count: &dyn Fn(&Keyspace) -> usize| {
+            self.databases.iter().map(|keyspace| count(keyspace) as u64).collect()
+        };
+        let indexes = || self.indexes.iter().map(|(_, index)| index);
+        ShardFigures {
+            shard: self.id.0,
+            keys: of_each(&Keyspace::len),
+            expiring: of_each(&Keyspace::expiring_len),
+            memory_bytes: self.databases.iter().map(|ks| ks.memory_bytes() as u64).sum(),
+            indexes: indexes().count() as u64,
+            vectors: indexes().map(|index| index.len() as u64).sum(),
+            vector_bytes: indexes().map(|index| index.memory_bytes() as u64).sum(),
+            counters: self.stats,
+        }
+    }
+
+    /// Sets the counters to zero.
+    pub fn reset_counters(&mut self) {
+        self.stats = ShardStats::default();
     }
 }

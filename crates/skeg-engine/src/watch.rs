@@ -12,6 +12,8 @@ use std::fmt;
 use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::{AtomicBool, Ordering};
 
+use crate::shard::Shard;
+
 /// Tells its holder that something it watches has changed.
 #[derive(Default)]
 pub struct WatchFlag(AtomicBool);
@@ -88,6 +90,20 @@ impl Watches {
                 flags.iter().for_each(|flag| flag.set());
             }
         }
+    }
+}
+
+impl Shard {
+    /// Sets `flag` when the key changes from now on. An entry whose deadline has passed counts as
+    /// gone already.
+    pub fn watch(&mut self, db: u8, key: &[u8], flag: &Arc<WatchFlag>) {
+        self.exists(db, key);
+        self.watches.add(db, key, flag);
+    }
+
+    /// Ends a watch.
+    pub fn unwatch(&mut self, db: u8, key: &[u8], flag: &Arc<WatchFlag>) {
+        self.watches.remove(db, key, flag);
     }
 }
 
