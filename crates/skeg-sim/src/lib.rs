@@ -17,6 +17,7 @@
 mod apply;
 mod client;
 mod damage;
+mod describe;
 mod disk;
 mod dump;
 mod figures;

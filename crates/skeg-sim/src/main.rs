@@ -117,7 +117,7 @@ fn explain(plan: &Plan, violation: &Violation) {
     note(&format!("{violation}\ncutting {} steps down ...\n", plan.steps()));
     let small = shrink(plan, Flaw::None);
     if let Some(violation) = run(&small, Flaw::None).violation {
-        note(&format!("{violation}\nleft of it, {} steps: {small:#?}\n", small.steps()));
+        note(&format!("{violation}\nleft of it, {} steps:\n{}", small.steps(), small.describe()));
     }
 }
 
