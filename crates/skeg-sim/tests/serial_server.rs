@@ -164,20 +164,25 @@ fn seen(action: Action, answer: &Value) -> Action {
     }
 }
 
+/// Servers of one engine.
+const SERVERS: usize = 3;
+
 fn record(dir: Option<&Path>, level: Level, sync: SyncPolicy, load: Load) -> History {
     let options = EngineOptions { level, sync, home_threads: 2, ..EngineOptions::default() };
     let engine = Engine::open(&Io::real(), dir, &options).unwrap();
     let options = ServerOptions {
         addresses: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
-        threads_max: 3,
         ..ServerOptions::default()
     };
-    let server = Server::start(&engine, &options).unwrap();
-    let (address, start) = (server.addresses()[0], Instant::now());
+    // One server gives connections to a second thread only after a while; of several, each has its own.
+    let servers: Vec<Server> =
+        (0..SERVERS).map(|_| Server::start(&engine, &options).unwrap()).collect();
+    let start = Instant::now();
     let mut history = History::default();
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..load.connections)
             .map(|number| {
+                let address = servers[number % SERVERS].addresses()[0];
                 scope.spawn(move || {
                     let mut client = Client::new(number, address, load, start);
                     (0..load.batches).for_each(|_| client.batch());
@@ -189,7 +194,7 @@ fn record(dir: Option<&Path>, level: Level, sync: SyncPolicy, load: Load) -> His
             history.transactions.extend(client.join().unwrap());
         }
     });
-    drop(server);
+    drop(servers);
     engine.close().unwrap();
     history
 }
