@@ -1,5 +1,5 @@
-//! The account of memory against the allocator's own, byte by byte. One test in this file: another
-//! one beside it would allocate, too.
+//! The account of memory against the allocator's own, byte by byte. A program of its own instead of a
+//! test of the harness: that one's threads allocate at moments of their own.
 
 use std::alloc::System;
 
@@ -15,7 +15,12 @@ fn held(region: &Region<'_, System>) -> usize {
     change.bytes_allocated - change.bytes_deallocated
 }
 
-#[test]
+#[expect(clippy::print_stdout, reason = "what `cargo test` prints, for whoever adds tests up")]
+fn main() {
+    every_byte_is_counted();
+    println!("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+}
+
 fn every_byte_is_counted() {
     for (dim, ids) in [(1, IdKind::Str), (7, IdKind::U64), (384, IdKind::Str), (9_000, IdKind::U64)]
     {
@@ -25,7 +30,7 @@ fn every_byte_is_counted() {
             let count = if dim > 1_000 { 70 } else { 3_000 };
             let region = Region::new(ALLOCATOR);
             let options = IndexOptions { ids, ..IndexOptions::new(dim, metric) };
-            let mut index = FlatIndex::new(options, 5).unwrap();
+            let mut index = FlatIndex::new(options, 5).expect("the options are valid");
             let check = |index: &FlatIndex, moment: &str| {
                 let counted = index.memory_bytes() - size_of::<FlatIndex>();
                 assert_eq!(counted, held(&region), "{dim} {ids} {metric}: {moment}");
@@ -34,8 +39,10 @@ fn every_byte_is_counted() {
             let change = |index: &mut FlatIndex, place: usize, add: bool| {
                 let name = names[place].as_str();
                 match (ids, add) {
-                    (IdKind::U64, true) => index.set(place as u64, &vector).unwrap(),
-                    (IdKind::Str, true) => index.set(name, &vector).unwrap(),
+                    (IdKind::U64, true) => {
+                        index.set(place as u64, &vector).expect("a valid vector")
+                    }
+                    (IdKind::Str, true) => index.set(name, &vector).expect("a valid vector"),
                     (IdKind::U64, false) => index.remove(place as u64),
                     (IdKind::Str, false) => index.remove(name),
                 }
