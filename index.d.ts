@@ -1,7 +1,5 @@
 // Generated from src/ by `npm run surface`. Its diff is the diff of the public interface.
 
-import { ChildProcess } from 'node:child_process'
-
 /** A key or a value: a string stands for its UTF-8 bytes. */
 type Bytes = string | Uint8Array
 /** The numbers of a vector; they are stored in single precision. */
@@ -17,63 +15,6 @@ interface ChangeOptions {
   expireAt?: number | Date
   /** Keep the deadline that the key has; otherwise the key loses it. */
   keepTtl?: boolean
-}
-
-/** A request that ends later has a number; so has an open store. */
-type RequestId = number
-type Handle = number
-/** The functions of the addon for one environment. */
-interface Binding {
-  open(
-    target: number,
-    name: string,
-    shards: number,
-    level: number,
-    readOnly: number,
-    createIfMissing: number,
-  ): RequestId | undefined
-  close(handle: Handle): RequestId | undefined
-  /** `request, state, value` triples; the state is an epoch, or -1 with `[code, message]` as value. */
-  collect(): unknown[]
-  failure(): [code: string, message: string]
-  keepAlive(yes: number): void
-  /** The value, `null` without key, the number of the request when it comes later. */
-  get(handle: Handle, key: unknown, mode: number): string | Buffer | null | RequestId | undefined
-  /** The epoch to wait for, or the negative number of the request. */
-  set(
-    handle: Handle,
-    key: unknown,
-    value: unknown,
-    deadline: number,
-    ms: number,
-  ): number | undefined
-  /** The reply; `undefined` when it failed or comes later, which `ended` tells. */
-  command(handle: Handle, mode: number, args: readonly unknown[]): unknown
-  /** Reads as `get`, and notices from then on when the key changes. */
-  watch(handle: Handle, transaction: number, key: unknown, mode: number): unknown
-  /** Makes the changes, all or none, unless something that was watched has changed. */
-  commit(handle: Handle, transaction: number, changes: readonly unknown[]): undefined
-  /** The transaction is over. */
-  release(handle: Handle, transaction: number): undefined
-  /**
-   * How the last of these four calls ended: the epoch that it wrote (0: none), the negative number of
-   * its request when it has not ended, NaN when it failed.
-   */
-  ended(): number
-  /** Serves the store; ends with `[server, host, port, socket]`. */
-  listen(
-    handle: Handle,
-    host: string,
-    port: number,
-    socket: string,
-    clients: number,
-  ): RequestId | undefined
-  stop(server: number): RequestId | undefined
-  /** Asks to be woken when these epochs (0: none) are reached, and has written what is unwritten. */
-  submit(handle: Handle, kernel: number, disk: number): number | undefined
-  reached(
-    handle: Handle,
-  ): [kernel: number, disk: number, last: number, failed: string | null] | undefined
 }
 
 /**
@@ -151,7 +92,7 @@ declare class SkegError extends Error {
   readonly name = 'SkegError'
   /** What went wrong; stable across versions. */
   readonly code: ErrorCode
-  /** @internal */
+  /** For the package itself; public because errors are. */
   constructor(
     code: ErrorCode,
     message: string,
@@ -161,127 +102,6 @@ declare class SkegError extends Error {
   )
   /** Whether the same call may succeed later. */
   get retryable(): boolean
-}
-
-/** Looked after when the addon wakes the environment. */
-interface Waiter {
-  settle(): void
-}
-declare class Environment {
-  #private
-  readonly binding: Binding
-  constructor()
-  /** The error of the call that has just returned `undefined`. */
-  failure(): SkegError
-  /**
-   * A request that the addon has taken: `finish` gets its value and the epoch of its writes; `onEnd`
-   * is called when it is over, however it ended.
-   */
-  request<T>(
-    id: RequestId,
-    finish: (value: unknown, epoch: number) => T | Promise<T>,
-    onEnd?: () => void,
-  ): Promise<T>
-  /** Something is unsettled: the process lives on until {@link letGo} was called as often. */
-  keepAlive(): void
-  letGo(): void
-  addWaiter(waiter: Waiter): void
-  removeWaiter(waiter: Waiter): void
-  /**
-   * A promise of a value that is there already. Within the turn's budget it is settled at once;
-   * beyond, it settles in the next turn: a loop of awaited reads would otherwise keep the event loop
-   * from ever turning.
-   */
-  ready<T>(value: T): Promise<T>
-}
-
-/** Options of {@link Database.listen}. */
-interface ListenOptions {
-  /**
-   * TCP port; 0 takes any that is free. Without `port`, there has to be a `unixSocket`.
-   */
-  port?: number
-  /**
-   * Name or address to listen on. There is no authentication: think twice before you change it.
-   * @defaultValue `'127.0.0.1'`
-   */
-  host?: string
-  /** Path of a Unix socket to listen on. */
-  unixSocket?: string
-  /**
-   * Clients at most; one more is told so and closed.
-   * @defaultValue 10,000
-   */
-  maxConnections?: number
-}
-/** What the addon says of a server that listens. */
-type Listening = [server: number, host: string, port: number, socket: string]
-/** A server of an open store, made by {@link Database.listen}. It keeps the process alive. */
-declare class Server implements AsyncDisposable {
-  #private
-  /** The address that it listens on; empty when it listens on a Unix socket only. */
-  readonly host: string
-  /** The TCP port that it listens on; 0 when it listens on a Unix socket only. */
-  readonly port: number
-  /** The Unix socket that it listens on; empty when there is none. */
-  readonly unixSocket: string
-  /** @internal */
-  constructor(environment: Environment, listening: Listening, onClose: () => void)
-  /** Stops serving: what clients have begun is finished, then they are disconnected. */
-  close(): Promise<void>
-  /** Closes the server at the end of an `await using` block. */
-  [Symbol.asyncDispose](): Promise<void>
-}
-
-/** Limits and defaults of an open store. */
-interface LaneOptions {
-  readonly level: number
-  readonly pendingBytes: number
-  readonly pendingCalls: number
-}
-/** How a call is acknowledged, and what its value becomes. */
-interface CallOptions<T> {
-  /** The level that its writes have to reach; the store's by default. */
-  level?: number
-  /** Bytes of keys and values in it. */
-  bytes?: number
-  /** Turns what the addon returned into the value of the promise; may throw. */
-  convert?: (value: unknown) => T
-}
-declare class Lane {
-  #private
-  readonly environment: Environment
-  readonly options: LaneOptions
-  handle: Handle
-  constructor(environment: Environment, handle: Handle, options: LaneOptions)
-  get pendingCalls(): number
-  get pendingBytes(): number
-  /** The number of a new transaction. */
-  nextTransaction(): number
-  /** Throws when too much is unsettled for another call of so many bytes. */
-  checkPressure(bytes: number): void
-  /** Resolves when an epoch has reached a level. */
-  wait(epoch: number, level?: number, bytes?: number): Promise<true>
-  /** Runs a command of the table. */
-  command<T>(args: readonly unknown[], mode: number, options?: CallOptions<T>): Promise<T>
-  /** The promise of a call that ended as `ended()` tells. */
-  settle<T>(value: unknown, options?: CallOptions<T>): Promise<T>
-  /** The promise of a value, when what was written with it is as safe as it has to be. */
-  acknowledged<T>(value: unknown, epoch: number, options: CallOptions<T>): Promise<T>
-  /** The promise of a call that the addon has queued. */
-  request<T>(
-    id: number,
-    finish: (value: unknown, epoch: number) => T | Promise<T>,
-    bytes?: number,
-  ): Promise<T>
-  /** Resolves when every call made so far has taken effect and is on disk. */
-  flush(): Promise<void>
-  /** Resolves when every call made so far has settled, however it ended. */
-  drain(): Promise<void>
-  /** Serves the store to clients until it or the server is closed. */
-  listen(options: ListenOptions): Promise<Server>
-  /** Lets what was called settle, then gives the store back. Later calls fail. */
-  close(): Promise<void>
 }
 
 /**
@@ -360,8 +180,7 @@ interface WriteOptions {
  */
 declare class Batch {
   #private
-  /** @internal */
-  constructor(lane: Lane)
+  private constructor()
   /** Sets a key. */
   set(key: Bytes, value: Bytes, options?: ChangeOptions): this
   /** Deletes keys; those that are not there don't matter. */
@@ -388,6 +207,41 @@ type Reply =
   | {
       [name: string]: Reply
     }
+
+/** Options of {@link Database.listen}. */
+interface ListenOptions {
+  /**
+   * TCP port; 0 takes any that is free. Without `port`, there has to be a `unixSocket`.
+   */
+  port?: number
+  /**
+   * Name or address to listen on. There is no authentication: think twice before you change it.
+   * @defaultValue `'127.0.0.1'`
+   */
+  host?: string
+  /** Path of a Unix socket to listen on. */
+  unixSocket?: string
+  /**
+   * Clients at most; one more is told so and closed.
+   * @defaultValue 10,000
+   */
+  maxConnections?: number
+}
+/** A server of an open store, made by {@link Database.listen}. It keeps the process alive. */
+declare class Server implements AsyncDisposable {
+  #private
+  /** The address that it listens on; empty when it listens on a Unix socket only. */
+  readonly host: string
+  /** The TCP port that it listens on; 0 when it listens on a Unix socket only. */
+  readonly port: number
+  /** The Unix socket that it listens on; empty when there is none. */
+  readonly unixSocket: string
+  private constructor()
+  /** Stops serving: what clients have begun is finished, then they are disconnected. */
+  close(): Promise<void>
+  /** Closes the server at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void>
+}
 
 /** Options of {@link Database.scan}. */
 interface ScanOptions {
@@ -471,8 +325,7 @@ interface TransactionIndex {
  */
 declare class Transaction {
   #private
-  /** @internal */
-  constructor(lane: Lane)
+  private constructor()
   /** The value of a key as a string, `null` when there is none. */
   get(key: Bytes): Promise<string | null>
   /** The value of a key as bytes, `null` when there is none. */
@@ -487,10 +340,6 @@ declare class Transaction {
   setTtl(key: Bytes, ms: number | null): this
   /** A vector index, by its name: its changes are made with the others. */
   index(name: string): TransactionIndex
-  /** @internal */
-  commit(level: number): Promise<void>
-  /** @internal */
-  release(): Promise<void>
 }
 
 /** Returns the new value, `null` to delete the key, `undefined` to leave it as it is. */
@@ -585,8 +434,7 @@ declare class VectorIndex<Id extends VectorId = VectorId> {
   readonly dim: number
   /** How near two vectors are. */
   readonly metric: Metric
-  /** @internal */
-  constructor(lane: Lane, info: IndexInfo)
+  private constructor()
   /**
    * Stores a vector, in place of the one with the same id.
    *
@@ -636,8 +484,7 @@ interface Pressure {
  */
 declare class Database implements AsyncDisposable {
   #private
-  /** @internal */
-  constructor(lane: Lane)
+  private constructor()
   /**
    * The value of a key as a string, `null` when there is none.
    *
@@ -820,9 +667,8 @@ declare class Database implements AsyncDisposable {
 }
 
 /**
- * Where the `skeg` executable of this platform is.
- *
- * @internal
+ * Where the `skeg` executable of this platform is: what `npx skeg` runs. Throws
+ * `ERR_UNSUPPORTED_PLATFORM` when there is none.
  */
 declare function executablePath(): string
 
@@ -871,8 +717,7 @@ declare class StandaloneServer implements AsyncDisposable {
   readonly port: number
   /** The number of its process. */
   readonly pid: number
-  /** @internal */
-  constructor(child: ChildProcess, ended: Promise<unknown>, address: string)
+  private constructor()
   /** Ends the server: what clients have begun is finished and written. */
   close(): Promise<void>
   /** Ends the server at the end of an `await using` block. */

@@ -16,7 +16,9 @@ const header =
 export async function surface(): Promise<string> {
   const bundle = await rollup({
     input: fromRoot('src/index.ts'),
-    plugins: [dts({ tsconfig: fromRoot('tsconfig.json') })],
+    plugins: [
+      dts({ tsconfig: fromRoot('tsconfig.json'), compilerOptions: { stripInternal: true } }),
+    ],
     external: (id) => id.startsWith('node:'),
   })
   const { output } = await bundle.generate({ format: 'es' })

@@ -34,9 +34,13 @@ export class Batch {
   readonly #changes = new Changes()
   #isWritten = false
 
-  /** @internal */
-  constructor(lane: Lane) {
+  private constructor(lane: Lane) {
     this.#lane = lane
+  }
+
+  /** @internal */
+  static create(lane: Lane): Batch {
+    return new Batch(lane)
   }
 
   /** Sets a key. */

@@ -52,10 +52,14 @@ export class Database implements AsyncDisposable {
   readonly #updates: Updates
   #closing: Promise<void> | undefined
 
-  /** @internal */
-  constructor(lane: Lane) {
+  private constructor(lane: Lane) {
     this.#lane = lane
     this.#updates = new Updates(lane)
+  }
+
+  /** @internal */
+  static create(lane: Lane): Database {
+    return new Database(lane)
   }
 
   /**
@@ -257,7 +261,7 @@ export class Database implements AsyncDisposable {
 
   /** Changes to be made together, without reading: see {@link Batch}. */
   batch(): Batch {
-    return new Batch(this.#lane)
+    return Batch.create(this.#lane)
   }
 
   /**
@@ -334,7 +338,7 @@ export class Database implements AsyncDisposable {
     const info = await this.#lane.command(['SKEG.VINDEX.INFO', name], MODE_LOCAL, {
       convert: readInfo,
     })
-    return new VectorIndex(this.#lane, info)
+    return VectorIndex.create(this.#lane, info)
   }
 
   /** Stores a vector: as {@link VectorIndex.set}, without a handle. */

@@ -88,7 +88,7 @@ export class SkegError extends Error {
   /** What went wrong; stable across versions. */
   readonly code: ErrorCode
 
-  /** @internal */
+  /** For the package itself; public because errors are. */
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.code = code

@@ -143,7 +143,7 @@ export class Lane {
     const request = binding.listen(this.handle, host, port, unixSocket, maxConnections)
     if (request === undefined) throw environment.failure()
     const listening = await this.request(request, (value) => value as Listening)
-    const server = new Server(environment, listening, () => this.#servers.delete(server))
+    const server = Server.create(environment, listening, () => this.#servers.delete(server))
     this.#servers.add(server)
     return server
   }

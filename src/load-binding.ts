@@ -17,9 +17,8 @@ export function loadBinding(): Addon {
 }
 
 /**
- * Where the `skeg` executable of this platform is.
- *
- * @internal
+ * Where the `skeg` executable of this platform is: what `npx skeg` runs. Throws
+ * `ERR_UNSUPPORTED_PLATFORM` when there is none.
  */
 export function executablePath(): string {
   return find(process.platform === 'win32' ? 'skeg.exe' : 'skeg')

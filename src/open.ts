@@ -47,7 +47,7 @@ export async function open(
   const environment = getEnvironment()
   const handle = await openWhenFree(environment, request)
   const { pendingBytes, pendingCalls } = request
-  return new Database(
+  return Database.create(
     new Lane(environment, handle, { level: request.durability, pendingBytes, pendingCalls }),
   )
 }

@@ -23,6 +23,7 @@ const OF_CONNECTIONS: Record<string, string> = {
   RESET: 'a client of the server',
   QUIT: 'close()',
   SHUTDOWN: 'close()',
+  WAITAOF: 'flush(), or the `durability` of a call',
 }
 
 /** The words of a command. */

@@ -43,14 +43,18 @@ export class StandaloneServer implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #ended: Promise<unknown>
 
-  /** @internal */
-  constructor(child: ChildProcess, ended: Promise<unknown>, address: string) {
+  private constructor(child: ChildProcess, ended: Promise<unknown>, address: string) {
     const colon = address.lastIndexOf(':')
     this.host = address.slice(0, colon)
     this.port = Number(address.slice(colon + 1))
     this.pid = child.pid ?? 0
     this.#child = child
     this.#ended = ended
+  }
+
+  /** @internal */
+  static create(child: ChildProcess, ended: Promise<unknown>, address: string): StandaloneServer {
+    return new StandaloneServer(child, ended, address)
   }
 
   /** Ends the server: what clients have begun is finished and written. */
@@ -98,7 +102,7 @@ export async function serve(options: ServeOptions = {}): Promise<StandaloneServe
       },
     )
   })
-  return new StandaloneServer(child, ended, address)
+  return StandaloneServer.create(child, ended, address)
 }
 
 function readArguments(options: ServeOptions): string[] {

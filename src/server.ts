@@ -69,12 +69,16 @@ export class Server implements AsyncDisposable {
   readonly #onClose: () => void
   #closing: Promise<void> | undefined
 
-  /** @internal */
-  constructor(environment: Environment, listening: Listening, onClose: () => void) {
+  private constructor(environment: Environment, listening: Listening, onClose: () => void) {
     this.#environment = environment
     this.#onClose = onClose
     ;[this.#number, this.host, this.port, this.unixSocket] = listening
     environment.keepAlive()
+  }
+
+  /** @internal */
+  static create(environment: Environment, listening: Listening, onClose: () => void): Server {
+    return new Server(environment, listening, onClose)
   }
 
   /** Stops serving: what clients have begun is finished, then they are disconnected. */

@@ -30,10 +30,14 @@ export class Transaction {
   readonly #own = new Map<string, Buffer | null>()
   #isOver = false
 
-  /** @internal */
-  constructor(lane: Lane) {
+  private constructor(lane: Lane) {
     this.#lane = lane
     this.#number = lane.nextTransaction()
+  }
+
+  /** @internal */
+  static create(lane: Lane): Transaction {
+    return new Transaction(lane)
   }
 
   /** The value of a key as a string, `null` when there is none. */
@@ -131,7 +135,7 @@ export async function transact<T>(
   level: number,
 ): Promise<T> {
   for (let tried = 1; ; tried++) {
-    const transaction = new Transaction(lane)
+    const transaction = Transaction.create(lane)
     try {
       const result = await run(transaction)
       await transaction.commit(level)
@@ -140,7 +144,8 @@ export async function transact<T>(
       const isConflict = error instanceof SkegError && error.code === 'ERR_CONFLICT'
       if (!isConflict || tried === TRIES) throw error
     } finally {
-      await transaction.release()
+      // What it watched is forgotten; nothing depends on when.
+      await transaction.release().catch(() => undefined)
     }
   }
 }

@@ -147,13 +147,17 @@ export class VectorIndex<Id extends VectorId = VectorId> {
   readonly #lane: Lane
   readonly #isNumeric: boolean
 
-  /** @internal */
-  constructor(lane: Lane, info: IndexInfo) {
+  private constructor(lane: Lane, info: IndexInfo) {
     this.#lane = lane
     this.name = info.name
     this.dim = info.dim
     this.metric = info.metric
     this.#isNumeric = info.ids === 'u64'
+  }
+
+  /** @internal */
+  static create<Id extends VectorId>(lane: Lane, info: IndexInfo): VectorIndex<Id> {
+    return new VectorIndex(lane, info)
   }
 
   /**

@@ -25,7 +25,7 @@ test('what a command refuses is an error with a code', async (t) => {
 
 test('commands about a connection are refused: there is none', async (t) => {
   const db = await memoryStore(t)
-  for (const name of ['MULTI', 'exec', 'WATCH', 'SELECT', 'QUIT', 'HELLO', 'SHUTDOWN']) {
+  for (const name of ['MULTI', 'exec', 'WATCH', 'SELECT', 'QUIT', 'HELLO', 'SHUTDOWN', 'WAITAOF']) {
     await rejects(t, 'ERR_INVALID_ARGUMENT', () => db.call(name, '1'))
   }
   await db.set('a', '1')
