@@ -3,6 +3,7 @@
 
 mod durable;
 mod model;
+mod offline;
 #[cfg(feature = "shuttle")]
 mod shuttle_latches;
 mod support;
