@@ -13,6 +13,7 @@ use crate::block::Mismatch;
 use crate::current::{self, Current, NamedSegment, Position};
 use crate::error::{LogError, corrupt, io_error};
 use crate::manifest::{self, Manifest};
+use crate::repair;
 use crate::room::UNSYNCED_BYTES;
 use crate::scan::{Reader, SegmentFile};
 use crate::segment::{FOLDER, HEADER_BYTES, Segment, SegmentHeader, id_of, path_of};
@@ -112,7 +113,8 @@ pub(crate) fn refuse_foreign(disk: &dyn Disk, dir: &Path) -> Result<(), LogError
     let own = [LOCK_NAME, FOLDER, current::FILE_NAME, manifest::FILE_NAME, "lost+found"];
     let is_own = |name: &str| {
         let stem = name.strip_suffix(".new").unwrap_or(name);
-        name.starts_with('.') || own.contains(&stem)
+        let of_repairs = name == repair::STAGE_NAME || name.starts_with(repair::ORIGINALS_PREFIX);
+        name.starts_with('.') || own.contains(&stem) || of_repairs
     };
     let names = disk.read_dir(dir).map_err(|error| io_error("list", dir, error))?;
     match names.iter().find(|name| !is_own(name)) {

@@ -27,7 +27,9 @@ use crate::segment::{
 use crate::small_file::{remove_if_there, replace, write_all};
 
 /// Where a repair puts together what it needs.
-const STAGE_NAME: &str = "repair.new";
+pub(crate) const STAGE_NAME: &str = "repair.new";
+/// Originals are kept in directories of this name and a number.
+pub(crate) const ORIGINALS_PREFIX: &str = "damaged-";
 
 impl Offline {
     /// Does what was planned, and checks that the outcome is sound.

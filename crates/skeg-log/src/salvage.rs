@@ -18,6 +18,7 @@ use crate::layout::segment_ids;
 use crate::manifest;
 use crate::offline::Offline;
 use crate::recover::replay_all;
+use crate::repair::ORIGINALS_PREFIX;
 use crate::route::{Prefix, Route};
 use crate::segment::{HEADER_BYTES, path_of};
 use crate::types::{Epoch, Replay};
@@ -144,7 +145,7 @@ impl Offline {
             return Err(LogError::Option { option: "shards", must });
         };
         let prefix = self.longest(database_id, shards, current.as_ref(), fresh)?;
-        let plan = self.plan(report, database_id, shards, current, prefix, lost)?;
+        let plan = self.plan(report, database_id, shards, current.as_ref(), prefix, lost)?;
         Ok(Some(RepairPlan { rebuilt, steps: Steps { manifest, ..plan.steps }, ..plan }))
     }
 
@@ -201,15 +202,19 @@ impl Offline {
         report: CheckReport,
         database_id: u128,
         shards: u16,
-        current: Option<Current>,
+        current: Option<&Current>,
         prefix: Prefix,
         lost: &mut dyn FnMut(Epoch, RecordInfo<'_>),
     ) -> Result<RepairPlan, LogError> {
         let whole = prefix.whole();
         let mut kept = Vec::new();
-        if let Some(current) = &current {
+        if let Some(current) = current {
+            // What lies before the replay start stays, as far as it is well.
             for named in current.segments.iter().filter(|named| named.id < current.start_segment) {
-                if self.open_segment(named.id, Some(database_id))?.is_ok() {
+                let path = path_of(&self.dir, named.id);
+                let damaged = report.damage.iter().any(|damage| damage.file == path);
+                let segment = self.open_segment(named.id, Some(database_id))?;
+                if named.sealed.is_some() && !damaged && segment.is_ok() {
                     kept.push(*named);
                 }
             }
@@ -227,16 +232,16 @@ impl Offline {
         let above = known.max().map_or(1, |id| id + 1);
         let mut dropped = present;
         dropped.retain(|id| !kept.iter().any(|named| named.id == *id));
-        let new_id = current.as_ref().map_or(above, |current| current.next_segment.max(above));
+        let new_id = current.map_or(above, |current| current.next_segment.max(above));
         let start_segment =
             prefix.sections[..whole].first().map_or(new_id, |first| first.segment.header.id);
-        let drops = self.drops(&prefix, &dropped, current.as_ref(), database_id, lost)?;
+        let drops = self.drops(&prefix, &dropped, current, database_id, lost)?;
         let moved = dropped.iter().map(|id| path_of(&self.dir, *id)).collect();
         let rewritten = prefix.sections[whole..].iter();
         let bytes_rewritten = rewritten.map(|section| section.end.length - HEADER_BYTES).sum();
         let current = Current {
             database_id,
-            generation: current.as_ref().map_or(1, |current| current.generation + 1),
+            generation: current.map_or(1, |current| current.generation + 1),
             durable: prefix.last_epoch(),
             next_segment: new_id + 1,
             shards,
@@ -345,7 +350,7 @@ impl Offline {
     /// The first name for originals that is free.
     fn originals(&self) -> Result<PathBuf, LogError> {
         for number in 1_u64.. {
-            let path = self.dir.join(format!("damaged-{number}"));
+            let path = self.dir.join(format!("{ORIGINALS_PREFIX}{number}"));
             match self.disk.metadata(&path) {
                 Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(path),

@@ -8,7 +8,7 @@ use std::path::Path;
 use skeg_engine::offline::{
     Detail, Found, Offline, RecordEffects, Subject, check, figures, plan_repair, repair,
 };
-use skeg_engine::{Engine, EngineOptions, Expiry, Purpose, ShardId};
+use skeg_engine::{Engine, EngineOptions, Expiry, Level, Purpose, ShardId};
 use skeg_io::Io;
 use skeg_vector::{IndexOptions, Metric};
 
@@ -21,7 +21,7 @@ fn open(dir: &Path, shards: Option<u16>) -> Engine {
 }
 
 fn offline(dir: &Path) -> Offline {
-    Offline::open(&Io::real(), dir).unwrap()
+    Offline::open(&Io::real(), dir).expect("nobody has it open")
 }
 
 /// One key on every shard, and an index with a vector.
@@ -32,8 +32,8 @@ fn fill(engine: &Engine) -> Vec<Vec<u8>> {
     }
     run(engine, |exec| {
         let shard = exec.shard(b"docs");
-        shard.index_create(b"docs", IndexOptions::new(2, Metric::Cosine)).unwrap();
-        shard.vector_set(b"docs", 7_u64.into(), &[1.0, 0.5]).unwrap();
+        shard.index_create(b"docs", IndexOptions::new(2, Metric::Cosine)).expect("new");
+        shard.vector_set(b"docs", "seven".into(), &[1.0, 0.5]).expect("it fits");
     });
     keys
 }
@@ -95,6 +95,7 @@ fn what_replay_would_refuse_is_damage() {
         let engine = open(dir.path(), Some(4));
         fill(&engine);
         let log = engine.log().unwrap();
+        log.wait(Level::Kernel, log.last_epoch()).unwrap();
         let mut reservation = log.reserve(payload.len() as u64, Purpose::Growth).unwrap();
         log.push(&mut reservation, ShardId(1), kind, payload);
         log.settle(reservation);
@@ -112,6 +113,7 @@ fn what_replay_would_refuse_is_damage() {
         drop(offline);
         let engine = open(dir.path(), None);
         assert_eq!(engine.recovered().records, plan.records);
+        assert!(plan.records > 4, "what came before is kept");
         engine.close().unwrap();
     }
 }

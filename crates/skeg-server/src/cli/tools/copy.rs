@@ -57,9 +57,9 @@ skeg restore: put a copy back, into a new directory
 
 Usage: skeg restore BACKUP DIR [--json]
 
-Checks the backup, copies every byte of it into DIR, syncs and checks that. DIR must be empty or
-absent: move a damaged database out of the way first, it may still be of use. The backup stays
-as it is.
+Checks the backup, copies every byte of it into DIR, syncs and checks that. DIR must be empty
+or absent: move a damaged database out of the way first, it may still be of use. The backup
+stays as it is.
 
 Options:
       --json      One JSON object

@@ -48,7 +48,7 @@ fn run(request: &Request) -> Result<(), Trouble> {
     let summary = offline.summary()?;
     let database = summary.manifest?;
     let current = summary.current?;
-    let counted = if request.has("no-keys") {
+    let contents = if request.has("no-keys") {
         None
     } else {
         let progress = Progress::new("loading");
@@ -70,7 +70,7 @@ fn run(request: &Request) -> Result<(), Trouble> {
             ("segments", number(segments)),
             ("bytes", number(size)),
             ("spare_bytes", number(summary.spare_bytes)),
-            ("contents", counted.as_ref().map_or(Value::Null, contents_json)),
+            ("contents", contents.as_ref().map_or(Value::Null, contents_json)),
         ])?;
         return Ok(());
     }
@@ -82,7 +82,7 @@ fn run(request: &Request) -> Result<(), Trouble> {
     shown
         .row("current", format!("generation {generation}, durable up to epoch {durable} at least"));
     shown.row("spare", format!("{} for a full disk", bytes(summary.spare_bytes)));
-    if let Some(figures) = &counted {
+    if let Some(figures) = &contents {
         for (db, (keys, expiring)) in figures.keys.iter().zip(&figures.expiring).enumerate() {
             if *keys > 0 {
                 let (keys, expiring) = (counted(*keys, "key"), grouped(*expiring));

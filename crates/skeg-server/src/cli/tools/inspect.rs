@@ -37,7 +37,7 @@ pub(super) const TOOL: Tool = Tool {
 const HELP: &str = "\
 skeg inspect: show what is in the files of a database that nobody has open
 
-Usage: skeg inspect DIR [--segment N] [--blocks] [--records] [--from EPOCH] [--limit N] [--json]
+Usage: skeg inspect DIR [--segment N] [--blocks | --records] [--from EPOCH] [--limit N] [--json]
 
 Shows MANIFEST, CURRENT and the segments of the log; of a segment its blocks (epoch, offset,
 bytes, records of each shard, which epoch was known to be durable), and of a block its records
@@ -99,7 +99,7 @@ fn run(request: &Request) -> Result<(), Trouble> {
     if wanted.is_none() {
         for (file, bytes) in &summary.leftovers {
             let file = name(request.dir(), file);
-            let line = format!("leftover  {file}  {} bytes: the next open removes it", bytes);
+            let line = format!("leftover  {file}  {bytes} bytes: the next open removes it");
             let fields = [("file", text(file)), ("bytes", number(*bytes))];
             shown.line(&line, "leftover", object(fields))?;
         }

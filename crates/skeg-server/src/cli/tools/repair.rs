@@ -30,14 +30,14 @@ skeg repair: save what can be saved of a damaged database
 
 Usage: skeg repair DIR [--write] [--shards N] [--limit N] [--json]
 
-Finds the longest part of the history, from its beginning, that verifies. Without --write it only
-says what would be kept and what would be lost: files, offsets, bytes, epochs, records and the
-keys that they touched. A backup that is newer than what would be kept is the better choice.
+Finds the longest part of the history, from its beginning, that verifies. Without --write it
+only says what would be kept and what would be lost: files, offsets, bytes, epochs, records and
+the keys that they touched. A backup that is newer than what would be kept is the better choice.
 
-With --write that part becomes the database. Every file that is replaced or no longer in use is
-kept in DIR/damaged-1 (or the next free number), unchanged, and nothing is ever deleted; when the
-database is well, that directory can be removed by hand. A repair that is interrupted can be
-started again.
+With --write that part becomes the database. Every file that is replaced or no longer in use
+stays in DIR/damaged-1 (or the next free number), unchanged, and nothing is ever deleted; when
+the database is well, that directory can be removed by hand. A repair that is interrupted can
+be started again.
 
 A tail that a crash has torn needs no repair: the next open cuts it.
 
