@@ -585,7 +585,7 @@ fn a_repaired_database_goes_on_and_can_be_repaired_again() {
     assert!(plan.originals.ends_with("damaged-2"), "the first originals stay where they are");
 }
 
-/// A repair is struck at each of its operations, in each way, and started again.
+/// A repair is struck at each of its operations, in each way, started again, and struck again.
 #[test]
 fn a_repair_may_be_struck_at_every_operation() {
     let mut subject = subject(14, 2000);
@@ -602,38 +602,42 @@ fn a_repair_may_be_struck_at_every_operation() {
         Some(CrashPolicy::AnySubset),
     ];
     for (missing, damage) in strikes {
-        let spoil = |subject: &mut Subject| {
-            subject.heal();
-            let disk = &subject.harness.machine.disk;
-            missing.iter().for_each(|name| disk.remove(&Harness::path(name)).unwrap());
-            if let Some(damage) = &damage {
-                disk.damage(&file, damage).unwrap();
-            }
-            // What the damaged database consists of is on the medium: only the repair is struck.
-            subject.harness.machine.crash(CrashPolicy::KeepAll);
-            contents(&subject.harness.machine.disk)
-        };
-        spoil(&mut subject);
+        subject.heal();
+        let disk = &subject.harness.machine.disk;
+        missing.iter().for_each(|name| disk.remove(&Harness::path(name)).unwrap());
+        if let Some(damage) = &damage {
+            disk.damage(&file, damage).unwrap();
+        }
+        // What the damaged database consists of is on the medium: only the repair is struck.
+        subject.harness.machine.crash(CrashPolicy::KeepAll);
+        let spoilt = subject.harness.machine.disk.after_kill();
+        let originals = contents(&spoilt);
         let before = subject.harness.machine.disk.changes();
-        let expected = subject.repair();
+        repair(&subject.harness.machine).unwrap();
         let after = subject.harness.machine.disk.changes() - before;
+        let expected = subject.opens_as_prefix();
         for change in 1..=after {
             // A kill each time, and one of the power losses.
             let power_loss = 1 + change as usize % (ends.len() - 1);
             for number in [0, power_loss] {
-                let end = ends[number];
-                let originals = spoil(&mut subject);
-                let machine = &mut subject.harness.machine;
-                machine.disk.stop_at(machine.disk.changes() + change);
-                let finished = repair(machine).is_ok();
-                match end {
-                    None => machine.kill(),
-                    Some(policy) => machine.crash(policy),
-                }
-                let report = subject.check().unwrap();
                 let place = format!("{missing:?} {damage:?} struck at {change}, {number}");
-                assert!(!finished || report.is_sound(), "{place}: it was done");
-                if !report.is_sound() {
+                subject.harness.machine.disk = spoilt.after_kill();
+                // The second attempt may be struck as well, somewhere else.
+                for strike in [change, 1 + change * 7 % after] {
+                    let machine = &mut subject.harness.machine;
+                    machine.disk.stop_at(machine.disk.changes() + strike);
+                    let finished = repair(machine).is_ok();
+                    match ends[number] {
+                        None => machine.kill(),
+                        Some(policy) => machine.crash(policy),
+                    }
+                    let is_sound = subject.check().unwrap().is_sound();
+                    assert!(!finished || is_sound, "{place}: it was done");
+                    if is_sound {
+                        break;
+                    }
+                }
+                if !subject.check().unwrap().is_sound() {
                     repair(&subject.harness.machine).unwrap();
                 }
                 assert_eq!(subject.opens_as_prefix(), expected, "{place}");
