@@ -220,13 +220,7 @@ impl Shard {
             }
             Effect::IndexDrop { name } => drop(self.indexes.by_name.remove(name)),
             Effect::VectorSet { name, id, row } => {
-                let (numbers, rest) = row.as_chunks::<4>();
-                if !rest.is_empty() {
-                    return Err("a vector of half a number".into());
-                }
-                let row: Vec<f32> =
-                    numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-                let id = replayed(id)?;
+                let (id, row) = (replayed(id)?, row_of(row)?);
                 let index = self.indexes.by_name.get_mut(name).ok_or("a vector of no index")?;
                 index.set(id.as_ref(), &row).map_err(said)?;
             }
@@ -241,7 +235,17 @@ impl Shard {
     }
 }
 
-fn replayed(id: VectorId<'_>) -> Result<Id, String> {
+/// The numbers of a logged vector.
+pub(crate) fn row_of(row: &[u8]) -> Result<Vec<f32>, String> {
+    let (numbers, rest) = row.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err("a vector of half a number".into());
+    }
+    Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+}
+
+/// The id of a logged vector.
+pub(crate) fn replayed(id: VectorId<'_>) -> Result<Id, String> {
     match id {
         VectorId::U64(id) => Ok(Id::U64(id)),
         VectorId::Str(id) => match std::str::from_utf8(id) {

@@ -14,6 +14,7 @@
 //! Record format: `docs/format/effects.md`, implemented in `effect.rs`.
 #![forbid(unsafe_code)]
 
+mod describe;
 mod effect;
 mod engine;
 mod error;
@@ -23,6 +24,7 @@ mod home;
 mod indexes;
 mod job;
 mod latch;
+pub mod offline;
 mod options;
 mod pending;
 mod replay;

@@ -7,7 +7,8 @@ use skeg_io::sync::Arc;
 use skeg_keyspace::HashSeed;
 use skeg_log::{Log, Replay, ReplayError, ShardId};
 
-use crate::effect::{Effect, Effects, KIND_EFFECTS, KIND_PART};
+use crate::describe::effects_of;
+use crate::effect::Effect;
 use crate::shard::Shard;
 
 /// Builds shards from records.
@@ -46,14 +47,7 @@ impl Replay for Rebuild {
     }
 
     fn record(&mut self, id: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
-        let effects = match kind {
-            KIND_EFFECTS => Effects::new(payload),
-            KIND_PART => {
-                let part = Effects::of_part(payload);
-                part.map_err(|error| ReplayError(error.to_string()))?.2
-            }
-            other => return Err(ReplayError(format!("unknown record kind {other}"))),
-        };
+        let effects = effects_of(kind, payload)?.1;
         let shard = self.shards.get_mut(usize::from(id.0));
         let shard = shard.ok_or_else(|| ReplayError(format!("no shard {}", id.0)))?;
         for effect in effects {
@@ -62,6 +56,13 @@ impl Replay for Rebuild {
         }
         Ok(())
     }
+}
+
+/// The offset of a logged SETRANGE.
+pub(crate) fn place_of(offset: u64) -> Result<usize, String> {
+    let offset = usize::try_from(offset).ok();
+    let offset = offset.filter(|&offset| offset <= crate::VALUE_BYTES_MAX);
+    offset.ok_or_else(|| "a SETRANGE effect beyond the longest value".to_owned())
 }
 
 impl Shard {
@@ -90,9 +91,7 @@ impl Shard {
                 keyspace.append(keyspace.hash(key), key, tail);
             }
             Effect::SetRange { db, key, offset, bytes } => {
-                let offset = usize::try_from(offset).ok();
-                let offset = offset.filter(|&offset| offset <= crate::VALUE_BYTES_MAX);
-                let offset = offset.ok_or("a SETRANGE effect beyond the longest value")?;
+                let offset = place_of(offset)?;
                 let keyspace = self.keyspace_mut(db);
                 keyspace.set_range(keyspace.hash(key), key, offset, bytes);
             }

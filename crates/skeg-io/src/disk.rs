@@ -73,6 +73,15 @@ pub trait Disk: Send + Sync + Debug {
     /// `NotFound` for a missing source.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Gives a file a second name; both lead to the same content from then on, and it stays until
+    /// both are removed. Durable only after [`Disk::sync_dir`].
+    ///
+    /// # Errors
+    /// `NotFound` for a missing source, `AlreadyExists` for a taken name, an error for a directory.
+    /// File systems that have no such thing say so in different ways (`EPERM`, `ENOTSUP`, `EMLINK`,
+    /// `EXDEV` to another one): whoever can do with a copy makes one.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+
     /// Removes a file or an empty directory. Durable only after [`Disk::sync_dir`]. Open handles of
     /// a removed file go on working.
     ///
@@ -103,6 +112,14 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// [`LockError::Held`] at once when another holder has it; this never waits.
     fn lock(&self, path: &Path, content: &str) -> Result<Box<dyn DirLock>, LockError>;
+
+    /// Keeps every [`Disk::lock`] of `path` away without writing a byte, so that it works without
+    /// rights to write; others may hold it in the same way. `None` when there is no such file: then
+    /// nobody has locked it, and nobody is kept away.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] at once when somebody has locked it; this never waits.
+    fn hold(&self, path: &Path) -> Result<Option<Box<dyn DirLock>>, LockError>;
 
     /// What identifies a file or directory whatever path leads to it: device and inode.
     ///
@@ -194,7 +211,7 @@ pub trait File: Send + Sync + Debug {
     }
 }
 
-/// A held lock (see [`Disk::lock`]). Dropping it frees the lock.
+/// A held lock (see [`Disk::lock`] and [`Disk::hold`]). Dropping it frees the lock.
 pub trait DirLock: Send + Sync + Debug {}
 
 /// Why [`Disk::lock`] did not give the lock.

@@ -155,6 +155,22 @@ fn renames_directories(disk: &dyn Disk, root: &Path) {
     assert_eq!(disk.read_dir(root).unwrap(), ["file", "from"]);
 }
 
+fn links_give_a_second_name(disk: &dyn Disk, root: &Path) {
+    let (a, b) = (root.join("a"), root.join("b"));
+    let file = create(disk, &a, b"one file");
+    disk.link(&a, &b).unwrap();
+    assert_eq!(disk.identity(&a).unwrap(), disk.identity(&b).unwrap());
+    file.write_at(b"ONE", 0).unwrap();
+    assert_eq!(read(disk, &b), b"ONE file");
+    assert_eq!(kind(disk.link(&a, &b)), ErrorKind::AlreadyExists);
+    assert_eq!(kind(disk.link(&root.join("c"), &root.join("d"))), ErrorKind::NotFound);
+    disk.remove(&a).unwrap();
+    assert_eq!(read(disk, &b), b"ONE file", "until both are removed");
+    disk.create_dir(&root.join("dir")).unwrap();
+    assert!(disk.link(&root.join("dir"), &root.join("e")).is_err());
+    assert_eq!(disk.read_dir(root).unwrap(), ["b", "dir"]);
+}
+
 fn removes_files_and_empty_directories(disk: &dyn Disk, root: &Path) {
     let (file, directory) = (root.join("file"), root.join("directory"));
     let open = create(disk, &file, b"still there");
@@ -209,6 +225,25 @@ fn locks_one_holder(disk: &dyn Disk, root: &Path) {
     assert!(message.contains("pid 9"), "{message}");
     drop(held);
     assert!(matches!(disk.lock(&root.join("missing").join("LOCK"), ""), Err(LockError::Io(_))));
+}
+
+fn holds_keep_locks_away_and_write_nothing(disk: &dyn Disk, root: &Path) {
+    let path = root.join("LOCK");
+    assert!(disk.hold(&path).unwrap().is_none(), "there is nothing to hold");
+    assert!(disk.read_dir(root).unwrap().is_empty(), "and nothing is created");
+    create(disk, &path, b"stale");
+    let (first, second) = (disk.hold(&path).unwrap(), disk.hold(&path).unwrap());
+    drop(first);
+    assert!(matches!(disk.lock(&path, "x"), Err(LockError::Held { .. })));
+    drop(second);
+    assert_eq!(read(disk, &path), b"stale");
+    let locked = disk.lock(&path, "pid 3").unwrap();
+    match disk.hold(&path) {
+        Err(LockError::Held { content }) => assert_eq!(content, "pid 3"),
+        other => panic!("expected to be refused, got {other:?}"),
+    }
+    drop(locked);
+    assert!(disk.hold(&path).unwrap().is_some());
 }
 
 fn lock_files_without_holder_never_block(disk: &dyn Disk, root: &Path) {
@@ -289,6 +324,8 @@ suite! {
     creates_directories_with_those_above
     renames_replace_files
     renames_directories
+    links_give_a_second_name
+    holds_keep_locks_away_and_write_nothing
     removes_files_and_empty_directories
     syncs_files_and_directories
     tells_length_kind_and_identity

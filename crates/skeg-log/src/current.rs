@@ -19,7 +19,7 @@ const FIXED_BYTES: usize = 104;
 const SEGMENT_BYTES: usize = 32;
 const VECTOR_SEGMENT_BYTES: usize = 40;
 /// No database gets as far as this; larger numbers are refused, so that none can overflow.
-const NUMBER_MAX: u64 = 1 << 62;
+pub(crate) const NUMBER_MAX: u64 = 1 << 62;
 const OPEN: u8 = 1;
 const SEALED: u8 = 2;
 

@@ -70,6 +70,12 @@ pub enum LogError {
         /// What was found there.
         found: String,
     },
+    /// The directory that a database is to be copied into holds something.
+    #[error("{} is not empty", dir.display())]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The database has another number of shards than was asked for.
     #[error("the database has {stored} shards, {asked} were asked for")]
     ShardCount {
@@ -159,6 +165,7 @@ impl LogError {
         match self {
             Self::NotFound { .. }
             | Self::NotADatabase { .. }
+            | Self::NotEmpty { .. }
             | Self::ShardCount { .. }
             | Self::Option { .. } => ErrorKind::Caller,
             Self::Full { .. } => ErrorKind::Full,

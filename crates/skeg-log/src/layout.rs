@@ -5,7 +5,7 @@
 //! open: it never starts empty.
 //! May not know: what is in the segments but for their headers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use skeg_io::{DirLock, Disk, Io, LockError};
 
@@ -13,6 +13,7 @@ use crate::block::Mismatch;
 use crate::current::{self, Current, NamedSegment, Position};
 use crate::error::{LogError, corrupt, io_error};
 use crate::manifest::{self, Manifest};
+use crate::repair;
 use crate::room::UNSYNCED_BYTES;
 use crate::scan::{Reader, SegmentFile};
 use crate::segment::{FOLDER, HEADER_BYTES, Segment, SegmentHeader, id_of, path_of};
@@ -20,7 +21,7 @@ use crate::small_file::{new_name, read, remove_if_there, replace};
 use crate::spare::Spare;
 use crate::types::LogOptions;
 
-const LOCK_NAME: &str = "LOCK";
+pub(crate) const LOCK_NAME: &str = "LOCK";
 /// Shards of a database when nothing else was asked for.
 const SHARDS: u16 = 16;
 
@@ -112,7 +113,8 @@ pub(crate) fn refuse_foreign(disk: &dyn Disk, dir: &Path) -> Result<(), LogError
     let own = [LOCK_NAME, FOLDER, current::FILE_NAME, manifest::FILE_NAME, "lost+found"];
     let is_own = |name: &str| {
         let stem = name.strip_suffix(".new").unwrap_or(name);
-        name.starts_with('.') || own.contains(&stem)
+        let of_repairs = name == repair::STAGE_NAME || name.starts_with(repair::ORIGINALS_PREFIX);
+        name.starts_with('.') || own.contains(&stem) || of_repairs
     };
     let names = disk.read_dir(dir).map_err(|error| io_error("list", dir, error))?;
     match names.iter().find(|name| !is_own(name)) {
@@ -125,7 +127,7 @@ pub(crate) fn refuse_foreign(disk: &dyn Disk, dir: &Path) -> Result<(), LogError
 }
 
 /// Without a MANIFEST there is nothing to lose, unless the directory says otherwise.
-fn refuse_remains(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+pub(crate) fn refuse_remains(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     let path = dir.join(current::FILE_NAME);
     let Some(bytes) = read(disk, &path)? else { return refuse_blocks(disk, dir) };
     if Current::decode(&path, &bytes)?.is_none() {
@@ -151,10 +153,14 @@ fn refuse_blocks(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     Ok(())
 }
 
-fn segment_ids(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, LogError> {
+/// The segments whose files are there, by their names.
+pub(crate) fn segment_ids(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, LogError> {
     let folder = dir.join(FOLDER);
-    let names = disk.read_dir(&folder).map_err(|error| io_error("list", &folder, error))?;
-    Ok(names.iter().filter_map(|name| id_of(name)).collect())
+    match disk.read_dir(&folder) {
+        Ok(names) => Ok(names.iter().filter_map(|name| id_of(name)).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(io_error("list", &folder, error)),
+    }
 }
 
 /// The segments that CURRENT names, verified to be there and to be its own; and those that it does
@@ -170,7 +176,7 @@ pub(crate) fn named_segments(
         let Some(segment) = SegmentFile::open(disk, dir, named.id)? else {
             return Err(corrupt(&path, 0, Mismatch::new("a segment named in CURRENT", "no file")));
         };
-        check_owner(&segment, current, named.id)?;
+        check_owner(&segment, current.database_id, named.id)?;
         if let Some(end) = named.sealed
             && segment.bytes < end.length
         {
@@ -187,7 +193,7 @@ pub(crate) fn named_segments(
         }
         match SegmentFile::open(disk, dir, id) {
             Ok(Some(segment)) => {
-                check_owner(&segment, current, id)?;
+                check_owner(&segment, current.database_id, id)?;
                 others.push(segment);
             }
             // Its header was never synced: it was being prepared.
@@ -198,8 +204,13 @@ pub(crate) fn named_segments(
     Ok((segments, others))
 }
 
-fn check_owner(segment: &SegmentFile, current: &Current, id: u64) -> Result<(), LogError> {
-    if segment.header.database_id != current.database_id {
+/// Whether a segment is of the database, and the one that its name says.
+pub(crate) fn check_owner(
+    segment: &SegmentFile,
+    database_id: u128,
+    id: u64,
+) -> Result<(), LogError> {
+    if segment.header.database_id != database_id {
         let mismatch = Mismatch::new("a segment of this database", "one of another database");
         return Err(corrupt(&segment.path, 24, mismatch));
     }
@@ -217,11 +228,21 @@ pub(crate) fn remove_leftovers(
     dir: &Path,
     current: &Current,
 ) -> Result<(), LogError> {
-    for id in segment_ids(disk, dir)? {
-        if !current.segments.iter().any(|named| named.id == id) {
-            remove_if_there(disk, &path_of(dir, id))?;
-        }
-    }
-    remove_if_there(disk, &new_name(&dir.join(current::FILE_NAME)))?;
-    remove_if_there(disk, &new_name(&dir.join(manifest::FILE_NAME)))
+    leftovers(disk, dir, current)?.iter().try_for_each(|path| remove_if_there(disk, path))
+}
+
+/// What [`remove_leftovers`] removes. Of the replacements, the names: most often there are none.
+pub(crate) fn leftovers(
+    disk: &dyn Disk,
+    dir: &Path,
+    current: &Current,
+) -> Result<Vec<PathBuf>, LogError> {
+    let mut ids = segment_ids(disk, dir)?;
+    ids.retain(|id| !current.segments.iter().any(|named| named.id == *id));
+    let replacements = [current::FILE_NAME, manifest::FILE_NAME];
+    Ok(ids
+        .into_iter()
+        .map(|id| path_of(dir, id))
+        .chain(replacements.map(|name| new_name(&dir.join(name))))
+        .collect())
 }

@@ -11,19 +11,27 @@
 //! Formats: `docs/format/`. Why one stream: `docs/decisions/0001-one-commit-stream.md`.
 #![forbid(unsafe_code)]
 
+mod backup;
 mod block;
 mod buffer;
+mod check;
 mod close;
 mod condition;
 mod core;
 mod current;
 mod error;
+mod files;
 mod format;
+mod inspect;
 mod layout;
 mod log;
 mod manifest;
+mod offline;
 mod recover;
+mod repair;
 mod room;
+mod route;
+mod salvage;
 mod scan;
 mod segment;
 mod small_file;
@@ -34,10 +42,19 @@ mod sync;
 mod threads;
 mod types;
 mod upkeep;
+mod walk;
 mod writer;
 
+pub use backup::Copied;
+pub use check::{CheckReport, Outcome};
 pub use error::{Corruption, ErrorKind, LogError, ReplayError, ReserveError};
+pub use inspect::{
+    BlockInfo, BlockKind, CurrentInfo, Found, HeaderInfo, LiveFile, RecordInfo, SegmentInfo,
+    SegmentState, Summary,
+};
 pub use log::Log;
+pub use offline::Offline;
+pub use salvage::{Dropped, Fresh, RepairPlan};
 pub use space::{MAX_RESERVATION_BYTES, RECORD_OVERHEAD_BYTES, Reservation};
 pub use subscription::{Notify, Subscription, Want};
 pub use types::{

@@ -13,7 +13,7 @@
 //! May not know: what a record means.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use skeg_io::sync::Arc;
 use skeg_io::{Disk, Io};
@@ -59,6 +59,8 @@ pub(crate) struct History {
     /// Commit blocks behind it.
     tail: VecDeque<Mark>,
     position: Position,
+    /// Where a torn tail begins.
+    pub(crate) torn: Option<(PathBuf, u64)>,
     pub(crate) recovered: Recovered,
 }
 
@@ -86,6 +88,7 @@ pub(crate) fn replay_all(
         cut: None,
         tail: VecDeque::new(),
         position: current.start,
+        torn: None,
         recovered: Recovered {
             shards: current.shards,
             database_id: current.database_id,
@@ -158,6 +161,8 @@ pub(crate) fn replay_all(
     }
     if let Some((index, offset, mismatch)) = stop {
         history.judge(&segments, &orphans, current, index, offset, &mismatch)?;
+        let is_torn = history.recovered.cut_bytes > 0;
+        history.torn = is_torn.then(|| (segments[index].path.clone(), offset));
     } else if current.durable > history.position.epoch {
         let last = segments.last().expect("CURRENT names at least one segment");
         let expected = format!("epoch {}", current.durable);
@@ -171,6 +176,16 @@ pub(crate) fn replay_all(
 }
 
 impl History {
+    /// Blocks that an open rewrites, as nobody witnesses them as durable.
+    pub(crate) fn unwitnessed(&self) -> u64 {
+        self.tail.len() as u64
+    }
+
+    /// Where the segment at `index` of CURRENT ends, if it was read.
+    pub(crate) fn end_of(&self, index: usize) -> Option<End> {
+        self.ends.get(index).copied().flatten()
+    }
+
     /// Goes behind a block.
     fn advance(&mut self, mark: Mark, is_commit: bool, durable: u64) {
         self.position = mark.after;

@@ -5,6 +5,7 @@
 //! header that verifies at its place.
 //! May not know: what follows from what is found (`recover.rs` does).
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use skeg_io::sync::Arc;
@@ -105,7 +106,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Verifies the header and the shard table at an offset.
-    fn front(&mut self, offset: u64) -> Result<Result<BlockHeader, Mismatch>, LogError> {
+    pub(crate) fn front(&mut self, offset: u64) -> Result<Result<BlockHeader, Mismatch>, LogError> {
         let place = self.place(offset);
         let bytes = self.bytes(offset, BLOCK_HEADER_BYTES)?;
         let wanted = bytes.first_chunk().map_or(0, front_bytes);
@@ -150,9 +151,39 @@ impl<'a> Reader<'a> {
 
     /// Looks at every place from `offset` on where a block could start.
     pub(crate) fn traces(&mut self, offset: u64) -> Result<Traces, LogError> {
-        let mut traces = Traces { witness: None, end: offset };
+        let mut witness: Option<(u64, u64)> = None;
+        let end = self.each_front(offset, &mut |here, header| {
+            if witness.is_none_or(|(durable, _)| durable < header.durable) {
+                witness = Some((header.durable, here));
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(Traces { witness, end })
+    }
+
+    /// The first place behind `offset` where a block's header verifies; without one, the end of the
+    /// last bytes that are not zero.
+    pub(crate) fn next_front(&mut self, offset: u64) -> Result<Result<u64, u64>, LogError> {
+        let mut found = None;
+        let end = self.each_front(offset, &mut |here, _| {
+            if here == offset {
+                return ControlFlow::Continue(());
+            }
+            found = Some(here);
+            ControlFlow::Break(())
+        })?;
+        Ok(found.ok_or(end))
+    }
+
+    /// Shows every header from `offset` on that verifies; returns the end of the last bytes that
+    /// are not zero, of those that were looked at.
+    fn each_front(
+        &mut self,
+        offset: u64,
+        show: &mut dyn FnMut(u64, &BlockHeader) -> ControlFlow<()>,
+    ) -> Result<u64, LogError> {
         let mut fronts = Reader::new(self.segment, self.limit);
-        let mut at = offset;
+        let (mut at, mut end) = (offset, offset);
         while at < self.limit {
             let bytes = self.bytes(at, BLOCK_ALIGN as usize)?;
             let (words, rest) = bytes.as_chunks::<{ BLOCK_ALIGN as usize }>();
@@ -161,17 +192,17 @@ impl<'a> Reader<'a> {
                     continue;
                 }
                 let here = at + index as u64 * BLOCK_ALIGN;
-                traces.end = here + BLOCK_ALIGN;
+                end = here + BLOCK_ALIGN;
                 if word[..4] == BLOCK_MAGIC.to_le_bytes()
                     && let Ok(header) = fronts.front(here)?
-                    && traces.witness.is_none_or(|(durable, _)| durable < header.durable)
+                    && show(here, &header).is_break()
                 {
-                    traces.witness = Some((header.durable, here));
+                    return Ok(end);
                 }
             }
             at += (words.len() as u64 * BLOCK_ALIGN).max(rest.len() as u64);
         }
-        Ok(traces)
+        Ok(end)
     }
 }
 

@@ -5,17 +5,21 @@
 //! with the watermark that witnesses them; that looks like a torn tail. But what was there when the
 //! database was last opened is witnessed by CURRENT, and the open stops or has all of that.
 //!
+//! A check must foretell what the open does, and a repair of what does not open must leave a state
+//! of the history.
+//!
 //! Invariant: only copies are damaged.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use skeg_engine::{EngineError, LogError};
-use skeg_io::sim::{Damage, SimDisk};
+use skeg_engine::offline::{self, CheckReport, Offline};
+use skeg_engine::{Engine, EngineError, LogError};
+use skeg_io::sim::{Damage, SimDisk, SimMachine};
 use skeg_io::sync::Arc;
 use skeg_io::{Disk, Io, OpenMode};
 
 use crate::figures::Figures;
-use crate::run::Runner;
+use crate::run::{DIR, Runner};
 use crate::scenario::{Harm, HarmKind, MILLION};
 
 /// Bytes of a page, and of what lands in a wrong place.
@@ -80,8 +84,14 @@ impl Runner<'_> {
         };
         let disk: Arc<dyn Disk> = Arc::new(copy);
         let io = Io { disk, ..self.machine.io() };
+        let told = check(&io);
         for read_only in [true, false] {
-            let outcome = match self.open_on(&io, read_only) {
+            let opened = self.open_on(&io, read_only);
+            if !read_only {
+                let disagree = |what| format!("{file}, {done}: {what}; the check said {told:?}");
+                foretold(&told, &opened).map_err(disagree)?;
+            }
+            let outcome = match opened {
                 Ok(engine) => {
                     let judged = self.judge_found(&engine, floor);
                     judged.map_err(|what| format!("{file}, {done}: {what}"))?;
@@ -101,6 +111,69 @@ impl Runner<'_> {
                 Figures::count(&mut self.figures.damages, format!("{file} {done}, {outcome}"));
             }
         }
-        Ok(())
+        match told {
+            Ok(report) if !report.is_sound() => {
+                self.repair(&io).map_err(|what| format!("{file}, {done}, repaired: {what}"))
+            }
+            _ => Ok(()),
+        }
     }
+
+    /// Repairs what does not open, and judges what is left as far as the model goes back.
+    fn repair(&self, io: &Io) -> Result<(), String> {
+        // With randomness of its own, so that what comes later is the same with and without it.
+        let io = Io { entropy: SimMachine::new(0).io().entropy, ..io.clone() };
+        let repaired = || {
+            let offline = Offline::open_to_write(&io, Path::new(DIR), "repair")?;
+            let plan = offline::plan_repair(&offline, None, &|_, _| {}, &mut |_, _| {})?;
+            if let Some(plan) = &plan {
+                offline::repair(&offline, plan, &|_, _| {})?;
+            }
+            Ok(plan)
+        };
+        let plan = match repaired() {
+            Ok(plan) => plan.ok_or("a check said damaged, a repair says sound")?,
+            Err(LogError::Full { .. }) => return Ok(()),
+            Err(error) => return Err(format!("failed: {error}")),
+        };
+        let engine = self.open_on(&io, false).map_err(|error| format!("does not open: {error}"))?;
+        let found = engine.recovered().last_epoch;
+        if found != plan.last_epoch {
+            return Err(format!("{:?} was promised, {found:?} is there", plan.last_epoch));
+        }
+        if found.0 < self.oracle.start() {
+            return Ok(());
+        }
+        self.judge_found(&engine, 0).map(drop)
+    }
+}
+
+fn check(io: &Io) -> Result<CheckReport, LogError> {
+    offline::check(&Offline::open(io, Path::new(DIR))?, &|_, _| {})
+}
+
+/// Whether a check said what an open did.
+fn foretold(
+    told: &Result<CheckReport, LogError>,
+    opened: &Result<Engine, EngineError>,
+) -> Result<(), String> {
+    let agree = match (told, opened) {
+        (Ok(report), Ok(engine)) => {
+            report.is_sound() && report.last_epoch == Some(engine.recovered().last_epoch)
+        }
+        (Ok(report), Err(EngineError::Log(LogError::Corrupt(found)))) => {
+            report.damage.first() == Some(&**found)
+        }
+        // Nothing of a database is left: one is created.
+        (Err(LogError::NotFound { .. }), Ok(engine)) => engine.recovered().created,
+        (Err(told), Err(EngineError::Log(error))) => told.kind() == error.kind(),
+        _ => false,
+    };
+    if agree {
+        return Ok(());
+    }
+    Err(match opened {
+        Ok(engine) => format!("it opened at {:?}", engine.recovered().last_epoch),
+        Err(error) => format!("it did not open: {error}"),
+    })
 }

@@ -130,6 +130,10 @@ impl Disk for WatchedDisk {
         self.watch.note("rename", to, self.inner.rename(from, to))
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.watch.note("link", to, self.inner.link(from, to))
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.watch.note("remove", path, self.inner.remove(path))
     }
@@ -151,6 +155,10 @@ impl Disk for WatchedDisk {
             self.watch.failed("lock", path, error);
         }
         result
+    }
+
+    fn hold(&self, path: &Path) -> Result<Option<Box<dyn DirLock>>, LockError> {
+        self.inner.hold(path)
     }
 
     fn identity(&self, path: &Path) -> io::Result<(u64, u64)> {

@@ -22,7 +22,7 @@ use crate::state::State;
 use crate::work::Work;
 
 /// Where the database lies on the simulated disk.
-const DIR: &str = "/data/db";
+pub(crate) const DIR: &str = "/data/db";
 
 /// Something was not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,10 @@ fn open(dir: &Path) -> Engine {
     Engine::open(&Io::real(), Some(dir), &EngineOptions::default()).expect("opens")
 }
 
-fn run<T>(engine: &Engine, command: impl FnOnce(&mut skeg_engine::Exec<'_>) -> T) -> (T, Receipt) {
+pub(crate) fn run<T>(
+    engine: &Engine,
+    command: impl FnOnce(&mut skeg_engine::Exec<'_>) -> T,
+) -> (T, Receipt) {
     let all = ShardList::all(engine.shards());
     let mut holder = Holder::new(engine, Drain::Serve);
     while !holder.try_hold(&all).expect("open") {

@@ -4,6 +4,7 @@
 mod durable;
 mod memory;
 mod model;
+mod offline;
 #[cfg(feature = "shuttle")]
 mod shuttle_latches;
 mod support;

@@ -64,6 +64,10 @@ impl Disk for RealDisk {
         fs::rename(from, to)
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         if fs::symlink_metadata(path)?.is_dir() {
             fs::remove_dir(path)
@@ -97,6 +101,23 @@ impl Disk for RealDisk {
             if is_still_at(&file, path)? {
                 write_content(&mut file, content);
                 return Ok(Box::new(RealLock { _file: file }));
+            }
+        }
+    }
+
+    fn hold(&self, path: &Path) -> Result<Option<Box<dyn DirLock>>, LockError> {
+        loop {
+            let file = match fs::File::open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                other => other?,
+            };
+            match file.try_lock_shared() {
+                Ok(()) => {}
+                Err(fs::TryLockError::WouldBlock) => return Err(held(&file)),
+                Err(fs::TryLockError::Error(error)) => return Err(error.into()),
+            }
+            if is_still_at(&file, path)? {
+                return Ok(Some(Box::new(RealLock { _file: file })));
             }
         }
     }

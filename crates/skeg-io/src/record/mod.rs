@@ -45,6 +45,13 @@ pub enum Event {
         /// The new path.
         to: PathBuf,
     },
+    /// A file got a second path.
+    Linked {
+        /// The path it has.
+        from: PathBuf,
+        /// The path it has as well.
+        to: PathBuf,
+    },
     /// A file or directory was removed.
     Removed {
         /// Which one.

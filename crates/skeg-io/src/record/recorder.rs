@@ -111,6 +111,11 @@ impl Disk for RecordingDisk {
         self.change(|| self.inner.rename(from, to), event)
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let event = Event::Linked { from: from.to_owned(), to: to.to_owned() };
+        self.change(|| self.inner.link(from, to), event)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         let event = Event::Removed { path: path.to_owned() };
         self.change(|| self.inner.remove(path), event)
@@ -130,6 +135,10 @@ impl Disk for RecordingDisk {
         let lock = self.inner.lock(path, content)?;
         tape.note(Event::Locked { path: path.to_owned(), content: content.to_owned() });
         Ok(lock)
+    }
+
+    fn hold(&self, path: &Path) -> Result<Option<Box<dyn DirLock>>, LockError> {
+        self.inner.hold(path)
     }
 
     fn identity(&self, path: &Path) -> io::Result<(u64, u64)> {

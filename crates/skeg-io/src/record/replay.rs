@@ -104,6 +104,7 @@ impl<'a> Replay<'a> {
             }
             Event::DirectoryCreated { path } => self.disk.create_dir(path),
             Event::Renamed { from, to } => self.disk.rename(from, to),
+            Event::Linked { from, to } => self.disk.link(from, to),
             Event::Removed { path } => self.disk.remove(path),
             Event::Locked { path, content } => {
                 self.disk.lock(path, content).map(drop).map_err(io::Error::other)

@@ -112,6 +112,10 @@ impl Disk for SimDisk {
         self.shared.state().whole(Operation::Rename, to, |state| state.files.rename(from, to))
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.shared.state().whole(Operation::Link, to, |state| state.files.link(from, to))
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.shared.state().whole(Operation::Remove, path, |state| state.files.remove(path))
     }
@@ -159,12 +163,10 @@ impl Disk for SimDisk {
                 other => other,
             }
         })?;
-        if !state.locked.insert(inode) {
-            let mut holder = vec![0; LOCK_CONTENT_BYTES_MAX];
-            let count = state.files.file(inode)?.read(&mut holder, 0);
-            let content = String::from_utf8_lossy(&holder[..count]).into_owned();
-            return Err(LockError::Held { content });
+        if state.locked.contains_key(&inode) {
+            return Err(held(&state, inode)?);
         }
+        state.locked.insert(inode, 0);
         let sequence = state.files.advance();
         let fitting = state.fitting(state.files.file(inode)?, 0, content.len()).unwrap_or(0);
         let file = state.files.file_mut(inode)?;
@@ -174,9 +176,31 @@ impl Disk for SimDisk {
         Ok(Box::new(SimLock { shared: Arc::clone(&self.shared), inode }))
     }
 
+    fn hold(&self, path: &Path) -> Result<Option<Box<dyn DirLock>>, LockError> {
+        let mut state = self.shared.state();
+        let found = state.whole(Operation::Lock, path, |state| state.files.lookup(path));
+        let inode = match found {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other?,
+        };
+        if state.locked.get(&inode) == Some(&0) {
+            return Err(held(&state, inode)?);
+        }
+        *state.locked.entry(inode).or_default() += 1;
+        state.files.retain(inode);
+        Ok(Some(Box::new(SimLock { shared: Arc::clone(&self.shared), inode })))
+    }
+
     fn identity(&self, path: &Path) -> io::Result<(u64, u64)> {
         self.inspect(Operation::Metadata, path, |_, inode| Ok((DEVICE, inode)))
     }
+}
+
+/// What who is refused is told.
+fn held(state: &State, inode: Inode) -> io::Result<LockError> {
+    let mut holder = vec![0; LOCK_CONTENT_BYTES_MAX];
+    let count = state.files.file(inode)?.read(&mut holder, 0);
+    Ok(LockError::Held { content: String::from_utf8_lossy(&holder[..count]).into_owned() })
 }
 
 impl SimDisk {
@@ -198,7 +222,10 @@ impl DirLock for SimLock {}
 impl Drop for SimLock {
     fn drop(&mut self) {
         let mut state = self.shared.state();
-        state.locked.remove(&self.inode);
+        match state.locked.get_mut(&self.inode) {
+            Some(holders @ 2..) => *holders -= 1,
+            _ => drop(state.locked.remove(&self.inode)),
+        }
         state.files.release(self.inode);
     }
 }

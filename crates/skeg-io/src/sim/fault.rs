@@ -26,6 +26,8 @@ pub enum Operation {
     ReadDir,
     /// Giving a new name.
     Rename,
+    /// Giving a second name.
+    Link,
     /// Removing an entry.
     Remove,
     /// Syncing a directory.

@@ -147,6 +147,20 @@ impl FileSystem {
         self.set_entry(from_directory, &from_name, None, sequence)
     }
 
+    /// Gives a file a second path.
+    pub(super) fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let inode = self.lookup(from)?;
+        if self.directory(inode).is_ok() {
+            return Err(Errno::PERM.into());
+        }
+        let (directory, name) = self.place(to)?;
+        if self.directory(directory)?.live().contains_key(&name) {
+            return Err(Errno::EXIST.into());
+        }
+        let sequence = self.advance();
+        self.set_entry(directory, &name, Some(inode), sequence)
+    }
+
     /// Takes away the entry of a file or of an empty directory.
     pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
         let inode = self.lookup(path)?;

@@ -3,7 +3,7 @@
 //! Invariants: one lock guards all of it, so every operation is atomic to other threads; a machine
 //! that has stopped answers every operation with the same error.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::io;
 use std::ops::Range;
@@ -49,7 +49,8 @@ pub(super) struct State {
     pub(super) files: FileSystem,
     pub(super) faults: Faults,
     pub(super) rng: SimRng,
-    pub(super) locked: BTreeSet<Inode>,
+    /// Files that are locked, and by how many that only hold them; 0 is a lock for one alone.
+    pub(super) locked: BTreeMap<Inode, u32>,
     pub(super) capacity_bytes: u64,
     pub(super) full: Failure,
     pub(super) read_only: bool,
@@ -63,7 +64,7 @@ impl State {
             files,
             faults: Faults::default(),
             rng,
-            locked: BTreeSet::new(),
+            locked: BTreeMap::new(),
             capacity_bytes: CAPACITY_UNLIMITED_BYTES,
             full: Failure::OutOfSpace,
             read_only: false,

@@ -6,12 +6,15 @@
 //!
 //! May not know: how connections are served. It starts and stops a server and talks RESP to one.
 
+mod amounts;
 mod client;
 mod failure;
 mod help;
+mod json;
 mod serve;
+mod tools;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 
 use lexopt::prelude::{Long, Short, Value};
@@ -21,10 +24,13 @@ pub use failure::Failure;
 use crate::config::nearest;
 
 /// Subcommands with one line each.
-const SUBCOMMANDS: [(&str, &str); 2] = [
-    ("serve", "Serve a database over the Redis protocol"),
-    ("cli", "Send commands to a server: one, or a prompt with history and help"),
-];
+fn subcommands() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let own = [
+        ("serve", "Serve a database over the Redis protocol"),
+        ("cli", "Send commands to a server: one, or a prompt with history and help"),
+    ];
+    own.into_iter().chain(tools::TOOLS.map(|tool| (tool.name, tool.about)))
+}
 
 const HELP: &str = "\
 skeg: a durable key-value and vector store that speaks the Redis protocol
@@ -41,6 +47,7 @@ Examples:
   skeg serve --data ./data --port 6379    serve a directory; it is created if missing
   skeg cli SET greeting hello             set a key
   skeg cli                                open a prompt
+  skeg check ./data                       verify a database that nobody has open
 
 Exit codes: 0 done, 1 failed, 2 misused.
 ";
@@ -73,11 +80,21 @@ fn dispatch(mut args: lexopt::Parser) -> Result<(), Failure> {
                 None => help::print(&help_text()),
                 Some(Value(command)) if command == "serve" => help::print(&serve::help_text()),
                 Some(Value(command)) if command == "cli" => help::print(client::HELP),
-                Some(other) => Err(Failure::misuse("", other.unexpected().to_string())),
+                Some(other) => {
+                    if let Value(command) = &other
+                        && let Some(tool) = tool_of(command)
+                    {
+                        return help::print(tool.help);
+                    }
+                    Err(Failure::misuse("", other.unexpected().to_string()))
+                }
             },
             _ => {
+                if let Some(tool) = tool_of(&command) {
+                    return tool.run(args);
+                }
                 let command = command.to_string_lossy();
-                let similar = nearest(&command, SUBCOMMANDS.iter().map(|(name, _)| *name));
+                let similar = nearest(&command, subcommands().map(|(name, _)| name));
                 Err(Failure::misuse(
                     "",
                     match similar {
@@ -93,9 +110,13 @@ fn dispatch(mut args: lexopt::Parser) -> Result<(), Failure> {
     }
 }
 
+fn tool_of(command: &OsStr) -> Option<&'static tools::Tool> {
+    command.to_str().and_then(tools::find)
+}
+
 fn help_text() -> String {
     let commands: String =
-        SUBCOMMANDS.iter().map(|(name, help)| format!("  {name:<14}  {help}\n")).collect();
+        subcommands().map(|(name, help)| format!("  {name:<14}  {help}\n")).collect();
     HELP.replace("{commands}", &commands)
 }
 

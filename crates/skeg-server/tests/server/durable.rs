@@ -58,6 +58,9 @@ impl Disk for Wayward {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.disk.rename(from, to)
     }
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.link(from, to)
+    }
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.disk.remove(path)
     }
@@ -69,6 +72,9 @@ impl Disk for Wayward {
     }
     fn lock(&self, path: &Path, content: &str) -> Result<Box<dyn DirLock>, LockError> {
         self.disk.lock(path, content)
+    }
+    fn hold(&self, path: &Path) -> Result<Option<Box<dyn DirLock>>, LockError> {
+        self.disk.hold(path)
     }
     fn identity(&self, path: &Path) -> io::Result<(u64, u64)> {
         self.disk.identity(path)

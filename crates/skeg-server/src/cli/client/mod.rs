@@ -5,7 +5,6 @@
 mod args;
 mod connection;
 mod docs;
-mod json;
 mod print;
 mod prompt;
 
@@ -20,6 +19,7 @@ pub(super) use args::HELP;
 use args::{Options, Request};
 use connection::{Connection, TalkError};
 use print::Style;
+pub(super) use print::quoted;
 
 use super::{Failure, help};
 

@@ -2,7 +2,7 @@
 
 use skeg_proto::client::Value;
 
-use super::json;
+use crate::cli::json;
 
 /// How replies are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ fn entries(out: &mut Vec<u8>, pairs: &[(Value, Value)], indent: &str) {
 }
 
 /// A string as it could be typed at the prompt again.
-fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(in crate::cli) fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
     for byte in bytes {
         match byte {

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::cli::amounts::{bytes, grouped, time};
 use crate::config::{Durability, ServeOptions, SyncTiming};
 
 /// What opening and binding gave.
@@ -80,41 +81,6 @@ pub(super) fn banner(facts: &Facts, options: &ServeOptions, colours: bool) -> St
     text
 }
 
-/// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-fn bytes(count: u64) -> String {
-    let mut size = count as f64;
-    for unit in ["bytes", "KiB", "MiB", "GiB"] {
-        if size < 1024.0 {
-            return if unit == "bytes" {
-                format!("{count} bytes")
-            } else {
-                format!("{size:.1} {unit}")
-            };
-        }
-        size /= 1024.0;
-    }
-    format!("{size:.1} TiB")
-}
-
-fn time(duration: Duration) -> String {
-    match duration.as_millis() {
-        ms if ms < 1_000 => format!("{ms} ms"),
-        _ => format!("{:.1} s", duration.as_secs_f64()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,12 +114,5 @@ mod tests {
         assert!(text.contains("survives kill -9, synced within a second"), "{text}");
         let memory = Facts { directory: None, ..facts() };
         assert!(banner(&memory, &ServeOptions::default(), false).contains("in memory only"));
-    }
-
-    #[test]
-    fn amounts_read_well() {
-        assert_eq!([grouped(0), grouped(999), grouped(1_000)], ["0", "999", "1,000"]);
-        assert_eq!([bytes(17), bytes(1 << 30)], ["17 bytes", "1.0 GiB"]);
-        assert_eq!(time(Duration::from_millis(1_250)), "1.2 s");
     }
 }

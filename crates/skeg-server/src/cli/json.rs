@@ -4,7 +4,7 @@
 use skeg_proto::client::Value;
 
 /// Appends `value`.
-pub(super) fn write(out: &mut Vec<u8>, value: &Value) {
+pub(in crate::cli) fn write(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(flag) => out.extend_from_slice(flag.to_string().as_bytes()),

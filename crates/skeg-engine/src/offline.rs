@@ -1,0 +1,226 @@
+//! Tools for a database that nobody has open: what `skeg check`, `inspect`, `repair`, `backup` and
+//! `info` do. The log knows the bytes (its `Offline`), this side what is in the records.
+//!
+//! Invariants: a record passes here exactly when replay would apply it, but nothing is kept of it, so
+//! a check takes no memory for the data.
+//! May not know: how anything is shown.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use skeg_io::Io;
+use skeg_keyspace::HashSeed;
+use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId};
+use skeg_vector::{Index, IndexOptions, VectorError};
+
+pub use skeg_log::{
+    BlockInfo, BlockKind, CheckReport, Copied, Corruption, CurrentInfo, Dropped, ErrorKind, Found,
+    HeaderInfo, Offline, Outcome, RecordInfo, RepairPlan, SegmentInfo, SegmentState, Summary,
+};
+
+use crate::describe::effects_of;
+pub use crate::describe::{Detail, EffectInfo, RecordEffects, Subject};
+use crate::effect::Effect;
+use crate::indexes::{replayed, row_of};
+use crate::options::EngineOptions;
+use crate::replay::{Rebuild, place_of};
+use crate::router::{SHARDS_MAX, slot_of};
+use crate::stats::ShardFigures;
+
+/// Told now and then how many bytes are read, and of how many.
+pub type Progress<'a> = &'a dyn Fn(u64, u64);
+
+/// Told of every record that a repair would lose and that can still be read.
+pub type Lost<'a> = &'a mut dyn FnMut(Epoch, RecordInfo<'_>);
+
+/// Checks every byte that has a checksum, and every effect.
+///
+/// # Errors
+/// As [`Offline::check`]; damage is in the report.
+pub fn check(offline: &Offline, progress: Progress<'_>) -> Result<CheckReport, LogError> {
+    offline.check(&mut Verify::new(progress))
+}
+
+/// What a repair would do; `None` when nothing is damaged. When CURRENT is lost and `shards` is not
+/// given, their number is told from where the keys are.
+///
+/// # Errors
+/// As [`Offline::plan_repair`].
+pub fn plan_repair(
+    offline: &Offline,
+    shards: Option<u16>,
+    progress: Progress<'_>,
+    lost: Lost<'_>,
+) -> Result<Option<RepairPlan>, LogError> {
+    let shards = match shards {
+        None => guess_shards(offline)?,
+        given => given,
+    };
+    offline.plan_repair(shards, &mut || Box::new(Verify::new(progress)), lost)
+}
+
+/// Does what was planned.
+///
+/// # Errors
+/// As [`Offline::repair`].
+pub fn repair(
+    offline: &Offline,
+    plan: &RepairPlan,
+    progress: Progress<'_>,
+) -> Result<(), LogError> {
+    offline.repair(plan, &mut || Box::new(Verify::new(progress)))
+}
+
+/// Copies a sound database into an empty directory; see [`Offline::copy_to`].
+///
+/// # Errors
+/// As [`Offline::copy_to`].
+pub fn copy_to(
+    offline: &Offline,
+    target: &Path,
+    link: bool,
+    progress: Progress<'_>,
+) -> Result<Copied, LogError> {
+    offline.copy_to(target, link, &mut || Box::new(Verify::new(progress)))
+}
+
+/// Loads the database into memory and counts what is in it. Keys that have expired and were not
+/// removed are counted.
+///
+/// # Errors
+/// As an open: whatever is damaged, missing or unknown.
+pub fn figures(
+    io: &Io,
+    offline: &Offline,
+    progress: Progress<'_>,
+) -> Result<ShardFigures, LogError> {
+    let mut seed = [0_u8; 32];
+    io.entropy.fill(&mut seed);
+    let rebuild = Rebuild::new(HashSeed::from_bytes(seed), 0);
+    let mut counting = Counting { rebuild, progress };
+    let recovered = offline.replay(&mut counting)?;
+    let mut sum = ShardFigures::default();
+    for shard in counting.rebuild.finish(recovered.shards, None) {
+        sum.add(&shard.figures());
+    }
+    Ok(sum)
+}
+
+struct Counting<'a> {
+    rebuild: Rebuild,
+    progress: Progress<'a>,
+}
+
+impl Replay for Counting<'_> {
+    fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
+        self.rebuild.start(shards)
+    }
+
+    fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
+        self.rebuild.record(shard, kind, payload)
+    }
+
+    fn progress(&mut self, done_bytes: u64, total_bytes: u64) {
+        (self.progress)(done_bytes, total_bytes);
+    }
+}
+
+/// Judges records as replay would, and keeps nothing but the options of vector indexes.
+struct Verify<'a> {
+    /// Empty indexes by shard and name: they know which vectors they would take.
+    indexes: BTreeMap<(u16, Box<[u8]>), Index>,
+    progress: Progress<'a>,
+}
+
+impl<'a> Verify<'a> {
+    fn new(progress: Progress<'a>) -> Self {
+        Self { indexes: BTreeMap::new(), progress }
+    }
+
+    fn effect(&mut self, shard: ShardId, effect: &Effect<'_>) -> Result<(), String> {
+        let said = |error: VectorError| error.to_string();
+        match *effect {
+            Effect::SetRange { offset, .. } => drop(place_of(offset)?),
+            Effect::IndexCreate { name, options } => {
+                let options = IndexOptions::from_bytes(options).map_err(said)?;
+                let index = Index::new(options, 0).map_err(said)?;
+                self.indexes.insert((shard.0, name.into()), index);
+            }
+            Effect::IndexDrop { name } => {
+                drop(self.indexes.remove(&(shard.0, name.into())));
+            }
+            Effect::VectorSet { name, id, row } => {
+                let (id, row) = (replayed(id)?, row_of(row)?);
+                self.index(shard, name)?.check(id.as_ref(), &row).map_err(said)?;
+            }
+            Effect::VectorRemove { name, id } => {
+                replayed(id)?;
+                self.index(shard, name)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn index(&self, shard: ShardId, name: &[u8]) -> Result<&Index, String> {
+        let index = self.indexes.get(&(shard.0, name.into()));
+        index.ok_or_else(|| "a vector of no index".to_owned())
+    }
+}
+
+impl Replay for Verify<'_> {
+    fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
+        for effect in effects_of(kind, payload)?.1 {
+            let effect = effect.map_err(|bad| ReplayError(bad.to_string()))?;
+            self.effect(shard, &effect).map_err(ReplayError)?;
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, done_bytes: u64, total_bytes: u64) {
+        (self.progress)(done_bytes, total_bytes);
+    }
+}
+
+/// How many shards a database without CURRENT has: keys and indexes lie where routing puts them, so
+/// each one rules some numbers out. Of those that are left any is right; the default is preferred.
+fn guess_shards(offline: &Offline) -> Result<Option<u16>, LogError> {
+    let summary = offline.summary()?;
+    if summary.current.is_ok() {
+        return Ok(None);
+    }
+    // One bit for each power of two.
+    let possible = Cell::new(u16::MAX);
+    let rule_out = |shard: ShardId, slot: Option<u16>| {
+        for power in 0..=SHARDS_MAX.ilog2() {
+            let count = 1_u16 << power;
+            let fits = slot.map_or(shard.0 < count, |slot| slot & (count - 1) == shard.0);
+            possible.set(possible.get() & !(u16::from(!fits) << power));
+        }
+    };
+    for segment in summary.segments.iter().filter(|segment| segment.header.is_ok()) {
+        offline.walk_segment(segment, &mut |found| {
+            if let Found::Block(block) = found {
+                for record in block.records() {
+                    rule_out(record.shard, None);
+                    let effects = RecordEffects::new(record.kind, record.payload);
+                    for effect in effects.into_iter().flatten().flatten() {
+                        match effect.subject {
+                            Subject::Key { key: name, .. } | Subject::Index(name) => {
+                                rule_out(record.shard, Some(slot_of(name)));
+                            }
+                            Subject::Database(_) => {}
+                        }
+                    }
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
+    let powers = 0..=SHARDS_MAX.ilog2();
+    let left = powers.filter(|power| possible.get() >> power & 1 == 1).map(|power| 1_u16 << power);
+    let default = EngineOptions::SHARDS_DEFAULT;
+    Ok(left.clone().find(|count| *count == default).or_else(|| left.clone().next()))
+}

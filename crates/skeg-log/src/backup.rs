@@ -1,0 +1,105 @@
+//! Copying a database that nobody has open: checked before, synced, checked after.
+//!
+//! Invariants: the source is not changed; nothing in the target is overwritten; MANIFEST comes last,
+//! so a copy that was cut short is no database.
+//! May not know: what payloads mean.
+
+use std::path::Path;
+
+use crate::current;
+use crate::error::{LogError, io_error};
+use crate::files::{copy, create_dir, link_or_copy, sync_dir};
+use crate::inspect::LiveFile;
+use crate::layout;
+use crate::manifest;
+use crate::offline::Offline;
+use crate::salvage::Fresh;
+use crate::segment::{FOLDER, HEADER_BYTES, path_of};
+use crate::small_file::{read, replace};
+use crate::types::{Epoch, LogOptions};
+
+/// What a copy consists of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Files.
+    pub files: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Files that are the same as in the source, under a second name.
+    pub linked: u64,
+    /// Records of the history.
+    pub records: u64,
+    /// Its last epoch.
+    pub last_epoch: Epoch,
+}
+
+impl Offline {
+    /// Copies the database into `target`, which must be empty or absent. With `link`, segments that
+    /// never change any more get a second name instead, where the file system can do that.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] when the database (or, at the end, the copy) is damaged;
+    /// [`LogError::NotEmpty`]; [`LogError::Full`]; others as they come. What was copied until then
+    /// is left.
+    pub fn copy_to(
+        &self,
+        target: &Path,
+        link: bool,
+        fresh: &mut Fresh<'_>,
+    ) -> Result<Copied, LogError> {
+        let report = self.check(&mut *fresh())?;
+        if let Some(damage) = report.damage.into_iter().next() {
+            return Err(LogError::Corrupt(Box::new(damage)));
+        }
+        let disk = &*self.disk;
+        create_dir(disk, target)?;
+        let names = disk.read_dir(target).map_err(|error| io_error("list", target, error))?;
+        if !names.is_empty() {
+            return Err(LogError::NotEmpty { dir: target.to_owned() });
+        }
+        let options =
+            LogOptions { holder: "a copy is being made".to_owned(), ..LogOptions::default() };
+        let lock = layout::lock(disk, target, &options)?;
+        create_dir(disk, &target.join(FOLDER))?;
+        let (current, history) = self.replayed(&mut ())?;
+        let mut copied = Copied {
+            records: history.recovered.records,
+            last_epoch: history.recovered.last_epoch,
+            ..Copied::default()
+        };
+        for file in current.live_files() {
+            copied.files += 1;
+            let name = match file {
+                LiveFile::Segment(id) => {
+                    let index = current.segments.iter().position(|named| named.id == id);
+                    let index = index.expect("it is one of them");
+                    let (from, to) = (path_of(&self.dir, id), path_of(target, id));
+                    let sealed = current.segments[index].sealed;
+                    let end = sealed.or(history.end_of(index));
+                    let bytes = end.map_or(HEADER_BYTES, |end| end.length);
+                    copied.bytes += bytes;
+                    // An open segment is cut when it is sealed: a second name would be cut with it.
+                    if link && sealed.is_some() {
+                        copied.linked += u64::from(link_or_copy(disk, &from, &to)?);
+                    } else {
+                        copy(disk, &from, &to, bytes)?;
+                    }
+                    continue;
+                }
+                LiveFile::Current => current::FILE_NAME,
+                LiveFile::Manifest => manifest::FILE_NAME,
+            };
+            sync_dir(disk, &target.join(FOLDER))?;
+            let bytes = read(disk, &self.dir.join(name))?;
+            let bytes = bytes.ok_or_else(|| LogError::NotFound { dir: self.dir.clone() })?;
+            copied.bytes += bytes.len() as u64;
+            replace(disk, &target.join(name), &bytes)?;
+        }
+        drop(lock);
+        let copy = Self::open(&self.io, target)?.check(&mut *fresh())?;
+        match copy.damage.into_iter().next() {
+            Some(damage) => Err(LogError::Corrupt(Box::new(damage))),
+            None => Ok(copied),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Files as wholes: linking and copying them, removing a tree of our own.
+//!
+//! Invariants: a copy is synced before anything is told of it; a directory's entries are durable
+//! only when the caller has synced it.
+//! May not know: what is in the files.
+
+use std::path::Path;
+
+use skeg_io::{Disk, OpenMode};
+
+use crate::error::{LogError, io_error};
+use crate::segment::fsync_error;
+use crate::small_file::{remove_if_there, write_all};
+
+/// Bytes copied at a time.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// Copies the first `bytes` of a file under a new name and syncs them.
+pub(crate) fn copy(disk: &dyn Disk, from: &Path, to: &Path, bytes: u64) -> Result<(), LogError> {
+    let source = disk.open(from, OpenMode::Read).map_err(|error| io_error("open", from, error))?;
+    let target =
+        disk.open(to, OpenMode::CreateNew).map_err(|error| io_error("create", to, error))?;
+    let mut chunk = vec![0; bytes.min(CHUNK_BYTES) as usize];
+    let mut done = 0;
+    while done < bytes {
+        let count = (bytes - done).min(CHUNK_BYTES) as usize;
+        let read = source.read_exact_at(&mut chunk[..count], done);
+        read.map_err(|error| io_error("read", from, error))?;
+        write_all(&*target, to, &chunk[..count], done)?;
+        done += count as u64;
+    }
+    target.sync_all().map_err(|error| fsync_error(to, error))
+}
+
+/// Gives a file a second name; where the file system cannot, a copy. Whether it is the same file.
+pub(crate) fn link_or_copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<bool, LogError> {
+    match disk.link(from, to) {
+        Ok(()) => Ok(true),
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::AlreadyExists
+            ) || skeg_io::is_out_of_space(&error) =>
+        {
+            Err(io_error("link", to, error))
+        }
+        Err(_) => {
+            let bytes = disk.metadata(from).map_err(|error| io_error("look at", from, error))?.len;
+            copy(disk, from, to, bytes).map(|()| false)
+        }
+    }
+}
+
+/// Creates a directory, durably; that it is there is no error.
+pub(crate) fn create_dir(disk: &dyn Disk, path: &Path) -> Result<(), LogError> {
+    disk.create_dir(path).map_err(|error| io_error("create", path, error))
+}
+
+/// Makes the entries of a directory durable.
+pub(crate) fn sync_dir(disk: &dyn Disk, path: &Path) -> Result<(), LogError> {
+    disk.sync_dir(path).map_err(|error| fsync_error(path, error))
+}
+
+/// Removes a directory with what is in it; that there is none is no error.
+pub(crate) fn remove_tree(disk: &dyn Disk, path: &Path) -> Result<(), LogError> {
+    let names = match disk.read_dir(path) {
+        Ok(names) => names,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            return remove_if_there(disk, path);
+        }
+        Err(error) => return Err(io_error("list", path, error)),
+    };
+    for name in names {
+        remove_tree(disk, &path.join(name))?;
+    }
+    remove_if_there(disk, path)
+}

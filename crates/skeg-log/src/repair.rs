@@ -1,0 +1,138 @@
+//! Repairing: makes the salvaged prefix the database, and keeps what was there.
+//!
+//! The order of steps, each durable before the next:
+//! 1. in `repair.new/`: the new segment, and a second name for every file that goes away;
+//! 2. the second names get their place, `damaged-N/`; the new segment gets its own;
+//! 3. MANIFEST, then CURRENT. This is the moment: before, the database is as damaged as it was, from
+//!    here on it is the repaired one;
+//! 4. the first names of what was moved away are removed, as the next open would do it.
+//!
+//! Invariants: no byte of an original is changed or lost at any step; a crash at any step leaves the
+//! damaged or the repaired database, and a repair can be started again.
+//! May not know: what payloads mean.
+
+use std::path::Path;
+
+use crate::block::{BlockBuilder, Claim, Place, parts};
+use crate::current::{self, End, NamedSegment, Position};
+use crate::error::{LogError, io_error};
+use crate::files::{create_dir, link_or_copy, remove_tree, sync_dir};
+use crate::format::KIND_COMMIT;
+use crate::manifest::{self, Manifest};
+use crate::offline::Offline;
+use crate::salvage::{Fresh, NewHistory, RepairPlan};
+use crate::segment::{
+    FOLDER, HEADER_BYTES, Segment, SegmentHeader, file_name, fsync_error, path_of,
+};
+use crate::small_file::{remove_if_there, replace, write_all};
+
+/// Where a repair puts together what it needs.
+pub(crate) const STAGE_NAME: &str = "repair.new";
+/// Originals are kept in directories of this name and a number.
+pub(crate) const ORIGINALS_PREFIX: &str = "damaged-";
+
+impl Offline {
+    /// Does what was planned, and checks that the outcome is sound.
+    ///
+    /// # Errors
+    /// [`LogError::ReadOnly`] for a handle that only looks; [`LogError::Full`] when there is no space
+    /// for the new segment: nothing has changed then, and a repair can be started again; others as
+    /// they come.
+    pub fn repair(&self, plan: &RepairPlan, fresh: &mut Fresh<'_>) -> Result<(), LogError> {
+        self.may_write()?;
+        let disk = &*self.disk;
+        let stage = self.dir.join(STAGE_NAME);
+        remove_tree(disk, &stage)?;
+        create_dir(disk, &stage.join(FOLDER))?;
+        let written = plan.steps.history.as_ref().map(|new| self.write_prefix(new, &stage));
+        if let Some(Err(LogError::Full { .. })) = written {
+            // Whatever keeps it from being removed: the next repair removes it.
+            let _ = remove_tree(disk, &stage);
+        }
+        let new_segment = written.transpose()?;
+        self.keep_originals(plan, &stage)?;
+        if let Some(named) = new_segment {
+            let to = path_of(&self.dir, named.id);
+            let from = path_of(&stage, named.id);
+            disk.rename(&from, &to).map_err(|error| io_error("rename", &from, error))?;
+            sync_dir(disk, &self.dir.join(FOLDER))?;
+        }
+        remove_tree(disk, &stage)?;
+        sync_dir(disk, &self.dir)?;
+        if plan.steps.manifest {
+            let manifest = Manifest { database_id: plan.steps.database_id };
+            replace(disk, &self.dir.join(manifest::FILE_NAME), &manifest.encode())?;
+        }
+        if let (Some(history), Some(named)) = (&plan.steps.history, new_segment) {
+            let mut current = history.current.clone();
+            current.segments.push(named);
+            replace(disk, &self.dir.join(current::FILE_NAME), &current.encode())?;
+            for id in &history.dropped {
+                remove_if_there(disk, &path_of(&self.dir, *id))?;
+            }
+            sync_dir(disk, &self.dir.join(FOLDER))?;
+        }
+        match self.check(&mut *fresh())?.damage.into_iter().next() {
+            Some(damage) => Err(LogError::Corrupt(Box::new(damage))),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what does not stay where it is into a new segment in `stage`: how CURRENT names it.
+    fn write_prefix(&self, history: &NewHistory, stage: &Path) -> Result<NamedSegment, LogError> {
+        let NewHistory { prefix, whole, current, .. } = history;
+        let before = match whole.checked_sub(1) {
+            Some(last) => prefix.sections[last].end.position,
+            None => prefix.start,
+        };
+        let header = SegmentHeader {
+            id: current.next_segment - 1,
+            database_id: current.database_id,
+            salt: self.io.entropy.next_u64(),
+            after: before,
+        };
+        let rewritten = prefix.sections[*whole..].iter();
+        let bytes: u64 = rewritten.map(|section| section.end.length - HEADER_BYTES).sum();
+        let segment = Segment::create(&self.io, stage, &header, HEADER_BYTES + bytes)?;
+        let mut end = End { length: HEADER_BYTES, position: before };
+        let mut builder = BlockBuilder::default();
+        prefix.each_commit(*whole, current.shards, &mut |block| {
+            let (epoch, durable) = (block.header.epoch, block.header.durable);
+            let claim = Claim { kind: KIND_COMMIT, epoch, durable, previous: end.position.chain };
+            let place = Place { salt: header.salt, offset: end.length };
+            let chain = builder.build(place, claim, parts(block.bytes, &block.header));
+            write_all(&*segment.file, &segment.path, builder.bytes(), end.length)?;
+            let length = end.length + builder.bytes().len() as u64;
+            end = End { length, position: Position { epoch, chain } };
+            Ok(())
+        })?;
+        let cut = segment.file.set_len(end.length);
+        cut.map_err(|error| io_error("cut", &segment.path, error))?;
+        segment.file.sync_all().map_err(|error| fsync_error(&segment.path, error))?;
+        Ok(NamedSegment { id: header.id, sealed: Some(end) })
+    }
+
+    /// Gives everything that goes away a second name that stays.
+    fn keep_originals(&self, plan: &RepairPlan, stage: &Path) -> Result<(), LogError> {
+        let disk = &*self.disk;
+        let originals = stage.join("originals");
+        create_dir(disk, &originals.join(FOLDER))?;
+        let small = [manifest::FILE_NAME, current::FILE_NAME].map(str::to_owned);
+        let dropped = plan.steps.history.iter().flat_map(|history| &history.dropped);
+        let segments = dropped.map(|id| format!("{FOLDER}/{}", file_name(*id)));
+        for name in segments.chain(small) {
+            let from = self.dir.join(&name);
+            match disk.metadata(&from) {
+                Ok(_) => drop(link_or_copy(disk, &from, &originals.join(&name))?),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(io_error("look at", &from, error)),
+            }
+        }
+        sync_dir(disk, &originals.join(FOLDER))?;
+        sync_dir(disk, &originals)?;
+        let moved = disk.rename(&originals, &plan.originals);
+        moved.map_err(|error| io_error("rename", &originals, error))?;
+        sync_dir(disk, &self.dir)?;
+        sync_dir(disk, stage)
+    }
+}

@@ -1,0 +1,362 @@
+//! What can be saved of a damaged database: the longest prefix of its history that verifies and can
+//! be replayed, and what is lost with the rest. Only looks; `repair.rs` acts.
+//!
+//! Invariants: nothing is salvaged from behind a gap: a history with a hole in it is not one that
+//! ever was; what an open can cut by itself is left to it.
+//! May not know: what payloads mean.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use crate::block::Mismatch;
+use crate::check::CheckReport;
+use crate::current::{Current, NamedSegment};
+use crate::error::{Corruption, LogError, corrupt};
+use crate::inspect::{BlockInfo, RecordInfo};
+use crate::layout::segment_ids;
+use crate::manifest;
+use crate::offline::Offline;
+use crate::recover::replay_all;
+use crate::repair::ORIGINALS_PREFIX;
+use crate::route::{Prefix, Route};
+use crate::segment::{HEADER_BYTES, path_of};
+use crate::types::{Epoch, Replay};
+use crate::walk::{ANY_SHARDS, Stretch, walk};
+
+/// Makes a [`Replay`] that has seen nothing yet: a salvage reads the history more than once.
+pub type Fresh<'a> = dyn FnMut() -> Box<dyn Replay + 'a> + 'a;
+
+/// What a repair would keep and drop.
+#[derive(Debug)]
+pub struct RepairPlan {
+    /// What is damaged, as a check lists it.
+    pub damage: Vec<Corruption>,
+    /// Shards of the database.
+    pub shards: u16,
+    /// Records that stay.
+    pub records: u64,
+    /// The last epoch that stays; 0 when nothing does.
+    pub last_epoch: Epoch,
+    /// Segments that stay as they are.
+    pub segments_kept: Vec<PathBuf>,
+    /// Bytes that are written again, into a new segment.
+    pub bytes_rewritten: u64,
+    /// What is lost, file by file.
+    pub drops: Vec<Dropped>,
+    /// Small files that are made anew because they were damaged or missing.
+    pub rebuilt: Vec<PathBuf>,
+    /// Segments that are moved away.
+    pub moved: Vec<PathBuf>,
+    /// Where they are moved to, and MANIFEST and CURRENT copied.
+    pub originals: PathBuf,
+    pub(crate) steps: Steps,
+}
+
+/// What a repair loses of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// The file.
+    pub file: PathBuf,
+    /// Where the lost part begins.
+    pub offset: u64,
+    /// From there to the last byte that is not zero.
+    pub bytes: u64,
+    /// The part of them in which no block verifies.
+    pub bad_bytes: u64,
+    /// First and last epoch of the blocks that verify and are lost.
+    pub epochs: Option<(Epoch, Epoch)>,
+    /// Records in these.
+    pub records: u64,
+    /// Why the file as a whole cannot be read, if it cannot.
+    pub unreadable: Option<String>,
+}
+
+/// What there is to do.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    pub(crate) database_id: u128,
+    /// MANIFEST is to be written.
+    pub(crate) manifest: bool,
+    /// `None` when the history is whole and CURRENT stays.
+    pub(crate) history: Option<NewHistory>,
+}
+
+/// The segments that a repaired database has.
+#[derive(Debug)]
+pub(crate) struct NewHistory {
+    pub(crate) prefix: Prefix,
+    /// Segments of the prefix that stay.
+    pub(crate) whole: usize,
+    /// CURRENT, but for the new segment.
+    pub(crate) current: Current,
+    /// Segments to be moved away.
+    pub(crate) dropped: Vec<u64>,
+}
+
+impl Offline {
+    /// What a repair would do; `None` when nothing is damaged. `shards` is asked for only when
+    /// CURRENT is lost. `lost` sees every record that would be dropped and can still be read.
+    ///
+    /// # Errors
+    /// [`LogError::Option`] when `shards` is needed and missing; [`LogError::Corrupt`] when nothing
+    /// says which database it is; others as [`Offline::check`].
+    pub fn plan_repair(
+        &self,
+        shards: Option<u16>,
+        fresh: &mut Fresh<'_>,
+        lost: &mut dyn FnMut(Epoch, RecordInfo<'_>),
+    ) -> Result<Option<RepairPlan>, LogError> {
+        let report = self.check(&mut *fresh())?;
+        if report.is_sound() {
+            return Ok(None);
+        }
+        let database_id = self.vote()?;
+        let manifest = self.read_manifest()?.ok() != Some(database_id);
+        let current = self.read_current()?.ok();
+        let current = current.filter(|current| current.database_id == database_id);
+        let mut rebuilt = Vec::new();
+        if manifest {
+            rebuilt.push(self.dir.join(manifest::FILE_NAME));
+        }
+        if let Some(current) = &current
+            && report.damage.iter().all(|damage| rebuilt.contains(&damage.file))
+            && let Ok(history) = replay_all(&self.io, &self.dir, current, &mut *fresh())
+        {
+            return Ok(Some(RepairPlan {
+                damage: report.damage,
+                shards: current.shards,
+                records: history.recovered.records,
+                last_epoch: history.recovered.last_epoch,
+                segments_kept: current.segments.iter().map(|s| path_of(&self.dir, s.id)).collect(),
+                bytes_rewritten: 0,
+                drops: Vec::new(),
+                moved: Vec::new(),
+                rebuilt,
+                originals: self.originals()?,
+                steps: Steps { database_id, manifest, history: None },
+            }));
+        }
+        if current.is_none() {
+            rebuilt.push(self.dir.join(crate::current::FILE_NAME));
+        }
+        let Some(shards) = current.as_ref().map(|current| current.shards).or(shards) else {
+            let must = "given: their number was in CURRENT, which is lost";
+            return Err(LogError::Option { option: "shards", must });
+        };
+        let prefix = self.longest(database_id, shards, current.as_ref(), fresh)?;
+        let plan = self.plan(report, database_id, shards, current.as_ref(), prefix, lost)?;
+        Ok(Some(RepairPlan { rebuilt, steps: Steps { manifest, ..plan.steps }, ..plan }))
+    }
+
+    /// The database that most files belong to.
+    fn vote(&self) -> Result<u128, LogError> {
+        let mut votes = BTreeMap::<u128, usize>::new();
+        let mut vote = |id: Option<u128>| *votes.entry(id.unwrap_or_default()).or_default() += 1;
+        vote(self.read_manifest()?.ok());
+        vote(self.read_current()?.ok().map(|current| current.database_id));
+        for id in segment_ids(&*self.disk, &self.dir)? {
+            match self.open_segment(id, None)? {
+                Ok(segment) => vote(Some(segment.header.database_id)),
+                // Not damaged, but nothing that this build can judge.
+                Err(error @ LogError::Version { .. }) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        votes.remove(&0);
+        let most = votes.into_iter().max_by_key(|(_, count)| *count);
+        most.map(|(id, _)| id).ok_or_else(|| {
+            let nothing = "no file that says which database this is".to_owned();
+            let mismatch = Mismatch { expected: "a MANIFEST".to_owned(), found: nothing };
+            corrupt(&self.dir.join(manifest::FILE_NAME), 0, mismatch)
+        })
+    }
+
+    /// The way that CURRENT names, unless the segments themselves give a longer one.
+    fn longest(
+        &self,
+        database_id: u128,
+        shards: u16,
+        current: Option<&Current>,
+        fresh: &mut Fresh<'_>,
+    ) -> Result<Prefix, LogError> {
+        let named = current.map(Route::of);
+        let start = named.as_ref().map(|route| route.start).unwrap_or_default();
+        let found = self.search(database_id, start)?;
+        let mut best: Option<Prefix> = None;
+        for route in named.iter().chain([&found]) {
+            let prefix = self.follow(route, database_id, shards, &mut *fresh())?;
+            if best.as_ref().is_none_or(|best| best.last_epoch() < prefix.last_epoch()) {
+                best = Some(prefix);
+            }
+        }
+        let mut best = best.expect("one route is always followed");
+        if let Some(current) = current {
+            best.witness = best.witness.max(current.durable.min(best.last_epoch()));
+        }
+        Ok(best)
+    }
+
+    fn plan(
+        &self,
+        report: CheckReport,
+        database_id: u128,
+        shards: u16,
+        current: Option<&Current>,
+        prefix: Prefix,
+        lost: &mut dyn FnMut(Epoch, RecordInfo<'_>),
+    ) -> Result<RepairPlan, LogError> {
+        let whole = prefix.whole();
+        let mut kept = Vec::new();
+        if let Some(current) = current {
+            // What lies before the replay start stays, as far as it is well.
+            for named in current.segments.iter().filter(|named| named.id < current.start_segment) {
+                let path = path_of(&self.dir, named.id);
+                let damaged = report.damage.iter().any(|damage| damage.file == path);
+                let segment = self.open_segment(named.id, Some(database_id))?;
+                if named.sealed.is_some() && !damaged && segment.is_ok() {
+                    kept.push(*named);
+                }
+            }
+        }
+        let whole_ones = prefix.sections[..whole].iter();
+        kept.extend(whole_ones.map(|section| NamedSegment {
+            id: section.segment.header.id,
+            sealed: Some(section.end),
+        }));
+        kept.sort_unstable_by_key(|named| named.id);
+        kept.dedup_by_key(|named| named.id);
+        let mut present = segment_ids(&*self.disk, &self.dir)?;
+        present.sort_unstable();
+        let known = present.iter().copied().filter(|id| *id < crate::current::NUMBER_MAX / 2);
+        let above = known.max().map_or(1, |id| id + 1);
+        let mut dropped = present;
+        dropped.retain(|id| !kept.iter().any(|named| named.id == *id));
+        let new_id = current.map_or(above, |current| current.next_segment.max(above));
+        let start_segment =
+            prefix.sections[..whole].first().map_or(new_id, |first| first.segment.header.id);
+        let drops = self.drops(&prefix, &dropped, current, database_id, lost)?;
+        let moved = dropped.iter().map(|id| path_of(&self.dir, *id)).collect();
+        let rewritten = prefix.sections[whole..].iter();
+        let bytes_rewritten = rewritten.map(|section| section.end.length - HEADER_BYTES).sum();
+        let current = Current {
+            database_id,
+            generation: current.map_or(1, |current| current.generation + 1),
+            durable: prefix.last_epoch(),
+            next_segment: new_id + 1,
+            shards,
+            start_segment,
+            start: prefix.start,
+            segments: kept,
+        };
+        Ok(RepairPlan {
+            damage: report.damage,
+            shards,
+            records: prefix.records,
+            last_epoch: Epoch(prefix.last_epoch()),
+            segments_kept: current.segments.iter().map(|s| path_of(&self.dir, s.id)).collect(),
+            bytes_rewritten,
+            drops,
+            rebuilt: Vec::new(),
+            moved,
+            originals: self.originals()?,
+            steps: Steps {
+                database_id,
+                manifest: false,
+                history: Some(NewHistory { prefix, whole, current, dropped }),
+            },
+        })
+    }
+
+    /// What is lost in the segments that do not stay, and in those that are missing.
+    fn drops(
+        &self,
+        prefix: &Prefix,
+        dropped: &[u64],
+        current: Option<&Current>,
+        database_id: u128,
+        lost: &mut dyn FnMut(Epoch, RecordInfo<'_>),
+    ) -> Result<Vec<Dropped>, LogError> {
+        let mut drops = Vec::new();
+        let named = current.into_iter().flat_map(|current| &current.segments);
+        let mut ids: Vec<u64> = named.map(|named| named.id).collect();
+        ids.retain(|id| !prefix.sections.iter().any(|kept| kept.segment.header.id == *id));
+        let is_named = ids.clone();
+        ids.extend(dropped);
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            let path = path_of(&self.dir, id);
+            let segment = match self.open_segment(id, Some(database_id))? {
+                Ok(segment) => segment,
+                // One that CURRENT does not name was being prepared.
+                Err(_) if !is_named.contains(&id) && current.is_some() => continue,
+                Err(error) => {
+                    let bytes = self.disk.metadata(&path).map_or(0, |info| info.len);
+                    drops.push(Dropped {
+                        file: path,
+                        offset: 0,
+                        bytes,
+                        bad_bytes: bytes,
+                        epochs: None,
+                        records: 0,
+                        unreadable: Some(error.to_string()),
+                    });
+                    continue;
+                }
+            };
+            let followed = prefix.sections.iter().find(|kept| kept.segment.header.id == id);
+            let from = followed.map_or(HEADER_BYTES, |section| section.end.length);
+            let mut drop: Option<Dropped> = None;
+            walk(&segment, from..segment.bytes, ANY_SHARDS, None, &mut |stretch| {
+                let (offset, end, block) = match stretch {
+                    Stretch::Free { .. } => return Ok(ControlFlow::Continue(())),
+                    Stretch::Bad { offset, end, .. } => (offset, end, None),
+                    Stretch::Block { offset, block } => {
+                        let end = offset + block.bytes.len() as u64;
+                        let info = BlockInfo::new(offset, block);
+                        // What the prefix has in another place is not lost.
+                        if block.header.epoch <= prefix.last_epoch() {
+                            return Ok(ControlFlow::Continue(()));
+                        }
+                        (offset, end, Some(info))
+                    }
+                };
+                let drop = drop.get_or_insert_with(|| Dropped {
+                    file: path.clone(),
+                    offset,
+                    bytes: 0,
+                    bad_bytes: 0,
+                    epochs: None,
+                    records: 0,
+                    unreadable: None,
+                });
+                drop.bytes = end - drop.offset;
+                let Some(block) = block else {
+                    drop.bad_bytes += end - offset;
+                    return Ok(ControlFlow::Continue(()));
+                };
+                let first = drop.epochs.map_or(block.epoch, |(first, _)| first);
+                drop.epochs = Some((first.min(block.epoch), block.epoch));
+                drop.records += block.records;
+                block.records().for_each(|record| lost(block.epoch, record));
+                Ok(ControlFlow::Continue(()))
+            })?;
+            drops.extend(drop);
+        }
+        Ok(drops)
+    }
+
+    /// The first name for originals that is free.
+    fn originals(&self) -> Result<PathBuf, LogError> {
+        for number in 1_u64.. {
+            let path = self.dir.join(format!("{ORIGINALS_PREFIX}{number}"));
+            match self.disk.metadata(&path) {
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(path),
+                Err(error) => return Err(crate::error::io_error("look at", &path, error)),
+            }
+        }
+        unreachable!("there are more numbers than files")
+    }
+}

@@ -1,0 +1,117 @@
+//! `skeg info`: what a database consists of and how much is in it.
+
+use skeg_engine::ShardFigures;
+use skeg_engine::offline::{Offline, SegmentState, figures};
+use skeg_io::Io;
+use skeg_proto::client::Value;
+
+use super::flags::{JSON, Request, switch};
+use super::progress::Progress;
+use super::show::{Report, Verdict, id, json, number, object, text};
+use super::{Tool, Trouble};
+use crate::cli::amounts::{bytes, counted, grouped};
+
+pub(super) const TOOL: Tool = Tool {
+    name: "info",
+    about: "Say how much is in a database that nobody has open",
+    help: HELP,
+    places: &["DIR"],
+    flags: &[JSON, switch("no-keys")],
+    run,
+};
+
+const HELP: &str = "\
+skeg info: say how much is in a database that nobody has open
+
+Usage: skeg info DIR [--no-keys] [--json]
+
+Shows the identity and format of the database, its files, and, after loading it into memory, its
+keys and vectors. Keys whose time is up and that nobody has met since are counted. Nothing is
+written.
+
+Options:
+      --no-keys   Look at the files only; fast, and takes no memory
+      --json      One JSON object
+  -h, --help      Show this help
+  -V, --version   Show the version
+
+Examples:
+  skeg info ./data
+  skeg info ./data --no-keys --json
+
+Exit codes: 0 done, 1 damaged (or it could not be read), 2 misused.
+";
+
+fn run(request: &Request) -> Result<(), Trouble> {
+    let io = Io::real();
+    let offline = Offline::open(&io, request.dir())?;
+    let summary = offline.summary()?;
+    let database = summary.manifest?;
+    let current = summary.current?;
+    let contents = if request.has("no-keys") {
+        None
+    } else {
+        let progress = Progress::new("loading");
+        Some(figures(&io, &offline, &|done, total| progress.tell(done, total))?)
+    };
+    let named = summary.segments.iter().filter(|info| info.state != SegmentState::Unnamed);
+    let (mut segments, mut size) = (0_u64, 0);
+    for info in named {
+        segments += 1;
+        size += info.file_bytes;
+    }
+    if request.has("json") {
+        json(&[
+            ("database", text(id(database))),
+            ("format", number(summary.format_version)),
+            ("shards", number(current.shards)),
+            ("generation", number(current.generation)),
+            ("durable_epoch", number(current.durable.0)),
+            ("segments", number(segments)),
+            ("bytes", number(size)),
+            ("spare_bytes", number(summary.spare_bytes)),
+            ("contents", contents.as_ref().map_or(Value::Null, contents_json)),
+        ])?;
+        return Ok(());
+    }
+    let mut shown = Report::new(Verdict::Good, "skeg", request.dir());
+    let (format, shards) = (summary.format_version, current.shards);
+    shown.row("database", format!("{}, format {format}, {shards} shards", id(database)));
+    shown.row("log", format!("{}, {}", counted(segments, "segment"), bytes(size)));
+    let (generation, durable) = (current.generation, current.durable.0);
+    shown
+        .row("current", format!("generation {generation}, durable up to epoch {durable} at least"));
+    shown.row("spare", format!("{} for a full disk", bytes(summary.spare_bytes)));
+    if let Some(figures) = &contents {
+        for (db, (keys, expiring)) in figures.keys.iter().zip(&figures.expiring).enumerate() {
+            if *keys > 0 {
+                let (keys, expiring) = (counted(*keys, "key"), grouped(*expiring));
+                shown.row(&format!("db {db}"), format!("{keys}, {expiring} with a deadline"));
+            }
+        }
+        if figures.indexes > 0 {
+            let (indexes, vectors) = (grouped(figures.indexes), grouped(figures.vectors));
+            shown.row("vectors", format!("{vectors}; indexes: {indexes}"));
+        }
+        shown.row("memory", bytes(figures.memory_bytes + figures.vector_bytes));
+    }
+    shown.print()?;
+    Ok(())
+}
+
+fn contents_json(figures: &ShardFigures) -> Value {
+    let databases = figures.keys.iter().zip(&figures.expiring).enumerate();
+    let databases = databases.filter(|(_, (keys, _))| **keys > 0).map(|(db, (keys, expiring))| {
+        object([
+            ("db", number(db as u64)),
+            ("keys", number(*keys)),
+            ("expiring", number(*expiring)),
+        ])
+    });
+    object([
+        ("databases", Value::Array(databases.collect())),
+        ("indexes", number(figures.indexes)),
+        ("vectors", number(figures.vectors)),
+        ("memory_bytes", number(figures.memory_bytes + figures.vector_bytes)),
+    ])
+}

@@ -1,0 +1,92 @@
+//! A bar on standard error while much is read: only on a terminal, only when it takes a while.
+
+use std::cell::Cell;
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use crate::cli::amounts::{bytes, time};
+
+/// Nothing is shown of what is done before this.
+const PATIENCE: Duration = Duration::from_millis(400);
+/// Time between two pictures.
+const PAUSE: Duration = Duration::from_millis(100);
+const CELLS: u64 = 24;
+
+/// The bar. It is wiped away when dropped.
+#[derive(Debug)]
+pub(super) struct Progress {
+    what: &'static str,
+    is_terminal: bool,
+    /// When the present pass began.
+    started: Cell<Instant>,
+    shown: Cell<Option<Instant>>,
+    done: Cell<u64>,
+}
+
+impl Progress {
+    /// A bar for something that is called `what`.
+    pub(super) fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            is_terminal: std::io::stderr().is_terminal(),
+            started: Cell::new(Instant::now()),
+            shown: Cell::new(None),
+            done: Cell::new(0),
+        }
+    }
+
+    /// Bytes done, of how many. Less than before begins another pass.
+    pub(super) fn tell(&self, done: u64, total: u64) {
+        if !self.is_terminal {
+            return;
+        }
+        let now = Instant::now();
+        if done < self.done.replace(done) {
+            self.started.set(now);
+        }
+        let since = self.shown.get().unwrap_or(self.started.get() + PATIENCE - PAUSE);
+        if now.saturating_duration_since(since) < PAUSE {
+            return;
+        }
+        self.shown.set(Some(now));
+        let line = line(self.what, done, total, now - self.started.get());
+        // Nobody is there to see it when that fails.
+        let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown.get().is_some() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+fn line(what: &str, done: u64, total: u64, elapsed: Duration) -> String {
+    let done = done.min(total);
+    let part = |of: u64| (u128::from(done) * u128::from(of) / u128::from(total.max(1))) as u64;
+    let filled = part(CELLS) as usize;
+    let bar = format!("{}{}", "#".repeat(filled), "-".repeat(CELLS as usize - filled));
+    let rate = done as f64 / elapsed.as_secs_f64().max(1e-3);
+    let left = (total - done) as f64 / rate.max(1.0);
+    let left = time(Duration::from_secs_f64(left.min(1e6).round()));
+    let (percent, done, total) = (part(100), bytes(done), bytes(total));
+    format!("{what} [{bar}] {percent} %  {done} of {total}  {}/s  {left} left", bytes(rate as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_says_how_far_how_fast_and_how_long() {
+        let half = line("checking", 1 << 30, 2 << 30, Duration::from_secs(4));
+        let expected = "checking [############------------] 50 %  1.0 GiB of 2.0 GiB  \
+                        256.0 MiB/s  4.0 s left";
+        assert_eq!(half, expected);
+        assert!(line("x", 0, 0, Duration::ZERO).contains(" 0 %"));
+        assert!(line("x", u64::MAX, u64::MAX, Duration::ZERO).contains("100 %"));
+        assert!(line("x", 5, 3, Duration::ZERO).contains("3 bytes of 3 bytes"));
+    }
+}
