@@ -87,14 +87,16 @@ impl Shard {
             }
             Effect::Append { db, key, tail } => {
                 let keyspace = self.keyspace_mut(db);
-                keyspace.append(keyspace.hash(key), key, tail);
+                let done = keyspace.append(keyspace.hash(key), key, tail);
+                done.map_err(|_| "an APPEND effect on a key that holds no string")?;
             }
             Effect::SetRange { db, key, offset, bytes } => {
                 let offset = usize::try_from(offset).ok();
                 let offset = offset.filter(|&offset| offset <= crate::VALUE_BYTES_MAX);
                 let offset = offset.ok_or("a SETRANGE effect beyond the longest value")?;
                 let keyspace = self.keyspace_mut(db);
-                keyspace.set_range(keyspace.hash(key), key, offset, bytes);
+                let done = keyspace.set_range(keyspace.hash(key), key, offset, bytes);
+                done.map_err(|_| "a SETRANGE effect on a key that holds no string")?;
             }
             Effect::Move { db, key, to_db, to, keep_source } => {
                 self.move_key((db, key), (to_db, to), keep_source);

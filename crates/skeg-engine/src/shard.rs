@@ -9,12 +9,11 @@
 //! May not know: command names, wire formats, files.
 
 use skeg_io::sync::Arc;
-use skeg_keyspace::{EntryRef, HashSeed, Keyspace, Kind, StrRef};
+use skeg_keyspace::{EntryRef, HashSeed, Keyspace, Kind, StrRef, WrongType};
 use skeg_log::{Epoch, Log, Purpose, Reservation, ShardId};
 use smallvec::SmallVec;
 
 use crate::effect::{Effect, KIND_EFFECTS};
-use crate::error::WrongType;
 use crate::indexes::Indexes;
 use crate::options::DATABASES;
 use crate::pending::Pending;
@@ -283,7 +282,7 @@ impl Shard {
     /// # Errors
     /// [`WrongType`] when it holds something else.
     pub fn string(&mut self, db: u8, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
-        Ok(self.find(db, key).map(|entry| entry.value))
+        self.find(db, key).map(|entry| entry.value.string()).transpose()
     }
 
     /// [`Shard::string`], counted as a keyspace hit or miss.
@@ -300,7 +299,7 @@ impl Shard {
         let entry = self.databases[usize::from(db)].get(hash, key);
         let counter = if entry.is_some() { &mut self.stats.hits } else { &mut self.stats.misses };
         *counter += 1;
-        Ok(entry.map(|entry| entry.value))
+        entry.map(|entry| entry.value.string()).transpose()
     }
 
     /// What kind of value the key holds.
@@ -396,25 +395,37 @@ impl Shard {
     }
 
     /// Appends to the string, which is created if missing, and returns its new length.
-    pub fn append(&mut self, db: u8, key: &[u8], tail: &[u8]) -> usize {
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    pub fn append(&mut self, db: u8, key: &[u8], tail: &[u8]) -> Result<usize, WrongType> {
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
-        let length = self.keyspace_mut(db).append(hash, key, tail);
+        let length = self.keyspace_mut(db).append(hash, key, tail)?;
         self.changed(db, hash, key, &Effect::Append { db, key, tail });
-        length
+        Ok(length)
     }
 
     /// Writes bytes at an offset of the string, zero-filling up to there, and returns its new length;
     /// no bytes change nothing. The caller keeps `offset + bytes.len()` within [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX).
-    pub fn set_range(&mut self, db: u8, key: &[u8], offset: usize, bytes: &[u8]) -> usize {
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    pub fn set_range(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        offset: usize,
+        bytes: &[u8],
+    ) -> Result<usize, WrongType> {
         if bytes.is_empty() {
-            return self.find(db, key).map_or(0, |entry| entry.value.len());
+            return Ok(self.string(db, key)?.map_or(0, |value| value.len()));
         }
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
-        let length = self.keyspace_mut(db).set_range(hash, key, offset, bytes);
+        let length = self.keyspace_mut(db).set_range(hash, key, offset, bytes)?;
         self.changed(db, hash, key, &Effect::SetRange { db, key, offset: offset as u64, bytes });
-        length
+        Ok(length)
     }
 
     /// Removes the key; `true` when it was there.
@@ -451,13 +462,19 @@ impl Shard {
     /// `false` when the source is not there. Source and destination differ.
     pub fn move_key(&mut self, from: (u8, &[u8]), to: (u8, &[u8]), keep_source: bool) -> bool {
         let ((db, key), (to_db, to)) = (from, to);
-        let Some((value, expire_at_ms)) = self.value_of(db, key) else { return false };
-        let to_hash = self.keyspace(to_db).hash(to);
-        self.keyspace_mut(to_db).set(to_hash, to, &value, expire_at_ms);
         let hash = self.keyspace(db).hash(key);
-        if !keep_source {
-            self.keyspace_mut(db).remove(hash, key);
+        self.see(hash);
+        if !self.is_live(db, hash, key) {
+            return false;
         }
+        let moved = if keep_source {
+            self.keyspace(db).copy_value(hash, key)
+        } else {
+            self.keyspace_mut(db).take_value(hash, key)
+        };
+        let Some((value, expire_at_ms)) = moved else { return false };
+        let to_hash = self.keyspace(to_db).hash(to);
+        self.keyspace_mut(to_db).put_value(to_hash, to, value, expire_at_ms);
         self.changed(to_db, to_hash, to, &Effect::Move { db, key, to_db, to, keep_source });
         if !keep_source {
             self.touch(hash);
@@ -466,13 +483,13 @@ impl Shard {
         true
     }
 
-    /// A copy of the key's value and its deadline: what moves to another shard.
+    /// A copy of the key's string and its deadline: what moves to another shard. Other kinds do not.
     pub fn value_of(&mut self, db: u8, key: &[u8]) -> Option<(Vec<u8>, Option<u64>)> {
-        self.find(db, key).map(|entry| {
-            let mut value = Vec::with_capacity(entry.value.len());
-            entry.value.write_to(&mut value);
-            (value, entry.expire_at_ms)
-        })
+        let entry = self.find(db, key)?;
+        let string = entry.value.string().ok()?;
+        let mut value = Vec::with_capacity(string.len());
+        string.write_to(&mut value);
+        Some((value, entry.expire_at_ms))
     }
 
     /// Removes every key of the database on this shard and returns the old contents, to be freed

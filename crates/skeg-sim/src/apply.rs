@@ -123,11 +123,13 @@ impl Op {
                 }
             }),
             Self::Append { at, tail } => {
-                Answer::Length(exec.shard(&at.key).append(at.db, &at.key, tail)).into()
+                let length = exec.shard(&at.key).append(at.db, &at.key, tail);
+                Answer::Length(length.expect("every key holds a string")).into()
             }
             Self::SetRange { at, offset, bytes } => {
                 let shard = exec.shard(&at.key);
-                Answer::Length(shard.set_range(at.db, &at.key, *offset, bytes)).into()
+                let length = shard.set_range(at.db, &at.key, *offset, bytes);
+                Answer::Length(length.expect("every key holds a string")).into()
             }
             Self::Remove(at) => {
                 on_key(exec, at, |shard| Answer::Flag(shard.remove(at.db, &at.key)))

@@ -45,9 +45,9 @@ fn every_effect_survives_close_and_open() {
         exec.shard(b"a").set(0, b"a", b"one", Expiry::Clear);
         exec.shard(b"b").set(1, b"b", b"two", Expiry::At(far));
         exec.shard(b"n").set_int(0, b"n", -5);
-        exec.shard(b"app").append(0, b"app", b"x");
-        exec.shard(b"app").append(0, b"app", b"yz");
-        exec.shard(b"r").set_range(0, b"r", 3, b"end");
+        exec.shard(b"app").append(0, b"app", b"x").expect("a string");
+        exec.shard(b"app").append(0, b"app", b"yz").expect("a string");
+        exec.shard(b"r").set_range(0, b"r", 3, b"end").expect("a string");
         exec.shard(b"gone").set(0, b"gone", b"x", Expiry::Clear);
         exec.shard(b"gone").remove(0, b"gone");
         exec.shard(b"{t}1").set(0, b"{t}1", b"moved", Expiry::At(far));
