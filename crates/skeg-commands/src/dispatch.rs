@@ -307,6 +307,10 @@ pub(crate) fn shards_of(spec: &Spec, args: Args<'_>, engine: &Engine) -> ShardLi
 /// an expired entry that the effect replaces.
 const EFFECT_BYTES: usize = 128;
 
+/// Log space for an argument that becomes an element of a collection beside its bytes: a length, or
+/// half of a score.
+const ARGUMENT_BYTES: usize = 8;
+
 /// The log space that a command may need, as far as its arguments tell.
 pub(crate) fn bound_of(spec: &Spec, args: Args<'_>) -> Bound {
     match spec.bound {
@@ -315,7 +319,8 @@ pub(crate) fn bound_of(spec: &Spec, args: Args<'_>) -> Bound {
         BoundRule::ReleaseBy(bytes) => Bound::release(bytes(args) + keys_bytes(spec, args)),
         BoundRule::GrowBy(bytes) => Bound::grow(bytes(args) + keys_bytes(spec, args)),
         BoundRule::Grow | BoundRule::Stored(_) => {
-            Bound::grow(keys_bytes(spec, args) + args.payload_bytes() as u64)
+            let bytes = args.payload_bytes() + args.len() * ARGUMENT_BYTES;
+            Bound::grow(keys_bytes(spec, args) + bytes as u64)
         }
     }
 }

@@ -112,6 +112,9 @@ impl Shared {
             shard.stats.commands += 1;
             let done = shard.finish(receipt.written);
             receipt.seen = receipt.seen.max(done.seen);
+            if !done.removed.is_empty() {
+                self.discard_collections(done.removed);
+            }
             if let Some(log) = &self.log {
                 log.settle(done.space);
             }

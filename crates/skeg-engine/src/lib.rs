@@ -41,7 +41,10 @@ pub use job::{Bound, Hold, Job, Progress, Receipt};
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
 pub use shard::{Expiry, Shard};
-pub use skeg_keyspace::{EntryRef, Keyspace, Kind, StrRef, ValueRef, WrongType};
+pub use skeg_keyspace::{
+    End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, StrRef, Value, ValueRef,
+    WrongType,
+};
 pub use skeg_log::{
     Epoch, Health, Level, Log, LogError, LogStatus, Notify, Purpose, Recovered, ShardId,
     Subscription, SyncPolicy, Want, Wrote,
