@@ -178,12 +178,12 @@ impl Keys {
                 (first, first.saturating_add(count.max(1)).min(len), 1)
             }
         };
-        let other = match self {
-            Self::Counted { destination: Some(_), .. } => Some(1),
-            Self::OneAnd { find, .. } => find(args),
-            _ => None,
+        let (before, behind) = match self {
+            Self::Counted { destination: Some(_), .. } => (Some(1), None),
+            Self::OneAnd { find, .. } => (None, find(args)),
+            _ => (None, None),
         };
-        (first..end).step_by(step).chain(other)
+        before.into_iter().chain((first..end).step_by(step)).chain(behind)
     }
 
     /// Whether there can be none although the command has keys by its nature.
@@ -469,7 +469,7 @@ mod tests {
             assert_eq!(at(pop, &format!("lmpop {count} a")), [2], "{count}");
         }
         let store = Keys::Counted { destination: Some(KeyFlags::OW), flags: KeyFlags::RO };
-        assert_eq!(at(store, "zunionstore to 2 a b weights 1 2"), [3, 4, 1]);
+        assert_eq!(at(store, "zunionstore to 2 a b weights 1 2"), [1, 3, 4]);
     }
 
     #[test]

@@ -21,6 +21,13 @@ pub(crate) fn reply_optional(reply: &mut Reply, value: Option<StrRef<'_>>) {
     }
 }
 
+/// A copy of the value's bytes.
+pub(crate) fn to_bytes(value: StrRef<'_>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(value.len());
+    value.write_to(&mut bytes);
+    bytes
+}
+
 /// Calls `look` with the value's bytes.
 pub(crate) fn with_bytes<R>(value: StrRef<'_>, look: impl FnOnce(&[u8]) -> R) -> R {
     match value {

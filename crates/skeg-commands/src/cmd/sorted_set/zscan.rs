@@ -1,0 +1,51 @@
+//! ZSCAN.
+
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::scan_options;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+use crate::value;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "zscan",
+    arity: -3,
+    flags: Flags::READONLY,
+    keys: Keys::One(KeyFlags::RO.with(KeyFlags::ACCESS)),
+    categories: &[Category::Read, Category::SortedSet, Category::Slow],
+    group: Group::SortedSet,
+    since: "2.8.0",
+    summary: "Returns some of the members of a sorted set, and where to go on",
+    complexity: "O(1) for a call; O(N) for all N members",
+    syntax: "key cursor [MATCH pattern] [COUNT count]",
+    tips: &["nondeterministic_output"],
+    bound: BoundRule::Read,
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let scan = scan_options::Options::parse(args, 2)?;
+    let key = args.get(1);
+    let Some(set) = exec.shard(key).read_sorted_set(cx.db(), key)? else {
+        reply.array(2);
+        reply.bulk(b"0");
+        reply.array(0);
+        return Ok(());
+    };
+    let mut found = Reply::default();
+    let mut count = 0;
+    let next = set.scan(scan.cursor, scan.count, &mut |member, score| {
+        if value::with_bytes(member, |bytes| scan.fits(bytes)) {
+            value::reply_string(&mut found, member);
+            // A string in either version of the protocol.
+            found.double(score);
+            count += 2;
+        }
+    });
+    reply.array(2);
+    reply.bulk_str(&next.to_string());
+    reply.array(count);
+    reply.raw(found.as_bytes());
+    Ok(())
+}
