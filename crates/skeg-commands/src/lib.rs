@@ -23,6 +23,8 @@ mod deadline;
 mod delegate;
 mod describe;
 mod dispatch;
+mod draws;
+mod element_scan;
 mod error;
 mod extended;
 mod flow;

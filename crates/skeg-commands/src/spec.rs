@@ -109,6 +109,13 @@ pub enum Keys {
         /// What happens to them.
         flags: KeyFlags,
     },
+    /// The first argument, and every one behind it with flags of their own.
+    Store {
+        /// What happens to the first.
+        destination: KeyFlags,
+        /// What happens to the others.
+        flags: KeyFlags,
+    },
     /// One at each of the first arguments, each with its own flags.
     Each(&'static [KeyFlags]),
 }
@@ -121,6 +128,7 @@ impl Keys {
             Self::One(_) => (1, 2.min(len), 1),
             Self::At(index, _) => (usize::from(index), (usize::from(index) + 1).min(len), 1),
             Self::ToEnd { first, step, .. } => (usize::from(first), len, usize::from(step)),
+            Self::Store { .. } => (1, len, 1),
             Self::Each(flags) => (1, (flags.len() + 1).min(len), 1),
         };
         (first..end).step_by(step)
@@ -143,6 +151,7 @@ impl Keys {
             Self::ToEnd { first, step, flags } => {
                 vec![(i64::from(first), -1, i64::from(step), flags)]
             }
+            Self::Store { destination, flags } => vec![(1, 0, 1, destination), (2, -1, 1, flags)],
             Self::Each(each) => {
                 each.iter().enumerate().map(|(at, flags)| (at as i64 + 1, 0, 1, *flags)).collect()
             }
@@ -157,6 +166,7 @@ impl Keys {
             Self::One(_) => (1, 1, 1),
             Self::At(index, _) => (i64::from(index), i64::from(index), 1),
             Self::ToEnd { first, step, .. } => (i64::from(first), -1, i64::from(step)),
+            Self::Store { .. } => (1, -1, 1),
             Self::Each(flags) => (1, flags.len() as i64, 1),
         }
     }
@@ -291,6 +301,10 @@ words! {
         Write = "write";
         /// Strings.
         String = "string";
+        /// Hashes.
+        Hash = "hash";
+        /// Sets.
+        Set = "set";
         /// Administration.
         Admin = "admin";
         /// Cheap.
@@ -317,6 +331,10 @@ words! {
         Generic = "generic";
         /// Strings.
         String = "string";
+        /// Hashes.
+        Hash = "hash";
+        /// Sets.
+        Set = "set";
         /// The connection.
         Connection = "connection";
         /// The server.
