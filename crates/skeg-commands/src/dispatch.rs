@@ -325,6 +325,12 @@ pub(crate) fn bound_of(spec: &Spec, args: Args<'_>) -> Bound {
     }
 }
 
+/// Log space for arguments behind the key that become elements, or were some.
+pub(crate) fn element_bytes(args: Args<'_>) -> u64 {
+    let elements = args.tail(2);
+    (elements.payload_bytes() + elements.len() * ARGUMENT_BYTES) as u64
+}
+
 fn keys_bytes(spec: &Spec, args: Args<'_>) -> u64 {
     if matches!(spec.run, Handler::AllShards(_)) {
         // An effect for every database on every shard.

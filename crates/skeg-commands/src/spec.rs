@@ -128,6 +128,13 @@ pub enum Keys {
         /// What happens to them.
         flags: KeyFlags,
     },
+    /// The first argument, and every one behind it with flags of their own.
+    Store {
+        /// What happens to the first.
+        destination: KeyFlags,
+        /// What happens to the others.
+        flags: KeyFlags,
+    },
     /// One at each of the first arguments, each with its own flags.
     Each(&'static [KeyFlags]),
     /// As many as a number says that stands before them; before the number perhaps one more, with
@@ -170,6 +177,7 @@ impl Keys {
             Self::One(_) | Self::OneAnd { .. } => (1, 2.min(len), 1),
             Self::At(index, _) => (usize::from(index), (usize::from(index) + 1).min(len), 1),
             Self::ToEnd { first, step, .. } => (usize::from(first), len, usize::from(step)),
+            Self::Store { .. } => (1, len, 1),
             Self::Each(flags) => (1, (flags.len() + 1).min(len), 1),
             Self::Counted { destination, .. } => {
                 let first = 2 + usize::from(destination.is_some());
@@ -209,6 +217,9 @@ impl Keys {
             Self::ToEnd { first, step, flags } => {
                 vec![(i64::from(first), Find::Range(-1, i64::from(step)), flags)]
             }
+            Self::Store { destination, flags } => {
+                vec![(1, ONE, destination), (2, Find::Range(-1, 1), flags)]
+            }
             Self::Each(each) => {
                 each.iter().enumerate().map(|(at, flags)| (at as i64 + 1, ONE, *flags)).collect()
             }
@@ -230,6 +241,7 @@ impl Keys {
             Self::One(_) | Self::OneAnd { .. } | Self::Counted { .. } => (1, 1, 1),
             Self::At(index, _) => (i64::from(index), i64::from(index), 1),
             Self::ToEnd { first, step, .. } => (i64::from(first), -1, i64::from(step)),
+            Self::Store { .. } => (1, -1, 1),
             Self::Each(flags) => (1, flags.len() as i64, 1),
         }
     }
@@ -364,6 +376,10 @@ words! {
         Write = "write";
         /// Strings.
         String = "string";
+        /// Hashes.
+        Hash = "hash";
+        /// Sets.
+        Set = "set";
         /// Lists.
         List = "list";
         /// Sorted sets.
@@ -394,6 +410,10 @@ words! {
         Generic = "generic";
         /// Strings.
         String = "string";
+        /// Hashes.
+        Hash = "hash";
+        /// Sets.
+        Set = "set";
         /// Lists.
         List = "list";
         /// Sorted sets.

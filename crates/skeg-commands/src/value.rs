@@ -21,13 +21,6 @@ pub(crate) fn reply_optional(reply: &mut Reply, value: Option<StrRef<'_>>) {
     }
 }
 
-/// A copy of the value's bytes.
-pub(crate) fn to_bytes(value: StrRef<'_>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(value.len());
-    value.write_to(&mut bytes);
-    bytes
-}
-
 /// Calls `look` with the value's bytes.
 pub(crate) fn with_bytes<R>(value: StrRef<'_>, look: impl FnOnce(&[u8]) -> R) -> R {
     match value {
@@ -38,6 +31,25 @@ pub(crate) fn with_bytes<R>(value: StrRef<'_>, look: impl FnOnce(&[u8]) -> R) ->
             look(&digits)
         }
     }
+}
+
+/// The value's bytes; `digits` has room for those of an integer.
+pub(crate) fn bytes_of<'a>(value: StrRef<'a>, digits: &'a mut Vec<u8>) -> &'a [u8] {
+    match value {
+        StrRef::Bytes(bytes) => bytes,
+        StrRef::Int(_) => {
+            digits.clear();
+            value.write_to(digits);
+            digits
+        }
+    }
+}
+
+/// A copy of the value's bytes.
+pub(crate) fn to_vec(value: StrRef<'_>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(value.len());
+    value.write_to(&mut bytes);
+    bytes
 }
 
 /// The name that TYPE gives a kind of value.

@@ -15,7 +15,7 @@ mod sorted_sets;
 mod values;
 
 use skeg_io::sync::Arc;
-use skeg_keyspace::{Collection, EntryRef, HashSeed, Keyspace, Kind, StrRef, WrongType};
+use skeg_keyspace::{Collection, EntryRef, HashSeed, Keyspace, Kind, StrRef, ValueRef, WrongType};
 use skeg_log::{Epoch, Log, Purpose, Reservation, ShardId};
 use smallvec::SmallVec;
 
@@ -377,6 +377,16 @@ impl Shard {
         let counter = if entry.is_some() { &mut self.stats.hits } else { &mut self.stats.misses };
         *counter += 1;
         entry
+    }
+
+    /// What the key holds, as long as its deadline has not passed. Nothing is noted of it: the command
+    /// has read the key before, and looks at several at once now.
+    #[must_use]
+    pub fn peek(&self, db: u8, key: &[u8]) -> Option<ValueRef<'_>> {
+        let keyspace = self.keyspace(db);
+        let entry = keyspace.get(keyspace.hash(key), key)?;
+        let is_live = entry.expire_at_ms.is_none_or(|at| at > self.slice.now_ms);
+        is_live.then_some(entry.value)
     }
 
     /// What kind of value the key holds.

@@ -33,7 +33,7 @@ impl std::fmt::Debug for HashSeed {
 }
 
 /// A string value as it is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StrRef<'a> {
     /// Any bytes.
     Bytes(&'a [u8]),

@@ -10,7 +10,6 @@ use crate::cx::Cx;
 use crate::error::CommandError;
 use crate::glob::{self, Case};
 use crate::parse;
-use crate::scan_options;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, Keys, Spec};
 use crate::value;
 use crate::walk::{SLICE_ENTRIES, Step, Walk};
@@ -36,7 +35,7 @@ const PLACES: u64 = 1 << 48;
 
 fn start(cx: &Cx<'_>, args: Args<'_>) -> Result<Box<dyn Walk>, CommandError> {
     let shards = u64::from(cx.engine().shards());
-    let cursor = scan_options::cursor(args.get(1))?;
+    let cursor = parse::cursor(args.get(1))?;
     let mut walk = ScanWalk {
         db: cx.db(),
         pattern: None,

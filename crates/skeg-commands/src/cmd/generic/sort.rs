@@ -18,6 +18,7 @@ pub(crate) const SPEC: Spec = Spec {
     },
     categories: &[
         Category::Write,
+        Category::Set,
         Category::List,
         Category::SortedSet,
         Category::Dangerous,

@@ -14,6 +14,7 @@ pub(crate) const SPEC: Spec = Spec {
     keys: Keys::One(KeyFlags::RO.with(KeyFlags::ACCESS)),
     categories: &[
         Category::Read,
+        Category::Set,
         Category::List,
         Category::SortedSet,
         Category::Dangerous,

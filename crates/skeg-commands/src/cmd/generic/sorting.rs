@@ -133,7 +133,7 @@ impl<'a> Pattern<'a> {
                 shard.read_hash(db, &key).ok().flatten().and_then(|hash| hash.get(field))
             }
         };
-        found.map(value::to_bytes)
+        found.map(value::to_vec)
     }
 }
 
@@ -225,16 +225,16 @@ fn load(
     let elements = match kind {
         Some(Kind::Set) => {
             let set = shard.read_set(db, key)?;
-            set.into_iter().flat_map(|set| set.iter()).map(value::to_bytes).collect()
+            set.into_iter().flat_map(|set| set.iter()).map(value::to_vec).collect()
         }
         Some(Kind::SortedSet) => {
             let set = shard.read_sorted_set(db, key)?;
             let members = set.into_iter().flat_map(|set| set.iter());
-            members.map(|(member, _)| value::to_bytes(member)).collect()
+            members.map(|(member, _)| value::to_vec(member)).collect()
         }
         _ => {
             let list = shard.read_list(db, key)?;
-            list.into_iter().flat_map(|list| list.iter()).map(value::to_bytes).collect()
+            list.into_iter().flat_map(|list| list.iter()).map(value::to_vec).collect()
         }
     };
     Ok((kind, elements))

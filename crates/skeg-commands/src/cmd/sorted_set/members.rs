@@ -44,7 +44,7 @@ pub(super) fn reply_copied(reply: &mut Reply, members: &[Member], with_scores: b
 
 /// Copies members out of their shard.
 pub(super) fn copied<'a>(members: impl Iterator<Item = (StrRef<'a>, f64)>) -> Vec<Member> {
-    members.map(|(member, score)| (value::to_bytes(member), score)).collect()
+    members.map(|(member, score)| (value::to_vec(member), score)).collect()
 }
 
 /// Log space for these members.

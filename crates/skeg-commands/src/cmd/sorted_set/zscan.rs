@@ -4,7 +4,7 @@ use skeg_engine::Exec;
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
-use crate::scan_options;
+use crate::element_scan::{self, ElementScan};
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
 use crate::value;
 
@@ -25,27 +25,23 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    let scan = scan_options::Options::parse(args, 2)?;
+    let cursor = element_scan::cursor(args.get(2))?;
     let key = args.get(1);
     let Some(set) = exec.shard(key).read_sorted_set(cx.db(), key)? else {
-        reply.array(2);
-        reply.bulk(b"0");
-        reply.array(0);
+        element_scan::reply_nothing(reply);
         return Ok(());
     };
+    let options = ElementScan::parse(args.tail(3))?;
+    // Scores are strings in either version of the protocol.
     let mut found = Reply::default();
     let mut count = 0;
-    let next = set.scan(scan.cursor, scan.count, &mut |member, score| {
-        if value::with_bytes(member, |bytes| scan.fits(bytes)) {
+    let next = set.scan(cursor, options.count, &mut |member, score| {
+        if options.fits(member) {
             value::reply_string(&mut found, member);
-            // A string in either version of the protocol.
             found.double(score);
             count += 2;
         }
     });
-    reply.array(2);
-    reply.bulk_str(&next.to_string());
-    reply.array(count);
-    reply.raw(found.as_bytes());
+    element_scan::reply_found(reply, next, count, &found);
     Ok(())
 }
