@@ -2,7 +2,7 @@
 
 use skeg_proto::Reply;
 
-use crate::spec::{Category, Keys, Spec};
+use crate::spec::{Category, Find, Keys, Spec};
 use crate::syntax::{self, Argument, Shape};
 use crate::table;
 
@@ -17,7 +17,8 @@ pub(crate) fn info(reply: &mut Reply, spec: &'static Spec) {
     reply.array(10);
     reply.bulk_str(spec.name);
     reply.int(i64::from(spec.arity));
-    words(reply, spec.flags.names(), "");
+    let movable = spec.keys.is_movable().then_some("movablekeys");
+    words(reply, spec.flags.names().chain(movable), "");
     let (first, last, step) = spec.keys.range();
     [first, last, step].into_iter().for_each(|number| reply.int(number));
     let categories = Category::ALL.iter().filter(|category| spec.categories.contains(category));
@@ -33,14 +34,26 @@ pub(crate) fn info(reply: &mut Reply, spec: &'static Spec) {
 fn key_specs(reply: &mut Reply, keys: Keys) {
     let specs = keys.specs();
     reply.set(specs.len());
-    for (index, last, step, flags) in specs {
+    for (index, find, flags) in specs {
         reply.map(3);
         reply.bulk_str("flags");
         words(reply, flags.names(), "");
         reply.bulk_str("begin_search");
-        search(reply, "index", &[("index", index)]);
+        match find {
+            Find::Unknown => search(reply, "unknown", &[]),
+            _ => search(reply, "index", &[("index", index)]),
+        }
         reply.bulk_str("find_keys");
-        search(reply, "range", &[("lastkey", last), ("keystep", step), ("limit", 0)]);
+        match find {
+            Find::Range(last, step) => {
+                let fields = [("lastkey", last), ("keystep", step), ("limit", 0)];
+                search(reply, "range", &fields);
+            }
+            Find::Count => {
+                search(reply, "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", 1)]);
+            }
+            Find::Unknown => search(reply, "unknown", &[]),
+        }
     }
 }
 
@@ -135,11 +148,13 @@ fn kind(argument: &Argument) -> &'static str {
             "key" | "newkey" | "source" | "destination" => "key",
             "pattern" => "pattern",
             name if name.starts_with("unix-time") => "unix-time",
-            "seconds" | "milliseconds" | "offset" | "start" | "end" | "cursor" | "count"
-            | "index" | "index1" | "index2" | "db" | "destination-db" | "increment"
+            "seconds" | "milliseconds" | "offset" | "start" | "stop" | "end" | "cursor"
+            | "count" | "index" | "index1" | "index2" | "db" | "destination-db" | "increment"
             | "decrement" | "protover" | "client-id" | "timeout" | "numlocal" | "numreplicas"
-            | "dim" | "k" | "l" | "n" => "integer",
-            "score" => "double",
+            | "numkeys" | "rank" | "num-matches" | "len" | "limit" | "dim" | "k" | "l" | "n" => {
+                "integer"
+            }
+            "score" | "weight" => "double",
             _ => "string",
         },
     }
@@ -159,6 +174,6 @@ mod tests {
         let text = String::from_utf8_lossy(reply.as_bytes()).replace("\r\n", " ");
         let start = "*10 $6 rename :3 ~1 +write :1 :2 :1 ~3 +@keyspace +@write +@slow ~0 ~2 %3";
         assert!(text.starts_with(start), "{text}");
-        assert_eq!(spec.keys.specs()[1].3, KeyFlags::OW.with(KeyFlags::UPDATE));
+        assert_eq!(spec.keys.specs()[1].2, KeyFlags::OW.with(KeyFlags::UPDATE));
     }
 }

@@ -13,6 +13,7 @@ use crate::cx::Cx;
 use crate::delegate::{CommandTask, Delegated, Return, Task};
 use crate::error::CommandError;
 use crate::flow::{Complete, Flow};
+use crate::help::wrong_arity;
 use crate::parse::{is_word, quoted};
 use crate::session::{Session, Turn};
 use crate::spec::{BoundRule, Flags, Handler, Keys, Outcome, ShardHandler, Spec};
@@ -91,7 +92,7 @@ impl Session {
         }
         if spec.writes() {
             let too_long = |index: usize| args.get(index).len() > KEY_BYTES_MAX;
-            if spec.keys.positions(args.len()).any(too_long) {
+            if spec.keys.positions(args).any(too_long) {
                 return refuse(CommandError::KEY_TOO_LONG);
             }
         }
@@ -126,8 +127,8 @@ impl Session {
                 run(&mut self.cx(spec), args, reply)?;
                 Ok(Flow::done())
             }
-            Handler::AllShards(run) => {
-                let shards = ShardList::all(holder.engine().shards());
+            Handler::AllShards(run) | Handler::Reaching(run, _) => {
+                let shards = shards_of(spec, args, holder.engine());
                 self.on_shards(spec, run, &shards, holder, args, reply, complete)
             }
             Handler::Walk(start) => {
@@ -271,9 +272,8 @@ pub(crate) fn run_on(
     args: Args<'_>,
     reply: &mut Reply,
 ) -> Outcome {
-    if let BoundRule::Stored(bytes) = spec.bound {
-        let bytes = bytes(exec, cx, args);
-        exec.reserve(Bound::grow(bytes))?;
+    if let Some(bound) = spec.bound.stored(exec, cx, args) {
+        exec.reserve(bound)?;
     }
     let outcome = run(exec, cx, args, reply);
     if spec.writes() {
@@ -310,8 +310,9 @@ pub(crate) fn finished(
 /// The shards that a command needs.
 pub(crate) fn shards_of(spec: &Spec, args: Args<'_>, engine: &Engine) -> ShardList {
     match spec.run {
-        Handler::Keyed(_) => {
-            let keys = spec.keys.positions(args.len());
+        Handler::Reaching(_, reaches_all) if reaches_all(args) => ShardList::all(engine.shards()),
+        Handler::Keyed(_) | Handler::Reaching(..) => {
+            let keys = spec.keys.positions(args);
             keys.map(|index| engine.shard_of(args.get(index))).collect()
         }
         Handler::AllShards(_) | Handler::Walk(_) => ShardList::all(engine.shards()),
@@ -323,17 +324,28 @@ pub(crate) fn shards_of(spec: &Spec, args: Args<'_>, engine: &Engine) -> ShardLi
 /// an expired entry that the effect replaces.
 const EFFECT_BYTES: usize = 128;
 
+/// Log space for an argument that becomes an element of a collection beside its bytes: a length, or
+/// half of a score.
+const ARGUMENT_BYTES: usize = 8;
+
 /// The log space that a command may need, as far as its arguments tell.
 pub(crate) fn bound_of(spec: &Spec, args: Args<'_>) -> Bound {
     match spec.bound {
         BoundRule::Read => Bound::READ,
-        BoundRule::Release => Bound::release(keys_bytes(spec, args)),
+        BoundRule::Release | BoundRule::StoredRelease(_) => Bound::release(keys_bytes(spec, args)),
         BoundRule::ReleaseBy(bytes) => Bound::release(bytes(args) + keys_bytes(spec, args)),
         BoundRule::GrowBy(bytes) => Bound::grow(bytes(args) + keys_bytes(spec, args)),
         BoundRule::Grow | BoundRule::Stored(_) => {
-            Bound::grow(keys_bytes(spec, args) + args.payload_bytes() as u64)
+            let bytes = args.payload_bytes() + args.len() * ARGUMENT_BYTES;
+            Bound::grow(keys_bytes(spec, args) + bytes as u64)
         }
     }
+}
+
+/// Log space for arguments behind the key that become elements, or were some.
+pub(crate) fn element_bytes(args: Args<'_>) -> u64 {
+    let elements = args.tail(2);
+    (elements.payload_bytes() + elements.len() * ARGUMENT_BYTES) as u64
 }
 
 fn keys_bytes(spec: &Spec, args: Args<'_>) -> u64 {
@@ -341,7 +353,7 @@ fn keys_bytes(spec: &Spec, args: Args<'_>) -> u64 {
         // An effect for every database on every shard.
         return u64::from(SHARDS_MAX) * EFFECT_BYTES as u64;
     }
-    let keys = spec.keys.positions(args.len());
+    let keys = spec.keys.positions(args);
     let bytes: usize = keys.map(|index| args.get(index).len() + EFFECT_BYTES).sum();
     (bytes + EFFECT_BYTES) as u64
 }
@@ -350,10 +362,6 @@ fn keys_bytes(spec: &Spec, args: Args<'_>) -> u64 {
 /// follows must not be taken for commands.
 fn is_http(name: &[u8]) -> bool {
     is_word(name, "POST") || is_word(name, "HOST:")
-}
-
-fn wrong_arity(spec: &Spec) -> CommandError {
-    CommandError::owned(format!("ERR wrong number of arguments for '{}' command", spec.name))
 }
 
 /// There is no such command, or no such subcommand.

@@ -2,6 +2,7 @@
 
 use skeg_proto::Reply;
 
+use crate::error::CommandError;
 use crate::spec::Spec;
 use crate::table;
 
@@ -18,4 +19,9 @@ pub(crate) fn write(reply: &mut Reply, container: &'static Spec) {
     }
     reply.array(lines.len());
     lines.iter().for_each(|line| reply.simple(line));
+}
+
+/// The error for a wrong number of arguments.
+pub(crate) fn wrong_arity(spec: &Spec) -> CommandError {
+    CommandError::owned(format!("ERR wrong number of arguments for '{}' command", spec.name))
 }

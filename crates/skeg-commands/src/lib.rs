@@ -23,6 +23,8 @@ mod deadline;
 mod delegate;
 mod describe;
 mod dispatch;
+mod draws;
+mod element_scan;
 mod error;
 mod extended;
 mod flow;
@@ -31,9 +33,12 @@ mod glob;
 mod help;
 mod host;
 mod memory;
+mod number;
 mod parse;
+mod ranges;
 mod report;
 mod session;
+mod space;
 mod spec;
 mod stats;
 mod string_options;
@@ -55,8 +60,8 @@ pub use flow::{Complete, Completion, Flow};
 pub use host::{Host, NetworkFigures, ProcessFigures, Shutdown};
 pub use session::{Session, Turn};
 pub use spec::{
-    BoundRule, Category, ControlHandler, Flags, Group, Handler, KeyFlags, Keys, Outcome,
-    SessionHandler, ShardHandler, Spec, WalkHandler,
+    BoundRule, Category, ControlHandler, Find, Flags, Group, Handler, KeyFlags, Keys, Outcome,
+    SessionHandler, ShardHandler, Spec, StoredBytes, WalkHandler,
 };
 pub use stats::Lane;
 pub use table::{CommandId, commands};

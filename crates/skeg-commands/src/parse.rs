@@ -50,6 +50,18 @@ pub(crate) fn int_between(text: &[u8], min: i64, max: i64) -> Result<i64, Comman
     )))
 }
 
+/// The cursor of a scan; the empty text is 0, as in Redis.
+///
+/// # Errors
+/// It is no number.
+pub(crate) fn cursor(text: &[u8]) -> Result<u64, CommandError> {
+    let value = text.iter().try_fold(0_u64, |value, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        value.checked_mul(10)?.checked_add(digit)
+    });
+    value.ok_or(CommandError::constant("ERR invalid cursor"))
+}
+
 /// The number of a logical database.
 pub(crate) fn database(text: &[u8]) -> Result<u8, CommandError> {
     let index = int_between(text, i64::from(i32::MIN), i64::from(i32::MAX))?;
@@ -108,6 +120,15 @@ mod tests {
         assert_eq!(database(b"x"), Err(CommandError::NOT_AN_INTEGER));
         let range = "ERR value is out of range, value must between -2147483648 and 2147483647";
         assert_eq!(database(b"4294967296"), Err(CommandError::constant(range)));
+    }
+
+    #[test]
+    fn cursors_are_plain_numbers() {
+        assert_eq!(cursor(b"18446744073709551615"), Ok(u64::MAX));
+        assert_eq!(cursor(b""), Ok(0));
+        for text in ["-1", "x", "1 ", "18446744073709551616"] {
+            assert!(cursor(text.as_bytes()).is_err(), "{text}");
+        }
     }
 
     proptest! {

@@ -5,12 +5,13 @@
 //!
 //! May not know: which commands exist.
 
-use skeg_engine::Exec;
+use skeg_engine::{Bound, Exec};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
 use crate::error::CommandError;
 use crate::flow::Flow;
+use crate::parse;
 use crate::session::Turn;
 use crate::walk::Walk;
 
@@ -66,6 +67,8 @@ pub enum Handler {
     Keyed(ShardHandler),
     /// Every shard is held.
     AllShards(ShardHandler),
+    /// The shards of its keys are held; every shard, when its arguments may lead to any key.
+    Reaching(ShardHandler, fn(Args<'_>) -> bool),
     /// Goes from shard to shard in slices; inside a transaction every shard is held.
     Walk(WalkHandler),
     /// Acts on the session itself: transactions, waiting. Never queued by MULTI.
@@ -88,7 +91,23 @@ pub enum BoundRule {
     /// It may grow the data by this many bytes.
     GrowBy(fn(Args<'_>) -> u64),
     /// What its keys hold decides: the bytes beside the arguments, asked under their latches.
-    Stored(fn(&mut Exec<'_>, &Cx<'_>, Args<'_>) -> u64),
+    Stored(StoredBytes),
+    /// As [`BoundRule::Stored`], of a command that only removes.
+    StoredRelease(StoredBytes),
+}
+
+/// The log space for what keys hold, under their latches.
+pub type StoredBytes = fn(&mut Exec<'_>, &Cx<'_>, Args<'_>) -> u64;
+
+impl BoundRule {
+    /// What must be reserved under the latches, if what keys hold decides.
+    pub(crate) fn stored(&self, exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> Option<Bound> {
+        match self {
+            Self::Stored(bytes) => Some(Bound::grow(bytes(exec, cx, args))),
+            Self::StoredRelease(bytes) => Some(Bound::release(bytes(exec, cx, args))),
+            _ => None,
+        }
+    }
 }
 
 /// Where the keys of a command are among its arguments.
@@ -109,21 +128,70 @@ pub enum Keys {
         /// What happens to them.
         flags: KeyFlags,
     },
+    /// The first argument, and every one behind it with flags of their own.
+    Store {
+        /// What happens to the first.
+        destination: KeyFlags,
+        /// What happens to the others.
+        flags: KeyFlags,
+    },
     /// One at each of the first arguments, each with its own flags.
     Each(&'static [KeyFlags]),
+    /// As many as a number says that stands before them; before the number perhaps one more, with
+    /// its own flags.
+    Counted {
+        /// The key before the number.
+        destination: Option<KeyFlags>,
+        /// Those behind it.
+        flags: KeyFlags,
+    },
+    /// The first argument, and perhaps another, at the index that the arguments tell.
+    OneAnd {
+        /// The first.
+        flags: KeyFlags,
+        /// Where the other is.
+        find: fn(Args<'_>) -> Option<usize>,
+        /// What happens to it.
+        found: KeyFlags,
+    },
+}
+
+/// How the keys of one specification are found, as COMMAND INFO tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Find {
+    /// To the last one (counted from the first; negative: from the end), in steps.
+    Range(i64, i64),
+    /// A number, and so many keys behind it.
+    Count,
+    /// The arguments tell.
+    Unknown,
 }
 
 impl Keys {
-    /// The indexes of the keys in a command of `len` arguments.
-    pub fn positions(self, len: usize) -> impl Iterator<Item = usize> {
+    /// The indexes of the keys in a command. Where a number of keys is none, one key all the same:
+    /// its shard is held while the command is refused.
+    pub fn positions(self, args: Args<'_>) -> impl Iterator<Item = usize> {
+        let len = args.len();
         let (first, end, step) = match self {
             Self::None => (0, 0, 1),
-            Self::One(_) => (1, 2.min(len), 1),
+            Self::One(_) | Self::OneAnd { .. } => (1, 2.min(len), 1),
             Self::At(index, _) => (usize::from(index), (usize::from(index) + 1).min(len), 1),
             Self::ToEnd { first, step, .. } => (usize::from(first), len, usize::from(step)),
+            Self::Store { .. } => (1, len, 1),
             Self::Each(flags) => (1, (flags.len() + 1).min(len), 1),
+            Self::Counted { destination, .. } => {
+                let first = 2 + usize::from(destination.is_some());
+                let count = args.try_get(first - 1).and_then(parse::integer);
+                let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
+                (first, first.saturating_add(count.max(1)).min(len), 1)
+            }
         };
-        (first..end).step_by(step)
+        let (before, behind) = match self {
+            Self::Counted { destination: Some(_), .. } => (Some(1), None),
+            Self::OneAnd { find, .. } => (None, find(args)),
+            _ => (None, None),
+        };
+        before.into_iter().chain((first..end).step_by(step)).chain(behind)
     }
 
     /// Whether there can be none although the command has keys by its nature.
@@ -132,19 +200,35 @@ impl Keys {
         matches!(self, Self::None)
     }
 
-    /// What happens to the keys, spec by spec: index of the first, last (negative: from the end),
-    /// step, flags.
+    /// Whether only the arguments tell where the keys are.
     #[must_use]
-    pub fn specs(self) -> Vec<(i64, i64, i64, KeyFlags)> {
+    pub fn is_movable(self) -> bool {
+        matches!(self, Self::Counted { .. } | Self::OneAnd { .. })
+    }
+
+    /// What happens to the keys, spec by spec: index of the first, how to find all, flags.
+    #[must_use]
+    pub fn specs(self) -> Vec<(i64, Find, KeyFlags)> {
+        const ONE: Find = Find::Range(0, 1);
         match self {
             Self::None => Vec::new(),
-            Self::One(flags) => vec![(1, 0, 1, flags)],
-            Self::At(index, flags) => vec![(i64::from(index), 0, 1, flags)],
+            Self::One(flags) => vec![(1, ONE, flags)],
+            Self::At(index, flags) => vec![(i64::from(index), ONE, flags)],
             Self::ToEnd { first, step, flags } => {
-                vec![(i64::from(first), -1, i64::from(step), flags)]
+                vec![(i64::from(first), Find::Range(-1, i64::from(step)), flags)]
+            }
+            Self::Store { destination, flags } => {
+                vec![(1, ONE, destination), (2, Find::Range(-1, 1), flags)]
             }
             Self::Each(each) => {
-                each.iter().enumerate().map(|(at, flags)| (at as i64 + 1, 0, 1, *flags)).collect()
+                each.iter().enumerate().map(|(at, flags)| (at as i64 + 1, ONE, *flags)).collect()
+            }
+            Self::Counted { destination: None, flags } => vec![(1, Find::Count, flags)],
+            Self::Counted { destination: Some(destination), flags } => {
+                vec![(1, ONE, destination), (2, Find::Count, flags)]
+            }
+            Self::OneAnd { flags, found, .. } => {
+                vec![(1, ONE, flags), (0, Find::Unknown, found)]
             }
         }
     }
@@ -153,10 +237,11 @@ impl Keys {
     #[must_use]
     pub fn range(self) -> (i64, i64, i64) {
         match self {
-            Self::None => (0, 0, 0),
-            Self::One(_) => (1, 1, 1),
+            Self::None | Self::Counted { destination: None, .. } => (0, 0, 0),
+            Self::One(_) | Self::OneAnd { .. } | Self::Counted { .. } => (1, 1, 1),
             Self::At(index, _) => (i64::from(index), i64::from(index), 1),
             Self::ToEnd { first, step, .. } => (i64::from(first), -1, i64::from(step)),
+            Self::Store { .. } => (1, -1, 1),
             Self::Each(flags) => (1, flags.len() as i64, 1),
         }
     }
@@ -291,6 +376,14 @@ words! {
         Write = "write";
         /// Strings.
         String = "string";
+        /// Hashes.
+        Hash = "hash";
+        /// Sets.
+        Set = "set";
+        /// Lists.
+        List = "list";
+        /// Sorted sets.
+        SortedSet = "sortedset";
         /// Administration.
         Admin = "admin";
         /// Cheap.
@@ -317,6 +410,14 @@ words! {
         Generic = "generic";
         /// Strings.
         String = "string";
+        /// Hashes.
+        Hash = "hash";
+        /// Sets.
+        Set = "set";
+        /// Lists.
+        List = "list";
+        /// Sorted sets.
+        SortedSet = "sorted-set";
         /// The connection.
         Connection = "connection";
         /// The server.
@@ -369,14 +470,26 @@ mod tests {
 
     #[test]
     fn positions_of_keys_follow_the_arguments() {
+        fn at(keys: Keys, line: &str) -> Vec<usize> {
+            let args: skeg_proto::ArgsBuf = line.split(' ').collect();
+            keys.positions(args.as_args()).collect()
+        }
         let mset = Keys::ToEnd { first: 1, step: 2, flags: KeyFlags::OW };
-        assert_eq!(mset.positions(5).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(at(mset, "mset a 1 b 2"), [1, 3]);
         assert_eq!(mset.range(), (1, -1, 2));
         let rename = Keys::Each(&[KeyFlags::RW, KeyFlags::OW]);
-        assert_eq!(rename.positions(3).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(at(rename, "rename a b"), [1, 2]);
         assert_eq!(rename.range(), (1, 2, 1));
-        assert_eq!(Keys::None.positions(9).count(), 0);
-        assert_eq!(Keys::One(KeyFlags::RO).positions(1).count(), 0);
+        assert_eq!(at(Keys::None, "ping a").len(), 0);
+        assert_eq!(at(Keys::One(KeyFlags::RO), "get").len(), 0);
+        let pop = Keys::Counted { destination: None, flags: KeyFlags::RW };
+        assert_eq!(at(pop, "lmpop 2 a b left"), [2, 3]);
+        assert_eq!(at(pop, "lmpop 9 a left"), [2, 3]);
+        for count in ["0", "-1", "x", "9223372036854775807"] {
+            assert_eq!(at(pop, &format!("lmpop {count} a")), [2], "{count}");
+        }
+        let store = Keys::Counted { destination: Some(KeyFlags::OW), flags: KeyFlags::RO };
+        assert_eq!(at(store, "zunionstore to 2 a b weights 1 2"), [1, 3, 4]);
     }
 
     #[test]

@@ -119,7 +119,7 @@ mod tests {
             let name = id.spec().name;
             assert_eq!(find(name.as_bytes()), Some(id), "{name}");
             assert_eq!(find(name.to_uppercase().as_bytes()), Some(id), "{name}");
-            assert_eq!(find(format!("{name}x").as_bytes()), None);
+            assert_eq!(find(format!("{name}?").as_bytes()), None);
             if let Some((container, word)) = name.split_once('|') {
                 let container = find(container.as_bytes()).unwrap().spec();
                 assert!(matches!(container.run, Handler::Container(_)));

@@ -13,7 +13,7 @@ use crate::dispatch;
 use crate::error::CommandError;
 use crate::flow::Flow;
 use crate::session::{Session, Watching};
-use crate::spec::{BoundRule, Flags, Handler, Outcome, Spec};
+use crate::spec::{Flags, Handler, Outcome, Spec};
 use crate::table::CommandId;
 use crate::walk;
 use crate::watching;
@@ -187,16 +187,15 @@ impl TransactionTask {
     /// Reserves what the values that are there now make commands write (RENAME, COPY), before
     /// anything is changed. Returns the bytes.
     fn reserve_stored(&self, exec: &mut Exec<'_>, cx: &mut Cx<'_>) -> Result<u64, Refusal> {
-        let mut bytes = 0;
+        let mut bound = Bound::READ;
         for queued in &self.queue {
-            if let BoundRule::Stored(of) = queued.id.spec().bound {
-                bytes += of(exec, cx, queued.args.as_args());
-            }
+            let stored = queued.id.spec().bound.stored(exec, cx, queued.args.as_args());
+            bound = stored.map_or(bound, |stored| bound.and(stored));
         }
-        if bytes > 0 {
-            exec.reserve(Bound::grow(bytes))?;
+        if bound.bytes > 0 {
+            exec.reserve(bound)?;
         }
-        Ok(bytes)
+        Ok(bound.bytes)
     }
 }
 
@@ -213,12 +212,11 @@ fn run_queued(
 ) -> Outcome {
     match (spec.run, exec) {
         (Handler::Session(run) | Handler::Container(Some(run)), _) => run(cx, args, reply),
-        (Handler::Keyed(run) | Handler::AllShards(run), Some(exec)) => {
-            if let BoundRule::Stored(bytes) = spec.bound {
-                let bytes = bytes(exec, cx, args);
-                match room.checked_sub(bytes) {
+        (Handler::Keyed(run) | Handler::AllShards(run) | Handler::Reaching(run, _), Some(exec)) => {
+            if let Some(bound) = spec.bound.stored(exec, cx, args) {
+                match room.checked_sub(bound.bytes) {
                     Some(rest) => *room = rest,
-                    None => exec.reserve(Bound::grow(bytes))?,
+                    None => exec.reserve(bound)?,
                 }
             }
             run(exec, cx, args, reply)

@@ -33,10 +33,33 @@ pub(crate) fn with_bytes<R>(value: StrRef<'_>, look: impl FnOnce(&[u8]) -> R) ->
     }
 }
 
+/// The value's bytes; `digits` has room for those of an integer.
+pub(crate) fn bytes_of<'a>(value: StrRef<'a>, digits: &'a mut Vec<u8>) -> &'a [u8] {
+    match value {
+        StrRef::Bytes(bytes) => bytes,
+        StrRef::Int(_) => {
+            digits.clear();
+            value.write_to(digits);
+            digits
+        }
+    }
+}
+
+/// A copy of the value's bytes.
+pub(crate) fn to_vec(value: StrRef<'_>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(value.len());
+    value.write_to(&mut bytes);
+    bytes
+}
+
 /// The name that TYPE gives a kind of value.
 pub(crate) fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::String => "string",
+        Kind::Hash => "hash",
+        Kind::List => "list",
+        Kind::Set => "set",
+        Kind::SortedSet => "zset",
         _ => "unknown",
     }
 }

@@ -152,7 +152,7 @@ fn shutdown_is_the_servers_work() {
 fn info_has_the_figures() {
     let store = Store::with_host(4, Arc::new(TestHost::default()));
     let mut client = store.client(Version::Resp3);
-    for line in ["SET a 1", "SET b 1 EX 9", "GET a", "GET nothing", "INCR b x", "LPOP x"] {
+    for line in ["SET a 1", "SET b 1 EX 9", "GET a", "GET nothing", "INCR b x", "NOSUCH x"] {
         client.call(line);
     }
     client.call("SELECT 5");

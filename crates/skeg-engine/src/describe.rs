@@ -5,7 +5,7 @@
 
 use skeg_log::ReplayError;
 
-use crate::effect::{Effect, Effects, KIND_EFFECTS, KIND_PART, VectorId};
+use crate::effect::{Change, Effect, Effects, KIND_EFFECTS, KIND_PART, VectorId};
 
 /// What an effect changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +124,25 @@ fn describe<'a>(effect: &Effect<'a>) -> EffectInfo<'a> {
             let details = vec![("to_db", Number(to_db.into())), ("to", Name(to))];
             (if keep_source { "copy" } else { "rename" }, Subject::Key { db, key }, details)
         }
+        Effect::Elements { change, db, key, elements } => {
+            let details = vec![
+                ("elements", Number(elements.iter().count() as i128)),
+                ("bytes", Size(elements.iter().map(|element| element.len() as u64).sum())),
+            ];
+            (op_of(change), Subject::Key { db, key }, details)
+        }
+        Effect::ListSet { db, key, index, item } => {
+            let details = vec![("index", Number(index.into())), ("bytes", size(item))];
+            ("list-set", Subject::Key { db, key }, details)
+        }
+        Effect::ListInsert { db, key, index, item } => {
+            let details = vec![("index", Number(index.into())), ("bytes", size(item))];
+            ("list-insert", Subject::Key { db, key }, details)
+        }
+        Effect::ListRemove { db, key, start, count } => {
+            let details = vec![("start", Number(start.into())), ("count", Number(count.into()))];
+            ("list-remove", Subject::Key { db, key }, details)
+        }
         Effect::Flush { db } => ("flush", Subject::Database(db), Vec::new()),
         Effect::Swap { a, b } => ("swap", Subject::Database(a), vec![("with", Number(b.into()))]),
         Effect::IndexCreate { name, options } => {
@@ -138,6 +157,19 @@ fn describe<'a>(effect: &Effect<'a>) -> EffectInfo<'a> {
         }
     };
     EffectInfo { op, subject, details }
+}
+
+fn op_of(change: Change) -> &'static str {
+    match change {
+        Change::HashSet => "hash-set",
+        Change::HashRemove => "hash-remove",
+        Change::SetAdd => "set-add",
+        Change::SetRemove => "set-remove",
+        Change::PushFront => "push-front",
+        Change::PushBack => "push-back",
+        Change::SortedSetSet => "sorted-set-set",
+        Change::SortedSetRemove => "sorted-set-remove",
+    }
 }
 
 fn detail_of(id: VectorId<'_>) -> (&'static str, Detail<'_>) {

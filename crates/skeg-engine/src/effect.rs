@@ -2,11 +2,16 @@
 //!
 //! A record is the list of effects of one command, or of one EXEC, on one shard. An effect is an
 //! opcode byte and its fields; numbers are LEB128 varints, signed ones zigzagged first, byte strings
-//! carry their length. What is logged is what happened, never what was asked for: deadlines are
+//! carry their length, and what happened to several elements of a collection is a run of them
+//! (`elements.rs`). What is logged is what happened, never what was asked for: deadlines are
 //! absolute, results are stored, so that replay needs neither a clock nor randomness.
 //!
 //! Invariant: encoding and decoding are each other's inverse; decoding never panics and never
 //! allocates by a claimed length.
+
+mod elements;
+
+pub(crate) use elements::{Change, Elements, Run, score};
 
 /// Record kind: the effects of one command on one shard.
 pub(crate) const KIND_EFFECTS: u8 = 1;
@@ -31,6 +36,15 @@ pub(crate) enum Effect<'a> {
     SetRange { db: u8, key: &'a [u8], offset: u64, bytes: &'a [u8] },
     /// A key of this shard took the value and deadline of another of this shard, which stays or not.
     Move { db: u8, key: &'a [u8], to_db: u8, to: &'a [u8], keep_source: bool },
+    /// Elements came into a collection, or are gone from it; the key is created with the first
+    /// element, and is gone with the last.
+    Elements { change: Change, db: u8, key: &'a [u8], elements: Elements<'a> },
+    /// An item of a list was replaced.
+    ListSet { db: u8, key: &'a [u8], index: u64, item: &'a [u8] },
+    /// An item was put before another of a list, or behind the last.
+    ListInsert { db: u8, key: &'a [u8], index: u64, item: &'a [u8] },
+    /// Neighbouring items of a list are gone; with the last one the key.
+    ListRemove { db: u8, key: &'a [u8], start: u64, count: u64 },
     /// Every key of the database on this shard is gone.
     Flush { db: u8 },
     /// Two databases changed places on this shard.
@@ -75,6 +89,10 @@ mod op {
     pub(super) const COPY: u8 = 10;
     pub(super) const FLUSH: u8 = 11;
     pub(super) const SWAP: u8 = 12;
+    // 13 to 20: runs of elements, `elements::Change`.
+    pub(super) const LIST_SET: u8 = 21;
+    pub(super) const LIST_INSERT: u8 = 22;
+    pub(super) const LIST_REMOVE: u8 = 23;
     pub(super) const INDEX_CREATE: u8 = 32;
     pub(super) const INDEX_DROP: u8 = 33;
     pub(super) const VECTOR_SET: u8 = 34;
@@ -153,6 +171,25 @@ impl Effect<'_> {
                 out.push(to_db);
                 put_bytes(out, to);
             }
+            Self::Elements { change, db, key, elements } => {
+                put_head(out, change as u8, db, key);
+                elements.write_to(out);
+            }
+            Self::ListSet { db, key, index, item } => {
+                put_head(out, op::LIST_SET, db, key);
+                put_varint(out, index);
+                put_bytes(out, item);
+            }
+            Self::ListInsert { db, key, index, item } => {
+                put_head(out, op::LIST_INSERT, db, key);
+                put_varint(out, index);
+                put_bytes(out, item);
+            }
+            Self::ListRemove { db, key, start, count } => {
+                put_head(out, op::LIST_REMOVE, db, key);
+                put_varint(out, start);
+                put_varint(out, count);
+            }
             Self::Flush { db } => out.extend_from_slice(&[op::FLUSH, db]),
             Self::Swap { a, b } => out.extend_from_slice(&[op::SWAP, a, b]),
             Self::IndexCreate { name, options } => {
@@ -226,6 +263,10 @@ impl<'a> Effects<'a> {
 
     fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.varint()?).ok()?;
+        self.take(length)
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let bytes = self.payload.get(self.offset..self.offset.checked_add(length)?)?;
         self.offset += length;
         Some(bytes)
@@ -261,6 +302,14 @@ impl<'a> Effects<'a> {
                     }
                 }
             }
+            op::LIST_SET..=op::LIST_REMOVE => {
+                let (db, key, index) = (self.database()?, self.bytes()?, self.varint()?);
+                match op {
+                    op::LIST_SET => Effect::ListSet { db, key, index, item: self.bytes()? },
+                    op::LIST_INSERT => Effect::ListInsert { db, key, index, item: self.bytes()? },
+                    _ => Effect::ListRemove { db, key, start: index, count: self.varint()? },
+                }
+            }
             op::FLUSH => Effect::Flush { db: self.database()? },
             op::SWAP => Effect::Swap { a: self.database()?, b: self.database()? },
             op::INDEX_CREATE => Effect::IndexCreate { name: self.bytes()?, options: self.bytes()? },
@@ -278,7 +327,11 @@ impl<'a> Effects<'a> {
                     Effect::VectorRemove { name, id }
                 }
             }
-            _ => return None,
+            _ => {
+                let change = Change::of(op)?;
+                let (db, key) = (self.database()?, self.bytes()?);
+                Effect::Elements { change, db, key, elements: self.elements(change)? }
+            }
         })
     }
 }
@@ -309,11 +362,17 @@ mod tests {
     struct Raw(u8, u8, u8, Vec<u8>, Vec<u8>, u64, Option<u64>, bool);
 
     impl Raw {
-        fn effect(&self) -> Effect<'_> {
+        /// Two elements; the second can be a score.
+        fn elements(&self) -> Vec<u8> {
+            Elements::encode(&[&self.3, &self.5.to_le_bytes()])
+        }
+
+        fn effect<'a>(&'a self, elements: &'a [u8]) -> Effect<'a> {
             let Self(which, a, b, key, other, number, expire_at_ms, flag) = self;
             let (db, to_db, number, expire_at_ms) = (a % 16, b % 16, *number, *expire_at_ms);
             let id = if *flag { VectorId::U64(number) } else { VectorId::Str(key) };
-            match which % 13 {
+            let index = number;
+            match which % 17 {
                 0 => Effect::Set { db, key, value: other, expire_at_ms },
                 1 => Effect::SetInt { db, key, value: number as i64 },
                 2 => Effect::Remove { db, key },
@@ -326,6 +385,15 @@ mod tests {
                 9 => Effect::IndexCreate { name: key, options: other },
                 10 => Effect::IndexDrop { name: key },
                 11 => Effect::VectorSet { name: other, id, row: key },
+                12 => Effect::Elements {
+                    change: Change::of(13 + (number % 8) as u8).unwrap(),
+                    db,
+                    key,
+                    elements: Elements::of(elements),
+                },
+                13 => Effect::ListSet { db, key, index, item: other },
+                14 => Effect::ListInsert { db, key, index, item: other },
+                15 => Effect::ListRemove { db, key, start: index, count: u64::from(*b) },
                 _ => Effect::VectorRemove { name: other, id },
             }
         }
@@ -342,11 +410,41 @@ mod tests {
         #[test]
         fn what_was_written_is_read(raws in vec(raw(), 0..20)) {
             let mut payload = Vec::new();
-            for raw in &raws {
-                raw.effect().encode(&mut payload);
-            }
+            let elements: Vec<_> = raws.iter().map(Raw::elements).collect();
+            let effects: Vec<_> =
+                raws.iter().zip(&elements).map(|(raw, elements)| raw.effect(elements)).collect();
+            effects.iter().for_each(|effect| effect.encode(&mut payload));
             let read: Result<Vec<_>, _> = Effects::new(&payload).collect();
-            prop_assert_eq!(read.unwrap(), raws.iter().map(Raw::effect).collect::<Vec<_>>());
+            prop_assert_eq!(read.unwrap(), effects);
+        }
+
+        #[test]
+        fn a_run_is_one_effect_while_it_says_the_same_of_the_same_key(
+            steps in vec((13_u8..21, 0_u8..2, 0_u8..2), 1..30)
+        ) {
+            let mut record = Vec::new();
+            let mut open = None;
+            let mut expected: Vec<(Change, u8, u8, Vec<Vec<u8>>)> = Vec::new();
+            for (at, (op, db, key)) in steps.into_iter().enumerate() {
+                let change = Change::of(op).unwrap();
+                let (element, score) = (vec![b'e'; at * 20], [at as u8; 8]);
+                let elements: &[&[u8]] = &[&element, &score];
+                open = Some(Run::extend(open, &mut record, change, (db, &[key]), elements));
+                match expected.last_mut() {
+                    Some(last) if (last.0, last.1, last.2) == (change, db, key) => {}
+                    _ => expected.push((change, db, key, Vec::new())),
+                }
+                expected.last_mut().unwrap().3.extend([element, score.to_vec()]);
+            }
+            let read: Vec<_> = Effects::new(&record)
+                .map(|effect| match effect.unwrap() {
+                    Effect::Elements { change, db, key, elements } => {
+                        (change, db, key[0], elements.iter().map(<[u8]>::to_vec).collect())
+                    }
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            prop_assert_eq!(read, expected);
         }
 
         #[test]
@@ -357,7 +455,7 @@ mod tests {
         #[test]
         fn a_cut_record_is_refused(raw in raw(), cut in 1_usize..10) {
             let mut payload = Vec::new();
-            raw.effect().encode(&mut payload);
+            raw.effect(&raw.elements()).encode(&mut payload);
             payload.truncate(payload.len() - cut.min(payload.len() - 1));
             prop_assert!(Effects::new(&payload).any(|effect| effect.is_err()));
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use skeg_io::sync::{Arc, Mutex};
 use skeg_io::{Io, Join};
-use skeg_keyspace::{HashSeed, Keyspace};
+use skeg_keyspace::{Collection, HashSeed, Keyspace};
 use skeg_log::{Epoch, Level, Log, LogOptions, Recovered, ShardId};
 
 use crate::error::{EngineError, Refusal};
@@ -30,6 +30,13 @@ pub struct Engine {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// What is freed where nobody waits.
+#[derive(Default)]
+struct Discarded {
+    databases: Vec<Keyspace>,
+    collections: Vec<Collection>,
+}
+
 /// What all threads of an engine share.
 pub(crate) struct Shared {
     pub(crate) io: Io,
@@ -41,7 +48,7 @@ pub(crate) struct Shared {
     search: SearchPool,
     recovered: Recovered,
     threads: Mutex<Vec<Box<dyn Join>>>,
-    discarded: Mutex<Vec<Keyspace>>,
+    discarded: Mutex<Discarded>,
     transactions: AtomicU64,
     closed: AtomicBool,
     failed: AtomicBool,
@@ -96,7 +103,7 @@ impl Engine {
             search: SearchPool::new(options.search_threads),
             recovered,
             threads: Mutex::new(Vec::new()),
-            discarded: Mutex::new(Vec::new()),
+            discarded: Mutex::default(),
             transactions: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             failed: AtomicBool::new(false),
@@ -340,8 +347,19 @@ impl Shared {
         }
     }
 
+    /// Frees a database where nobody waits.
     pub(crate) fn discard(&self, contents: Keyspace) {
-        self.discarded.lock().push(contents);
+        self.discarded.lock().databases.push(contents);
+        self.wake_to_free();
+    }
+
+    /// Frees large collections where nobody waits.
+    pub(crate) fn discard_collections(&self, mut removed: Vec<Collection>) {
+        self.discarded.lock().collections.append(&mut removed);
+        self.wake_to_free();
+    }
+
+    fn wake_to_free(&self) {
         if let Some(bell) = self.bells.first() {
             bell.ring();
         }

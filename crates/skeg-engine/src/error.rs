@@ -66,8 +66,3 @@ impl From<ReserveError> for Refusal {
         }
     }
 }
-
-/// The key holds a value of another kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
-pub struct WrongType;

@@ -37,6 +37,17 @@ impl Exec<'_> {
         self.shard_at(self.shared.router.shard_of(key))
     }
 
+    /// The shard that owns `key`, to look at again what was read before.
+    ///
+    /// # Panics
+    /// As [`Exec::shard`].
+    #[must_use]
+    pub fn peek(&self, key: &[u8]) -> &Shard {
+        let id = self.shared.router.shard_of(key);
+        let place = self.shards.binary_search_by_key(&id, |shard| shard.id);
+        &self.shards[place.expect("a command uses only shards it asked for")]
+    }
+
     /// A held shard by its number.
     ///
     /// # Panics
@@ -112,6 +123,9 @@ impl Shared {
             shard.stats.commands += 1;
             let done = shard.finish(receipt.written);
             receipt.seen = receipt.seen.max(done.seen);
+            if !done.removed.is_empty() {
+                self.discard_collections(done.removed);
+            }
             if let Some(log) = &self.log {
                 log.settle(done.space);
             }

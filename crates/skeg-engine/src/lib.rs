@@ -35,7 +35,7 @@ mod stats;
 mod watch;
 
 pub use engine::Engine;
-pub use error::{EngineError, Refusal, WrongType};
+pub use error::{EngineError, Refusal};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
 pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo};
@@ -43,7 +43,10 @@ pub use job::{Bound, Hold, Job, Progress, Receipt};
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
 pub use shard::{Expiry, Shard};
-pub use skeg_keyspace::{EntryRef, Keyspace, Kind, StrRef};
+pub use skeg_keyspace::{
+    End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, StrRef, Value, ValueRef,
+    WrongType,
+};
 pub use skeg_log::{
     Epoch, Health, Level, Log, LogError, LogStatus, Notify, Purpose, Recovered, ShardId,
     Subscription, SyncPolicy, Want, Wrote,

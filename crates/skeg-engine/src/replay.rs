@@ -4,11 +4,11 @@
 //! knows no clock, so what has expired since is removed when it is met.
 
 use skeg_io::sync::Arc;
-use skeg_keyspace::HashSeed;
+use skeg_keyspace::{End, HashSeed, Keyspace, WrongType};
 use skeg_log::{Log, Replay, ReplayError, ShardId};
 
 use crate::describe::effects_of;
-use crate::effect::Effect;
+use crate::effect::{self, Change, Effect, Elements};
 use crate::shard::Shard;
 
 /// Builds shards from records.
@@ -88,15 +88,43 @@ impl Shard {
             }
             Effect::Append { db, key, tail } => {
                 let keyspace = self.keyspace_mut(db);
-                keyspace.append(keyspace.hash(key), key, tail);
+                let done = keyspace.append(keyspace.hash(key), key, tail);
+                done.map_err(|_| "an APPEND effect on a key that holds no string")?;
             }
             Effect::SetRange { db, key, offset, bytes } => {
                 let offset = place_of(offset)?;
                 let keyspace = self.keyspace_mut(db);
-                keyspace.set_range(keyspace.hash(key), key, offset, bytes);
+                let done = keyspace.set_range(keyspace.hash(key), key, offset, bytes);
+                done.map_err(|_| "a SETRANGE effect on a key that holds no string")?;
             }
             Effect::Move { db, key, to_db, to, keep_source } => {
                 self.move_key((db, key), (to_db, to), keep_source);
+            }
+            Effect::Elements { change, db, key, elements } => {
+                let done = apply_elements(self.keyspace_mut(db), change, key, elements);
+                done.map_err(|WrongType| "an effect on a collection of another kind")?;
+            }
+            Effect::ListSet { db, key, index, item } => {
+                let keyspace = self.keyspace_mut(db);
+                let done = keyspace.list_set(keyspace.hash(key), key, place(index), item);
+                if done != Ok(true) {
+                    return Err("an effect on a list item that is not there".to_owned());
+                }
+            }
+            Effect::ListInsert { db, key, index, item } => {
+                let keyspace = self.keyspace_mut(db);
+                let done = keyspace.list_insert(keyspace.hash(key), key, place(index), item);
+                if !matches!(done, Ok(Some(_))) {
+                    return Err("an effect at a place of a list that is not there".to_owned());
+                }
+            }
+            Effect::ListRemove { db, key, start, count } => {
+                let keyspace = self.keyspace_mut(db);
+                let count = place(count);
+                let done = keyspace.list_remove(keyspace.hash(key), key, place(start), count);
+                if done != Ok(count) {
+                    return Err("an effect on list items that are not there".to_owned());
+                }
             }
             Effect::Flush { db } => drop(self.keyspace_mut(db).clear()),
             Effect::Swap { a, b } => self.databases.swap(usize::from(a), usize::from(b)),
@@ -106,5 +134,45 @@ impl Shard {
             | Effect::VectorRemove { .. } => return self.apply_to_index(effect),
         }
         Ok(())
+    }
+}
+
+/// An index or a count; what no list can have is as wrong as what this one has not.
+fn place(index: u64) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+fn apply_elements(
+    keyspace: &mut Keyspace,
+    change: Change,
+    key: &[u8],
+    elements: Elements<'_>,
+) -> Result<(), WrongType> {
+    let hash = keyspace.hash(key);
+    match change {
+        Change::HashSet => elements
+            .pairs()
+            .try_for_each(|(field, value)| keyspace.hash_set(hash, key, field, value).map(drop)),
+        Change::HashRemove => {
+            elements.iter().try_for_each(|field| keyspace.hash_remove(hash, key, field).map(drop))
+        }
+        Change::SetAdd => {
+            elements.iter().try_for_each(|member| keyspace.set_add(hash, key, member).map(drop))
+        }
+        Change::SetRemove => {
+            elements.iter().try_for_each(|member| keyspace.set_remove(hash, key, member).map(drop))
+        }
+        Change::PushFront => elements
+            .iter()
+            .try_for_each(|item| keyspace.list_push(hash, key, End::Front, item).map(drop)),
+        Change::PushBack => elements
+            .iter()
+            .try_for_each(|item| keyspace.list_push(hash, key, End::Back, item).map(drop)),
+        Change::SortedSetSet => elements.pairs().try_for_each(|(member, score)| {
+            keyspace.zset_set(hash, key, member, effect::score(score)).map(drop)
+        }),
+        Change::SortedSetRemove => {
+            elements.iter().try_for_each(|member| keyspace.zset_remove(hash, key, member).map(drop))
+        }
     }
 }

@@ -8,13 +8,18 @@
 //! recorded exactly when memory changed.
 //! May not know: command names, wire formats, files.
 
+mod hashes;
+mod lists;
+mod sets;
+mod sorted_sets;
+mod values;
+
 use skeg_io::sync::Arc;
-use skeg_keyspace::{EntryRef, HashSeed, Keyspace, Kind, StrRef};
+use skeg_keyspace::{Collection, EntryRef, HashSeed, Keyspace, Kind, StrRef, ValueRef, WrongType};
 use skeg_log::{Epoch, Log, Purpose, Reservation, ShardId};
 use smallvec::SmallVec;
 
-use crate::effect::{Effect, KIND_EFFECTS};
-use crate::error::WrongType;
+use crate::effect::{Change, Effect, KIND_EFFECTS, Run};
 use crate::indexes::Indexes;
 use crate::options::DATABASES;
 use crate::pending::Pending;
@@ -60,6 +65,10 @@ struct Slice {
     reached: Epoch,
     seen: Epoch,
     record: Vec<u8>,
+    /// The run of elements that the record ends with.
+    run: Option<Run>,
+    /// Databases that were changed, as bits: they may have large collections to free.
+    changed: u16,
     touched: Vec<u64>,
     touched_all: bool,
     /// Log space for effects that reads cause: the removal of what has expired.
@@ -79,7 +88,11 @@ struct Tidying {
 pub(crate) struct Done {
     pub(crate) seen: Epoch,
     pub(crate) space: Reservation,
+    /// Large collections that no key names any more.
+    pub(crate) removed: Vec<Collection>,
 }
+
+const _: () = assert!(DATABASES as u32 <= u16::BITS, "a bit for each database");
 
 impl Shard {
     pub(crate) fn new(id: ShardId, seed: HashSeed, index_seed: u64) -> Self {
@@ -96,6 +109,8 @@ impl Shard {
                 reached: Epoch(0),
                 seen: Epoch(0),
                 record: Vec::new(),
+                run: None,
+                changed: 0,
                 touched: Vec::new(),
                 touched_all: false,
                 space: Reservation::default(),
@@ -166,23 +181,40 @@ impl Shard {
             }
             slice.record.clear();
             slice.record.shrink_to(1 << 20);
+            slice.run = None;
             slice.touched.clear();
             slice.touched_all = false;
         }
         Done {
             seen: std::mem::replace(&mut slice.seen, Epoch(0)),
             space: std::mem::take(&mut slice.space),
+            removed: self.take_removed(),
         }
+    }
+
+    /// The large collections that the slice has removed.
+    fn take_removed(&mut self) -> Vec<Collection> {
+        let mut databases = std::mem::take(&mut self.slice.changed);
+        let mut removed = Vec::new();
+        while databases != 0 {
+            let keyspace = &mut self.databases[databases.trailing_zeros() as usize];
+            if keyspace.has_removed() {
+                removed.append(&mut keyspace.take_removed());
+            }
+            databases &= databases - 1;
+        }
+        removed
     }
 
     pub(crate) fn log_effect(&mut self, effect: &Effect<'_>) {
         if self.log.is_some() {
             effect.encode(&mut self.slice.record);
+            self.slice.run = None;
         }
     }
 
     pub(crate) fn touch(&mut self, hash: u64) {
-        if self.log.is_some() {
+        if self.log.is_some() && self.slice.touched.last() != Some(&hash) {
             self.slice.touched.push(hash);
         }
     }
@@ -202,6 +234,27 @@ impl Shard {
 
     fn changed(&mut self, db: u8, hash: u64, key: &[u8], effect: &Effect<'_>) {
         self.log_effect(effect);
+        self.note_change(db, hash, key);
+    }
+
+    /// Logs what happened to elements of a collection, in one effect with those before them.
+    fn changed_elements(
+        &mut self,
+        db: u8,
+        hash: u64,
+        key: &[u8],
+        change: Change,
+        elements: &[&[u8]],
+    ) {
+        if self.log.is_some() {
+            let Slice { record, run, .. } = &mut self.slice;
+            *run = Some(Run::extend(run.take(), record, change, (db, key), elements));
+        }
+        self.note_change(db, hash, key);
+    }
+
+    fn note_change(&mut self, db: u8, hash: u64, key: &[u8]) {
+        self.slice.changed |= 1 << db;
         self.touch(hash);
         if !self.watches.is_empty() {
             self.watches.changed(db, key);
@@ -231,6 +284,24 @@ impl Shard {
             }
             Some(_) => true,
         }
+    }
+
+    /// What a change of a collection begins with: the key's hash, and nothing there that has expired.
+    fn begin_write(&mut self, db: u8, key: &[u8]) -> u64 {
+        let hash = self.keyspace(db).hash(key);
+        self.see(hash);
+        if self.keyspace(db).expiring_len() != 0 {
+            self.clear_expired(db, hash, key);
+        }
+        hash
+    }
+
+    /// What a removal from a collection begins with: the key's hash, if the key is there.
+    fn begin_removal(&mut self, db: u8, key: &[u8]) -> Option<u64> {
+        let hash = self.keyspace(db).hash(key);
+        self.see(hash);
+        let live = self.keyspace(db).expiring_len() == 0 || self.is_live(db, hash, key);
+        live.then_some(hash)
     }
 
     /// Removes the entry if its deadline has passed, so that a write starts from nothing. The
@@ -320,7 +391,7 @@ impl Shard {
     /// # Errors
     /// [`WrongType`] when it holds something else.
     pub fn string(&mut self, db: u8, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
-        Ok(self.find(db, key).map(|entry| entry.value))
+        self.find(db, key).map(|entry| entry.value.string()).transpose()
     }
 
     /// [`Shard::string`], counted as a keyspace hit or miss.
@@ -328,16 +399,31 @@ impl Shard {
     /// # Errors
     /// [`WrongType`] when the key holds something else.
     pub fn read_string(&mut self, db: u8, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
+        self.read(db, key).map(|entry| entry.value.string()).transpose()
+    }
+
+    /// [`Shard::find`], counted as a keyspace hit or miss.
+    fn read(&mut self, db: u8, key: &[u8]) -> Option<EntryRef<'_>> {
         let hash = self.keyspace(db).hash(key);
         self.see(hash);
         if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
             self.stats.misses += 1;
-            return Ok(None);
+            return None;
         }
         let entry = self.databases[usize::from(db)].get(hash, key);
         let counter = if entry.is_some() { &mut self.stats.hits } else { &mut self.stats.misses };
         *counter += 1;
-        Ok(entry.map(|entry| entry.value))
+        entry
+    }
+
+    /// What the key holds, as long as its deadline has not passed. Nothing is noted of it: the command
+    /// has read the key before, and looks at several at once now.
+    #[must_use]
+    pub fn peek(&self, db: u8, key: &[u8]) -> Option<ValueRef<'_>> {
+        let keyspace = self.keyspace(db);
+        let entry = keyspace.get(keyspace.hash(key), key)?;
+        let is_live = entry.expire_at_ms.is_none_or(|at| at > self.slice.now_ms);
+        is_live.then_some(entry.value)
     }
 
     /// What kind of value the key holds.
@@ -433,25 +519,37 @@ impl Shard {
     }
 
     /// Appends to the string, which is created if missing, and returns its new length.
-    pub fn append(&mut self, db: u8, key: &[u8], tail: &[u8]) -> usize {
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    pub fn append(&mut self, db: u8, key: &[u8], tail: &[u8]) -> Result<usize, WrongType> {
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
-        let length = self.keyspace_mut(db).append(hash, key, tail);
+        let length = self.keyspace_mut(db).append(hash, key, tail)?;
         self.changed(db, hash, key, &Effect::Append { db, key, tail });
-        length
+        Ok(length)
     }
 
     /// Writes bytes at an offset of the string, zero-filling up to there, and returns its new length;
     /// no bytes change nothing. The caller keeps `offset + bytes.len()` within [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX).
-    pub fn set_range(&mut self, db: u8, key: &[u8], offset: usize, bytes: &[u8]) -> usize {
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    pub fn set_range(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        offset: usize,
+        bytes: &[u8],
+    ) -> Result<usize, WrongType> {
         if bytes.is_empty() {
-            return self.find(db, key).map_or(0, |entry| entry.value.len());
+            return Ok(self.string(db, key)?.map_or(0, |value| value.len()));
         }
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
-        let length = self.keyspace_mut(db).set_range(hash, key, offset, bytes);
+        let length = self.keyspace_mut(db).set_range(hash, key, offset, bytes)?;
         self.changed(db, hash, key, &Effect::SetRange { db, key, offset: offset as u64, bytes });
-        length
+        Ok(length)
     }
 
     /// Removes the key; `true` when it was there.
@@ -484,34 +582,6 @@ impl Shard {
         true
     }
 
-    /// Gives the value and deadline of a key to another key of this shard, which is replaced;
-    /// `false` when the source is not there. Source and destination differ.
-    pub fn move_key(&mut self, from: (u8, &[u8]), to: (u8, &[u8]), keep_source: bool) -> bool {
-        let ((db, key), (to_db, to)) = (from, to);
-        let Some((value, expire_at_ms)) = self.value_of(db, key) else { return false };
-        let to_hash = self.keyspace(to_db).hash(to);
-        self.keyspace_mut(to_db).set(to_hash, to, &value, expire_at_ms);
-        let hash = self.keyspace(db).hash(key);
-        if !keep_source {
-            self.keyspace_mut(db).remove(hash, key);
-        }
-        self.changed(to_db, to_hash, to, &Effect::Move { db, key, to_db, to, keep_source });
-        if !keep_source {
-            self.touch(hash);
-            self.watches.changed(db, key);
-        }
-        true
-    }
-
-    /// A copy of the key's value and its deadline: what moves to another shard.
-    pub fn value_of(&mut self, db: u8, key: &[u8]) -> Option<(Vec<u8>, Option<u64>)> {
-        self.find(db, key).map(|entry| {
-            let mut value = Vec::with_capacity(entry.value.len());
-            entry.value.write_to(&mut value);
-            (value, entry.expire_at_ms)
-        })
-    }
-
     /// Removes every key of the database on this shard and returns the old contents, to be freed
     /// off the latch.
     pub fn flush(&mut self, db: u8) -> Option<Keyspace> {
@@ -535,6 +605,7 @@ impl Shard {
         self.watchers_of_all(a, Some(b));
         self.watchers_of_all(b, Some(a));
         self.databases.swap(usize::from(a), usize::from(b));
+        self.slice.changed |= 1 << a | 1 << b;
         self.log_effect(&Effect::Swap { a, b });
         self.slice.touched_all = true;
     }

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use skeg_keyspace::{HashSeed, Keyspace, StrRef};
+use skeg_keyspace::{HashSeed, Keyspace, StrRef, ValueRef};
 
 const KEYSPACES: usize = 16;
 const VALUE_BYTES: usize = 64;
@@ -68,7 +68,9 @@ impl Keyspaces {
     fn get(&self, number: usize) -> bool {
         let (keyspace, key) = (&self.0[number % KEYSPACES], key(number));
         let Some(entry) = keyspace.get(keyspace.hash(&key), &key) else { return false };
-        let StrRef::Bytes(bytes) = entry.value else { unreachable!("no value is a number") };
+        let ValueRef::Str(StrRef::Bytes(bytes)) = entry.value else {
+            unreachable!("no value is a number")
+        };
         black_box(bytes[bytes.len() - 1]);
         true
     }

@@ -1,12 +1,15 @@
 //! The layout of one entry in its cell.
 //!
 //! ```text
-//! mark: u8            bits 0-2 encoding (1 bytes, 2 integer; 0 is a free cell)
-//!                     bit 3 has a deadline, bit 4 the cell is longer than the entry
+//! mark: u8            bits 0-2 encoding (1 bytes, 2 integer, 3 hash, 4 list, 5 set, 6 sorted
+//!                     set; 0 is a free cell)
+//!                     bit 3 has a deadline, bit 4 the cell is longer than the entry,
+//!                     bit 5 the value is the number (u32) of an indexed collection
 //! deadline: u48       Unix milliseconds          } only with bit 3; all little-endian
 //! place: u32          in the deadline index      }
 //! key length          LEB128
-//! key, value          bytes; an integer takes as few two's-complement bytes as hold it
+//! key, value          bytes; an integer takes as few two's-complement bytes as hold it; a
+//!                     collection is flat or, with bit 5, a number
 //! ...                 unused
 //! excess: u8          unused bytes, this one included; only with bit 4
 //! ```
@@ -17,13 +20,18 @@
 
 use std::ops::Range;
 
-use crate::value::{EntryRef, StrRef};
+use crate::value::{Kind, StrRef};
 
-const ENCODING: u8 = 0b111;
+const ENCODING: u8 = 0b111 | IS_INDEXED;
 const ENCODING_BYTES: u8 = 1;
 const ENCODING_INT: u8 = 2;
+const ENCODING_HASH: u8 = 3;
+const ENCODING_LIST: u8 = 4;
+const ENCODING_SET: u8 = 5;
+const ENCODING_SORTED_SET: u8 = 6;
 const HAS_DEADLINE: u8 = 1 << 3;
 const HAS_EXCESS: u8 = 1 << 4;
+const IS_INDEXED: u8 = 1 << 5;
 
 /// Longer keys are compared by `memcmp`.
 const COMPARED_IN_PLACE_MAX: usize = 32;
@@ -31,44 +39,82 @@ const COMPARED_IN_PLACE_MAX: usize = 32;
 const DEADLINE: Range<usize> = 1..7;
 const PLACE: Range<usize> = 7..11;
 
+/// What the value in a cell is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CellValue<'a> {
+    Str(StrRef<'a>),
+    /// A small collection.
+    Flat(Kind, &'a [u8]),
+    /// The number of a large collection.
+    Indexed(Kind, u32),
+}
+
 /// A value as it goes into a cell.
 #[derive(Clone, Copy)]
-pub(crate) enum Stored<'a> {
-    Bytes(&'a [u8]),
-    Int([u8; 8], usize),
+pub(crate) struct Stored<'a> {
+    encoding: u8,
+    /// The value, if `bytes` is none.
+    short: [u8; 8],
+    short_bytes: u8,
+    bytes: Option<&'a [u8]>,
+}
+
+fn encoding_of(kind: Kind) -> u8 {
+    match kind {
+        Kind::String => ENCODING_BYTES,
+        Kind::Hash => ENCODING_HASH,
+        Kind::List => ENCODING_LIST,
+        Kind::Set => ENCODING_SET,
+        Kind::SortedSet => ENCODING_SORTED_SET,
+    }
 }
 
 impl<'a> Stored<'a> {
+    #[inline]
     pub(crate) fn new(value: StrRef<'a>) -> Self {
         match value {
-            StrRef::Bytes(bytes) => Self::Bytes(bytes),
+            StrRef::Bytes(bytes) => Self::of_bytes(ENCODING_BYTES, bytes),
             StrRef::Int(value) => {
                 let significant_bits = 65 - (value ^ (value >> 63)).leading_zeros() as usize;
-                Self::Int(value.to_le_bytes(), significant_bits.div_ceil(8))
+                Self {
+                    encoding: ENCODING_INT,
+                    short: value.to_le_bytes(),
+                    short_bytes: significant_bits.div_ceil(8) as u8,
+                    bytes: None,
+                }
             }
         }
     }
 
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Int(bytes, len) => &bytes[..*len],
-        }
+    /// A small collection.
+    pub(crate) fn flat(kind: Kind, bytes: &'a [u8]) -> Self {
+        Self::of_bytes(encoding_of(kind), bytes)
     }
 
-    fn encoding(&self) -> u8 {
-        match self {
-            Self::Bytes(_) => ENCODING_BYTES,
-            Self::Int(..) => ENCODING_INT,
-        }
+    /// A large collection.
+    pub(crate) fn indexed(kind: Kind, number: u32) -> Self {
+        let [a, b, c, d] = number.to_le_bytes();
+        let encoding = encoding_of(kind) | IS_INDEXED;
+        Self { encoding, short: [a, b, c, d, 0, 0, 0, 0], short_bytes: 4, bytes: None }
+    }
+
+    /// The value of an entry, as it is.
+    pub(crate) fn copied(cell: &'a [u8]) -> Self {
+        Self::of_bytes(cell[0] & ENCODING, &cell[key_range(cell).end..end(cell)])
+    }
+
+    fn of_bytes(encoding: u8, bytes: &'a [u8]) -> Self {
+        Self { encoding, short: [0; 8], short_bytes: 0, bytes: Some(bytes) }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.bytes.unwrap_or(&self.short[..usize::from(self.short_bytes)])
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Bytes(bytes) => bytes.len(),
-            Self::Int(_, len) => *len,
-        }
+        self.bytes.map_or(usize::from(self.short_bytes), <[u8]>::len)
     }
 }
 
@@ -122,20 +168,20 @@ pub(crate) fn key(cell: &[u8]) -> &[u8] {
     &cell[key_range(cell)]
 }
 
-/// The entry's key, value and deadline.
+/// The entry's key and value.
 #[inline]
-pub(crate) fn view(cell: &[u8]) -> (&[u8], EntryRef<'_>) {
+pub(crate) fn view(cell: &[u8]) -> (&[u8], CellValue<'_>) {
     let key = key_range(cell);
-    let entry = view_from(cell, key.end);
-    (&cell[key], entry)
+    let value = value_from(cell, key.end);
+    (&cell[key], value)
 }
 
-/// The value and deadline of the entry, if its key is this one.
+/// The value of the entry, if its key is this one.
 #[inline]
-pub(crate) fn view_of<'a>(cell: &'a [u8], key: &[u8]) -> Option<EntryRef<'a>> {
+pub(crate) fn view_of<'a>(cell: &'a [u8], key: &[u8]) -> Option<CellValue<'a>> {
     let range = key_range(cell);
     let start = range.end;
-    is_same(&cell[range], key).then(|| view_from(cell, start))
+    is_same(&cell[range], key).then(|| value_from(cell, start))
 }
 
 /// Compares short keys in place: a call to `memcmp` costs more than they take.
@@ -159,19 +205,43 @@ pub(crate) fn has_key(cell: &[u8], key: &[u8]) -> bool {
 }
 
 #[inline]
-fn view_from(cell: &[u8], value_start: usize) -> EntryRef<'_> {
+fn value_from(cell: &[u8], value_start: usize) -> CellValue<'_> {
     let value = &cell[value_start..end(cell)];
-    let value = if cell[0] & ENCODING == ENCODING_INT {
-        StrRef::Int(decode_int(value))
-    } else {
-        StrRef::Bytes(value)
-    };
-    EntryRef { value, expire_at_ms: deadline(cell) }
+    match cell[0] & ENCODING {
+        ENCODING_BYTES => CellValue::Str(StrRef::Bytes(value)),
+        ENCODING_INT => CellValue::Str(StrRef::Int(decode_int(value))),
+        encoding => collection_from(encoding, value),
+    }
 }
 
-/// Where the value lies, if it is stored as bytes.
-pub(crate) fn bytes_range(cell: &[u8]) -> Option<Range<usize>> {
-    (cell[0] & ENCODING == ENCODING_BYTES).then(|| key_range(cell).end..end(cell))
+#[inline(never)]
+fn collection_from(encoding: u8, value: &[u8]) -> CellValue<'_> {
+    let kind = match encoding & !IS_INDEXED {
+        ENCODING_HASH => Kind::Hash,
+        ENCODING_LIST => Kind::List,
+        ENCODING_SET => Kind::Set,
+        ENCODING_SORTED_SET => Kind::SortedSet,
+        _ => unreachable!("no entry has another encoding"),
+    };
+    if encoding & IS_INDEXED == 0 {
+        return CellValue::Flat(kind, value);
+    }
+    let [a, b, c, d] = *value else { unreachable!("a number takes four bytes") };
+    CellValue::Indexed(kind, u32::from_le_bytes([a, b, c, d]))
+}
+
+/// The number of the large collection that the entry holds, if it holds one.
+pub(crate) fn number(cell: &[u8]) -> Option<u32> {
+    match view(cell).1 {
+        CellValue::Indexed(_, number) => Some(number),
+        _ => None,
+    }
+}
+
+/// Where the value lies, if it is stored as bytes or is a small collection.
+pub(crate) fn value_range(cell: &[u8]) -> Option<Range<usize>> {
+    let is_bytes = cell[0] & IS_INDEXED == 0 && cell[0] & ENCODING != ENCODING_INT;
+    is_bytes.then(|| key_range(cell).end..end(cell))
 }
 
 /// The entry's deadline.
@@ -231,12 +301,12 @@ pub(crate) fn write(cell: &mut [u8], key: &[u8], value: &Stored<'_>, deadline: O
 pub(crate) fn write_value(cell: &mut [u8], start: usize, value: &Stored<'_>) {
     let end = start + value.len();
     cell[start..end].copy_from_slice(value.bytes());
-    seal(cell, end, value.encoding());
+    seal(cell, end, value.encoding);
 }
 
 /// Makes the entry's value the bytes up to `end`, which are written already.
-pub(crate) fn seal_bytes(cell: &mut [u8], end: usize) {
-    seal(cell, end, ENCODING_BYTES);
+pub(crate) fn reseal(cell: &mut [u8], end: usize) {
+    seal(cell, end, cell[0] & ENCODING);
 }
 
 fn seal(cell: &mut [u8], end: usize, encoding: u8) {
@@ -265,7 +335,25 @@ mod tests {
         }
         assert_ne!(cell[0], 0);
         assert_eq!(super::key(&cell), key);
-        assert_eq!(view(&cell), (key, EntryRef { value, expire_at_ms: deadline }));
+        assert_eq!(view(&cell), (key, CellValue::Str(value)));
+        assert_eq!(super::deadline(&cell), deadline);
+    }
+
+    #[test]
+    fn collections_are_flat_or_numbers() {
+        for kind in [Kind::Hash, Kind::List, Kind::Set, Kind::SortedSet] {
+            let flat = (Stored::flat(kind, b"flat"), CellValue::Flat(kind, b"flat"));
+            let indexed = (Stored::indexed(kind, 70_000), CellValue::Indexed(kind, 70_000));
+            for (stored, value) in [flat, indexed] {
+                let mut cell = vec![0; value_start(3, false) + 5];
+                write(&mut cell, b"key", &stored, None);
+                assert_eq!(view(&cell), (&b"key"[..], value));
+                let mut copy = vec![0; value_start(3, true) + 9];
+                write(&mut copy, b"key", &Stored::copied(&cell), Some(7));
+                assert_eq!(view(&copy), (&b"key"[..], value));
+                assert_eq!(deadline(&copy), Some(7));
+            }
+        }
     }
 
     #[test]

@@ -6,13 +6,22 @@
 //!
 //! May not know: clocks, logs, shards.
 
+mod collections;
+mod hashes;
+mod lists;
+mod sets;
+mod sorted_sets;
 mod strings;
+mod values;
 
-use crate::entry::{self, Stored};
+pub use values::Value;
+
+use crate::collection::store::Collections;
+use crate::entry::{self, CellValue, Stored};
 use crate::expiry::Deadlines;
 use crate::store::Store;
 use crate::table::{Hashes, Spot, Table};
-use crate::value::{DEADLINE_MS_MAX, EntryRef, HashSeed, StrRef, canonical_int};
+use crate::value::{DEADLINE_MS_MAX, EntryRef, HashSeed, StrRef, ValueRef, canonical_int};
 
 /// What an entry takes in the table: its share of a bucket, at the usual load.
 const TABLE_BYTES_PER_ENTRY: usize = 8;
@@ -34,6 +43,7 @@ pub struct Keyspace {
     table: Table,
     store: Store,
     deadlines: Deadlines,
+    collections: Collections,
 }
 
 /// Hashes the keys behind handles.
@@ -60,7 +70,13 @@ impl Keyspace {
     }
 
     fn with_hasher(hasher: ahash::RandomState) -> Self {
-        Self { hasher, table: Table::new(), store: Store::new(), deadlines: Deadlines::new() }
+        Self {
+            hasher,
+            table: Table::new(),
+            store: Store::new(),
+            deadlines: Deadlines::new(),
+            collections: Collections::new(),
+        }
     }
 
     /// The hash of `key`; every call that takes a hash wants this one.
@@ -82,10 +98,27 @@ impl Keyspace {
     pub fn get(&self, hash: u64, key: &[u8]) -> Option<EntryRef<'_>> {
         let mut found = None;
         self.table.find(hash, |handle| {
-            found = entry::view_of(self.store.cell(handle), key);
+            let cell = self.store.cell(handle);
+            found = entry::view_of(cell, key).map(|value| (cell, value));
             found.is_some()
         })?;
-        found
+        let (cell, value) = found?;
+        Some(EntryRef { value: self.resolve(value), expire_at_ms: entry::deadline(cell) })
+    }
+
+    /// The value behind what stands in a cell.
+    #[inline]
+    fn resolve<'a>(&'a self, value: CellValue<'a>) -> ValueRef<'a> {
+        match value {
+            CellValue::Str(value) => ValueRef::Str(value),
+            collection => self.collection(collection),
+        }
+    }
+
+    fn view(&self, handle: u32) -> (&[u8], EntryRef<'_>) {
+        let cell = self.store.cell(handle);
+        let (key, value) = entry::view(cell);
+        (key, EntryRef { value: self.resolve(value), expire_at_ms: entry::deadline(cell) })
     }
 
     /// Reads what a look-up of `hash` reads first, and answers anything. Look-ups wait for memory one by
@@ -135,6 +168,7 @@ impl Keyspace {
         let deadline = expire_at_ms.map(|at| at.min(DEADLINE_MS_MAX));
         match self.find(hash, key) {
             Some((spot, handle)) => {
+                self.release(handle);
                 self.replace(spot, handle, key, value, deadline);
                 true
             }
@@ -157,7 +191,8 @@ impl Keyspace {
     }
 
     /// Writes another value and deadline into an entry, in its cell if they belong there;
-    /// returns the handle that it has now.
+    /// returns the handle that it has now. What the old value was beside the cell, the caller has
+    /// taken.
     fn replace(
         &mut self,
         spot: Spot,
@@ -206,7 +241,20 @@ impl Keyspace {
         found.is_some()
     }
 
+    /// Frees the large collection that an entry holds, if it holds one.
+    fn release(&mut self, handle: u32) {
+        if let Some(number) = entry::number(self.store.cell(handle)) {
+            self.collections.remove(number);
+        }
+    }
+
+    /// Takes out an entry and what it holds.
     fn take_out(&mut self, hash: u64, spot: Spot, handle: u32) {
+        self.release(handle);
+        self.take_out_cell(hash, spot, handle);
+    }
+
+    fn take_out_cell(&mut self, hash: u64, spot: Spot, handle: u32) {
         self.unindex(handle);
         self.table.remove(spot, hash, &KeyHashes(&self.hasher, &self.store));
         self.store.give(handle);
@@ -229,12 +277,10 @@ impl Keyspace {
     /// Copies an entry into another cell because it gets or loses a deadline.
     fn reshape(&mut self, spot: Spot, handle: u32, key: &[u8], deadline: Option<u64>) {
         self.unindex(handle);
-        let (_, entry) = entry::view(self.store.cell(handle));
-        let value_len = Stored::new(entry.value).len();
+        let value_len = Stored::copied(self.store.cell(handle)).len();
         let new = self.store.take(entry::value_start(key.len(), deadline.is_some()) + value_len);
         let (from, to) = self.store.pair(handle, new);
-        let (_, entry) = entry::view(from);
-        entry::write(to, key, &Stored::new(entry.value), deadline);
+        entry::write(to, key, &Stored::copied(from), deadline);
         self.store.give(handle);
         self.table.set_handle(spot, new);
         if let Some(deadline) = deadline {
@@ -261,19 +307,26 @@ impl Keyspace {
     }
 
     /// The bytes that this keyspace has allocated, unused room included: pages, large entries,
-    /// buckets, directory, deadline index, and the lists of these.
+    /// buckets, directory, deadline index, large collections (also removed ones that nobody has
+    /// taken yet), and the lists of these.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.table.memory_bytes() + self.store.memory_bytes() + self.deadlines.memory_bytes()
+        self.table.memory_bytes()
+            + self.store.memory_bytes()
+            + self.deadlines.memory_bytes()
+            + self.collections.memory_bytes()
     }
 
     /// The bytes that `key`, its value and its share of table and deadline index take.
     #[must_use]
     pub fn entry_bytes(&self, hash: u64, key: &[u8]) -> Option<usize> {
         let (_, handle) = self.find(hash, key)?;
-        let is_indexed = entry::deadline(self.store.cell(handle)).is_some();
+        let cell = self.store.cell(handle);
+        let is_indexed = entry::deadline(cell).is_some();
         let index_bytes = if is_indexed { INDEX_BYTES_PER_ENTRY } else { 0 };
-        Some(self.store.bytes_of(handle) + TABLE_BYTES_PER_ENTRY + index_bytes)
+        let number = entry::number(cell);
+        let collection_bytes = number.map_or(0, |number| self.collections.bytes_of(number));
+        Some(self.store.bytes_of(handle) + TABLE_BYTES_PER_ENTRY + index_bytes + collection_bytes)
     }
 
     /// Shows entries from `cursor` on, about `count` of them, and returns the cursor to go on
@@ -286,7 +339,7 @@ impl Keyspace {
         visit: &mut dyn FnMut(&[u8], EntryRef<'_>),
     ) -> u64 {
         self.table.scan(cursor, count, &KeyHashes(&self.hasher, &self.store), |handle| {
-            let (key, entry) = entry::view(self.store.cell(handle));
+            let (key, entry) = self.view(handle);
             visit(key, entry);
         })
     }
@@ -295,7 +348,7 @@ impl Keyspace {
     #[must_use]
     pub fn random(&self, draw: u64) -> Option<(&[u8], EntryRef<'_>)> {
         let handle = self.table.random(draw, &KeyHashes(&self.hasher, &self.store))?;
-        Some(entry::view(self.store.cell(handle)))
+        Some(self.view(handle))
     }
 
     /// Removes at most `limit` entries whose deadline is at or before `now_ms`, earliest first,
@@ -351,7 +404,7 @@ impl Keyspace {
     /// were moved or pages looked at, and a page is finished. Returns whether a further call may
     /// free more.
     pub fn defragment(&mut self, budget: usize) -> bool {
-        let Self { hasher, table, store, deadlines } = self;
+        let Self { hasher, table, store, deadlines, .. } = self;
         store.defragment(budget, &mut |cell, old, new| {
             let hash = hasher.hash_one(entry::key(cell));
             let (spot, _) = table
@@ -370,6 +423,7 @@ impl Keyspace {
         self.table.check(&KeyHashes(&self.hasher, &self.store));
         self.store.check();
         self.deadlines.check(&self.store);
+        self.collections.check();
     }
 }
 

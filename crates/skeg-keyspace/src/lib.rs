@@ -4,6 +4,7 @@
 //! [`Keyspace`] joins three parts that know nothing of each other's insides: `store` holds the
 //! bytes of entries in cells addressed by 32-bit handles, `table` finds handles by hash, and
 //! `expiry` keeps handles in deadline order. `entry` is the layout of the bytes in a cell.
+//! `collection` holds hashes, lists, sets and sorted sets.
 //!
 //! Invariants:
 //! - every function is deterministic: time, randomness and the hash seed are arguments;
@@ -15,6 +16,7 @@
 //! May not know: files, clocks, threads, other shards, commands, wire formats.
 #![forbid(unsafe_code)]
 
+mod collection;
 mod entry;
 mod expiry;
 mod keyspace;
@@ -22,5 +24,9 @@ mod store;
 mod table;
 mod value;
 
-pub use keyspace::Keyspace;
-pub use value::{DEADLINE_MS_MAX, EntryRef, HashSeed, Kind, StrRef};
+pub use collection::{
+    Collection, End, HashIter, HashRef, ListIter, ListRef, SetIter, SetRef, SortedSetIter,
+    SortedSetRef,
+};
+pub use keyspace::{Keyspace, Value};
+pub use value::{DEADLINE_MS_MAX, EntryRef, HashSeed, Kind, StrRef, ValueRef, WrongType};

@@ -7,7 +7,7 @@
 
 mod arena;
 mod class;
-mod slab;
+pub(crate) mod slab;
 
 use arena::Arena;
 use class::CELL_BYTES_MAX;

@@ -2,6 +2,8 @@
 //!
 //! May not know: where entries lie.
 
+use crate::collection::{HashRef, ListRef, SetRef, SortedSetRef};
+
 /// The latest deadline that can be stored, in Unix milliseconds (year 10889); later ones are
 /// stored as this one.
 pub const DEADLINE_MS_MAX: u64 = (1 << 48) - 1;
@@ -31,7 +33,7 @@ impl std::fmt::Debug for HashSeed {
 }
 
 /// A string value as it is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StrRef<'a> {
     /// Any bytes.
     Bytes(&'a [u8]),
@@ -75,13 +77,96 @@ impl StrRef<'_> {
 pub enum Kind {
     /// A string (also when it is stored as an integer).
     String,
+    /// Fields with values.
+    Hash,
+    /// Items in an order of their own.
+    List,
+    /// Members, each once.
+    Set,
+    /// Members, each once, in the order of their scores.
+    SortedSet,
+}
+
+/// A value, borrowed from the keyspace.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum ValueRef<'a> {
+    /// A string.
+    Str(StrRef<'a>),
+    /// A hash.
+    Hash(HashRef<'a>),
+    /// A list.
+    List(ListRef<'a>),
+    /// A set.
+    Set(SetRef<'a>),
+    /// A sorted set.
+    SortedSet(SortedSetRef<'a>),
+}
+
+impl<'a> ValueRef<'a> {
+    /// The type of the value.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Str(_) => Kind::String,
+            Self::Hash(_) => Kind::Hash,
+            Self::List(_) => Kind::List,
+            Self::Set(_) => Kind::Set,
+            Self::SortedSet(_) => Kind::SortedSet,
+        }
+    }
+
+    /// The string.
+    ///
+    /// # Errors
+    /// [`WrongType`] when it is something else; so with the other kinds.
+    #[inline]
+    pub fn string(self) -> Result<StrRef<'a>, WrongType> {
+        if let Self::Str(value) = self { Ok(value) } else { Err(WrongType) }
+    }
+
+    /// The hash.
+    ///
+    /// # Errors
+    /// [`WrongType`] when it is something else.
+    #[inline]
+    pub fn hash(self) -> Result<HashRef<'a>, WrongType> {
+        if let Self::Hash(value) = self { Ok(value) } else { Err(WrongType) }
+    }
+
+    /// The list.
+    ///
+    /// # Errors
+    /// [`WrongType`] when it is something else.
+    #[inline]
+    pub fn list(self) -> Result<ListRef<'a>, WrongType> {
+        if let Self::List(value) = self { Ok(value) } else { Err(WrongType) }
+    }
+
+    /// The set.
+    ///
+    /// # Errors
+    /// [`WrongType`] when it is something else.
+    #[inline]
+    pub fn set(self) -> Result<SetRef<'a>, WrongType> {
+        if let Self::Set(value) = self { Ok(value) } else { Err(WrongType) }
+    }
+
+    /// The sorted set.
+    ///
+    /// # Errors
+    /// [`WrongType`] when it is something else.
+    #[inline]
+    pub fn sorted_set(self) -> Result<SortedSetRef<'a>, WrongType> {
+        if let Self::SortedSet(value) = self { Ok(value) } else { Err(WrongType) }
+    }
 }
 
 /// An entry's value and deadline, borrowed from the keyspace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct EntryRef<'a> {
     /// The value.
-    pub value: StrRef<'a>,
+    pub value: ValueRef<'a>,
     /// When the entry expires, in Unix milliseconds. A deadline in the past is still shown:
     /// judging it is the caller's work.
     pub expire_at_ms: Option<u64>,
@@ -91,11 +176,14 @@ impl EntryRef<'_> {
     /// The type of the value.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        match self.value {
-            StrRef::Bytes(_) | StrRef::Int(_) => Kind::String,
-        }
+        self.value.kind()
     }
 }
+
+/// The key holds a value of another kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
+pub struct WrongType;
 
 /// The integer whose canonical decimal text is `text` (no leading zeros, no plus, no `-0`).
 pub(crate) fn canonical_int(text: &[u8]) -> Option<i64> {

@@ -60,6 +60,12 @@ impl<'a> Args<'a> {
         Self { bytes: self.bytes, spans: self.spans.get(index..).unwrap_or_default() }
     }
 
+    /// The first `count` arguments, or all when there are fewer.
+    #[must_use]
+    pub fn head(&self, count: usize) -> Args<'a> {
+        Self { bytes: self.bytes, spans: &self.spans[..count.min(self.spans.len())] }
+    }
+
     /// All arguments in order, the name first.
     #[must_use]
     pub fn iter(&self) -> ArgsIter<'a> {
@@ -220,5 +226,7 @@ mod tests {
         let tail = owned.as_args().tail(1);
         assert_eq!(tail.iter().collect::<Vec<_>>(), [b"a", b"b"]);
         assert!(owned.as_args().tail(9).is_empty());
+        assert_eq!(tail.head(1).iter().collect::<Vec<_>>(), [b"a"]);
+        assert_eq!(tail.head(9).len(), 2);
     }
 }

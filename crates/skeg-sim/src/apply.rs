@@ -123,11 +123,13 @@ impl Op {
                 }
             }),
             Self::Append { at, tail } => {
-                Answer::Length(exec.shard(&at.key).append(at.db, &at.key, tail)).into()
+                let length = exec.shard(&at.key).append(at.db, &at.key, tail);
+                Answer::Length(length.expect("every key holds a string")).into()
             }
             Self::SetRange { at, offset, bytes } => {
                 let shard = exec.shard(&at.key);
-                Answer::Length(shard.set_range(at.db, &at.key, *offset, bytes)).into()
+                let length = shard.set_range(at.db, &at.key, *offset, bytes);
+                Answer::Length(length.expect("every key holds a string")).into()
             }
             Self::Remove(at) => {
                 on_key(exec, at, |shard| Answer::Flag(shard.remove(at.db, &at.key)))
@@ -210,21 +212,25 @@ fn move_key(exec: &mut Exec<'_>, from: &At, to: &At, keep: bool) -> Observed {
             parts: Vec::new(),
         };
     }
-    let mut found = None;
+    let mut bytes = 0;
     let observed = on_key(exec, from, |shard| {
-        found = shard.value_of(from.db, &from.key);
-        Answer::Flag(false)
+        bytes = shard.value_bytes(from.db, &from.key);
+        Answer::Flag(shard.exists(from.db, &from.key))
     });
-    let Some((value, expire_at_ms)) = found else { return observed };
-    let bytes = value.len() as u64 + to.key.len() as u64 + RECORD_BYTES;
+    if observed.answer == Answer::Flag(false) {
+        return observed;
+    }
+    let bytes = bytes + to.key.len() as u64 + RECORD_BYTES;
     if exec.reserve(Bound { bytes, purpose: Purpose::Growth }).is_err() {
         return Answer::NoSpace.into();
     }
-    let expiry = expire_at_ms.map_or(Expiry::Clear, Expiry::At);
-    exec.shard(&to.key).set(to.db, &to.key, &value, expiry);
-    if !keep {
-        exec.shard(&from.key).remove(from.db, &from.key);
-    }
+    let source = exec.shard(&from.key);
+    let value = match keep {
+        true => source.copy_value(from.db, &from.key),
+        false => source.take_value(from.db, &from.key),
+    };
+    let (value, expire_at_ms) = value.expect("it was there just now");
+    exec.shard(&to.key).put_value(to.db, &to.key, value, expire_at_ms);
     Answer::Flag(true).into()
 }
 

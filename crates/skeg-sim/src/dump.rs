@@ -61,8 +61,9 @@ fn read_shard(shard: &mut Shard, state: &mut State) -> Result<(), String> {
         let mut found = 0;
         loop {
             cursor = shard.scan(db, cursor, 64, &mut |key, entry| {
-                let mut value = Vec::with_capacity(entry.value.len());
-                entry.value.write_to(&mut value);
+                let string = entry.value.string().expect("every key holds a string");
+                let mut value = Vec::with_capacity(string.len());
+                string.write_to(&mut value);
                 let entry = Entry { value, expire_at_ms: entry.expire_at_ms };
                 found += usize::from(
                     state.entries.insert(At { db, key: key.to_vec() }, entry).is_none(),

@@ -3,7 +3,11 @@
 
 pub(crate) mod connection;
 pub(crate) mod generic;
+pub(crate) mod hash;
+pub(crate) mod list;
 pub(crate) mod server;
+pub(crate) mod set;
 pub(crate) mod skeg;
+pub(crate) mod sorted_set;
 pub(crate) mod string;
 pub(crate) mod transactions;

@@ -67,6 +67,11 @@ impl Extended {
         Some(Self { negative, magnitude: magnitude.ok()? })
     }
 
+    /// Whether it is infinite.
+    pub(crate) fn is_infinite(self) -> bool {
+        self.magnitude == Magnitude::Infinite
+    }
+
     /// Adds; `None` when the sum is infinite or no number.
     pub(crate) fn plus(self, other: Self) -> Option<Self> {
         let (a, a_exponent) = self.finite()?;

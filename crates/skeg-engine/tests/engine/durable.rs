@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use skeg_engine::{
-    Bound, Drain, Engine, EngineError, EngineOptions, Expiry, Holder, Level, Receipt, Refusal,
+    Bound, Drain, End, Engine, EngineError, EngineOptions, Expiry, Holder, Level, Receipt, Refusal,
     ShardList, StrRef,
 };
 use skeg_io::Io;
@@ -48,15 +48,16 @@ fn every_effect_survives_close_and_open() {
         exec.shard(b"a").set(0, b"a", b"one", Expiry::Clear);
         exec.shard(b"b").set(1, b"b", b"two", Expiry::At(far));
         exec.shard(b"n").set_int(0, b"n", -5);
-        exec.shard(b"app").append(0, b"app", b"x");
-        exec.shard(b"app").append(0, b"app", b"yz");
-        exec.shard(b"r").set_range(0, b"r", 3, b"end");
+        exec.shard(b"app").append(0, b"app", b"x").expect("a string");
+        exec.shard(b"app").append(0, b"app", b"yz").expect("a string");
+        exec.shard(b"r").set_range(0, b"r", 3, b"end").expect("a string");
         exec.shard(b"gone").set(0, b"gone", b"x", Expiry::Clear);
         exec.shard(b"gone").remove(0, b"gone");
         exec.shard(b"{t}1").set(0, b"{t}1", b"moved", Expiry::At(far));
         exec.shard(b"{t}1").move_key((0, b"{t}1"), (2, b"{t}2"), false);
         exec.shard(b"p").set(3, b"p", b"persisted", Expiry::At(far));
         exec.shard(b"p").set_expiry(3, b"p", None);
+        collections(exec);
         let options = IndexOptions::new(3, Metric::Cosine);
         let index = exec.shard(b"docs");
         index.index_create(b"docs", options).unwrap();
@@ -80,11 +81,106 @@ fn every_effect_survives_close_and_open() {
         assert_eq!(exec.shard(b"{t}2").expiry(2, b"{t}2"), Some(Some(far)));
         assert!(!exec.shard(b"{t}1").exists(0, b"{t}1"));
         assert_eq!(exec.shard(b"p").expiry(3, b"p"), Some(None));
+        check_collections(exec);
         let index = exec.shard(b"docs");
         assert_eq!(index.vector_get(b"docs", "one".into()).unwrap(), Some(&[1.0, 0.0, 0.5][..]));
         assert_eq!(index.index_info(b"docs").unwrap().vectors, 1);
     });
     engine.close().unwrap();
+}
+
+/// Every change of a collection, of small ones and of one that is large.
+fn collections(exec: &mut skeg_engine::Exec<'_>) {
+    let hash = exec.shard(b"hash");
+    for number in 0..600 {
+        let field = format!("field {number}");
+        hash.hash_set(0, b"hash", field.as_bytes(), &[b'v'; 9]).expect("of this kind");
+    }
+    for number in 3..600 {
+        hash.hash_remove(0, b"hash", format!("field {number}").as_bytes()).expect("of this kind");
+    }
+    hash.hash_set(0, b"hash", b"field 1", b"-7").expect("of this kind");
+    let set = exec.shard(b"set");
+    for member in ["a", "b", "3", ""] {
+        assert!(set.set_add(0, b"set", member.as_bytes()).expect("of this kind"));
+    }
+    assert!(!set.set_add(0, b"set", b"a").expect("of this kind"));
+    assert!(set.set_remove(0, b"set", b"b").expect("of this kind"));
+    let list = exec.shard(b"list");
+    for item in ["c", "b", "a"] {
+        list.list_push(0, b"list", End::Front, item.as_bytes()).expect("of this kind");
+    }
+    for item in ["d", "e", "f", "g", "h"] {
+        list.list_push(0, b"list", End::Back, item.as_bytes()).expect("of this kind");
+    }
+    assert_eq!(
+        list.list_pop(0, b"list", End::Front).expect("of this kind").expect("of this kind"),
+        b"a"
+    );
+    assert_eq!(
+        list.list_pop(0, b"list", End::Back).expect("of this kind").expect("of this kind"),
+        b"h"
+    );
+    assert!(list.list_set(0, b"list", 1, b"C").expect("of this kind"));
+    assert_eq!(list.list_insert(0, b"list", 2, b"between").expect("of this kind"), Some(7));
+    assert_eq!(list.list_remove(0, b"list", 4, 2).expect("of this kind"), 2);
+    let sorted = exec.shard(b"sorted");
+    for (member, score) in [("one", 1.0), ("two", 2.5), ("three", f64::INFINITY), ("two", -0.0)] {
+        sorted.zset_set(0, b"sorted", member.as_bytes(), score).expect("of this kind");
+    }
+    assert_eq!(sorted.zset_remove(0, b"sorted", b"one").expect("of this kind"), Some(1.0));
+    for key in [&b"emptied"[..], b"stored"] {
+        exec.shard(key).set_add(0, key, b"only").expect("of this kind");
+    }
+    exec.shard(b"emptied").set_remove(0, b"emptied", b"only").expect("of this kind");
+    exec.shard(b"stored").set_store(0, b"stored", [&b"x"[..], b"y"]);
+    // Values that go to another shard.
+    for (from, to) in [("hash", "h2"), ("set", "s2"), ("list", "l2"), ("sorted", "z2")] {
+        let value = exec.shard(from.as_bytes()).copy_value(0, from.as_bytes());
+        let (value, _) = value.expect("it is there");
+        let far = exec.now_ms() + 3_600_000;
+        exec.shard(to.as_bytes()).put_value(0, to.as_bytes(), value, Some(far));
+    }
+}
+
+fn check_collections(exec: &mut skeg_engine::Exec<'_>) {
+    let bytes = |value: StrRef<'_>| {
+        let mut bytes = Vec::new();
+        value.write_to(&mut bytes);
+        String::from_utf8(bytes).expect("of this kind")
+    };
+    for key in [&b"hash"[..], b"h2"] {
+        let hash = exec.shard(key).hash(0, key).expect("of this kind").expect("it is there");
+        let mut fields: Vec<_> =
+            hash.iter().map(|(field, value)| bytes(field) + " " + &bytes(value)).collect();
+        fields.sort();
+        assert_eq!(fields, ["field 0 vvvvvvvvv", "field 1 -7", "field 2 vvvvvvvvv"]);
+    }
+    for key in [&b"set"[..], b"s2"] {
+        let set = exec.shard(key).set_of(0, key).expect("of this kind").expect("it is there");
+        assert_eq!(set.iter().map(bytes).collect::<Vec<_>>(), ["a", "3", ""]);
+    }
+    for key in [&b"list"[..], b"l2"] {
+        let list = exec.shard(key).list(0, key).expect("of this kind").expect("it is there");
+        assert_eq!(list.iter().map(bytes).collect::<Vec<_>>(), ["b", "C", "between", "d", "g"]);
+    }
+    for key in [&b"sorted"[..], b"z2"] {
+        let sorted =
+            exec.shard(key).sorted_set(0, key).expect("of this kind").expect("it is there");
+        let members: Vec<_> = sorted.iter().map(|(it, score)| (bytes(it), score)).collect();
+        assert_eq!(members, [("two".to_owned(), 0.0), ("three".to_owned(), f64::INFINITY)]);
+        assert!(members[0].1.is_sign_negative());
+    }
+    assert!(!exec.shard(b"emptied").exists(0, b"emptied"));
+    assert_eq!(
+        exec.shard(b"stored")
+            .set_of(0, b"stored")
+            .expect("of this kind")
+            .expect("of this kind")
+            .len(),
+        2
+    );
+    assert!(exec.shard(b"z2").expiry(0, b"z2").expect("of this kind").is_some());
 }
 
 #[test]

@@ -124,9 +124,10 @@ fn apply(shard: &mut Shard, op: &Op) {
             shard.set(*db, &name(*key), value, expiry);
         }
         Op::SetInt(db, key, number) => shard.set_int(*db, &name(*key), *number),
-        Op::Append(db, key, tail) => drop(shard.append(*db, &name(*key), tail)),
+        Op::Append(db, key, tail) => drop(shard.append(*db, &name(*key), tail).expect("a string")),
         Op::SetRange(db, key, offset, bytes) => {
-            shard.set_range(*db, &name(*key), usize::from(*offset), bytes);
+            let length = shard.set_range(*db, &name(*key), usize::from(*offset), bytes);
+            length.expect("a string");
         }
         Op::Remove(db, key) => drop(shard.remove(*db, &name(*key))),
         Op::Expire(db, key, after) => {

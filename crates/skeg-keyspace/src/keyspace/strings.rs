@@ -3,54 +3,74 @@
 //! May not know: more than its parent.
 
 use super::Keyspace;
-use crate::entry::{self, Stored};
+use crate::entry::{self, CellValue, Stored};
 use crate::table::Spot;
-use crate::value::StrRef;
+use crate::value::{StrRef, WrongType};
 
 impl Keyspace {
     /// Appends `tail` to the value of `key` (created empty when absent), keeps its deadline, and
     /// returns the new length. An integer becomes bytes.
-    pub fn append(&mut self, hash: u64, key: &[u8], tail: &[u8]) -> usize {
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds no string.
+    pub fn append(&mut self, hash: u64, key: &[u8], tail: &[u8]) -> Result<usize, WrongType> {
         let Some((spot, handle)) = self.find(hash, key) else {
             self.add(hash, key, &Stored::new(StrRef::Bytes(tail)), None);
-            return tail.len();
+            return Ok(tail.len());
         };
-        let handle = self.as_bytes(spot, handle, key);
+        let handle = self.as_bytes(spot, handle, key)?;
         let range = self.bytes_range(handle);
         self.write_range(spot, handle, range.end, range.end, tail);
-        range.len() + tail.len()
+        Ok(range.len() + tail.len())
     }
 
     /// Overwrites the value of `key` (created empty when absent) from `offset` on, padding with
     /// zero bytes, keeps its deadline, and returns the new length. An integer becomes bytes. An
     /// empty patch changes nothing and creates nothing.
-    pub fn set_range(&mut self, hash: u64, key: &[u8], offset: usize, patch: &[u8]) -> usize {
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds no string.
+    pub fn set_range(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        offset: usize,
+        patch: &[u8],
+    ) -> Result<usize, WrongType> {
         let found = self.find(hash, key);
         if patch.is_empty() {
-            let value = found.map(|(_, handle)| entry::view(self.store.cell(handle)).1.value);
-            return value.map_or(0, |value| value.len());
+            return match found.map(|(_, handle)| entry::view(self.store.cell(handle)).1) {
+                None => Ok(0),
+                Some(CellValue::Str(value)) => Ok(value.len()),
+                Some(_) => Err(WrongType),
+            };
         }
         let (spot, handle) = found.unwrap_or_else(|| {
             self.add(hash, key, &Stored::new(StrRef::Bytes(b"")), None);
             self.find(hash, key).expect("it was added just now")
         });
-        let handle = self.as_bytes(spot, handle, key);
+        let handle = self.as_bytes(spot, handle, key)?;
         let range = self.bytes_range(handle);
         self.write_range(spot, handle, range.end, range.start + offset, patch);
-        range.len().max(offset + patch.len())
+        Ok(range.len().max(offset + patch.len()))
     }
 
     fn bytes_range(&self, handle: u32) -> std::ops::Range<usize> {
-        entry::bytes_range(self.store.cell(handle)).expect("the value was made bytes")
+        entry::value_range(self.store.cell(handle)).expect("the value was made bytes")
     }
 
     /// Turns an integer into its decimal text; returns the handle that the entry has now.
-    fn as_bytes(&mut self, spot: Spot, handle: u32, key: &[u8]) -> u32 {
-        let (_, entry) = entry::view(self.store.cell(handle));
-        let StrRef::Int(value) = entry.value else { return handle };
+    fn as_bytes(&mut self, spot: Spot, handle: u32, key: &[u8]) -> Result<u32, WrongType> {
+        let cell = self.store.cell(handle);
+        let value = match entry::view(cell).1 {
+            CellValue::Str(StrRef::Bytes(_)) => return Ok(handle),
+            CellValue::Str(StrRef::Int(value)) => value,
+            _ => return Err(WrongType),
+        };
+        let deadline = entry::deadline(cell);
         let mut text = itoa::Buffer::new();
         let value = Stored::new(StrRef::Bytes(text.format(value).as_bytes()));
-        self.replace(spot, handle, key, &value, entry.expire_at_ms)
+        Ok(self.replace(spot, handle, key, &value, deadline))
     }
 
     /// Writes `patch` at `at` in the cell of an entry whose value ends at `end`, growing it.
@@ -66,12 +86,12 @@ impl Keyspace {
             cell[end..at].fill(0);
         }
         cell[at..patch_end].copy_from_slice(patch);
-        entry::seal_bytes(cell, patch_end);
+        entry::reseal(cell, patch_end);
         self.moved(spot, handle, new);
     }
 
     /// Notes that an entry has moved from one cell to another.
-    fn moved(&mut self, spot: Spot, old: u32, new: u32) {
+    pub(super) fn moved(&mut self, spot: Spot, old: u32, new: u32) {
         if old == new {
             return;
         }

@@ -4,7 +4,7 @@
 
 const NONE: u32 = u32::MAX;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Place {
     Taken(Vec<u8>),
     /// The next vacant place.
@@ -12,20 +12,31 @@ enum Place {
 }
 
 #[derive(Debug)]
-pub(super) struct Slab {
+pub(crate) struct Slab {
     places: Vec<Place>,
     vacant: u32,
     taken: usize,
     bytes: usize,
 }
 
+impl Clone for Slab {
+    fn clone(&self) -> Self {
+        let places = self.places.clone();
+        let blocks = places.iter().map(|place| match place {
+            Place::Taken(block) => block.capacity(),
+            Place::Vacant(_) => 0,
+        });
+        Self { bytes: blocks.sum(), places, vacant: self.vacant, taken: self.taken }
+    }
+}
+
 impl Slab {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { places: Vec::new(), vacant: NONE, taken: 0, bytes: 0 }
     }
 
     /// The bytes of all allocations and of their list.
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.bytes + self.places.capacity() * size_of::<Place>()
     }
 
@@ -43,16 +54,16 @@ impl Slab {
         }
     }
 
-    pub(super) fn get(&self, index: u32) -> &[u8] {
+    pub(crate) fn get(&self, index: u32) -> &[u8] {
         self.block(index)
     }
 
-    pub(super) fn get_mut(&mut self, index: u32) -> &mut [u8] {
+    pub(crate) fn get_mut(&mut self, index: u32) -> &mut [u8] {
         self.block_mut(index)
     }
 
     /// Two allocations: one to read, another to write.
-    pub(super) fn pair(&mut self, from: u32, to: u32) -> (&[u8], &mut [u8]) {
+    pub(crate) fn pair(&mut self, from: u32, to: u32) -> (&[u8], &mut [u8]) {
         match self.places.get_disjoint_mut([from as usize, to as usize]) {
             Ok([Place::Taken(from), Place::Taken(to)]) => (from, to),
             _ => unreachable!("the handles name two taken places"),
@@ -60,12 +71,12 @@ impl Slab {
     }
 
     /// The bytes that the allocation at `index` and its place in the list take.
-    pub(super) fn bytes_of(&self, index: u32) -> usize {
+    pub(crate) fn bytes_of(&self, index: u32) -> usize {
         self.block(index).capacity() + size_of::<Place>()
     }
 
     /// Takes `bytes` zero bytes.
-    pub(super) fn take(&mut self, bytes: usize) -> u32 {
+    pub(crate) fn take(&mut self, bytes: usize) -> u32 {
         let block = vec![0; bytes];
         self.bytes += block.capacity();
         self.taken += 1;
@@ -87,7 +98,7 @@ impl Slab {
     }
 
     /// Gives the allocation at `index` back.
-    pub(super) fn give(&mut self, index: u32) {
+    pub(crate) fn give(&mut self, index: u32) {
         self.bytes -= self.block(index).capacity();
         self.places[index as usize] = Place::Vacant(self.vacant);
         self.vacant = index;
@@ -99,7 +110,7 @@ impl Slab {
 
     /// Makes the block at `index` `bytes` long, keeping what it holds. A block that grows
     /// step by step gets room ahead; one that shrinks much gives its room back.
-    pub(super) fn resize(&mut self, index: u32, bytes: usize) {
+    pub(crate) fn resize(&mut self, index: u32, bytes: usize) {
         let block = self.block_mut(index);
         let before = block.capacity();
         block.resize(bytes, 0);
@@ -111,13 +122,13 @@ impl Slab {
     }
 
     /// Whether the block at `index` can hold `bytes` as it is and wastes no more than an eighth.
-    pub(super) fn fits(&self, index: u32, bytes: usize) -> bool {
+    pub(crate) fn fits(&self, index: u32, bytes: usize) -> bool {
         let capacity = self.block(index).capacity();
         bytes <= capacity && capacity - bytes <= bytes / 8
     }
 
     #[cfg(test)]
-    pub(super) fn check(&self) {
+    pub(crate) fn check(&self) {
         let blocks = self.places.iter().filter_map(|place| match place {
             Place::Taken(block) => Some(block.capacity()),
             Place::Vacant(_) => None,

@@ -3,7 +3,7 @@
 //! Access times and frequencies are not kept, so IDLETIME does not exist and FREQ answers as a Redis whose
 //! policy does not count.
 
-use skeg_engine::{Exec, StrRef};
+use skeg_engine::{Exec, StrRef, ValueRef};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -95,13 +95,31 @@ pub(crate) const HELP_SPEC: Spec = Spec {
 const EMBEDDED_BYTES_MAX: usize = 44;
 
 fn encoding(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    match exec.shard(args.get(2)).string(cx.db(), args.get(2))? {
-        None => reply.null(),
-        Some(StrRef::Int(_)) => reply.bulk_str("int"),
-        Some(StrRef::Bytes(bytes)) if bytes.len() <= EMBEDDED_BYTES_MAX => reply.bulk_str("embstr"),
-        Some(StrRef::Bytes(_)) => reply.bulk_str("raw"),
+    let shard = exec.shard(args.get(2));
+    if !shard.exists(cx.db(), args.get(2)) {
+        reply.null();
+        return Ok(());
+    }
+    if let Some(value) = shard.peek(cx.db(), args.get(2)) {
+        reply.bulk_str(encoding_of(value));
     }
     Ok(())
+}
+
+/// What Redis calls the form that is next to ours.
+fn encoding_of(value: ValueRef<'_>) -> &'static str {
+    let flat_or = |is_flat, other| if is_flat { "listpack" } else { other };
+    match value {
+        ValueRef::Str(StrRef::Int(_)) => "int",
+        ValueRef::Str(StrRef::Bytes(bytes)) if bytes.len() <= EMBEDDED_BYTES_MAX => "embstr",
+        ValueRef::Hash(hash) => flat_or(hash.is_flat(), "hashtable"),
+        ValueRef::List(list) => flat_or(list.is_flat(), "quicklist"),
+        ValueRef::Set(set) if !set.is_flat() => "hashtable",
+        ValueRef::Set(set) if set.iter().all(|it| matches!(it, StrRef::Int(_))) => "intset",
+        ValueRef::Set(_) => "listpack",
+        ValueRef::SortedSet(set) => flat_or(set.is_flat(), "skiplist"),
+        _ => "raw",
+    }
 }
 
 fn freq(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {

@@ -35,7 +35,7 @@ const PLACES: u64 = 1 << 48;
 
 fn start(cx: &Cx<'_>, args: Args<'_>) -> Result<Box<dyn Walk>, CommandError> {
     let shards = u64::from(cx.engine().shards());
-    let cursor = cursor(args.get(1))?;
+    let cursor = parse::cursor(args.get(1))?;
     let mut walk = ScanWalk {
         db: cx.db(),
         pattern: None,
@@ -66,15 +66,6 @@ fn start(cx: &Cx<'_>, args: Args<'_>) -> Result<Box<dyn Walk>, CommandError> {
         }
     }
     Ok(Box::new(walk))
-}
-
-/// Reads a cursor; the empty text is 0, as in Redis.
-fn cursor(text: &[u8]) -> Result<u64, CommandError> {
-    let value = text.iter().try_fold(0_u64, |value, byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        value.checked_mul(10)?.checked_add(digit)
-    });
-    value.ok_or(CommandError::constant("ERR invalid cursor"))
 }
 
 struct ScanWalk {
@@ -136,19 +127,5 @@ impl Walk for ScanWalk {
         reply.bulk_str(&(self.place * self.shards + self.shard).to_string());
         reply.array(self.count);
         reply.raw(self.found.as_bytes());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cursors_are_plain_numbers() {
-        assert_eq!(cursor(b"18446744073709551615"), Ok(u64::MAX));
-        assert_eq!(cursor(b""), Ok(0));
-        for text in ["-1", "x", "1 ", "18446744073709551616"] {
-            assert!(cursor(text.as_bytes()).is_err(), "{text}");
-        }
     }
 }

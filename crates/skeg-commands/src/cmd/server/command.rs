@@ -206,7 +206,7 @@ fn get_keys(_: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
             "ERR Invalid number of arguments specified for command",
         ));
     }
-    let keys: Vec<usize> = spec.keys.positions(command.len()).collect();
+    let keys: Vec<usize> = spec.keys.positions(command).collect();
     reply.array(keys.len());
     keys.into_iter().for_each(|index| reply.bulk(command.get(index)));
     Ok(())

@@ -30,7 +30,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let shard = exec.shard(key);
     let length = match shard.string(db, key)?.map(|value| value.len()) {
         Some(length) if (length + tail.len()) as u64 > max => return Err(CommandError::TOO_LONG),
-        Some(_) => shard.append(db, key, tail),
+        Some(_) => shard.append(db, key, tail)?,
         None => {
             // As SET does, so that an appended number is stored as one.
             shard.set(db, key, tail, Expiry::Clear);

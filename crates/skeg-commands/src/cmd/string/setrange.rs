@@ -39,6 +39,6 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
         return Err(CommandError::TOO_LONG);
     }
     // The limit is at most 512 MiB.
-    reply.count(shard.set_range(db, key, offset as usize, bytes));
+    reply.count(shard.set_range(db, key, offset as usize, bytes)?);
     Ok(())
 }

@@ -1,0 +1,33 @@
+//! HMGET.
+
+use crate::value;
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "hmget",
+    arity: -3,
+    flags: Flags::READ_FAST,
+    keys: Keys::One(KeyFlags::RO.with(KeyFlags::ACCESS)),
+    categories: &[Category::Read, Category::Hash, Category::Fast],
+    group: Group::Hash,
+    since: "2.0.0",
+    summary: "Returns the values of fields of a hash",
+    complexity: "O(N) for N fields",
+    syntax: "key field [field ...]",
+    tips: &[],
+    bound: BoundRule::Read,
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let hash = exec.shard(args.get(1)).read_hash(cx.db(), args.get(1))?;
+    reply.array(args.len() - 2);
+    for field in args.iter().skip(2) {
+        value::reply_optional(reply, hash.and_then(|hash| hash.get(field)));
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! HSCAN.
+
+use crate::element_scan::{self, ElementScan};
+use crate::value;
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "hscan",
+    arity: -3,
+    flags: Flags::READONLY,
+    keys: Keys::One(KeyFlags::RO.with(KeyFlags::ACCESS)),
+    categories: &[Category::Read, Category::Hash, Category::Slow],
+    group: Group::Hash,
+    since: "2.8.0",
+    summary: "Returns some of the fields of a hash with their values, and where to go on",
+    complexity: "O(1) for a call; O(N) for all N fields",
+    syntax: "key cursor [MATCH pattern] [COUNT count]",
+    tips: &["nondeterministic_output"],
+    bound: BoundRule::Read,
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let cursor = element_scan::cursor(args.get(2))?;
+    let Some(hash) = exec.shard(args.get(1)).read_hash(cx.db(), args.get(1))? else {
+        element_scan::reply_nothing(reply);
+        return Ok(());
+    };
+    let options = ElementScan::parse(args.tail(3))?;
+    let mut found = Reply::new(reply.version());
+    let mut count = 0;
+    let next = hash.scan(cursor, options.count, &mut |field, value| {
+        if options.fits(field) {
+            value::reply_string(&mut found, field);
+            value::reply_string(&mut found, value);
+            count += 2;
+        }
+    });
+    element_scan::reply_found(reply, next, count, &found);
+    Ok(())
+}

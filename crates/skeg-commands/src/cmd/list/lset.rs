@@ -1,0 +1,37 @@
+//! LSET.
+
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::error::CommandError;
+use crate::parse;
+use crate::ranges;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "lset",
+    arity: 4,
+    flags: Flags::GROW,
+    keys: Keys::One(KeyFlags::RW.with(KeyFlags::UPDATE)),
+    categories: &[Category::Write, Category::List, Category::Slow],
+    group: Group::List,
+    since: "1.0.0",
+    summary: "Replaces an item of a list",
+    complexity: "O(log(N)) for a list of N items",
+    syntax: "key index element",
+    tips: &[],
+    bound: BoundRule::Grow,
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let (db, key) = (cx.db(), args.get(1));
+    let shard = exec.shard(key);
+    let list = shard.list(db, key)?.ok_or(CommandError::NO_SUCH_KEY)?;
+    let index = ranges::index(parse::int_arg(args.get(2))?, list.len())
+        .ok_or(CommandError::constant("ERR index out of range"))?;
+    shard.list_set(db, key, index, args.get(3))?;
+    reply.ok();
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! What LMOVE and RPOPLPUSH share: an item that goes from an end of a list to an end of another, or
+//! of the same one.
+
+use skeg_engine::{End, Exec, ListRef, StrRef};
+use skeg_proto::Reply;
+
+use crate::cx::Cx;
+use crate::space;
+use crate::spec::Outcome;
+
+fn at_end(list: ListRef<'_>, end: End) -> (usize, Option<StrRef<'_>>) {
+    let index = match end {
+        End::Front => 0,
+        End::Back => list.len() - 1,
+    };
+    (index, list.get(index))
+}
+
+/// Space for the item, which the destination's effect holds.
+pub(super) fn stored_bytes(exec: &mut Exec<'_>, cx: &Cx<'_>, key: &[u8], from: End) -> u64 {
+    let list = exec.shard(key).list(cx.db(), key);
+    let item = list.ok().flatten().and_then(|list| at_end(list, from).1);
+    item.map_or(0, |item| space::element(item.len()))
+}
+
+/// Moves an item and replies with it.
+pub(super) fn transfer(
+    exec: &mut Exec<'_>,
+    cx: &Cx<'_>,
+    (source, from): (&[u8], End),
+    (destination, to): (&[u8], End),
+    reply: &mut Reply,
+) -> Outcome {
+    let db = cx.db();
+    let Some(list) = exec.shard(source).list(db, source)? else {
+        reply.null();
+        return Ok(());
+    };
+    let (index, found) = at_end(list, from);
+    let mut item = Vec::new();
+    if let Some(found) = found {
+        found.write_to(&mut item);
+    }
+    exec.shard(destination).list(db, destination)?;
+    if source == destination && from == to {
+        // It stays where it is, and so does the list, which may have no other.
+        exec.shard(source).list_set(db, source, index, &item)?;
+    } else {
+        // First to its new place, so that a list that has no other item keeps its deadline.
+        exec.shard(destination).list_push(db, destination, to, &item)?;
+        exec.shard(source).list_pop(db, source, from)?;
+    }
+    reply.bulk(&item);
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! What LPUSH and its relatives share.
+
+use skeg_engine::{End, Exec};
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::spec::Outcome;
+
+/// Adds the arguments to an end of the list, one after the other, and replies with its length.
+pub(super) fn push(
+    exec: &mut Exec<'_>,
+    cx: &Cx<'_>,
+    args: Args<'_>,
+    end: End,
+    only_existing: bool,
+    reply: &mut Reply,
+) -> Outcome {
+    let (db, key) = (cx.db(), args.get(1));
+    let shard = exec.shard(key);
+    let mut length = shard.list(db, key)?.map_or(0, |list| list.len());
+    if length > 0 || !only_existing {
+        for item in args.iter().skip(2) {
+            length = shard.list_push(db, key, end, item)?;
+        }
+    }
+    reply.count(length);
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! RPUSHX.
+
+use skeg_engine::{End, Exec};
+use skeg_proto::{Args, Reply};
+
+use crate::cmd::list::pushing;
+use crate::cx::Cx;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "rpushx",
+    arity: -3,
+    flags: Flags::GROW_FAST,
+    keys: Keys::One(KeyFlags::RW.with(KeyFlags::INSERT)),
+    categories: &[Category::Write, Category::List, Category::Fast],
+    group: Group::List,
+    since: "2.2.0",
+    summary: "Adds items to the back of a list, if there is one",
+    complexity: "O(N) for N items",
+    syntax: "key element [element ...]",
+    tips: &[],
+    bound: BoundRule::Grow,
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    pushing::push(exec, cx, args, End::Back, true, reply)
+}

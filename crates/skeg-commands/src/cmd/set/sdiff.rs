@@ -1,0 +1,37 @@
+//! SDIFF.
+
+use crate::cmd::set::algebra::{self, Operation};
+use crate::value;
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "sdiff",
+    arity: -2,
+    flags: Flags::READONLY,
+    keys: Keys::ToEnd { first: 1, step: 1, flags: KeyFlags::RO.with(KeyFlags::ACCESS) },
+    categories: &[Category::Read, Category::Set, Category::Slow],
+    group: Group::Set,
+    since: "1.0.0",
+    summary: "Returns the members of a set that none of several others has",
+    complexity: "O(N*M) for N members of the first of M sets",
+    syntax: "key [key ...]",
+    tips: &["nondeterministic_output_order"],
+    bound: BoundRule::Read,
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let started = reply.start_set();
+    let mut count = 0;
+    algebra::each(exec, cx.db(), Operation::Diff, args.tail(1), &mut |member| {
+        value::reply_string(reply, member);
+        count += 1;
+        true
+    })?;
+    reply.finish(started, count);
+    Ok(())
+}

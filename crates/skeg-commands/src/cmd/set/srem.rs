@@ -1,0 +1,35 @@
+//! SREM.
+
+use crate::dispatch;
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
+
+use crate::cx::Cx;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "srem",
+    arity: -3,
+    flags: Flags::WRITE_FAST,
+    keys: Keys::One(KeyFlags::RW.with(KeyFlags::DELETE)),
+    categories: &[Category::Write, Category::Set, Category::Fast],
+    group: Group::Set,
+    since: "1.0.0",
+    summary: "Removes members of a set, and the set with the last one",
+    complexity: "O(N) for N members",
+    syntax: "key member [member ...]",
+    tips: &[],
+    bound: BoundRule::ReleaseBy(dispatch::element_bytes),
+    run: Handler::Keyed(run),
+};
+
+fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let (db, key) = (cx.db(), args.get(1));
+    let shard = exec.shard(key);
+    let mut removed = 0;
+    for member in args.iter().skip(2) {
+        removed += usize::from(shard.set_remove(db, key, member)?);
+    }
+    reply.count(removed);
+    Ok(())
+}

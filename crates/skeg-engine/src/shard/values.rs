@@ -1,0 +1,127 @@
+//! Whole values of any kind that go from key to key.
+//!
+//! Within a shard the effect names both keys. Between shards the value itself is in the record of
+//! the shard that gets it, as if it had been built there.
+//!
+//! May not know: more than its parent.
+
+use skeg_keyspace::{StrRef, Value, ValueRef};
+
+use super::Shard;
+use crate::effect::{Change, Effect};
+
+/// Bytes of log that an element takes beside its own, a score included.
+const ELEMENT_BYTES: u64 = 20;
+
+impl Shard {
+    /// Gives the value and deadline of a key to another key of this shard, which is replaced;
+    /// `false` when the source is not there. Source and destination differ.
+    pub fn move_key(&mut self, from: (u8, &[u8]), to: (u8, &[u8]), keep_source: bool) -> bool {
+        let ((db, key), (to_db, to)) = (from, to);
+        let hash = self.keyspace(db).hash(key);
+        self.see(hash);
+        if !self.is_live(db, hash, key) {
+            return false;
+        }
+        let moved = if keep_source {
+            self.keyspace(db).copy_value(hash, key)
+        } else {
+            self.keyspace_mut(db).take_value(hash, key)
+        };
+        let Some((value, expire_at_ms)) = moved else { return false };
+        let to_hash = self.keyspace(to_db).hash(to);
+        self.keyspace_mut(to_db).put_value(to_hash, to, value, expire_at_ms);
+        self.changed(to_db, to_hash, to, &Effect::Move { db, key, to_db, to, keep_source });
+        if !keep_source {
+            self.touch(hash);
+            self.watches.changed(db, key);
+        }
+        true
+    }
+
+    /// Bytes of log that [`Shard::put_value`] takes for what the key holds, beside the key; 0 without
+    /// key.
+    pub fn value_bytes(&mut self, db: u8, key: &[u8]) -> u64 {
+        let Some(entry) = self.find(db, key) else { return 0 };
+        let element = |value: StrRef<'_>| value.len() as u64 + ELEMENT_BYTES;
+        match entry.value {
+            ValueRef::Str(value) => element(value),
+            ValueRef::Hash(hash) => hash.iter().map(|(f, v)| element(f) + element(v)).sum(),
+            ValueRef::List(list) => list.iter().map(element).sum(),
+            ValueRef::Set(set) => set.iter().map(element).sum(),
+            ValueRef::SortedSet(set) => set.iter().map(|(member, _)| element(member)).sum(),
+            _ => 0,
+        }
+    }
+
+    /// A copy of what the key holds, and its deadline.
+    pub fn copy_value(&mut self, db: u8, key: &[u8]) -> Option<(Value, Option<u64>)> {
+        self.find(db, key)?;
+        let keyspace = self.keyspace(db);
+        keyspace.copy_value(keyspace.hash(key), key)
+    }
+
+    /// Removes the key and returns what it held, and its deadline.
+    pub fn take_value(&mut self, db: u8, key: &[u8]) -> Option<(Value, Option<u64>)> {
+        let hash = self.begin_removal(db, key)?;
+        let taken = self.keyspace_mut(db).take_value(hash, key)?;
+        self.changed(db, hash, key, &Effect::Remove { db, key });
+        Some(taken)
+    }
+
+    /// Stores a value, whatever the key held.
+    pub fn put_value(&mut self, db: u8, key: &[u8], value: Value, expire_at_ms: Option<u64>) {
+        let hash = self.begin_write(db, key);
+        if let ValueRef::Str(string) = value.view() {
+            let mut bytes = Vec::new();
+            let value = bytes_of(string, &mut bytes);
+            self.changed(db, hash, key, &Effect::Set { db, key, value, expire_at_ms });
+        } else {
+            if self.keyspace(db).get(hash, key).is_some() {
+                self.changed(db, hash, key, &Effect::Remove { db, key });
+            }
+            self.log_collection(db, hash, key, value.view());
+            if expire_at_ms.is_some() {
+                self.changed(db, hash, key, &Effect::Expire { db, key, expire_at_ms });
+            }
+        }
+        self.keyspace_mut(db).put_value(hash, key, value, expire_at_ms);
+    }
+
+    /// Logs all elements of a collection that the key gets.
+    fn log_collection(&mut self, db: u8, hash: u64, key: &[u8], value: ValueRef<'_>) {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        let mut log =
+            |change, elements: &[&[u8]]| self.changed_elements(db, hash, key, change, elements);
+        match value {
+            ValueRef::Str(_) => {}
+            ValueRef::Hash(fields) => fields.iter().for_each(|(field, value)| {
+                let pair = [bytes_of(field, &mut first), bytes_of(value, &mut second)];
+                log(Change::HashSet, &pair);
+            }),
+            ValueRef::List(items) => {
+                items.iter().for_each(|item| log(Change::PushBack, &[bytes_of(item, &mut first)]));
+            }
+            ValueRef::Set(members) => {
+                members.iter().for_each(|it| log(Change::SetAdd, &[bytes_of(it, &mut first)]));
+            }
+            ValueRef::SortedSet(members) => members.iter().for_each(|(member, score)| {
+                let pair = [bytes_of(member, &mut first), &score.to_le_bytes()[..]];
+                log(Change::SortedSetSet, &pair);
+            }),
+            other => unreachable!("no effect says what a {:?} holds", other.kind()),
+        }
+    }
+}
+
+/// The bytes of a string; `digits` has room for those of a number.
+fn bytes_of<'a>(value: StrRef<'a>, digits: &'a mut Vec<u8>) -> &'a [u8] {
+    match value {
+        StrRef::Bytes(bytes) => bytes,
+        StrRef::Int(_) => {
+            digits.clear();
+            value.write_to(digits);
+            digits
+        }
+    }
+}
