@@ -516,6 +516,8 @@ impl Shard {
     /// off the latch.
     pub fn flush(&mut self, db: u8) -> Option<Keyspace> {
         if self.is_empty(db) {
+            // That it is empty may be pending: what was removed last could come back.
+            self.see_all();
             return None;
         }
         self.watchers_of_all(db, None);
