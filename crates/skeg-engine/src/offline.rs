@@ -159,7 +159,14 @@ impl<'a> Verify<'a> {
                 replayed(id)?;
                 self.index(shard, name)?;
             }
-            _ => {}
+            Effect::Set { .. }
+            | Effect::SetInt { .. }
+            | Effect::Remove { .. }
+            | Effect::Expire { .. }
+            | Effect::Append { .. }
+            | Effect::Move { .. }
+            | Effect::Flush { .. }
+            | Effect::Swap { .. } => {}
         }
         Ok(())
     }

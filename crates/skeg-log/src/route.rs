@@ -89,8 +89,13 @@ struct Branch {
 }
 
 impl Offline {
-    /// The longest way through the segments of a database that begins at `start`.
-    pub(crate) fn search(&self, database_id: u128, start: Position) -> Result<Route, LogError> {
+    /// The longest way through the segments of a database that begins at `start`; `None` when there
+    /// are blocks and all of them come later.
+    pub(crate) fn search(
+        &self,
+        database_id: u128,
+        start: Position,
+    ) -> Result<Option<Route>, LogError> {
         let mut branches = self.branches(database_id)?;
         for index in (0..branches.len()).rev() {
             let branch = &branches[index];
@@ -111,7 +116,7 @@ impl Offline {
             route.legs.push(Leg { id: branch.id, end: branch.best.1.map(|(end, _)| end) });
             next = branch.best.1.map(|(_, index)| index);
         }
-        Ok(route)
+        Ok((branches.is_empty() || !route.legs.is_empty()).then_some(route))
     }
 
     /// Every segment with blocks, ascending, each with where it goes on.

@@ -184,7 +184,13 @@ impl Offline {
         let start = named.as_ref().map(|route| route.start).unwrap_or_default();
         let found = self.search(database_id, start)?;
         let mut best: Option<Prefix> = None;
-        for route in named.iter().chain([&found]) {
+        if named.is_none() && found.is_none() {
+            // An empty database would be a prefix, too, but nobody who has lost CURRENT means that.
+            let path = self.dir.join(crate::current::FILE_NAME);
+            let later = Mismatch::new("the beginning of the history", "only blocks of later");
+            return Err(corrupt(&path, 0, later));
+        }
+        for route in named.iter().chain(&found) {
             let prefix = self.follow(route, database_id, shards, &mut *fresh())?;
             if best.as_ref().is_none_or(|best| best.last_epoch() < prefix.last_epoch()) {
                 best = Some(prefix);

@@ -535,6 +535,20 @@ fn without_current_the_history_is_found_through_rewritten_tails() {
 }
 
 #[test]
+fn without_current_and_without_the_beginning_nothing_is_made_up() {
+    let subject = subject(30, 2000);
+    let first = segment_ends(&subject)[0].0.clone();
+    let disk = &subject.harness.machine.disk;
+    disk.remove(&first).unwrap();
+    disk.remove(&Harness::path("CURRENT")).unwrap();
+    let before = contents(disk);
+    let refused = subject.plan(Some(4)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Corrupt, "{refused}");
+    assert!(refused.to_string().contains("the beginning of the history"), "{refused}");
+    assert_eq!(contents(disk), before);
+}
+
+#[test]
 fn an_older_current_loses_nothing() {
     let mut harness = Harness::new(5, tiny_options());
     harness.open(0).unwrap();

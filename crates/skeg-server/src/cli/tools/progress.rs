@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use crate::cli::amounts::{bytes, time};
+use crate::cli::amounts::bytes;
 
 /// Nothing is shown of what is done before this.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -69,10 +69,18 @@ fn line(what: &str, done: u64, total: u64, elapsed: Duration) -> String {
     let filled = part(CELLS) as usize;
     let bar = format!("{}{}", "#".repeat(filled), "-".repeat(CELLS as usize - filled));
     let rate = done as f64 / elapsed.as_secs_f64().max(1e-3);
-    let left = (total - done) as f64 / rate.max(1.0);
-    let left = time(Duration::from_secs_f64(left.min(1e6).round()));
+    let left = seconds(((total - done) as f64 / rate.max(1.0)).ceil() as u64);
     let (percent, done, total) = (part(100), bytes(done), bytes(total));
     format!("{what} [{bar}] {percent} %  {done} of {total}  {}/s  {left} left", bytes(rate as u64))
+}
+
+/// So many seconds, no more exactly than anybody wants to know.
+fn seconds(count: u64) -> String {
+    match count {
+        0..100 => format!("{count} s"),
+        100..6_000 => format!("{} min", count.div_ceil(60)),
+        _ => format!("{} h", count.div_ceil(3_600)),
+    }
 }
 
 #[cfg(test)]
@@ -83,8 +91,9 @@ mod tests {
     fn a_picture_says_how_far_how_fast_and_how_long() {
         let half = line("checking", 1 << 30, 2 << 30, Duration::from_secs(4));
         let expected = "checking [############------------] 50 %  1.0 GiB of 2.0 GiB  \
-                        256.0 MiB/s  4.0 s left";
+                        256.0 MiB/s  4 s left";
         assert_eq!(half, expected);
+        assert_eq!([99, 101, 7_000].map(seconds), ["99 s", "2 min", "2 h"]);
         assert!(line("x", 0, 0, Duration::ZERO).contains(" 0 %"));
         assert!(line("x", u64::MAX, u64::MAX, Duration::ZERO).contains("100 %"));
         assert!(line("x", 5, 3, Duration::ZERO).contains("3 bytes of 3 bytes"));
