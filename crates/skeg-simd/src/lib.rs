@@ -23,7 +23,10 @@ mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-pub use dispatch::{Kernels, Level, available, kernels, kernels_at};
+pub use dispatch::{
+    BYTES_MAX, ENTRY_MAX, Kernels, Level, ROWS, RowTest, UNIT, available, kernels, kernels_at,
+    variants,
+};
 
 /// The level that this process uses, see [`kernels`].
 #[must_use]

@@ -18,3 +18,6 @@ const LINE: usize = 64;
 
 /// How far ahead of each stream memory is fetched, in bytes: the best of 256 to 8,192.
 const AHEAD: usize = 384;
+
+/// How far ahead of a scan of signs memory is fetched, in bytes.
+const SCAN_AHEAD: usize = 1024;
