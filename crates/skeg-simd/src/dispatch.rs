@@ -67,6 +67,7 @@ pub struct Kernels {
     pub(crate) sum_where: fn(&[u8], &[i8]) -> i32,
     pub(crate) scan_signs: fn(&[u8], &[u8], &mut [u32; ROWS]),
     pub(crate) passing: fn(&RowTest, &[u32; ROWS], &[f32; ROWS], &[f32; ROWS]) -> u32,
+    pub(crate) hadamard: fn(&mut [f32]),
 }
 
 /// Rows that [`Kernels::scan_signs`] scores at once.
@@ -249,6 +250,17 @@ impl Kernels {
         norms: &[f32; ROWS],
     ) -> u32 {
         (self.passing)(test, sums, slopes, norms)
+    }
+
+    /// The Walsh-Hadamard transform in place, without its scale: the result is √n times as long.
+    ///
+    /// # Panics
+    /// When the length n is no power of two from 16 on.
+    #[inline]
+    pub fn hadamard(&self, numbers: &mut [f32]) {
+        assert!(numbers.len() >= 16, "fewer than 16 numbers");
+        assert!(numbers.len().is_power_of_two(), "no power of two of numbers");
+        (self.hadamard)(numbers);
     }
 }
 

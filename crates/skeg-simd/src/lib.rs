@@ -5,7 +5,7 @@
 //!   floats alike: all float sums use the same 32 lanes, the same separate multiply and add (never
 //!   fused) and the same reduction tree, so that a score does not depend on the processor.
 //! - The result for a row never depends on where it lies or what lies beside it.
-//! - `unsafe` is allowed in the modules of one instruction set only, and there for loads through
+//! - `unsafe` is allowed in the modules of instruction sets only, and there for loads through
 //!   pointers taken from checked slices and for the one call that enters the set after its
 //!   detection.
 //!
@@ -66,4 +66,14 @@ pub fn l2sq_f32(a: &[f32], b: &[f32]) -> f32 {
 #[must_use]
 pub fn norm2_f32(a: &[f32]) -> f32 {
     kernels().norm2_f32(a)
+}
+
+/// Asks for numbers that are read soon, all of them, without waiting. Does nothing where the
+/// processor has no instruction for it that Rust offers.
+#[inline]
+pub fn prefetch(numbers: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    x86_64::prefetch(numbers);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = numbers;
 }

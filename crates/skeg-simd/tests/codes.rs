@@ -102,6 +102,25 @@ fn signs_select_what_stands_for_their_pattern() {
 }
 
 #[test]
+fn the_transform_is_the_product_with_the_matrix_of_signs() {
+    for length in [16, 64, 512, 2048] {
+        let given = floats(length, 9);
+        let mut expected = given.clone();
+        oracle().hadamard(&mut expected);
+        for (row, &number) in expected.iter().enumerate().step_by(37) {
+            let sign = |place: usize| 1.0 - 2.0 * f64::from((row & place).count_ones() & 1);
+            let exact: f64 = given.iter().enumerate().map(|(n, &x)| sign(n) * f64::from(x)).sum();
+            assert!((f64::from(number) - exact).abs() < 1e-3, "{length} {row}");
+        }
+        for kernels in variants() {
+            let mut numbers = given.clone();
+            kernels.hadamard(&mut numbers);
+            assert_eq!(numbers, expected, "{}", kernels.level());
+        }
+    }
+}
+
+#[test]
 #[should_panic(expected = "a table for another plane")]
 fn a_table_of_another_length_is_refused() {
     skeg_simd::kernels().scan_signs(&[0; 2 * UNIT], &[0; UNIT], &mut [0; ROWS]);

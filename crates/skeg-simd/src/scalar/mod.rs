@@ -8,6 +8,7 @@
 mod bytes;
 mod crc32c;
 mod float;
+mod hadamard;
 mod half;
 mod signs;
 
@@ -20,6 +21,9 @@ pub(crate) use crc32c::multiply;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) use crc32c::x_to_the;
 pub(crate) use float::{dot_f32, dot_f32_rows, l2sq_f32, l2sq_f32_rows, norm2_f32};
+pub(crate) use hadamard::hadamard;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) use hadamard::transform;
 pub(crate) use half::{dot_f16_rows, l2sq_f16_rows};
 pub(crate) use signs::{passing, scan_signs};
 
@@ -40,4 +44,5 @@ pub(crate) static KERNELS: Kernels = Kernels {
     sum_where,
     scan_signs,
     passing,
+    hadamard,
 };

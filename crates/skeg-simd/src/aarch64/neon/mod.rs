@@ -16,6 +16,12 @@ use std::sync::OnceLock;
 
 use crate::{Kernels, Level, scalar};
 
+/// See [`crate::Kernels::hadamard`]: the portable kernel in the registers of this level.
+#[target_feature(enable = "neon")]
+fn hadamard(numbers: &mut [f32]) {
+    scalar::transform(numbers);
+}
+
 /// The table of this level, or nothing where the processor lacks a feature.
 #[expect(unsafe_code, reason = "enters the instruction set after its detection")]
 pub(crate) fn kernels() -> Option<&'static Kernels> {
@@ -36,6 +42,7 @@ pub(crate) fn kernels() -> Option<&'static Kernels> {
             sum_where: scalar::sum_where,
             scan_signs: signs::scan_signs,
             passing: scalar::passing,
+            hadamard,
         }
     }
 

@@ -14,7 +14,13 @@ pub(in crate::x86_64) use crc32c::crc32c;
 
 use std::sync::OnceLock;
 
-use crate::{Kernels, Level};
+use crate::{Kernels, Level, scalar};
+
+/// See [`crate::Kernels::hadamard`]: the portable kernel in the registers of this level.
+#[target_feature(enable = "avx2")]
+fn hadamard(numbers: &mut [f32]) {
+    scalar::transform(numbers);
+}
 
 /// The table of this level, or nothing where the processor lacks a feature.
 #[expect(unsafe_code, reason = "enters the instruction set after its detection")]
@@ -36,6 +42,7 @@ pub(crate) fn kernels() -> Option<&'static Kernels> {
             sum_where: bytes::sum_where,
             scan_signs: signs::scan_signs,
             passing: signs::passing,
+            hadamard,
         }
     }
 

@@ -59,8 +59,9 @@ fn finish(sums: Sums, out: &mut [u32]) {
         let eight = _mm256_cvtepu16_epi32(eight);
         // SAFETY: the array is as long as the register; no alignment is asked for.
         let before = unsafe { _mm256_loadu_si256(out.as_ptr().cast()) };
+        let after = _mm256_add_epi32(before, eight);
         // SAFETY: as above.
-        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), _mm256_add_epi32(before, eight)) };
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), after) };
     }
 }
 

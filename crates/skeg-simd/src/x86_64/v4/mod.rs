@@ -13,7 +13,13 @@ mod vnni;
 use std::sync::OnceLock;
 
 use super::v3;
-use crate::{Kernels, Level};
+use crate::{Kernels, Level, scalar};
+
+/// See [`crate::Kernels::hadamard`]: the portable kernel in the registers of this level.
+#[target_feature(enable = "avx512f,avx512dq")]
+fn hadamard(numbers: &mut [f32]) {
+    scalar::transform(numbers);
+}
 
 /// The table of this level, or nothing where the processor lacks a feature. Uses VNNI where the
 /// processor has it.
@@ -58,6 +64,7 @@ pub(crate) fn plain() -> Option<&'static Kernels> {
             sum_where: bytes::sum_where,
             scan_signs: signs::scan_signs,
             passing: signs::passing,
+            hadamard,
         }
     }
 

@@ -57,8 +57,9 @@ fn finish(sums: Sums, out: &mut [u32; 16]) {
     let sixteen = _mm512_cvtepu16_epi32(_mm256_set_m128i(second, first));
     // SAFETY: the array is as long as the register; no alignment is asked for.
     let before = unsafe { _mm512_loadu_si512(out.as_ptr().cast()) };
+    let after = _mm512_add_epi32(before, sixteen);
     // SAFETY: as above.
-    unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), _mm512_add_epi32(before, sixteen)) };
+    unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), after) };
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2")]
