@@ -20,6 +20,7 @@ mod id;
 mod index;
 mod metric;
 mod options;
+pub mod quant;
 mod top;
 
 pub use error::{VectorError, VectorErrorKind};

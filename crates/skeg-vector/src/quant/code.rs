@@ -112,3 +112,90 @@ impl Coder {
         }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that look normally distributed.
+    fn residual(dim: usize, seed: u64) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut uniform = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 40) as f32 / (1_u32 << 24) as f32
+        };
+        (0..dim).map(|_| (0..6).map(|_| uniform()).sum::<f32>() - 3.0).collect()
+    }
+
+    /// The cosine of code and residual.
+    fn cosine(coder: &Coder, bits: u32, residual: &[f32]) -> f64 {
+        let middle = f64::from((1_u32 << bits) - 1) / 2.0;
+        let code = coder.levels.iter().map(|&level| f64::from(level) - middle);
+        let (mut dot, mut code2, mut size2) = (0.0, 0.0, 0.0);
+        for (x, &o) in code.zip(residual) {
+            let o = f64::from(o);
+            (dot, code2, size2) = (dot + x * o, code2 + x * x, size2 + o * o);
+        }
+        dot / (code2 * size2).sqrt()
+    }
+
+    #[test]
+    fn two_bits_are_near_the_best_that_two_bits_can_be() {
+        for (dim, seed) in [(64, 1), (384, 2), (1024, 3), (1536, 4)] {
+            let residual = residual(dim, seed);
+            let mut coder = Coder::default();
+            let factors = coder.encode(skeg_simd::kernels(), 2, &residual);
+            let reached = cosine(&coder, 2, &residual);
+            // The best code raises the greatest elements: try every number of them.
+            let mut sizes: Vec<f64> = residual.iter().map(|x| f64::from(x.abs())).collect();
+            sizes.sort_unstable_by(|a, b| b.total_cmp(a));
+            let size = sizes.iter().map(|x| x * x).sum::<f64>().sqrt();
+            let (mut dot, mut code2) = (sizes.iter().sum::<f64>() / 2.0, dim as f64 / 4.0);
+            let mut best = dot / code2.sqrt() / size;
+            for x in sizes {
+                (dot, code2) = (dot + x, code2 + 2.0);
+                best = best.max(dot / code2.sqrt() / size);
+            }
+            assert!(reached <= best + 1e-6 && reached >= best * 0.999, "{dim}: {reached} {best}");
+            let kept = f64::from(factors.fine.cosine());
+            assert!(kept <= reached + 1e-6 && kept > reached - 1e-4, "{kept} {reached}");
+        }
+    }
+
+    #[test]
+    fn the_factors_are_those_of_the_code() {
+        for bits in [1, 2, 4] {
+            let residual = residual(192, 9);
+            let mut coder = Coder::default();
+            let factors = coder.encode(skeg_simd::kernels(), bits, &residual);
+            let middle = ((1_u32 << bits) - 1) as f32 / 2.0;
+            let pairs = coder.levels.iter().zip(&residual);
+            let dot: f32 = pairs.map(|(&level, &o)| (f32::from(level) - middle) * o).sum();
+            let ratio = if bits == 1 { 1.0 } else { factors.fine.ratio() };
+            let slope = factors.slope * ratio;
+            assert!((slope * dot / factors.norm2 - 1.0).abs() < 1e-3, "{bits}: {slope}");
+            let planes: Vec<Vec<u8>> = (0..bits)
+                .map(|plane| {
+                    let mut bytes = Vec::new();
+                    coder.append_plane(plane, &mut bytes);
+                    bytes
+                })
+                .collect();
+            for (n, &level) in coder.levels.iter().enumerate() {
+                let bit = |plane: &Vec<u8>| u32::from(plane[n / 8] >> (n % 8) & 1);
+                let read: u32 = planes.iter().enumerate().map(|(p, plane)| bit(plane) << p).sum();
+                assert_eq!(read, u32::from(level));
+            }
+        }
+    }
+
+    #[test]
+    fn a_residual_of_zero_has_factors_of_zero() {
+        for bits in [1, 2, 4] {
+            let factors = Coder::default().encode(skeg_simd::kernels(), bits, &[0.0; 64]);
+            assert_eq!((factors.norm2, factors.slope), (0.0, 0.0));
+        }
+    }
+}

@@ -65,9 +65,12 @@ impl Memory {
 
 impl RowSource for Memory {
     fn visit(&self, places: &[u32], each: &mut dyn FnMut(usize, &[f32], f32)) {
+        let row = |place: u32| &self.rows[place as usize * self.dim..][..self.dim];
         for (number, &place) in places.iter().enumerate() {
-            let place = place as usize;
-            each(number, &self.rows[place * self.dim..][..self.dim], self.scales[place]);
+            if let Some(&next) = places.get(number + 1) {
+                skeg_simd::prefetch(row(next));
+            }
+            each(number, row(place), self.scales[place as usize]);
         }
     }
 }
@@ -85,9 +88,9 @@ pub struct ScanOptions {
 }
 
 impl Default for ScanOptions {
-    /// Ten rows, as many comparisons as the bounds leave, of three standard deviations.
+    /// Ten rows, as many comparisons as the bounds leave, of two standard deviations.
     fn default() -> Self {
-        Self { k: 10, rerank: None, deviations: 3.0 }
+        Self { k: 10, rerank: None, deviations: 2.0 }
     }
 }
 

@@ -114,9 +114,7 @@ fn estimates_are_as_near_as_their_bounds_say() {
         if kind == CodeKind::Binary {
             continue;
         }
-        for (shape, metric) in
-            SHAPES.iter().flat_map(|&shape| METRICS.map(|metric| (shape, metric)))
-        {
+        for (shape, metric) in pairs(dim) {
             let rows = rows(shape, dim);
             let codes = coded(kind, metric, &rows, skeg_simd::kernels());
             let (mut seen, mut outside, mut off) = (0, 0, 0.0);
@@ -136,7 +134,11 @@ fn estimates_are_as_near_as_their_bounds_say() {
             assert_eq!(seen, 4 * ROWS_EACH, "{context}");
             // One in 370 of normally distributed errors is more than three deviations off. Rows that
             // are repeated are off together.
-            let allowed = if matches!(kind, CodeKind::F32 | CodeKind::F16) { 0 } else { seen / 60 };
+            let allowed = match (kind, shape) {
+                (CodeKind::F32 | CodeKind::F16, _) => 0,
+                (_, Shape::Repeated) => seen / 16,
+                _ => seen / 60,
+            };
             assert!(outside <= allowed, "{context}");
             // Unbiased over rotations. Deviations are a third of a bound, and rows have much in common.
             let biased = !kind.is_rotated() || matches!(shape, Shape::Repeated | Shape::Equal);
@@ -155,7 +157,7 @@ fn recall(
 ) -> f64 {
     let memory = Memory::new(metric, rows[0].len() as u32, rows.concat()).unwrap();
     let (mut scratch, mut hits, mut all) = (Scratch::default(), 0, 0);
-    let options = ScanOptions { k: 10, rerank: Some(rerank), ..ScanOptions::default() };
+    let options = ScanOptions { k: 10, rerank: Some(rerank), deviations: 3.0 };
     for query in queries(shape, rows[0].len()) {
         codes.search(&memory, &query, &options, &mut scratch).unwrap();
         let mut scores: Vec<f64> = rows.iter().map(|row| exact(metric, &query, row)).collect();
@@ -174,9 +176,7 @@ fn recall(
 #[test]
 fn every_code_finds_the_nearest_rows() {
     for (kind, dim) in CodeKind::ALL.iter().flat_map(|&kind| DIMS.map(|dim| (kind, dim))) {
-        for (shape, metric) in
-            SHAPES.iter().flat_map(|&shape| METRICS.map(|metric| (shape, metric)))
-        {
+        for (shape, metric) in pairs(dim) {
             let rows = rows(shape, dim);
             let codes = coded(kind, metric, &rows, skeg_simd::kernels());
             let found = recall(&codes, metric, shape, &rows, usize::MAX);
