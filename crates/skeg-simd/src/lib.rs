@@ -68,12 +68,12 @@ pub fn norm2_f32(a: &[f32]) -> f32 {
     kernels().norm2_f32(a)
 }
 
-/// Asks for numbers that are read soon, all of them, without waiting. Does nothing where the
-/// processor has no instruction for it that Rust offers.
+/// Asks for what is read soon, all of it, without waiting. Does nothing where Rust offers no
+/// instruction for it.
 #[inline]
-pub fn prefetch(numbers: &[f32]) {
+pub fn prefetch<T>(items: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    x86_64::prefetch(numbers);
+    x86_64::prefetch(items);
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = numbers;
+    let _ = items;
 }

@@ -27,9 +27,9 @@ const SCAN_AHEAD: usize = 1024;
 /// See [`crate::prefetch`].
 #[expect(unsafe_code, reason = "an instruction of SSE")]
 #[inline]
-pub(crate) fn prefetch(numbers: &[f32]) {
-    let start = numbers.as_ptr().cast::<i8>();
-    for offset in (0..size_of_val(numbers)).step_by(LINE) {
+pub(crate) fn prefetch<T>(items: &[T]) {
+    let start = items.as_ptr().cast::<i8>();
+    for offset in (0..size_of_val(items)).step_by(LINE) {
         // SAFETY: every x86-64 has SSE. The instruction never faults, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset)) };
     }

@@ -106,6 +106,15 @@ impl Planes {
         (self.bits as usize - 1) * self.dim / 8
     }
 
+    /// Asks for the further planes of some rows of a block.
+    #[inline]
+    fn prefetch_further(&self, block: usize, mask: u32) {
+        let bytes = self.further_bytes();
+        for place in places(mask) {
+            skeg_simd::prefetch(&self.further[(block * ROWS + place) * bytes..][..bytes]);
+        }
+    }
+
     /// Writes the signs of a row into its places of the scan's layout.
     fn put_signs(&mut self, block: usize, place: usize) {
         let (head, dim) = (self.head, self.dim);
@@ -323,6 +332,7 @@ impl Codec for Planes {
             return 0;
         }
         if !tail_table.is_empty() {
+            self.prefetch_further(block, mask);
             let bytes = tail_table.len();
             self.kernels.scan_signs(&self.tails[block * bytes..][..bytes], tail_table, &mut sums);
             let test = RowTest { floor, ..ready.whole };
