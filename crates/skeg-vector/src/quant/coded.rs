@@ -17,8 +17,8 @@ use super::{CodeKind, Codec, Parameters, RowSource, ScanOptions, Scratch};
 use crate::metric::{Query, admit};
 use crate::{K_MAX, Metric, VectorError};
 
-/// The squared norms of rows and queries whose codes can be trusted not to overflow or vanish.
-const CODED: std::ops::RangeInclusive<f32> = 1e-24..=1e24;
+/// The squared norms of rows and queries whose products, squared, neither overflow nor vanish.
+const CODED: std::ops::RangeInclusive<f32> = 1e-16..=1e16;
 
 /// Queries that one pass over the codes serves.
 const QUERIES_MAX: usize = 8;

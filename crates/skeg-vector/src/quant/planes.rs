@@ -224,10 +224,11 @@ impl Planes {
         let (slope, norm2) =
             (self.slopes[place / ROWS][place % ROWS], self.norms[place / ROWS][place % ROWS]);
         let shared = norm2 * test.weight + test.base;
+        let rounding = SLACK * (ready.size - norm2 * test.weight);
         if self.bits == 1 {
             let estimate = shared + slope * (signs as f32 * test.step + test.offset);
             let variance = slope * slope * test.noise - norm2 * test.known;
-            return (estimate, variance.max(0.0).sqrt());
+            return (estimate, variance.max(0.0).sqrt() + rounding);
         }
         let mut weight = (1_u32 << (self.bits - 1)) as f32;
         let mut sum = weight * (signs as f32 + ready.below);
@@ -244,7 +245,7 @@ impl Planes {
         let length2 = norm2 / (fine.cosine() * fine.cosine());
         let variance = (length2 - norm2) * test.known
             + length2 * ready.rounding * (self.gain() * ready.deviations).powi(2);
-        (estimate, variance.max(0.0).sqrt())
+        (estimate, variance.max(0.0).sqrt() + rounding)
     }
 }
 
@@ -309,11 +310,15 @@ impl Codec for Planes {
             rotation.turn(&mut ready.vector);
         }
         ready.rounding = Self::round(ready) / self.dim as f32;
-        let base = match self.metric {
-            Metric::Cosine => 1.0 - 0.5 * ready.norm2,
-            Metric::InnerProduct => with_centroid,
-            Metric::Euclidean => -ready.norm2,
+        let (base, size) = match self.metric {
+            Metric::Cosine => (1.0 - 0.5 * ready.norm2, 1.0),
+            Metric::InnerProduct => {
+                let centroid = self.kernels.norm2_f32(&self.centroid);
+                (with_centroid, (centroid * ready.norm2).sqrt())
+            }
+            Metric::Euclidean => (-ready.norm2, ready.norm2),
         };
+        ready.size = size;
         ready.head = self.test(ready, base, self.head);
         ready.whole = self.test(ready, base, self.dim);
     }
@@ -321,7 +326,7 @@ impl Codec for Planes {
     #[inline]
     fn score(&self, ready: &Ready, block: usize, floor: f32, scores: &mut Scores) -> u32 {
         let (slopes, norms) = (&self.slopes[block], &self.norms[block]);
-        let floor = floor - SLACK * (floor.abs() + ready.whole.base.abs());
+        let floor = floor - SLACK * (floor.abs() + ready.size);
         let bytes = self.head * BYTES;
         let (head_table, tail_table) = ready.table.split_at(bytes);
         let mut sums = [0; ROWS];

@@ -27,6 +27,8 @@ pub(crate) struct Ready {
     pub(crate) norm2: f32,
     /// The variance of what rounding the query adds, for a code of length 1.
     pub(crate) rounding: f32,
+    /// The size of the numbers that every score is made of, for what rounding adds.
+    pub(crate) size: f32,
     /// Standard deviations in a bound.
     pub(crate) deviations: f32,
 }

@@ -5,6 +5,11 @@
 //! until no further one reaches the k-th exact score. So what is missed is what a bound was wrong
 //! about, and what a budget (`rerank`) cut off.
 //!
+//! The floor is low while few rows were seen, and much passes it. So with many rows it is guessed: after
+//! the share t of them it is not the k-th greatest bound but that of rank k·t + 3·√(k·t) + 3, which the
+//! k-th of all is below only by bad luck, as blocks are visited in runs from all over. Whoever guessed
+//! too high finds out at the end, for then fewer than k lower bounds reach the floor, and scans again.
+//!
 //! Invariant: nothing is allocated once a scratch has served a search of the same kind.
 //!
 //! May not know: codes, ids, where rows are kept.
@@ -25,6 +30,15 @@ const TOGETHER: usize = 16;
 
 /// Candidates after which those below the floor are dropped for the first time.
 const CANDIDATES: usize = 4096;
+
+/// Rows for each of the k from which on floors are guessed.
+const GUESS_FROM: usize = 64;
+
+/// Blocks that lie and are scanned one after the other.
+const RUN: usize = 16;
+
+/// The widest bound, so that its square stays in `f32`.
+const DEVIATIONS_MAX: f32 = 100.0;
 
 /// Where the rows themselves are.
 pub trait RowSource {
@@ -83,7 +97,7 @@ pub struct ScanOptions {
     /// How many rows are compared exactly at most (`k` when it is less); nothing for as many as the
     /// bounds leave.
     pub rerank: Option<usize>,
-    /// How many standard deviations of an estimate its bound is.
+    /// How many standard deviations of an estimate its bound is, 0 to 100.
     pub deviations: f32,
 }
 
@@ -146,9 +160,12 @@ pub struct Scratch {
 #[derive(Debug, Default)]
 pub(super) struct State {
     ready: Ready,
-    /// The k greatest lower bounds, the least on top.
+    /// The greatest lower bounds, the least on top, and how many there are at most now.
     lowers: BinaryHeap<Reverse<Lower>>,
+    lowers_max: usize,
     floor: f32,
+    /// Whether blocks are scanned for it.
+    active: bool,
     /// Rows that may be among the nearest, with their upper bounds for scores.
     candidates: Vec<Found>,
     /// How many candidates there may be before they are looked through again.
@@ -207,35 +224,79 @@ pub(super) fn scan(
     states: &mut [State],
 ) {
     let dim = queries.len() / states.len().max(1);
-    let mut coded = false;
+    let asked = options.deviations;
+    let deviations = if asked >= 0.0 { asked.min(DEVIATIONS_MAX) } else { 0.0 };
+    let guess = codec.len() / GUESS_FROM >= options.k;
     for (query, state) in queries.chunks_exact(dim).zip(states.iter_mut()) {
-        state.begin();
-        if is_coded(metric, query) {
-            codec.prepare(query, options.deviations, &mut state.ready);
+        state.begin(f32::NEG_INFINITY);
+        state.active = is_coded(metric, query);
+        if state.active {
+            codec.prepare(query, deviations, &mut state.ready);
             uncoded.iter().for_each(|&place| state.keep(place));
-            coded = true;
         } else {
-            state.skip(codec.len());
+            (0..codec.len()).for_each(|place| state.keep(place as u32));
         }
     }
-    if !coded {
+    pass(codec, uncoded, options.k, guess, states);
+    if !guess {
         return;
     }
+    for state in states.iter_mut().filter(|state| state.active) {
+        let reached = state.lowers.len() == options.k;
+        let least = state.lowers.peek().map_or(f32::NEG_INFINITY, |lower| lower.0.0);
+        state.active = !reached || least < state.floor;
+        if state.active {
+            state.begin(if reached { least } else { f32::NEG_INFINITY });
+            uncoded.iter().for_each(|&place| state.keep(place));
+        }
+    }
+    pass(codec, uncoded, options.k, false, states);
+}
+
+/// Shows every block to every active query.
+fn pass(codec: &impl Codec, uncoded: &[u32], k: usize, guess: bool, states: &mut [State]) {
+    if !states.iter().any(|state| state.active) {
+        return;
+    }
+    let blocks = codec.len().div_ceil(ROWS);
     let mut scores = Scores::default();
-    for block in 0..codec.len().div_ceil(ROWS) {
-        for state in states.iter_mut().filter(|state| state.candidates_max > 0) {
-            let mask = codec.score(&state.ready, block, state.floor, &mut scores);
-            if mask != 0 {
-                state.take(block, mask, &scores, uncoded, options.k);
+    for (number, run) in runs(blocks.div_ceil(RUN)).enumerate() {
+        let share = (number * RUN) as f32 / blocks as f32;
+        let expected = k as f32 * share;
+        let rank = (expected + 3.0 * expected.sqrt() + 3.0) as usize;
+        let lowers_max = if guess { rank.min(k) } else { k };
+        for state in states.iter_mut() {
+            state.lowers_max = lowers_max;
+        }
+        for block in run * RUN..((run + 1) * RUN).min(blocks) {
+            for state in states.iter_mut().filter(|state| state.active) {
+                let mask = codec.score(&state.ready, block, state.floor, &mut scores);
+                if mask != 0 {
+                    state.take(block, mask, &scores, uncoded);
+                }
             }
         }
     }
 }
 
+/// The numbers below `count` in an order that soon comes by everywhere.
+fn runs(count: usize) -> impl Iterator<Item = usize> {
+    let is_coprime = |step: usize| {
+        let (mut a, mut b) = (step, count);
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a == 1
+    };
+    // By the golden ratio.
+    let step = (count * 5 / 8 + 1..).find(|&step| is_coprime(step)).unwrap_or(1);
+    (0..count).map(move |number| number * step % count)
+}
+
 impl State {
-    fn begin(&mut self) {
+    fn begin(&mut self, floor: f32) {
         self.lowers.clear();
-        self.floor = f32::NEG_INFINITY;
+        self.floor = floor;
         self.candidates.clear();
         self.candidates_max = CANDIDATES;
     }
@@ -245,17 +306,9 @@ impl State {
         self.candidates.push(Found { place, score: f32::INFINITY });
     }
 
-    /// Takes all rows so.
-    fn skip(&mut self, len: usize) {
-        self.candidates_max = 0;
-        for place in 0..len {
-            self.keep(place as u32);
-        }
-    }
-
     /// Takes the rows of a block that are in `mask`.
     #[inline]
-    fn take(&mut self, block: usize, mask: u32, scores: &Scores, uncoded: &[u32], k: usize) {
+    fn take(&mut self, block: usize, mask: u32, scores: &Scores, uncoded: &[u32]) {
         for within in places(mask) {
             let (estimate, bound) = (scores.estimates[within], scores.bounds[within]);
             let place = (block * ROWS + within) as u32;
@@ -264,17 +317,17 @@ impl State {
             }
             self.candidates.push(Found { place, score: estimate + bound });
             let lower = Reverse(Lower(estimate - bound));
-            if self.lowers.len() < k {
+            if self.lowers.len() < self.lowers_max {
                 self.lowers.push(lower);
             } else if let Some(mut least) = self.lowers.peek_mut()
                 && lower < *least
             {
                 *least = lower;
             }
-            if self.lowers.len() == k
+            if self.lowers.len() == self.lowers_max
                 && let Some(&Reverse(Lower(least))) = self.lowers.peek()
             {
-                self.floor = least;
+                self.floor = self.floor.max(least);
             }
         }
         if self.candidates.len() >= self.candidates_max {
@@ -334,5 +387,63 @@ impl State {
         self.found.clear();
         self.found.extend(self.best.drain());
         self.found.sort_unstable();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CodeKind, CodedRows, Trainer};
+    use super::*;
+
+    #[test]
+    fn every_run_comes_once() {
+        for count in (0..70).chain([1_000, 1_024, 99_991]) {
+            let mut seen: Vec<usize> = runs(count).collect();
+            seen.sort_unstable();
+            assert!(seen.into_iter().eq(0..count), "{count}");
+        }
+    }
+
+    /// Rows whose scores rise or fall in the order in which they are scanned, or as they like.
+    fn rows(count: usize, order: i32) -> Vec<f32> {
+        let mut rows = vec![0.0; count];
+        let visited = runs(count.div_ceil(ROWS * RUN)).flat_map(|run| {
+            let end = (run + 1) * ROWS * RUN;
+            run * ROWS * RUN..end.min(count)
+        });
+        for (number, place) in visited.enumerate() {
+            rows[place] = match order {
+                1 => number as f32,
+                -1 => (count - number) as f32,
+                _ => (number.wrapping_mul(0x9e37_79b9) % 65_537) as f32,
+            };
+        }
+        rows
+    }
+
+    #[test]
+    fn whoever_guesses_wrong_scans_again() {
+        for (count, order) in
+            [900, 20_000, 20_001].into_iter().flat_map(|n| [-1, 0, 1].map(|o| (n, o)))
+        {
+            let rows = rows(count, order);
+            for kind in [CodeKind::F32, CodeKind::Int8, CodeKind::Tq2] {
+                let trainer =
+                    Trainer::new(kind, Metric::InnerProduct, 1, 1).expect("one dimension");
+                let mut codes = CodedRows::new(trainer.finish(), count);
+                rows.iter().for_each(|&row| codes.push(&[row]).expect("a number"));
+                let memory = Memory::new(Metric::InnerProduct, 1, rows.clone()).expect("numbers");
+                let mut expected: Vec<f32> = rows.clone();
+                expected.sort_unstable_by(|a, b| b.total_cmp(a));
+                for k in [1, 10, 100, 300] {
+                    let options = ScanOptions { k, ..ScanOptions::default() };
+                    let mut scratch = Scratch::default();
+                    codes.search(&memory, &[1.0], &options, &mut scratch).expect("a number");
+                    let found: Vec<f32> =
+                        scratch.found(0).iter().map(|found| found.score).collect();
+                    assert_eq!(found, expected[..k], "{kind} {count} {order} {k}");
+                }
+            }
+        }
     }
 }
