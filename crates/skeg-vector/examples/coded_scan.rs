@@ -143,10 +143,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
         println!("    k  dev  recall  reranked  p50 us");
         for k in [10, 100] {
-            for deviations in [1.0, 1.25, 2.0] {
+            for deviations in [2.0, 1.25, 1.0] {
                 let options = ScanOptions { k, deviations, ..ScanOptions::default() };
                 let (recall, reranked, p50) = bench.quality(&codes, &options);
-                print!("{k:5} {deviations:4.1} {recall:7.4} {reranked:9.1} {p50:7.0}");
+                print!("{k:5} {deviations:4.2} {recall:7.4} {reranked:9.1} {p50:7.0}");
                 for (threads, batch) in [(1, 1), (1, BATCH), (2, 1), (2, BATCH)] {
                     let [wall, running] = bench.rate(&codes, &options, threads, batch);
                     print!(" {wall:7.0} {running:7.0}");

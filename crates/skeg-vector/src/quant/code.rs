@@ -1,7 +1,7 @@
 //! The code of one residual: its bits and its factors.
 //!
 //! A code of b bits is the point of the grid {±1/2, ±3/2, ..., ±(2^b − 1)/2}^D whose direction is
-//! near the residual's (arXiv 2409.09913, §3.1). That paper searches all scales for the best one;
+//! near the residual's (arXiv 2409.09913). That paper searches all scales for the best one;
 //! here ten are tried around the best uniform step for a normal distribution (Max, "Quantizing for
 //! minimum distortion", 1960), which is what a rotated residual's elements follow: the cosine falls
 //! short of the best by less than 0.1 %.

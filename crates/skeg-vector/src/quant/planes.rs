@@ -9,15 +9,15 @@
 //!
 //! - The estimator of ⟨o, q⟩ is `slope·⟨x, q⟩` with `slope = |o|² / ⟨x, o⟩` (Theorem 3.2: unbiased
 //!   over rotations).
-//! - Its variance is `(slope²·|x|² − |o|²)·|q|² / (D − 1)`: the bound of Theorem 3.2, eq. 14 and 16,
-//!   with `cos(x, o)²` multiplied out. Zero residuals have slope 0: both are 0.
+//! - Its variance is `(slope²·|x|² − |o|²)·|q|² / (D − 1)`: the bound of Theorem 3.2, with
+//!   `cos(x, o)²` multiplied out. Zero residuals have slope 0: both are 0.
 //! - After the first dimensions alone, which hold the share s of |q|², the estimator is
 //!   `slope·⟨x, q⟩_first / s`, with `|x|² / s` for `|x|²` in its variance: where R spreads x evenly,
 //!   what the others add is noise of the same kind (as in ADSampling: Gao and Long, SIGMOD 2023).
 //! - The query is rounded to integers of about 7 bits (§3.3.1), `q ≈ step·k`, the error e adds the
 //!   variance `slope²·|x|²·|e|²/D`.
 //! - With b bits, element x of the code is `u − (2^b − 1)/2` for an unsigned u whose bits are the
-//!   planes: `⟨x, k⟩` follows from the planes' sums (arXiv 2409.09913, §3.2).
+//!   planes: `⟨x, k⟩` follows from the planes' sums (as in arXiv 2409.09913).
 //!
 //! Scores: cosine (of rows and queries at length 1) is `1 − |o|²/2 − |q|²/2 + ⟨o, q⟩`, minus the
 //! squared distance is `2⟨o, q⟩ − |o|² − |q|²`, the inner product is `⟨c, query⟩ + ⟨o, q⟩`.
