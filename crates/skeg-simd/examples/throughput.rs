@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use skeg_simd::{Kernels, available};
+use skeg_simd::{ENTRY_MAX, Kernels, ROWS, variants};
 
 /// How long each figure is measured for.
 const SPAN: Duration = Duration::from_millis(300);
@@ -30,12 +30,46 @@ fn report(kernels: &Kernels, name: &str, size: &str, bytes: usize, mut work: imp
     println!("{:8} {name:14} {size:>10} {best:8.2} GB/s", kernels.level().name());
 }
 
+/// The kernels of coded rows: a block of [`ROWS`] rows of signs, halves, bytes, a plane of bits.
+fn coded_rows(kernels: &Kernels) {
+    let (plane, table) = (vec![0x5a_u8; 12 << 20], vec![ENTRY_MAX; DIM * ROWS / 8]);
+    for (size, length) in [("16 KiB", 16 << 10), ("256 KiB", 256 << 10), ("12 MiB", 12 << 20)] {
+        let blocks = &plane[..length];
+        report(kernels, "scan_signs", size, length, || {
+            for block in black_box(blocks).chunks_exact(table.len()) {
+                let mut sums = [0; ROWS];
+                kernels.scan_signs(block, &table, &mut sums);
+                black_box(&sums);
+            }
+        });
+        let query = vec![3_i8; DIM];
+        report(kernels, "sum_where", size, length, || {
+            for plane in black_box(blocks).chunks_exact(DIM / 8) {
+                black_box(kernels.sum_where(plane, &query));
+            }
+        });
+        let rows = vec![-5_i8; length];
+        let mut dots = vec![0; length / DIM];
+        report(kernels, "dot_i8_rows", size, length, || {
+            kernels.dot_i8_rows(&query, black_box(&rows), &mut dots);
+            black_box(&dots);
+        });
+        let (rows, query) = (vec![0x3c00_u16; length / 2], vec![0.5_f32; DIM]);
+        let mut dots = vec![0.0; length / 2 / DIM];
+        report(kernels, "dot_f16_rows", size, length, || {
+            kernels.dot_f16_rows(&query, black_box(&rows), &mut dots);
+            black_box(&dots);
+        });
+    }
+}
+
 fn main() {
     let sizes = [("16 KiB", 16 << 10), ("256 KiB", 256 << 10), ("400 MiB", 400 << 20)];
     let many = vec![0.25_f32; (400 << 20) / 4];
     let data = vec![7_u8; 400 << 20];
     let query = vec![0.5_f32; DIM];
-    for kernels in available() {
+    for kernels in variants() {
+        coded_rows(kernels);
         for (size, length) in [("16 B", 16), ("64 B", 64), ("256 B", 256), ("1 KiB", 1024)] {
             let part = &data[..length];
             report(kernels, "crc32c", size, length * 64, || {

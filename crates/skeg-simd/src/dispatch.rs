@@ -21,9 +21,9 @@ use crate::scalar;
 pub enum Level {
     /// Portable Rust.
     Scalar,
-    /// x86-64 with AVX2, FMA, BMI, SSE4.2 and carry-less multiplication.
+    /// x86-64 with AVX2, F16C, FMA, BMI, SSE4.2 and carry-less multiplication.
     V3,
-    /// x86-64 with AVX-512 (F, BW, CD, DQ, VL) besides.
+    /// x86-64 with AVX-512 (F, BW, CD, DQ, VL) besides; with VNNI where the processor has it.
     V4,
     /// AArch64 with NEON and CRC.
     Neon,
@@ -52,7 +52,7 @@ impl fmt::Display for Level {
 }
 
 /// The kernels of one level. A loop over many rows takes this once and calls its methods.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Kernels {
     pub(crate) level: Level,
     pub(crate) crc32c: fn(u32, &[u8]) -> u32,
@@ -61,6 +61,47 @@ pub struct Kernels {
     pub(crate) norm2_f32: fn(&[f32]) -> f32,
     pub(crate) dot_f32_rows: fn(&[f32], &[f32], &mut [f32]),
     pub(crate) l2sq_f32_rows: fn(&[f32], &[f32], &mut [f32]),
+    pub(crate) dot_f16_rows: fn(&[f32], &[u16], &mut [f32]),
+    pub(crate) l2sq_f16_rows: fn(&[f32], &[u16], &mut [f32]),
+    pub(crate) dot_i8_rows: fn(&[i8], &[i8], &mut [i32]),
+    pub(crate) sum_where: fn(&[u8], &[i8]) -> i32,
+    pub(crate) scan_signs: fn(&[u8], &[u8], &mut [u32; ROWS]),
+    pub(crate) passing: fn(&RowTest, &[u32; ROWS], &[f32; ROWS], &[f32; ROWS]) -> u32,
+    pub(crate) hadamard: fn(&mut [f32]),
+}
+
+/// Rows that [`Kernels::scan_signs`] scores at once.
+pub const ROWS: usize = 32;
+
+/// Bytes of a sign plane, and of its table, for 64 dimensions of [`ROWS`] rows: planes are whole
+/// multiples of it.
+pub const UNIT: usize = 256;
+
+/// The greatest number in a table of [`Kernels::scan_signs`]: four of them fit a byte.
+pub const ENTRY_MAX: u8 = 63;
+
+/// The greatest number of bytes in a row that integer sums take: no sum of products overflows.
+pub const BYTES_MAX: usize = 65_536;
+
+/// What [`Kernels::passing`] holds 32 rows against. A row with the sum u, the slope s and the
+/// squared norm n passes when its estimate `base + weight·n + s·(step·u + offset)` lacks at most
+/// `√(noise·s² − known·n)` of `floor`.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct RowTest {
+    /// What an estimate must reach.
+    pub floor: f32,
+    /// The part of an estimate that all rows share.
+    pub base: f32,
+    /// What a row's squared norm is multiplied by.
+    pub weight: f32,
+    /// What one unit of a sum stands for.
+    pub step: f32,
+    /// What a sum of zero stands for.
+    pub offset: f32,
+    /// The variance allowed, for a slope of 1.
+    pub noise: f32,
+    /// The variance that is none, for a squared norm of 1.
+    pub known: f32,
 }
 
 impl Kernels {
@@ -131,9 +172,99 @@ impl Kernels {
         check_rows(query, rows, out);
         (self.l2sq_f32_rows)(query, rows, out);
     }
+
+    /// [`Self::dot_f32_rows`] with rows in half precision, given by their bits: each element
+    /// becomes the `f32` of its value.
+    ///
+    /// # Panics
+    /// When `rows.len()` is not `query.len() × out.len()`, or `query` is empty.
+    #[inline]
+    pub fn dot_f16_rows(&self, query: &[f32], rows: &[u16], out: &mut [f32]) {
+        check_rows(query, rows, out);
+        (self.dot_f16_rows)(query, rows, out);
+    }
+
+    /// [`Self::l2sq_f32_rows`] with rows in half precision, given by their bits: each element
+    /// becomes the `f32` of its value.
+    ///
+    /// # Panics
+    /// When `rows.len()` is not `query.len() × out.len()`, or `query` is empty.
+    #[inline]
+    pub fn l2sq_f16_rows(&self, query: &[f32], rows: &[u16], out: &mut [f32]) {
+        check_rows(query, rows, out);
+        (self.l2sq_f16_rows)(query, rows, out);
+    }
+
+    /// `out[i]` becomes the inner product of `query` and row `i` of `rows`, which holds `out.len()`
+    /// rows end to end. Exact. A distance follows from it and the norms.
+    ///
+    /// # Panics
+    /// When `rows.len()` is not `query.len() × out.len()`, or `query` is empty or longer than
+    /// [`BYTES_MAX`].
+    #[inline]
+    pub fn dot_i8_rows(&self, query: &[i8], rows: &[i8], out: &mut [i32]) {
+        assert!(query.len() <= BYTES_MAX, "a query of more bytes than can be summed");
+        check_rows(query, rows, out);
+        (self.dot_i8_rows)(query, rows, out);
+    }
+
+    /// Sums the elements of `query` whose bit is set; the first is in the lowest bit of the first
+    /// byte. Exact.
+    ///
+    /// # Panics
+    /// When `query` does not have eight elements for each byte of `bits`, or not a multiple of 64
+    /// of them, or more than [`BYTES_MAX`].
+    #[inline]
+    #[must_use]
+    pub fn sum_where(&self, bits: &[u8], query: &[i8]) -> i32 {
+        assert!(query.len() <= BYTES_MAX, "a query of more bytes than can be summed");
+        assert!(query.len().is_multiple_of(64), "a query that is no multiple of 64 long");
+        assert_eq!(bits.len(), query.len() / 8, "not one bit for each element");
+        (self.sum_where)(bits, query)
+    }
+
+    /// Adds to each of `sums` what the bits of its row select from `table`. Exact.
+    ///
+    /// The plane is a sequence of groups of four dimensions, 16 bytes each: the lower half of byte
+    /// j holds the bits of row j, the upper half those of row 16 + j. The table has 16 numbers for
+    /// each group, none above [`ENTRY_MAX`] (greater ones give wrong sums): what each pattern of
+    /// the four bits adds.
+    ///
+    /// # Panics
+    /// When the two differ in length, or are no multiple of [`UNIT`] long.
+    #[inline]
+    pub fn scan_signs(&self, plane: &[u8], table: &[u8], sums: &mut [u32; ROWS]) {
+        assert_eq!(plane.len(), table.len(), "a table for another plane");
+        assert!(plane.len().is_multiple_of(UNIT), "a plane that is not whole");
+        (self.scan_signs)(plane, table, sums);
+    }
+
+    /// Which of 32 rows pass a test: row i in bit i. Sums must be below 2^24.
+    #[inline]
+    #[must_use]
+    pub fn passing(
+        &self,
+        test: &RowTest,
+        sums: &[u32; ROWS],
+        slopes: &[f32; ROWS],
+        norms: &[f32; ROWS],
+    ) -> u32 {
+        (self.passing)(test, sums, slopes, norms)
+    }
+
+    /// The Walsh-Hadamard transform in place, without its scale: the result is √n times as long.
+    ///
+    /// # Panics
+    /// When the length n is no power of two from 16 on.
+    #[inline]
+    pub fn hadamard(&self, numbers: &mut [f32]) {
+        assert!(numbers.len() >= 16, "fewer than 16 numbers");
+        assert!(numbers.len().is_power_of_two(), "no power of two of numbers");
+        (self.hadamard)(numbers);
+    }
 }
 
-fn check_rows(query: &[f32], rows: &[f32], out: &[f32]) {
+fn check_rows<Q, R, T>(query: &[Q], rows: &[R], out: &[T]) {
     assert!(!query.is_empty(), "a query without elements");
     assert_eq!(
         Some(rows.len()),
@@ -182,6 +313,16 @@ pub fn kernels_at(level: Level) -> Option<&'static Kernels> {
 /// The kernels of every level that the machine has, worst first. Ignores the environment.
 pub fn available() -> impl Iterator<Item = &'static Kernels> {
     Level::ALL.into_iter().filter_map(kernels_at)
+}
+
+/// [`available`], and before each level that uses further instructions where the processor has
+/// them its form without: for tests of what other machines run.
+pub fn variants() -> impl Iterator<Item = &'static Kernels> {
+    #[cfg(target_arch = "x86_64")]
+    let plain = crate::x86_64::v4::plain();
+    #[cfg(not(target_arch = "x86_64"))]
+    let plain = None;
+    plain.into_iter().chain(available())
 }
 
 /// The best of `present` within the bounds.

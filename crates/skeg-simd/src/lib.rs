@@ -5,7 +5,7 @@
 //!   floats alike: all float sums use the same 32 lanes, the same separate multiply and add (never
 //!   fused) and the same reduction tree, so that a score does not depend on the processor.
 //! - The result for a row never depends on where it lies or what lies beside it.
-//! - `unsafe` is allowed in the modules of one instruction set only, and there for loads through
+//! - `unsafe` is allowed in the modules of instruction sets only, and there for loads through
 //!   pointers taken from checked slices and for the one call that enters the set after its
 //!   detection.
 //!
@@ -23,7 +23,10 @@ mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-pub use dispatch::{Kernels, Level, available, kernels, kernels_at};
+pub use dispatch::{
+    BYTES_MAX, ENTRY_MAX, Kernels, Level, ROWS, RowTest, UNIT, available, kernels, kernels_at,
+    variants,
+};
 
 /// The level that this process uses, see [`kernels`].
 #[must_use]
@@ -63,4 +66,14 @@ pub fn l2sq_f32(a: &[f32], b: &[f32]) -> f32 {
 #[must_use]
 pub fn norm2_f32(a: &[f32]) -> f32 {
     kernels().norm2_f32(a)
+}
+
+/// Asks for what is read soon, all of it, without waiting. Does nothing where Rust offers no
+/// instruction for it.
+#[inline]
+pub fn prefetch<T>(items: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    x86_64::prefetch(items);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = items;
 }

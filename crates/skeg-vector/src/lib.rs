@@ -9,7 +9,8 @@
 //!
 //! [`Index`] is the door: it holds the backend that the options name. Today that is [`FlatIndex`],
 //! which compares the query with every row. A backend is a folder like `flat/` and a variant of
-//! [`Index`]; a tier (how rows are coded) is a file below the backend that scans it.
+//! [`Index`]. [`quant`] has a file for each tier (how rows are coded) and the scan of codes; no backend
+//! uses it yet.
 //!
 //! May not know: keys, the log, shards, clocks, threads.
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ mod id;
 mod index;
 mod metric;
 mod options;
+pub mod quant;
 mod top;
 
 pub use error::{VectorError, VectorErrorKind};

@@ -88,14 +88,34 @@ impl<'a> Query<'a> {
         kernels: &'static Kernels,
         given: &'a [f32],
     ) -> Result<Self, VectorError> {
+        Self::reusing(metric, kernels, given, Vec::new())
+    }
+
+    /// [`Self::new`] with what an earlier query allocated.
+    pub(crate) fn reusing(
+        metric: Metric,
+        kernels: &'static Kernels,
+        given: &'a [f32],
+        mut buffer: Vec<f32>,
+    ) -> Result<Self, VectorError> {
         admit(metric, kernels, given)?;
         let scaled = if metric == Metric::Cosine {
             let norm = dot_f64(given, given).sqrt();
-            given.iter().map(|&x| (f64::from(x) / norm) as f32).collect()
+            buffer.clear();
+            buffer.extend(given.iter().map(|&x| (f64::from(x) / norm) as f32));
+            Cow::Owned(buffer)
         } else {
             Cow::Borrowed(given)
         };
         Ok(Self { metric, kernels, given, scaled })
+    }
+
+    /// What it has allocated, for the next one.
+    pub(crate) fn into_buffer(self) -> Vec<f32> {
+        match self.scaled {
+            Cow::Owned(buffer) => buffer,
+            Cow::Borrowed(_) => Vec::new(),
+        }
     }
 
     /// The score of each row of `rows`, which lie end to end, with their scales.

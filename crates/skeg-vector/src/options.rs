@@ -12,6 +12,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::quant::CodeKind;
 use crate::{DIM_MAX, IdKind, Metric, VectorError};
 
 const VERSION: u8 = 1;
@@ -36,12 +37,12 @@ pub(crate) fn parse<T: Named>(word: &str) -> Result<T, VectorError> {
     })
 }
 
-fn code<T: Named>(value: T) -> u8 {
+pub(crate) fn code<T: Named>(value: T) -> u8 {
     let place = T::ALL.iter().position(|&other| other == value).expect("ALL names every value");
     u8::try_from(place).expect("a handful of values")
 }
 
-fn decode<T: Named>(code: u8) -> Result<T, VectorError> {
+pub(crate) fn decode<T: Named>(code: u8) -> Result<T, VectorError> {
     let value = T::ALL.get(usize::from(code)).copied();
     value.ok_or(VectorError::Corrupt { reason: "a code that stands for nothing" })
 }
@@ -139,7 +140,7 @@ macro_rules! words {
     )*};
 }
 
-words!(Tier, Backend, Metric, IdKind);
+words!(Tier, Backend, Metric, IdKind, CodeKind);
 
 /// What an index is made with. Fixed for its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

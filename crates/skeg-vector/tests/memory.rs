@@ -1,8 +1,10 @@
-//! The account of memory against the allocator's own, byte by byte. A program of its own instead of a
+//! The account of memory against the allocator's own, byte by byte, and that a scan of codes takes
+//! none. A program of its own instead of a
 //! test of the harness: that one's threads allocate at moments of their own.
 
 use std::alloc::System;
 
+use skeg_vector::quant::{CodeKind, CodedRows, Memory, ScanOptions, Scratch, Trainer};
 use skeg_vector::{FlatIndex, IdKind, IndexOptions, Metric};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -18,7 +20,35 @@ fn held(region: &Region<'_, System>) -> usize {
 #[expect(clippy::print_stdout, reason = "what `cargo test` prints, for whoever adds tests up")]
 fn main() {
     every_byte_is_counted();
-    println!("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+    a_scan_of_codes_allocates_nothing_once_it_is_warm();
+    println!("test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+}
+
+fn a_scan_of_codes_allocates_nothing_once_it_is_warm() {
+    let (dim, count) = (100_u32, 900);
+    let number = |n: u32| (n.wrapping_mul(0x9e37_79b9) >> 8) as f32 / (1_u32 << 23) as f32 - 1.0;
+    let rows: Vec<f32> = (0..dim * count).map(number).collect();
+    let queries: Vec<f32> = (0..dim * 12).map(|n| number(n + 7_777_777)).collect();
+    let kinds = [CodeKind::F32, CodeKind::F16, CodeKind::Int8, CodeKind::Tq1, CodeKind::Tq4];
+    for (kind, metric) in kinds.iter().flat_map(|&k| [(k, Metric::Cosine), (k, Metric::Euclidean)])
+    {
+        let mut trainer = Trainer::new(kind, metric, dim, 1).expect("a valid dimension");
+        let memory = Memory::new(metric, dim, rows.clone()).expect("whole rows");
+        memory.iter().for_each(|row| trainer.add(row).expect("a valid row"));
+        let mut codes = CodedRows::new(trainer.finish(), count as usize);
+        memory.iter().for_each(|row| codes.push(row).expect("a valid row"));
+        let mut scratch = Scratch::default();
+        let mut search = |k| {
+            let options = ScanOptions { k, ..ScanOptions::default() };
+            codes.search(&memory, &queries, &options, &mut scratch).expect("valid queries");
+        };
+        search(200);
+        let region = Region::new(ALLOCATOR);
+        for k in [200, 1, 10] {
+            search(k);
+        }
+        assert_eq!(region.change().allocations, 0, "{kind} {metric}");
+    }
 }
 
 fn every_byte_is_counted() {

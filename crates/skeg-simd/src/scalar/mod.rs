@@ -5,15 +5,27 @@
 //!
 //! May not know: instruction sets.
 
+mod bytes;
 mod crc32c;
 mod float;
+mod hadamard;
+mod half;
+mod signs;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use bytes::dot_i8;
+pub(crate) use bytes::{dot_i8_rows, sum_where};
 pub(crate) use crc32c::crc32c;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use crc32c::multiply;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) use crc32c::x_to_the;
 pub(crate) use float::{dot_f32, dot_f32_rows, l2sq_f32, l2sq_f32_rows, norm2_f32};
+pub(crate) use hadamard::hadamard;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) use hadamard::transform;
+pub(crate) use half::{dot_f16_rows, l2sq_f16_rows};
+pub(crate) use signs::{passing, scan_signs};
 
 use crate::{Kernels, Level};
 
@@ -26,4 +38,11 @@ pub(crate) static KERNELS: Kernels = Kernels {
     norm2_f32,
     dot_f32_rows,
     l2sq_f32_rows,
+    dot_f16_rows,
+    l2sq_f16_rows,
+    dot_i8_rows,
+    sum_where,
+    scan_signs,
+    passing,
+    hadamard,
 };

@@ -7,6 +7,8 @@
 //!
 //! May not know: which level is chosen.
 
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
 pub(crate) mod v3;
 pub(crate) mod v4;
 
@@ -18,3 +20,17 @@ const LINE: usize = 64;
 
 /// How far ahead of each stream memory is fetched, in bytes: the best of 256 to 8,192.
 const AHEAD: usize = 384;
+
+/// How far ahead of a scan of signs memory is fetched, in bytes.
+const SCAN_AHEAD: usize = 1024;
+
+/// See [`crate::prefetch`].
+#[expect(unsafe_code, reason = "an instruction of SSE")]
+#[inline]
+pub(crate) fn prefetch<T>(items: &[T]) {
+    let start = items.as_ptr().cast::<i8>();
+    for offset in (0..size_of_val(items)).step_by(LINE) {
+        // SAFETY: every x86-64 has SSE. The instruction never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset)) };
+    }
+}

@@ -2,15 +2,25 @@
 //!
 //! Invariant: [`kernels`] is the only door, and it asks the processor first.
 //!
+//! Bytes, halves and the test of rows are left to the compiler, which knows NEON for the portable
+//! kernels, too.
+//!
 //! May not know: other instruction sets.
 
 mod crc32c;
 mod float;
+mod signs;
 
 use std::arch::is_aarch64_feature_detected;
 use std::sync::OnceLock;
 
-use crate::{Kernels, Level};
+use crate::{Kernels, Level, scalar};
+
+/// See [`crate::Kernels::hadamard`]: the portable kernel in the registers of this level.
+#[target_feature(enable = "neon")]
+fn hadamard(numbers: &mut [f32]) {
+    scalar::transform(numbers);
+}
 
 /// The table of this level, or nothing where the processor lacks a feature.
 #[expect(unsafe_code, reason = "enters the instruction set after its detection")]
@@ -26,6 +36,13 @@ pub(crate) fn kernels() -> Option<&'static Kernels> {
             norm2_f32: float::norm2_f32,
             dot_f32_rows: float::dot_f32_rows,
             l2sq_f32_rows: float::l2sq_f32_rows,
+            dot_f16_rows: scalar::dot_f16_rows,
+            l2sq_f16_rows: scalar::l2sq_f16_rows,
+            dot_i8_rows: scalar::dot_i8_rows,
+            sum_where: scalar::sum_where,
+            scan_signs: signs::scan_signs,
+            passing: scalar::passing,
+            hadamard,
         }
     }
 

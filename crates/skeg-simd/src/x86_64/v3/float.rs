@@ -9,12 +9,12 @@ use std::arch::x86_64::*;
 use crate::x86_64::{AHEAD, LINE, STREAMS};
 
 /// Numbers in a register.
-const WIDTH: usize = 8;
+pub(super) const WIDTH: usize = 8;
 
 /// Registers that make up the oracle's lanes.
-const REGISTERS: usize = 4;
+pub(super) const REGISTERS: usize = 4;
 
-const BLOCK: usize = REGISTERS * WIDTH;
+pub(super) const BLOCK: usize = REGISTERS * WIDTH;
 
 /// Rows that one pass over a query serves.
 const ROWS: usize = STREAMS;
@@ -22,7 +22,7 @@ const ROWS: usize = STREAMS;
 #[expect(unsafe_code, reason = "loads through a pointer")]
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load(numbers: &[f32; WIDTH]) -> __m256 {
+pub(super) fn load(numbers: &[f32; WIDTH]) -> __m256 {
     // SAFETY: the array is as long as the register; no alignment is asked for.
     unsafe { _mm256_loadu_ps(numbers.as_ptr()) }
 }
@@ -31,7 +31,7 @@ fn load(numbers: &[f32; WIDTH]) -> __m256 {
 #[expect(unsafe_code, reason = "loads through a pointer")]
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load_some(numbers: &[f32]) -> __m256 {
+pub(super) fn load_some(numbers: &[f32]) -> __m256 {
     let count = _mm256_set1_epi32(numbers.len().min(WIDTH) as i32);
     let mask = _mm256_cmpgt_epi32(count, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     // SAFETY: the mask is set for the first `numbers.len()` places only, and no other is read.
@@ -50,7 +50,7 @@ fn fetch_ahead_of(block: &[f32; BLOCK]) {
 /// `x × y`, or `(x − y)²`.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn term<const DISTANCE: bool>(x: __m256, y: __m256) -> __m256 {
+pub(super) fn term<const DISTANCE: bool>(x: __m256, y: __m256) -> __m256 {
     if DISTANCE {
         let difference = _mm256_sub_ps(x, y);
         _mm256_mul_ps(difference, difference)
@@ -62,7 +62,7 @@ fn term<const DISTANCE: bool>(x: __m256, y: __m256) -> __m256 {
 /// The oracle's reduction.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn reduce([a, b, c, d]: [__m256; REGISTERS]) -> f32 {
+pub(super) fn reduce([a, b, c, d]: [__m256; REGISTERS]) -> f32 {
     let eight = _mm256_add_ps(_mm256_add_ps(a, c), _mm256_add_ps(b, d));
     let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
     let two = _mm_add_ps(four, _mm_movehl_ps(four, four));

@@ -9,12 +9,12 @@ use std::arch::x86_64::*;
 use crate::x86_64::{AHEAD, LINE, STREAMS};
 
 /// Numbers in a register.
-const WIDTH: usize = 16;
+pub(super) const WIDTH: usize = 16;
 
 /// Registers that make up the oracle's lanes.
-const REGISTERS: usize = 2;
+pub(super) const REGISTERS: usize = 2;
 
-const BLOCK: usize = REGISTERS * WIDTH;
+pub(super) const BLOCK: usize = REGISTERS * WIDTH;
 
 /// Rows that one pass over a query serves.
 const ROWS: usize = STREAMS;
@@ -22,7 +22,7 @@ const ROWS: usize = STREAMS;
 #[expect(unsafe_code, reason = "loads through a pointer")]
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load(numbers: &[f32; WIDTH]) -> __m512 {
+pub(super) fn load(numbers: &[f32; WIDTH]) -> __m512 {
     // SAFETY: the array is as long as the register; no alignment is asked for.
     unsafe { _mm512_loadu_ps(numbers.as_ptr()) }
 }
@@ -31,7 +31,7 @@ fn load(numbers: &[f32; WIDTH]) -> __m512 {
 #[expect(unsafe_code, reason = "loads through a pointer")]
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load_some(numbers: &[f32]) -> __m512 {
+pub(super) fn load_some(numbers: &[f32]) -> __m512 {
     let mask = ((1_u32 << numbers.len().min(WIDTH)) - 1) as __mmask16;
     // SAFETY: the mask is set for the first `numbers.len()` places only, and no other is read.
     unsafe { _mm512_maskz_loadu_ps(mask, numbers.as_ptr()) }
@@ -49,7 +49,7 @@ fn fetch_ahead_of(block: &[f32; BLOCK]) {
 /// `x × y`, or `(x − y)²`.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn term<const DISTANCE: bool>(x: __m512, y: __m512) -> __m512 {
+pub(super) fn term<const DISTANCE: bool>(x: __m512, y: __m512) -> __m512 {
     if DISTANCE {
         let difference = _mm512_sub_ps(x, y);
         _mm512_mul_ps(difference, difference)
@@ -61,7 +61,7 @@ fn term<const DISTANCE: bool>(x: __m512, y: __m512) -> __m512 {
 /// The oracle's reduction.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
-fn reduce([a, b]: [__m512; REGISTERS]) -> f32 {
+pub(super) fn reduce([a, b]: [__m512; REGISTERS]) -> f32 {
     let sixteen = _mm512_add_ps(a, b);
     let eight =
         _mm256_add_ps(_mm512_castps512_ps256(sixteen), _mm512_extractf32x8_ps::<1>(sixteen));

@@ -1,0 +1,44 @@
+//! The scan of a sign plane, 32 rows at a time, and the test of what it found.
+//!
+//! A plane cut for the scan is a sequence of groups of four dimensions, 16 bytes each: the lower
+//! half of byte j holds the four bits of row j, the upper half those of row 16 + j, the first
+//! dimension in the lowest bit. The table holds 16 numbers for each group: what each pattern of
+//! four bits adds. After André, Kermarrec and Le Scouarnec, "Cache locality is not enough" (VLDB
+//! 2015), as Gao and Long use it for RaBitQ (SIGMOD 2024, §3.3.2).
+//!
+//! Invariant: sums are integers, exact in any order; the test is in `f32` in the order written here.
+//!
+//! May not know: instruction sets.
+
+use crate::dispatch::{ROWS, RowTest};
+
+/// [`crate::Kernels::scan_signs`].
+pub(crate) fn scan_signs(plane: &[u8], table: &[u8], sums: &mut [u32; ROWS]) {
+    let (groups, _) = plane.as_chunks::<16>();
+    let (entries, _) = table.as_chunks::<16>();
+    let (low, high) = sums.split_at_mut(ROWS / 2);
+    for (group, entry) in groups.iter().zip(entries) {
+        for ((&byte, low), high) in group.iter().zip(low.iter_mut()).zip(high.iter_mut()) {
+            *low += u32::from(entry[usize::from(byte & 0x0f)]);
+            *high += u32::from(entry[usize::from(byte >> 4)]);
+        }
+    }
+}
+
+/// [`crate::Kernels::passing`].
+pub(crate) fn passing(
+    test: &RowTest,
+    sums: &[u32; ROWS],
+    slopes: &[f32; ROWS],
+    norms: &[f32; ROWS],
+) -> u32 {
+    let mut mask = 0;
+    for (place, ((&sum, &slope), &norm)) in sums.iter().zip(slopes).zip(norms).enumerate() {
+        let product = slope * (sum as f32 * test.step + test.offset);
+        let short = test.floor - ((norm * test.weight + test.base) + product);
+        let spread = slope * slope * test.noise - norm * test.known;
+        let passes = short <= 0.0 || short * short <= spread;
+        mask |= u32::from(passes) << place;
+    }
+    mask
+}

@@ -1,0 +1,221 @@
+//! The rows of an index in the codec of their tier.
+//!
+//! Invariants: every row that was pushed is scanned or is in `uncoded`, which a search always compares
+//! exactly; places are 0 to `len - 1` in the order of pushing.
+//!
+//! May not know: how any codec works, how a scan goes on.
+
+use skeg_simd::ROWS;
+
+use super::bytes::Bytes;
+use super::exact::Exact;
+use super::half::Half;
+use super::planes::Planes;
+use super::ready::{Ready, Scores};
+use super::scan::scan;
+use super::{CodeKind, Codec, Parameters, RowSource, ScanOptions, Scratch};
+use crate::metric::{Query, admit};
+use crate::{K_MAX, Metric, VectorError};
+
+/// The squared norms of rows and queries whose products, squared, neither overflow nor vanish.
+const CODED: std::ops::RangeInclusive<f32> = 1e-16..=1e16;
+
+/// Queries that one pass over the codes serves.
+const QUERIES_MAX: usize = 8;
+
+/// See the module's header.
+#[derive(Debug)]
+pub struct CodedRows {
+    parameters: Parameters,
+    codec: AnyCodec,
+    uncoded: Vec<u32>,
+}
+
+/// A codec, chosen once for a scan and not for a block.
+#[expect(clippy::large_enum_variant, reason = "there is one for an index")]
+#[derive(Debug)]
+enum AnyCodec {
+    Exact(Exact),
+    Half(Half),
+    Bytes(Bytes),
+    Planes(Planes),
+}
+
+/// Calls a method of whichever codec it is.
+macro_rules! of_any {
+    ($codec:expr, $it:ident => $call:expr) => {
+        match $codec {
+            AnyCodec::Exact($it) => $call,
+            AnyCodec::Half($it) => $call,
+            AnyCodec::Bytes($it) => $call,
+            AnyCodec::Planes($it) => $call,
+        }
+    };
+}
+
+/// Whether a row's or a query's code says anything: its squared norm is far from the ends of `f32`,
+/// or it is zero. Under cosine every one is brought to length 1.
+pub(super) fn is_coded(metric: Metric, vector: &[f32]) -> bool {
+    let norm2 = skeg_simd::norm2_f32(vector);
+    metric == Metric::Cosine || CODED.contains(&norm2) || vector.iter().all(|&x| x == 0.0)
+}
+
+pub(super) fn check_dim(dim: u32, vector: &[f32]) -> Result<(), VectorError> {
+    if vector.len() == dim as usize {
+        return Ok(());
+    }
+    Err(VectorError::Dimension { expected: dim, given: vector.len() })
+}
+
+impl CodedRows {
+    /// No rows yet, and room for as many.
+    #[must_use]
+    pub fn new(parameters: Parameters, rows: usize) -> Self {
+        let kernels = skeg_simd::kernels();
+        Self::with_kernels(parameters, rows, kernels)
+    }
+
+    pub(super) fn with_kernels(
+        parameters: Parameters,
+        rows: usize,
+        kernels: &'static skeg_simd::Kernels,
+    ) -> Self {
+        let (metric, dim) = (parameters.metric, parameters.dim as usize);
+        let mut codec = match (parameters.kind, parameters.kind.planes()) {
+            (CodeKind::F16, _) => AnyCodec::Half(Half::new(kernels, metric, dim)),
+            (CodeKind::Int8, _) => AnyCodec::Bytes(Bytes::new(kernels, metric, dim)),
+            (kind, Some(bits)) => {
+                let seed = kind.is_rotated().then_some(parameters.seed);
+                let centroid = parameters.centroid.clone();
+                AnyCodec::Planes(Planes::new(kernels, metric, bits, seed, centroid))
+            }
+            (_, None) => AnyCodec::Exact(Exact::new(kernels, metric, dim)),
+        };
+        of_any!(&mut codec, codec => codec.reserve(rows));
+        Self { parameters, codec, uncoded: Vec::new() }
+    }
+
+    /// What the rows are coded with.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        of_any!(&self.codec, codec => codec.len())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of all codes.
+    #[must_use]
+    pub fn code_bytes(&self) -> usize {
+        of_any!(&self.codec, codec => codec.code_bytes())
+    }
+
+    /// Bytes of what is kept of rows beside their codes.
+    #[must_use]
+    pub fn factor_bytes(&self) -> usize {
+        of_any!(&self.codec, codec => codec.factor_bytes())
+    }
+
+    /// Codes a further row. Its place is the number of rows before it. One whose norm is near the
+    /// ends of `f32` is not coded: every search compares it exactly.
+    ///
+    /// # Errors
+    /// [`VectorError::Dimension`], [`VectorError::NotFinite`], [`VectorError::ZeroVector`],
+    /// [`VectorError::Full`].
+    pub fn push(&mut self, row: &[f32]) -> Result<(), VectorError> {
+        check_dim(self.parameters.dim, row)?;
+        let metric = self.parameters.metric;
+        admit(metric, skeg_simd::kernels(), row)?;
+        let len = self.len();
+        let place = u32::try_from(len).map_err(|_| VectorError::Full { len })?;
+        if is_coded(metric, row) {
+            of_any!(&mut self.codec, codec => codec.push(row));
+        } else {
+            let filler = vec![1.0; row.len()];
+            of_any!(&mut self.codec, codec => codec.push(&filler));
+            self.uncoded.push(place);
+        }
+        Ok(())
+    }
+
+    /// The `k` rows nearest to each of the queries that lie end to end in `queries`, into `scratch`:
+    /// greater scores first, equal ones in the order of their places. `rows` are those that were
+    /// pushed. All queries are checked before any is answered.
+    ///
+    /// # Errors
+    /// [`VectorError::K`], [`VectorError::Dimension`], [`VectorError::NotFinite`],
+    /// [`VectorError::ZeroVector`].
+    pub fn search(
+        &self,
+        rows: &impl RowSource,
+        queries: &[f32],
+        options: &ScanOptions,
+        scratch: &mut Scratch,
+    ) -> Result<(), VectorError> {
+        if !(1..=K_MAX).contains(&options.k) {
+            return Err(VectorError::K { given: options.k });
+        }
+        let (metric, dim) = (self.parameters.metric, self.parameters.dim as usize);
+        if !queries.len().is_multiple_of(dim) {
+            return Err(VectorError::Dimension {
+                expected: self.parameters.dim,
+                given: queries.len(),
+            });
+        }
+        for query in queries.chunks_exact(dim) {
+            admit(metric, skeg_simd::kernels(), query)?;
+        }
+        scratch.begin(queries.len() / dim);
+        let mut done = 0;
+        for some in queries.chunks(QUERIES_MAX * dim) {
+            of_any!(&self.codec, codec => {
+                let states = scratch.states(done, some.len() / dim);
+                scan(codec, metric, &self.uncoded, some, options, states);
+            });
+            for query in some.chunks_exact(dim) {
+                let state = scratch.state(done);
+                let buffer = std::mem::take(&mut state.unit);
+                let exact = Query::reusing(metric, skeg_simd::kernels(), query, buffer)?;
+                state.rerank(rows, &exact, options);
+                state.unit = exact.into_buffer();
+                done += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Estimates and bounds of all rows for a query, for tests and measurements: calls `each` with a
+    /// place, its estimate and its bound.
+    ///
+    /// # Errors
+    /// Those of [`Self::search`].
+    pub fn estimates(
+        &self,
+        query: &[f32],
+        deviations: f32,
+        mut each: impl FnMut(usize, f32, f32),
+    ) -> Result<(), VectorError> {
+        check_dim(self.parameters.dim, query)?;
+        admit(self.parameters.metric, skeg_simd::kernels(), query)?;
+        let (mut ready, mut scores) = (Ready::default(), Scores::default());
+        of_any!(&self.codec, codec => {
+            codec.prepare(query, deviations, &mut ready);
+            for block in 0..codec.len().div_ceil(ROWS) {
+                let mask = codec.score(&ready, block, f32::NEG_INFINITY, &mut scores);
+                for place in super::ready::places(mask) {
+                    each(block * ROWS + place, scores.estimates[place], scores.bounds[place]);
+                }
+            }
+        });
+        Ok(())
+    }
+}

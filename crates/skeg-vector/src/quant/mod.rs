@@ -1,0 +1,91 @@
+//! Rows in fewer bytes than they have, and the scan of them.
+//!
+//! A codec turns rows into codes and scores them in blocks of 32: an estimate for each row and a
+//! bound of how far it may be off. [`CodedRows`] holds the rows of an index in the codec that its
+//! tier names and scans them; what the bounds leave is compared exactly, with the rows themselves,
+//! which come through [`RowSource`] from wherever they are kept.
+//!
+//! Invariants: codes and answers are the same on every processor; what a scan gives as a score is the
+//! exact one, with the bits of the flat index.
+//!
+//! May not know: ids, files, the log.
+
+mod bytes;
+mod code;
+mod coded;
+mod exact;
+mod half;
+mod parameters;
+mod planes;
+mod ready;
+mod rotation;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+pub use coded::CodedRows;
+pub use parameters::{CodeKind, Parameters, Trainer};
+pub use scan::{Found, Memory, RowSource, ScanOptions, Scratch};
+
+use ready::{Ready, Scores};
+use skeg_simd::ROWS;
+
+use crate::Metric;
+
+/// How rows become codes, and how codes are scored.
+trait Codec {
+    /// Rows coded.
+    fn len(&self) -> usize;
+
+    /// Makes room for as many rows, and no more.
+    fn reserve(&mut self, rows: usize);
+
+    /// Codes a further row: not a vector of zeros under cosine, and with a norm that `f32` squares.
+    fn push(&mut self, row: &[f32]);
+
+    /// Makes a query ready; what is said of rows holds of it, too. A bound is `deviations` standard
+    /// deviations of an estimate where that is random.
+    fn prepare(&self, query: &[f32], deviations: f32, ready: &mut Ready);
+
+    /// Scores a block: says which of its rows may reach `floor`, and estimate and bound of those.
+    fn score(&self, ready: &Ready, block: usize, floor: f32, scores: &mut Scores) -> u32;
+
+    /// Bytes of codes.
+    fn code_bytes(&self) -> usize;
+
+    /// Bytes of what is kept of each row beside its code.
+    fn factor_bytes(&self) -> usize;
+}
+
+/// Squared norms whose inverse root is exact enough in `f32`.
+const SAFE: std::ops::RangeInclusive<f32> = 1e-30..=1e30;
+
+/// The vector as it is coded: at length 1 under cosine.
+fn unit_into(metric: Metric, vector: &[f32], unit: &mut Vec<f32>) {
+    unit.clear();
+    if metric != Metric::Cosine {
+        unit.extend_from_slice(vector);
+        return;
+    }
+    let norm2 = skeg_simd::norm2_f32(vector);
+    if SAFE.contains(&norm2) {
+        let inverse = 1.0 / norm2.sqrt();
+        unit.extend(vector.iter().map(|x| x * inverse));
+    } else {
+        let norm = vector.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+        unit.extend(vector.iter().map(|&x| (f64::from(x) / norm) as f32));
+    }
+}
+
+/// The score of an inner product, from the squared norms.
+fn score_of(metric: Metric, dot: f32, norm2: f32, query_norm2: f32) -> f32 {
+    match metric {
+        Metric::Cosine | Metric::InnerProduct => dot,
+        Metric::Euclidean => 2.0 * dot - norm2 - query_norm2,
+    }
+}
+
+/// Rows in a block, when `len` rows fill the blocks in their order.
+fn rows_in(block: usize, len: usize) -> usize {
+    len.saturating_sub(block * ROWS).min(ROWS)
+}

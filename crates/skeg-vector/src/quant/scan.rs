@@ -1,0 +1,449 @@
+//! The scan of codes and the exact comparison of what it leaves.
+//!
+//! A pass over the blocks keeps, for each query, the rows whose upper bound reaches the floor: the
+//! k-th greatest lower bound so far. What is left is compared exactly, the greatest upper bound first,
+//! until no further one reaches the k-th exact score. So what is missed is what a bound was wrong
+//! about, and what a budget (`rerank`) cut off.
+//!
+//! The floor is low while few rows were seen, and much passes it. So with many rows it is guessed: after
+//! the share t of them it is not the k-th greatest bound but that of rank k·t + 3·√(k·t) + 3, which the
+//! k-th of all is below only by bad luck, as blocks are visited in runs from all over. Whoever guessed
+//! too high finds out at the end, for then fewer than k lower bounds reach the floor, and scans again.
+//!
+//! Invariant: nothing is allocated once a scratch has served a search of the same kind.
+//!
+//! May not know: codes, ids, where rows are kept.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+use skeg_simd::ROWS;
+
+use super::Codec;
+use super::coded::is_coded;
+use super::ready::{Ready, Scores, places};
+use crate::metric::{Query, admit};
+use crate::{Metric, VectorError};
+
+/// Rows asked for at once: what a disk reads side by side.
+const TOGETHER: usize = 16;
+
+/// Candidates after which those below the floor are dropped for the first time.
+const CANDIDATES: usize = 4096;
+
+/// Rows for each of the k from which on floors are guessed.
+const GUESS_FROM: usize = 64;
+
+/// Blocks that lie and are scanned one after the other.
+const RUN: usize = 16;
+
+/// The widest bound, so that its square stays in `f32`.
+const DEVIATIONS_MAX: f32 = 100.0;
+
+/// Where the rows themselves are.
+pub trait RowSource {
+    /// Calls `each` with the rows at `places` in their order: the number among them, the row, and
+    /// under cosine the inverse of its norm (0 where that is not exact in `f32`), otherwise 1.
+    fn visit(&self, places: &[u32], each: &mut dyn FnMut(usize, &[f32], f32));
+}
+
+/// Rows in memory.
+#[derive(Debug)]
+pub struct Memory {
+    dim: usize,
+    rows: Vec<f32>,
+    scales: Vec<f32>,
+}
+
+impl Memory {
+    /// The rows that lie end to end in `rows`.
+    ///
+    /// # Errors
+    /// [`VectorError::Dimension`] when the last is cut short, [`VectorError::NotFinite`],
+    /// [`VectorError::ZeroVector`].
+    pub fn new(metric: Metric, dim: u32, rows: Vec<f32>) -> Result<Self, VectorError> {
+        let size = dim as usize;
+        if size == 0 || !rows.len().is_multiple_of(size) {
+            return Err(VectorError::Dimension { expected: dim, given: rows.len() });
+        }
+        let scale = |row| admit(metric, skeg_simd::kernels(), row);
+        let scales = rows.chunks_exact(size).map(scale).collect::<Result<_, _>>()?;
+        Ok(Self { dim: size, rows, scales })
+    }
+
+    /// The rows, one after the other.
+    pub fn iter(&self) -> impl Iterator<Item = &[f32]> {
+        self.rows.chunks_exact(self.dim)
+    }
+}
+
+impl RowSource for Memory {
+    fn visit(&self, places: &[u32], each: &mut dyn FnMut(usize, &[f32], f32)) {
+        let row = |place: u32| &self.rows[place as usize * self.dim..][..self.dim];
+        for (number, &place) in places.iter().enumerate() {
+            if let Some(&next) = places.get(number + 1) {
+                skeg_simd::prefetch(row(next));
+            }
+            each(number, row(place), self.scales[place as usize]);
+        }
+    }
+}
+
+/// How a search goes about it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScanOptions {
+    /// Rows asked for, 1 to [`crate::K_MAX`].
+    pub k: usize,
+    /// How many rows are compared exactly at most (`k` when it is less); nothing for as many as the
+    /// bounds leave.
+    pub rerank: Option<usize>,
+    /// How many standard deviations of an estimate its bound is, 0 to 100.
+    pub deviations: f32,
+}
+
+impl Default for ScanOptions {
+    /// Ten rows, as many comparisons as the bounds leave, of two standard deviations.
+    fn default() -> Self {
+        Self { k: 10, rerank: None, deviations: 2.0 }
+    }
+}
+
+/// One answer: greater scores first, equal ones in the order of their places.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Found {
+    /// The row's place.
+    pub place: u32,
+    /// How near it is: greater is nearer. Never NaN, never infinite.
+    pub score: f32,
+}
+
+impl Eq for Found {}
+
+impl Ord for Found {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.score.total_cmp(&self.score).then_with(|| self.place.cmp(&other.place))
+    }
+}
+
+impl PartialOrd for Found {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A number ordered as such.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Lower(f32);
+
+impl Eq for Lower {}
+
+impl Ord for Lower {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Lower {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// What searches use again and again: one for each thread that searches. Holds the last answers.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    states: Vec<State>,
+    used: usize,
+}
+
+/// One query's.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    ready: Ready,
+    /// The greatest lower bounds, the least on top, and how many there are at most now.
+    lowers: BinaryHeap<Reverse<Lower>>,
+    lowers_max: usize,
+    floor: f32,
+    /// Whether blocks are scanned for it.
+    active: bool,
+    /// Rows that may be among the nearest, with their upper bounds for scores.
+    candidates: Vec<Found>,
+    /// How many candidates there may be before they are looked through again.
+    candidates_max: usize,
+    /// The best so far, the worst of them on top.
+    best: BinaryHeap<Found>,
+    found: Vec<Found>,
+    /// Rows compared exactly.
+    reranked: usize,
+    /// The query at length 1, between searches.
+    pub(super) unit: Vec<f32>,
+}
+
+impl Scratch {
+    /// The answers to the query at a place of the last search, best first.
+    ///
+    /// # Panics
+    /// When there was no such query.
+    #[must_use]
+    pub fn found(&self, query: usize) -> &[Found] {
+        &self.states[..self.used][query].found
+    }
+
+    /// How many rows were compared exactly for the query at a place of the last search.
+    ///
+    /// # Panics
+    /// When there was no such query.
+    #[must_use]
+    pub fn reranked(&self, query: usize) -> usize {
+        self.states[..self.used][query].reranked
+    }
+
+    pub(super) fn begin(&mut self, queries: usize) {
+        self.used = queries;
+        if self.states.len() < queries {
+            self.states.resize_with(queries, State::default);
+        }
+    }
+
+    pub(super) fn states(&mut self, from: usize, count: usize) -> &mut [State] {
+        &mut self.states[from..][..count]
+    }
+
+    pub(super) fn state(&mut self, query: usize) -> &mut State {
+        &mut self.states[query]
+    }
+}
+
+/// Fills the candidates of each query.
+pub(super) fn scan(
+    codec: &impl Codec,
+    metric: Metric,
+    uncoded: &[u32],
+    queries: &[f32],
+    options: &ScanOptions,
+    states: &mut [State],
+) {
+    let dim = queries.len() / states.len().max(1);
+    let asked = options.deviations;
+    let deviations = if asked >= 0.0 { asked.min(DEVIATIONS_MAX) } else { 0.0 };
+    let guess = codec.len() / GUESS_FROM >= options.k;
+    for (query, state) in queries.chunks_exact(dim).zip(states.iter_mut()) {
+        state.begin(f32::NEG_INFINITY);
+        state.active = is_coded(metric, query);
+        if state.active {
+            codec.prepare(query, deviations, &mut state.ready);
+            uncoded.iter().for_each(|&place| state.keep(place));
+        } else {
+            (0..codec.len()).for_each(|place| state.keep(place as u32));
+        }
+    }
+    pass(codec, uncoded, options.k, guess, states);
+    if !guess {
+        return;
+    }
+    for state in states.iter_mut().filter(|state| state.active) {
+        let reached = state.lowers.len() == options.k;
+        let least = state.lowers.peek().map_or(f32::NEG_INFINITY, |lower| lower.0.0);
+        state.active = !reached || least < state.floor;
+        if state.active {
+            state.begin(if reached { least } else { f32::NEG_INFINITY });
+            uncoded.iter().for_each(|&place| state.keep(place));
+        }
+    }
+    pass(codec, uncoded, options.k, false, states);
+}
+
+/// Shows every block to every active query.
+fn pass(codec: &impl Codec, uncoded: &[u32], k: usize, guess: bool, states: &mut [State]) {
+    if !states.iter().any(|state| state.active) {
+        return;
+    }
+    let blocks = codec.len().div_ceil(ROWS);
+    let mut scores = Scores::default();
+    for (number, run) in runs(blocks.div_ceil(RUN)).enumerate() {
+        let share = (number * RUN) as f32 / blocks as f32;
+        let expected = k as f32 * share;
+        let rank = (expected + 3.0 * expected.sqrt() + 3.0) as usize;
+        let lowers_max = if guess { rank.min(k) } else { k };
+        for state in states.iter_mut() {
+            state.lowers_max = lowers_max;
+        }
+        for block in run * RUN..((run + 1) * RUN).min(blocks) {
+            for state in states.iter_mut().filter(|state| state.active) {
+                let mask = codec.score(&state.ready, block, state.floor, &mut scores);
+                if mask != 0 {
+                    state.take(block, mask, &scores, uncoded);
+                }
+            }
+        }
+    }
+}
+
+/// The numbers below `count` in an order that soon comes by everywhere.
+fn runs(count: usize) -> impl Iterator<Item = usize> {
+    let is_coprime = |step: usize| {
+        let (mut a, mut b) = (step, count);
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a == 1
+    };
+    // By the golden ratio.
+    let step = (count * 5 / 8 + 1..).find(|&step| is_coprime(step)).unwrap_or(1);
+    (0..count).map(move |number| number * step % count)
+}
+
+impl State {
+    fn begin(&mut self, floor: f32) {
+        self.lowers.clear();
+        self.floor = floor;
+        self.candidates.clear();
+        self.candidates_max = CANDIDATES;
+    }
+
+    /// Takes a row without looking at its code.
+    fn keep(&mut self, place: u32) {
+        self.candidates.push(Found { place, score: f32::INFINITY });
+    }
+
+    /// Takes the rows of a block that are in `mask`.
+    #[inline]
+    fn take(&mut self, block: usize, mask: u32, scores: &Scores, uncoded: &[u32]) {
+        for within in places(mask) {
+            let (estimate, bound) = (scores.estimates[within], scores.bounds[within]);
+            let place = (block * ROWS + within) as u32;
+            if estimate + bound < self.floor || uncoded.binary_search(&place).is_ok() {
+                continue;
+            }
+            self.candidates.push(Found { place, score: estimate + bound });
+            let lower = Reverse(Lower(estimate - bound));
+            if self.lowers.len() < self.lowers_max {
+                self.lowers.push(lower);
+            } else if let Some(mut least) = self.lowers.peek_mut()
+                && lower < *least
+            {
+                *least = lower;
+            }
+            if self.lowers.len() == self.lowers_max
+                && let Some(&Reverse(Lower(least))) = self.lowers.peek()
+            {
+                self.floor = self.floor.max(least);
+            }
+        }
+        if self.candidates.len() >= self.candidates_max {
+            self.prune();
+            self.candidates_max = self.candidates_max.max(2 * self.candidates.len());
+        }
+    }
+
+    fn prune(&mut self) {
+        let floor = self.floor;
+        self.candidates.retain(|candidate| candidate.score >= floor);
+    }
+
+    /// Compares candidates with the query itself.
+    pub(super) fn rerank(
+        &mut self,
+        rows: &impl RowSource,
+        query: &Query<'_>,
+        options: &ScanOptions,
+    ) {
+        self.prune();
+        self.candidates.sort_unstable();
+        self.best.clear();
+        self.reranked = 0;
+        let budget = options.rerank.unwrap_or(usize::MAX).max(options.k);
+        let mut left = &self.candidates[..budget.min(self.candidates.len())];
+        let mut asked = [0; TOGETHER];
+        while !left.is_empty() {
+            let reached = |candidate: &&Found| match self.best.peek() {
+                Some(worst) if self.best.len() == options.k => candidate.score >= worst.score,
+                _ => true,
+            };
+            let count = left.iter().take(TOGETHER).take_while(reached).count();
+            if count == 0 {
+                break;
+            }
+            let (now, later) = left.split_at(count);
+            for (place, candidate) in asked.iter_mut().zip(now) {
+                *place = candidate.place;
+            }
+            let best = &mut self.best;
+            rows.visit(&asked[..count], &mut |number, row, scale| {
+                let mut score = [0.0];
+                query.score(row, &[scale], &mut score);
+                let found = Found { place: asked[number], score: score[0] };
+                if best.len() < options.k {
+                    best.push(found);
+                } else if let Some(mut worst) = best.peek_mut()
+                    && found < *worst
+                {
+                    *worst = found;
+                }
+            });
+            self.reranked += count;
+            left = later;
+        }
+        self.found.clear();
+        self.found.extend(self.best.drain());
+        self.found.sort_unstable();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CodeKind, CodedRows, Trainer};
+    use super::*;
+
+    #[test]
+    fn every_run_comes_once() {
+        for count in (0..70).chain([1_000, 1_024, 99_991]) {
+            let mut seen: Vec<usize> = runs(count).collect();
+            seen.sort_unstable();
+            assert!(seen.into_iter().eq(0..count), "{count}");
+        }
+    }
+
+    /// Rows whose scores rise or fall in the order in which they are scanned, or as they like.
+    fn rows(count: usize, order: i32) -> Vec<f32> {
+        let mut rows = vec![0.0; count];
+        let visited = runs(count.div_ceil(ROWS * RUN)).flat_map(|run| {
+            let end = (run + 1) * ROWS * RUN;
+            run * ROWS * RUN..end.min(count)
+        });
+        for (number, place) in visited.enumerate() {
+            rows[place] = match order {
+                1 => number as f32,
+                -1 => (count - number) as f32,
+                _ => (number.wrapping_mul(0x9e37_79b9) % 65_537) as f32,
+            };
+        }
+        rows
+    }
+
+    #[test]
+    fn whoever_guesses_wrong_scans_again() {
+        for (count, order) in
+            [900, 20_000, 20_001].into_iter().flat_map(|n| [-1, 0, 1].map(|o| (n, o)))
+        {
+            let rows = rows(count, order);
+            for kind in [CodeKind::F32, CodeKind::Int8, CodeKind::Tq2] {
+                let trainer =
+                    Trainer::new(kind, Metric::InnerProduct, 1, 1).expect("one dimension");
+                let mut codes = CodedRows::new(trainer.finish(), count);
+                rows.iter().for_each(|&row| codes.push(&[row]).expect("a number"));
+                let memory = Memory::new(Metric::InnerProduct, 1, rows.clone()).expect("numbers");
+                let mut expected: Vec<f32> = rows.clone();
+                expected.sort_unstable_by(|a, b| b.total_cmp(a));
+                for k in [1, 10, 100, 300] {
+                    let options = ScanOptions { k, ..ScanOptions::default() };
+                    let mut scratch = Scratch::default();
+                    codes.search(&memory, &[1.0], &options, &mut scratch).expect("a number");
+                    let found: Vec<f32> =
+                        scratch.found(0).iter().map(|found| found.score).collect();
+                    assert_eq!(found, expected[..k], "{kind} {count} {order} {k}");
+                }
+            }
+        }
+    }
+}
