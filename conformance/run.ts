@@ -21,6 +21,11 @@ import { suite } from './suite.ts'
 const UNITS = [
   'unit/type/string',
   'unit/type/incr',
+  'unit/type/list',
+  'unit/type/list-2',
+  'unit/type/list-3',
+  'unit/type/zset',
+  'unit/sort',
   'unit/expire',
   'unit/keyspace',
   'unit/multi',
