@@ -7,6 +7,7 @@ pub(crate) mod scard;
 pub(crate) mod sdiff;
 pub(crate) mod sdiffstore;
 pub(crate) mod sinter;
+pub(crate) mod sintercard;
 pub(crate) mod sinterstore;
 pub(crate) mod sismember;
 pub(crate) mod smembers;

@@ -1,10 +1,10 @@
 //! SINTERCARD.
 
-use skeg_engine::Exec;
-use skeg_proto::{Args, Reply};
+use crate::cmd::set::algebra::{self, Operation};
 use crate::error::CommandError;
 use crate::parse;
-use crate::cmd::set::algebra::{self, Operation};
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
