@@ -21,6 +21,8 @@ import { suite } from './suite.ts'
 const UNITS = [
   'unit/type/string',
   'unit/type/incr',
+  'unit/type/hash',
+  'unit/type/set',
   'unit/expire',
   'unit/keyspace',
   'unit/multi',
