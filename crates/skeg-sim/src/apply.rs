@@ -4,6 +4,7 @@
 
 use skeg_engine::{Bound, Exec, Expiry, Purpose, Router, Shard, ShardId, ShardList};
 
+use crate::elements::bytes;
 use crate::op::{Answer, Deadline, Observed, Op};
 use crate::state::At;
 
@@ -24,6 +25,7 @@ impl Op {
             | Self::Add { at, .. }
             | Self::Append { at, .. }
             | Self::SetRange { at, .. }
+            | Self::Element { at, .. }
             | Self::SetExpiry { at, .. } => of(&[&at.key]),
             Self::Move { from, to, .. } => of(&[&from.key, &to.key]),
             Self::Flush(_) | Self::FlushEach(_) | Self::Swap(..) => ShardList::all(router.shards()),
@@ -60,6 +62,7 @@ impl Op {
             Self::Set { at, value, .. } => write(at, value.len()),
             Self::Append { at, tail } => write(at, tail.len()),
             Self::SetRange { at, bytes, .. } => write(at, bytes.len()),
+            Self::Element { at, change } => write(at, 0) + change.bytes(),
             Self::Remove(at) | Self::SetExpiry { at, .. } => write(at, 0),
             Self::SetInt { at, .. } | Self::Add { at, .. } => write(at, 0),
             Self::Move { from, to, .. } => write(from, 0) + write(to, 0),
@@ -82,6 +85,7 @@ impl Op {
             | Self::FlushShard(..)
             | Self::IndexDrop(_)
             | Self::VectorRemove { .. } => false,
+            Self::Element { change, .. } => change.grows(),
             Self::All(ops) => ops.iter().any(Self::grows),
             _ => true,
         }
@@ -91,8 +95,8 @@ impl Op {
     pub(crate) fn run(&self, exec: &mut Exec<'_>) -> Observed {
         match self {
             Self::Get(at) => on_key(exec, at, |shard| {
-                let value = shard.string(at.db, &at.key).expect("there are only strings");
-                Answer::Bytes(value.map(|value| text(&value)))
+                let value = shard.string(at.db, &at.key);
+                value.map_or(Answer::Failed, |value| Answer::Bytes(value.map(bytes)))
             }),
             Self::Exists(at) => {
                 on_key(exec, at, |shard| Answer::Flag(shard.exists(at.db, &at.key)))
@@ -113,8 +117,8 @@ impl Op {
                 Answer::Nothing.into()
             }
             Self::Add { at, by } => on_key(exec, at, |shard| {
-                let before = shard.string(at.db, &at.key).expect("there are only strings");
-                match sum(before.map(|value| text(&value)).as_deref(), *by) {
+                let Ok(before) = shard.string(at.db, &at.key) else { return Answer::Failed };
+                match sum(before.map(bytes).as_deref(), *by) {
                     Some(sum) => {
                         shard.set_int(at.db, &at.key, sum);
                         Answer::Number(sum)
@@ -124,13 +128,17 @@ impl Op {
             }),
             Self::Append { at, tail } => {
                 let length = exec.shard(&at.key).append(at.db, &at.key, tail);
-                Answer::Length(length.expect("every key holds a string")).into()
+                length.map_or(Answer::Failed, Answer::Length).into()
             }
             Self::SetRange { at, offset, bytes } => {
                 let shard = exec.shard(&at.key);
                 let length = shard.set_range(at.db, &at.key, *offset, bytes);
-                Answer::Length(length.expect("every key holds a string")).into()
+                length.map_or(Answer::Failed, Answer::Length).into()
             }
+            Self::Element { at, change } if change.removes() => {
+                on_key(exec, at, |shard| change.run(shard, at))
+            }
+            Self::Element { at, change } => change.run(exec.shard(&at.key), at).into(),
             Self::Remove(at) => {
                 on_key(exec, at, |shard| Answer::Flag(shard.remove(at.db, &at.key)))
             }
@@ -189,7 +197,13 @@ fn on_key(exec: &mut Exec<'_>, at: &At, run: impl FnOnce(&mut Shard) -> Answer) 
     let before = shard.len(at.db);
     let answer = run(shard);
     let removed = shard.len(at.db) < before;
-    let lapsed = removed && answer != Answer::Flag(true);
+    let has_removed = match answer {
+        Answer::Flag(removed) => removed,
+        Answer::Bytes(Some(_)) | Answer::Score(Some(_)) => true,
+        Answer::Length(count) => count > 0,
+        _ => false,
+    };
+    let lapsed = removed && !has_removed;
     debug_assert!(now_ms == shard.now_ms());
     Observed {
         answer,
@@ -247,10 +261,4 @@ pub(crate) fn sum(before: Option<&[u8]>, by: i64) -> Option<i64> {
         return None;
     }
     number.checked_add(by)
-}
-
-fn text(value: &skeg_engine::StrRef<'_>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(value.len());
-    value.write_to(&mut bytes);
-    bytes
 }

@@ -9,6 +9,7 @@ use skeg_io::Clock;
 use skeg_io::sim::SimClock;
 use skeg_vector::{Id, IdKind};
 
+use crate::elements::Holds;
 use crate::state::{At, Entry, IndexState, State};
 
 /// Ids of vectors in simulated databases are numbers below this, or their texts.
@@ -61,10 +62,8 @@ fn read_shard(shard: &mut Shard, state: &mut State) -> Result<(), String> {
         let mut found = 0;
         loop {
             cursor = shard.scan(db, cursor, 64, &mut |key, entry| {
-                let string = entry.value.string().expect("every key holds a string");
-                let mut value = Vec::with_capacity(string.len());
-                string.write_to(&mut value);
-                let entry = Entry { value, expire_at_ms: entry.expire_at_ms };
+                let entry =
+                    Entry { value: Holds::of(entry.value), expire_at_ms: entry.expire_at_ms };
                 found += usize::from(
                     state.entries.insert(At { db, key: key.to_vec() }, entry).is_none(),
                 );

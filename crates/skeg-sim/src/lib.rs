@@ -20,6 +20,7 @@ mod damage;
 mod describe;
 mod disk;
 mod dump;
+mod elements;
 mod figures;
 mod model;
 mod op;

@@ -4,10 +4,11 @@
 //! lapsed was removed. That the engine may put off (the log may have no room for saying so), so it
 //! is observed; that a lapsed key is never shown is not.
 
-use skeg_engine::Router;
+use skeg_engine::{Router, WrongType};
 use skeg_vector::{Id, IdKind, IdRef};
 
 use crate::apply::{later, sum};
+use crate::elements::{self, Holds};
 use crate::op::{Answer, Deadline, Observed, Op};
 use crate::state::{At, Change, Entry, State};
 
@@ -69,18 +70,47 @@ impl Step<'_> {
         entry.expire_at_ms.is_none_or(|deadline| deadline > self.now_ms).then_some(entry)
     }
 
-    fn put(&mut self, at: &At, value: Vec<u8>, expire_at_ms: Option<u64>) {
+    fn put(&mut self, at: &At, value: impl Into<Holds>, expire_at_ms: Option<u64>) {
+        let value = value.into();
         self.change(Change::Entry(at.clone(), Some(Entry { value, expire_at_ms })));
     }
 
-    /// Value and deadline before a write: of what has lapsed, nothing.
-    fn before(&self, at: &At) -> (Vec<u8>, Option<u64>) {
-        self.live(at).map(|entry| (entry.value.clone(), entry.expire_at_ms)).unwrap_or_default()
+    /// The string that a key holds.
+    fn text(&self, at: &At) -> Result<Option<Vec<u8>>, WrongType> {
+        match self.live(at).map(|entry| &entry.value) {
+            None => Ok(None),
+            Some(Holds::Text(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(WrongType),
+        }
+    }
+
+    fn deadline(&self, at: &At) -> Option<u64> {
+        self.live(at).and_then(|entry| entry.expire_at_ms)
+    }
+
+    /// Does a change of a collection.
+    fn element(&mut self, at: &At, change: &elements::Change) -> Answer {
+        let (before, deadline) = (self.live(at).cloned(), self.deadline(at));
+        let is_there = before.is_some();
+        let mut holds = before.map_or_else(|| change.nothing(), |entry| entry.value);
+        let was = holds.clone();
+        let answer = change.apply(&mut holds);
+        if !is_there && holds.is_gone() {
+            // Nothing came of it, but a change that could have added has cleared what had lapsed.
+            if !change.removes() && self.state.entries.contains_key(at) {
+                self.change(Change::Entry(at.clone(), None));
+            }
+        } else if holds.is_gone() {
+            self.change(Change::Entry(at.clone(), None));
+        } else if holds != was {
+            self.put(at, holds, deadline);
+        }
+        answer
     }
 
     fn answer(&mut self, op: &Op) -> Answer {
         match op {
-            Op::Get(at) => Answer::Bytes(self.live(at).map(|entry| entry.value.clone())),
+            Op::Get(at) => self.text(at).map_or(Answer::Failed, Answer::Bytes),
             Op::Exists(at) => Answer::Flag(self.live(at).is_some()),
             Op::Expiry(at) => Answer::Expiry(self.live(at).map(|entry| entry.expire_at_ms)),
             Op::Set { at, value, deadline } => {
@@ -94,19 +124,20 @@ impl Step<'_> {
                 Answer::Flag(kept.is_some())
             }
             Op::SetInt { at, value } => {
-                let (_, deadline) = self.before(at);
-                self.put(at, value.to_string().into(), deadline);
+                let deadline = self.deadline(at);
+                self.put(at, value.to_string().into_bytes(), deadline);
                 Answer::Nothing
             }
             Op::Add { at, by } => {
-                let before = self.live(at).map(|entry| entry.value.clone());
+                let Ok(before) = self.text(at) else { return Answer::Failed };
                 let Some(sum) = sum(before.as_deref(), *by) else { return Answer::Failed };
-                let (_, deadline) = self.before(at);
-                self.put(at, sum.to_string().into(), deadline);
+                let deadline = self.deadline(at);
+                self.put(at, sum.to_string().into_bytes(), deadline);
                 Answer::Number(sum)
             }
             Op::Append { at, tail } => {
-                let (mut value, deadline) = self.before(at);
+                let Ok(before) = self.text(at) else { return Answer::Failed };
+                let (mut value, deadline) = (before.unwrap_or_default(), self.deadline(at));
                 value.extend_from_slice(tail);
                 let length = value.len();
                 self.put(at, value, deadline);
@@ -117,10 +148,12 @@ impl Step<'_> {
                 if self.live(at).is_none() && self.state.entries.contains_key(at) {
                     self.change(Change::Entry(at.clone(), None));
                 }
-                Answer::Length(self.before(at).0.len())
+                let text = self.text(at).map(Option::unwrap_or_default);
+                text.map_or(Answer::Failed, |text| Answer::Length(text.len()))
             }
             Op::SetRange { at, offset, bytes } => {
-                let (mut value, deadline) = self.before(at);
+                let Ok(before) = self.text(at) else { return Answer::Failed };
+                let (mut value, deadline) = (before.unwrap_or_default(), self.deadline(at));
                 let end = offset + bytes.len();
                 value.resize(value.len().max(end), 0);
                 value[*offset..end].copy_from_slice(bytes);
@@ -128,6 +161,7 @@ impl Step<'_> {
                 self.put(at, value, deadline);
                 Answer::Length(length)
             }
+            Op::Element { at, change } => self.element(at, change),
             Op::Remove(at) => {
                 let live = self.live(at).is_some();
                 if live {

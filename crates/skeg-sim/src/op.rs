@@ -2,6 +2,7 @@
 
 use skeg_vector::{Id, IndexOptions};
 
+use crate::elements::Change;
 use crate::state::At;
 
 /// What a write does to the deadline; times are relative to the clock of the slice it runs in.
@@ -41,6 +42,11 @@ pub(crate) enum Op {
         at: At,
         offset: usize,
         bytes: Vec<u8>,
+    },
+    /// A change of a collection.
+    Element {
+        at: At,
+        change: Change,
     },
     Remove(At),
     SetExpiry {
@@ -92,6 +98,8 @@ pub(crate) enum Answer {
     Bytes(Option<Vec<u8>>),
     Expiry(Option<Option<u64>>),
     Vector(Option<Vec<f32>>),
+    /// The bits of the score that a member had.
+    Score(Option<u64>),
     /// It failed as operations may: no integer, no such index.
     Failed,
     /// There was no log space for what it turned out to need: nothing was changed.

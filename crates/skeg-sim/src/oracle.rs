@@ -139,14 +139,15 @@ mod tests {
     }
 
     fn put(oracle: &mut Oracle, epoch: u64, key: &str, value: &str) {
-        let entry = Entry { value: value.into(), expire_at_ms: None };
+        let entry = Entry { value: value.as_bytes().to_vec().into(), expire_at_ms: None };
         let change = Change::Entry(at(key), Some(entry));
         oracle.now.apply(&change);
         oracle.note(epoch, vec![change]).unwrap();
     }
 
     fn state(entries: &[(&str, &str)]) -> State {
-        let entry = |value: &str| Entry { value: value.into(), expire_at_ms: None };
+        let entry =
+            |value: &str| Entry { value: value.as_bytes().to_vec().into(), expire_at_ms: None };
         let entries = entries.iter().map(|(key, value)| (at(key), entry(value)));
         State { entries: entries.collect(), ..State::default() }
     }

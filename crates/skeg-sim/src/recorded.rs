@@ -267,7 +267,7 @@ fn judge_one(dir: &Path, found: SimDisk, floor: u64, notes: &[Notes]) -> Result<
 /// The state behind an epoch. Every key has one thread that writes it, in order; the counter is the
 /// number of its increments.
 fn state_at(epoch: u64, notes: &[Notes]) -> State {
-    let entry = |value: Vec<u8>| Entry { value, expire_at_ms: None };
+    let entry = |value: Vec<u8>| Entry { value: value.into(), expire_at_ms: None };
     let mut entries = BTreeMap::new();
     for notes in notes {
         for (_, writes) in notes.writes.iter().filter(|(at, _)| *at <= epoch) {

@@ -3,12 +3,13 @@
 //! Invariant: a plan is data; playing it draws nothing more but what the simulated machine draws from
 //! the same seed. So the same plan always does the same, and a plan can be cut down.
 
-use skeg_engine::{Level, SyncPolicy};
+use skeg_engine::{End, Level, SyncPolicy};
 use skeg_io::sim::{CrashPolicy, Failure, Fault, FaultRates, Injection, Operation, SimRng};
 use skeg_vector::{IdKind, IndexOptions, Metric};
 
 use crate::client::Route;
 use crate::dump::{IDS, id};
+use crate::elements::Change;
 use crate::op::{Deadline, Op};
 use crate::state::At;
 
@@ -352,6 +353,18 @@ impl Draw {
         At { db, key }
     }
 
+    /// A key beside that of [`Self::at`], for a collection; which kind, its length tells.
+    fn at_elements(&mut self) -> At {
+        let mut at = self.at();
+        at.key.extend_from_slice(b" elements");
+        at
+    }
+
+    /// Either.
+    fn at_any(&mut self) -> At {
+        if self.one_in(3) { self.at_elements() } else { self.at() }
+    }
+
     fn bytes(&mut self) -> Vec<u8> {
         if self.one_in(5) {
             return (self.rng.below(2_000).cast_signed() - 1_000).to_string().into_bytes();
@@ -375,10 +388,13 @@ impl Draw {
 
     /// What can stand in a transaction as well.
     fn part(&mut self) -> Op {
+        if self.one_in(3) {
+            return self.element();
+        }
         match self.rng.below(100) {
             0..=9 => Op::Get(self.at()),
-            10 | 11 => Op::Exists(self.at()),
-            12 | 13 => Op::Expiry(self.at()),
+            10 | 11 => Op::Exists(self.at_any()),
+            12 | 13 => Op::Expiry(self.at_any()),
             14..=35 => Op::Set { at: self.at(), value: self.bytes(), deadline: self.deadline() },
             36 | 37 => Op::SetInt { at: self.at(), value: self.rng.next_u64().cast_signed() },
             38..=48 => Op::Add { at: self.at(), by: self.rng.below(200).cast_signed() - 100 },
@@ -387,19 +403,47 @@ impl Draw {
                 let offset = self.rng.index(300);
                 Op::SetRange { at: self.at(), offset, bytes: self.bytes() }
             }
-            62..=70 => Op::Remove(self.at()),
+            62..=70 => Op::Remove(self.at_any()),
             71..=76 => {
                 let after = self.rng.below(3_000).cast_signed() - 200;
                 let after_ms = if self.one_in(4) { None } else { Some(after) };
-                Op::SetExpiry { at: self.at(), after_ms }
+                Op::SetExpiry { at: self.at_any(), after_ms }
             }
             77..=83 => {
-                let (from, to) = (self.at(), self.at());
+                let (from, to) = (self.at_any(), self.at_any());
                 let keep = self.rng.coin();
                 if from == to { Op::Get(from) } else { Op::Move { from, to, keep } }
             }
             _ => self.on_index(),
         }
+    }
+
+    /// A change of a collection; keys mostly hold one kind, so that collections grow.
+    fn element(&mut self) -> Op {
+        let at = if self.one_in(20) { self.at() } else { self.at_elements() };
+        let kind = if self.one_in(20) { self.rng.below(4) } else { at.key.len() as u64 };
+        let name = |rng: &mut SimRng| match rng.below(3) {
+            0 => rng.below(40).to_string().into_bytes(),
+            _ => format!("element {}", rng.below(30)).into_bytes(),
+        };
+        let end = if self.rng.coin() { End::Front } else { End::Back };
+        let removes = self.one_in(3);
+        let change = match (kind % 4, removes) {
+            (0, false) => Change::HashSet(name(&mut self.rng), self.bytes()),
+            (0, true) => Change::HashRemove(name(&mut self.rng)),
+            (1, false) => Change::SetAdd(name(&mut self.rng)),
+            (1, true) => Change::SetRemove(name(&mut self.rng)),
+            (2, false) => Change::Score(name(&mut self.rng), f64::from(self.rng.below(9) as u8)),
+            (2, true) => Change::Unscore(name(&mut self.rng)),
+            (_, false) => match self.rng.below(4) {
+                0 => Change::ListSet(self.rng.index(9), self.bytes()),
+                1 => Change::ListInsert(self.rng.index(9), self.bytes()),
+                _ => Change::Push(end, self.bytes()),
+            },
+            (_, true) if self.rng.coin() => Change::Pop(end),
+            (_, true) => Change::ListRemove(self.rng.index(6), self.rng.index(3)),
+        };
+        Op::Element { at, change }
     }
 
     fn deadline(&mut self) -> Deadline {

@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 use skeg_vector::{Id, IndexOptions};
 
+use crate::elements::Holds;
+
 /// Database and key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct At {
@@ -20,7 +22,7 @@ pub(crate) struct At {
 /// What a key holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
-    pub(crate) value: Vec<u8>,
+    pub(crate) value: Holds,
     pub(crate) expire_at_ms: Option<u64>,
 }
 
@@ -124,9 +126,13 @@ impl State {
 fn shown(entry: Option<&Entry>) -> String {
     match entry {
         None => "nothing".to_owned(),
-        Some(Entry { value, expire_at_ms }) => {
+        Some(Entry { value: Holds::Text(value), expire_at_ms }) => {
             let start = String::from_utf8_lossy(&value[..value.len().min(24)]).into_owned();
             format!("{start:?} ({} bytes, deadline {expire_at_ms:?})", value.len())
+        }
+        Some(Entry { value, expire_at_ms }) => {
+            let text: String = format!("{value:?}").chars().take(120).collect();
+            format!("{text} (deadline {expire_at_ms:?})")
         }
     }
 }
