@@ -148,9 +148,9 @@ impl<const WIDTH: usize> Table<WIDTH> {
             self.chunks.push(Vec::new());
         }
         let chunk = self.chunks.last_mut().expect("it was pushed if there was none");
-        let before = chunk.capacity();
+        self.chunk_bytes -= chunk_bytes(chunk);
         chunk.push(block);
-        self.chunk_bytes += (chunk.capacity() - before) * size_of::<Block>();
+        self.chunk_bytes += chunk_bytes(chunk);
     }
 
     fn pop_block(&mut self) -> Block {
@@ -159,8 +159,13 @@ impl<const WIDTH: usize> Table<WIDTH> {
         self.blocks -= 1;
         self.block_bytes -= block.memory_bytes();
         self.entry_bytes -= block.entry_bytes();
-        if chunk.is_empty() {
-            self.chunk_bytes -= chunk.capacity() * size_of::<Block>();
+        self.chunk_bytes -= chunk_bytes(chunk);
+        if !chunk.is_empty() {
+            if chunk.len() < chunk.capacity() / 4 {
+                chunk.shrink_to(chunk.len() * 2);
+            }
+            self.chunk_bytes += chunk_bytes(chunk);
+        } else {
             self.chunks.pop();
             if self.chunks.len() < self.chunks.capacity() / 4 {
                 self.chunks.shrink_to(self.chunks.len() * 2);
@@ -279,7 +284,10 @@ impl<const WIDTH: usize> Table<WIDTH> {
         self.forget(&copy[..entry_len]);
         self.change(address, |block| block.remove(slot));
         self.len -= 1;
-        self.shrink();
+        // Two for each entry, so that the last block is reached before the last entry.
+        if self.shrink() {
+            self.shrink();
+        }
         Some(result)
     }
 
@@ -298,17 +306,18 @@ impl<const WIDTH: usize> Table<WIDTH> {
         self.push_block(high);
     }
 
-    /// Joins the last block to the one it was split off, if there are too many.
-    fn shrink(&mut self) {
+    /// Joins the last block to the one it was split off, if there are too many; says whether.
+    fn shrink(&mut self) -> bool {
         if self.blocks == 1
             || self.len * SHRINK_DIVISOR > self.blocks * ENTRIES_PER_BLOCK
             || self.entry_bytes * SHRINK_DIVISOR > self.blocks * BYTES_PER_BLOCK
         {
-            return;
+            return false;
         }
         let high = self.pop_block();
         let address = self.blocks - (1 << self.blocks.ilog2());
         self.change(address, |block| block.join(&high));
+        true
     }
 
     /// All entries, in the order of blocks.
@@ -426,3 +435,6 @@ impl<'a> Iterator for Entries<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

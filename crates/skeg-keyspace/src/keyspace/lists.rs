@@ -80,7 +80,7 @@ impl Keyspace {
                 self.index(key, Kind::List, &place)
             }
         };
-        self.change_items(number, |items| items.replace(index, &item));
+        self.change_items(number, |items| items.replace(index, &[item]));
         Ok(true)
     }
 
@@ -168,7 +168,7 @@ impl Keyspace {
                 self.index(key, Kind::List, place)
             }
         };
-        self.change_items(number, |items| items.insert(index, item));
+        self.change_items(number, |items| items.insert(index, &[*item]));
         self.collections.get(number).len()
     }
 
