@@ -4,11 +4,13 @@
 //! cargo run --release -p skeg-keyspace --example collections [elements]
 //! ```
 //!
-//! Small collections are many of a few elements, large ones a single one. Times are this thread's
-//! on a core where the platform tells (Linux).
+//! Small collections are many of a few elements, large ones a single one. The standard library's
+//! collections do the same beside them, because nanoseconds depend on the machine; they are this
+//! thread's on a core where the platform tells (Linux).
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "an example reports to its user")]
 
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -211,6 +213,39 @@ fn sizes(what: What, name: &str, small: usize, count: usize) {
     });
 }
 
+fn peers(count: usize) {
+    let order = shuffled(count);
+    let mut set: HashSet<Box<[u8]>> = HashSet::new();
+    report("std HashSet: add", 1, count, || {
+        order.iter().for_each(|number| assert!(set.insert(Box::from(member(*number)))));
+    });
+    report("std HashSet: look up", ROUNDS, count, || {
+        order.iter().for_each(|number| assert!(black_box(set.contains(&member(*number)[..]))));
+    });
+    let mut scores: HashMap<Box<[u8]>, u64> = HashMap::new();
+    let mut ranking: BTreeSet<(u64, Box<[u8]>)> = BTreeSet::new();
+    report("std HashMap and BTreeSet: add", 1, count, || {
+        for number in &order {
+            let score = score(*number) as u64;
+            scores.insert(Box::from(member(*number)), score);
+            ranking.insert((score, Box::from(member(*number))));
+        }
+    });
+    report("std BTreeSet: ten from a score", ROUNDS, count, || {
+        for number in &order {
+            let start = (score(*number) as u64, Box::from([]));
+            black_box(ranking.range(start..).take(10).map(|(score, _)| score).sum::<u64>());
+        }
+    });
+    report("std HashMap and BTreeSet: remove", 1, count, || {
+        for number in &order {
+            let name = member(*number);
+            let score = scores.remove(&name[..]).expect("it is there");
+            ranking.remove(&(score, Box::from(name)));
+        }
+    });
+}
+
 fn main() {
     let count = std::env::args().nth(1).map_or(1_000_000, |text| text.parse().expect("a number"));
     small_hashes();
@@ -222,4 +257,5 @@ fn main() {
     ] {
         sizes(what, name, 20, count);
     }
+    peers(count);
 }

@@ -38,14 +38,13 @@ impl Sorted {
 
     /// Gives a member a score; returns the one it had.
     pub(crate) fn set(&mut self, member: &Element<'_>, score: f64) -> Option<f64> {
-        let before = self.score(member);
+        let before = self.scores.exchange([*member, Element::score(score)], score_of);
         if before.is_some_and(|before| before.to_bits() == score.to_bits()) {
             return before;
         }
         if let Some(before) = before {
             self.ranking.remove(member.value(), before);
         }
-        self.scores.set([*member, Element::score(score)]);
         self.ranking.insert(member, score);
         before
     }

@@ -234,6 +234,15 @@ impl<const WIDTH: usize> Table<WIDTH> {
 
     /// Adds an entry or replaces the one with the same first element; says whether it is new.
     pub(crate) fn set(&mut self, elements: [Element<'_>; WIDTH]) -> bool {
+        self.exchange(elements, |_| ()).is_none()
+    }
+
+    /// Adds an entry or replaces the one with the same first element, which `look` sees before.
+    pub(crate) fn exchange<R>(
+        &mut self,
+        elements: [Element<'_>; WIDTH],
+        look: impl FnOnce(&[u8]) -> R,
+    ) -> Option<R> {
         let hash = self.hash(elements[0].value());
         let Some((address, slot)) = self.find(hash, &elements[0]) else {
             let written = self.written(elements);
@@ -241,12 +250,13 @@ impl<const WIDTH: usize> Table<WIDTH> {
             self.change(address, |block| block.push(tag_of(hash), &written));
             self.len += 1;
             self.grow();
-            return true;
+            return None;
         };
+        let before = look(self.block(address).entry(slot));
         if WIDTH > 1 {
             self.replace(address, slot, elements);
         }
-        false
+        Some(before)
     }
 
     /// Replaces the elements behind the first.

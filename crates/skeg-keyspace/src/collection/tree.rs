@@ -45,12 +45,7 @@ struct Child<K> {
 #[derive(Clone, Debug)]
 enum Node<K> {
     Leaf(Vec<u8>),
-    Branch(Box<Branch<K>>),
-}
-
-#[derive(Clone, Debug)]
-struct Branch<K> {
-    children: Vec<Child<K>>,
+    Branch(Vec<Child<K>>),
 }
 
 /// Entries in a row: all of a leaf.
@@ -116,7 +111,7 @@ impl<K: Key> Child<K> {
         Self {
             count: children.iter().map(|child| child.count).sum(),
             key: children[0].key,
-            node: Node::Branch(Box::new(Branch { children })),
+            node: Node::Branch(children),
         }
     }
 
@@ -124,9 +119,7 @@ impl<K: Key> Child<K> {
     fn own_bytes(&self) -> usize {
         match &self.node {
             Node::Leaf(leaf) => leaf.capacity(),
-            Node::Branch(branch) => {
-                size_of::<Branch<K>>() + branch.children.capacity() * size_of::<Self>()
-            }
+            Node::Branch(children) => children.capacity() * size_of::<Self>(),
         }
     }
 
@@ -134,7 +127,7 @@ impl<K: Key> Child<K> {
     fn all_bytes(&self) -> usize {
         let below = match &self.node {
             Node::Leaf(_) => 0,
-            Node::Branch(branch) => branch.children.iter().map(Self::all_bytes).sum(),
+            Node::Branch(children) => children.iter().map(Self::all_bytes).sum(),
         };
         self.own_bytes() + below
     }
@@ -143,7 +136,7 @@ impl<K: Key> Child<K> {
     fn rekey(&mut self) {
         self.key = match &self.node {
             Node::Leaf(leaf) => K::of(leaf),
-            Node::Branch(branch) => branch.children[0].key,
+            Node::Branch(children) => children[0].key,
         };
     }
 
@@ -154,7 +147,7 @@ impl<K: Key> Child<K> {
                 let by_entries = self.count * 8 / K::LEAF_ENTRIES_MAX;
                 by_entries.max(leaf.len() * 8 / K::LEAF_BYTES_MAX)
             }
-            Node::Branch(branch) => branch.children.len() * 8 / CHILDREN_MAX,
+            Node::Branch(children) => children.len() * 8 / CHILDREN_MAX,
         }
     }
 
@@ -164,7 +157,7 @@ impl<K: Key> Child<K> {
         loop {
             match &child.node {
                 Node::Leaf(leaf) => return leaf,
-                Node::Branch(branch) => child = &branch.children[0],
+                Node::Branch(children) => child = &children[0],
             }
         }
     }
@@ -201,15 +194,15 @@ impl<K: Key> Child<K> {
                     is_full.then(|| self.split_leaf::<WIDTH>())
                 }
             }
-            Node::Branch(branch) => {
+            Node::Branch(children) => {
                 let mut index = index;
                 let mut at = 0;
-                while index > branch.children[at].count {
-                    index -= branch.children[at].count;
+                while index > children[at].count {
+                    index -= children[at].count;
                     at += 1;
                 }
                 self.count += 1;
-                let new = branch.children[at].insert(index, elements, edge, bytes);
+                let new = children[at].insert(index, elements, edge, bytes);
                 new.and_then(|new| self.adopt(at + 1, new, edge))
             }
         };
@@ -240,18 +233,18 @@ impl<K: Key> Child<K> {
 
     /// Puts a child into a branch; returns what was split off behind it.
     fn adopt(&mut self, at: usize, child: Self, edge: Edge) -> Option<Self> {
-        let Node::Branch(branch) = &mut self.node else { unreachable!("only branches adopt") };
-        branch.children.insert(at, child);
-        if branch.children.len() <= CHILDREN_MAX {
+        let Node::Branch(children) = &mut self.node else { unreachable!("only branches adopt") };
+        children.insert(at, child);
+        if children.len() <= CHILDREN_MAX {
             return None;
         }
         let middle = match edge {
-            Edge::None => branch.children.len() / 2,
+            Edge::None => children.len() / 2,
             Edge::Front => 1,
-            Edge::Back => branch.children.len() - 1,
+            Edge::Back => children.len() - 1,
         };
-        let later = Self::branch(branch.children.split_off(middle));
-        branch.children.shrink_to_fit();
+        let later = Self::branch(children.split_off(middle));
+        children.shrink_to_fit();
         self.count -= later.count;
         Some(later)
     }
@@ -266,8 +259,7 @@ impl<K: Key> Child<K> {
                 let end = start + place_in::<WIDTH>(&leaf[start..], range.len());
                 splice(leaf, start..end, &[]);
             }
-            Node::Branch(branch) => {
-                let children = &mut branch.children;
+            Node::Branch(children) => {
                 let (mut at, mut first) = (0, 0);
                 while first + children[at].count <= range.start {
                     first += children[at].count;
@@ -327,7 +319,7 @@ fn join<K: Key>(children: &mut Vec<Child<K>>, at: usize, bytes: &mut usize) {
             leaf.reserve_exact(room.saturating_sub(leaf.len()));
             leaf.extend_from_slice(&more);
         }
-        (Node::Branch(branch), Node::Branch(more)) => branch.children.extend(more.children),
+        (Node::Branch(children), Node::Branch(more)) => children.extend(more),
         _ => unreachable!("neighbours are equally deep"),
     }
     *bytes += child.own_bytes();
@@ -365,8 +357,8 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
                 Node::Leaf(bytes) => {
                     return Run { first: index - rest, entries: child.count, bytes };
                 }
-                Node::Branch(branch) => {
-                    let mut children = branch.children.iter();
+                Node::Branch(children) => {
+                    let mut children = children.iter();
                     child = children
                         .find(|child| {
                             let is_here = rest < child.count;
@@ -399,13 +391,13 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
         let mut count = 0;
         loop {
             match &child.node {
-                Node::Branch(branch) => {
-                    let later = branch.children.partition_point(|child| {
+                Node::Branch(children) => {
+                    let later = children.partition_point(|child| {
                         by_key(&child.key).unwrap_or_else(|| is_before(child.first()))
                     });
                     let Some(at) = later.checked_sub(1) else { return count };
-                    count += branch.children[..at].iter().map(|child| child.count).sum::<usize>();
-                    child = &branch.children[at];
+                    count += children[..at].iter().map(|child| child.count).sum::<usize>();
+                    child = &children[at];
                 }
                 Node::Leaf(leaf) => {
                     let mut at = 0;
@@ -476,13 +468,13 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
                         at += element.len();
                     }
                 }
-                Node::Branch(branch) => {
+                Node::Branch(children) => {
                     let mut child = 0;
-                    while index >= branch.children[child].count {
-                        index -= branch.children[child].count;
+                    while index >= children[child].count {
+                        index -= children[child].count;
                         child += 1;
                     }
-                    write_below(&mut branch.children[child], index, at, elements);
+                    write_below(&mut children[child], index, at, elements);
                 }
             }
             child.rekey();
@@ -502,10 +494,10 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
             return;
         }
         root.remove::<WIDTH>(start..start + count, &mut self.bytes);
-        while let Node::Branch(branch) = &mut root.node
-            && branch.children.len() == 1
+        while let Node::Branch(children) = &mut root.node
+            && children.len() == 1
         {
-            let only = branch.children.pop().expect("there is one");
+            let only = children.pop().expect("there is one");
             self.bytes -= root.own_bytes();
             *root = only;
         }
@@ -516,17 +508,17 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
         fn shed_below<K>(child: &mut Child<K>, budget: &mut usize) {
             match &mut child.node {
                 Node::Leaf(_) => *budget = budget.saturating_sub(1),
-                Node::Branch(branch) => {
+                Node::Branch(children) => {
                     while *budget > 0
-                        && let Some(last) = branch.children.last_mut()
+                        && let Some(last) = children.last_mut()
                     {
                         shed_below(last, budget);
                         let is_bare = match &last.node {
                             Node::Leaf(_) => true,
-                            Node::Branch(branch) => branch.children.is_empty(),
+                            Node::Branch(children) => children.is_empty(),
                         };
                         if is_bare {
-                            branch.children.pop();
+                            children.pop();
                         }
                     }
                 }
@@ -537,7 +529,7 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
         shed_below(root, &mut budget);
         let is_bare = match &root.node {
             Node::Leaf(_) => true,
-            Node::Branch(branch) => branch.children.is_empty(),
+            Node::Branch(children) => children.is_empty(),
         };
         if is_bare {
             self.root = None;
@@ -559,8 +551,7 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
                     assert!(child.count > 0 && child.count <= K::LEAF_ENTRIES_MAX);
                     1
                 }
-                Node::Branch(branch) => {
-                    let children = &branch.children;
+                Node::Branch(children) => {
                     assert!(!children.is_empty() && children.len() <= CHILDREN_MAX);
                     assert_eq!(children.iter().map(|it| it.count).sum::<usize>(), child.count);
                     let depths: Vec<_> = children.iter().map(check_below::<K, WIDTH>).collect();

@@ -48,7 +48,7 @@ fn item(number: usize) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(20))]
 
     #[test]
     fn agrees_with_a_vector(steps in prop::collection::vec(step(), 0..40), draw in any::<u64>()) {
