@@ -163,7 +163,8 @@ fn what_reads_remove_as_expired_is_reserved_on_whichever_shard() {
     });
     // All latches are held, so that nobody else removes them.
     let mut holder = Holder::new(&engine, Drain::Serve);
-    while !holder.try_hold(&all).unwrap() || engine.now_ms() <= soon {
+    // The time of a slice is that of its first latch: it must be later than the deadline too.
+    while engine.now_ms() <= soon || !holder.try_hold(&all).unwrap() {
         holder.release();
     }
     let read = |exec: &mut skeg_engine::Exec<'_>| {
