@@ -27,24 +27,31 @@ mod error;
 mod extended;
 mod flow;
 mod generated;
-mod glob;
+
 mod help;
 mod host;
+mod latency;
 mod memory;
 mod parse;
+mod pause;
 mod report;
 mod session;
+mod slowlog;
 mod spec;
 mod stats;
 mod string_options;
+mod subscriptions;
 mod syntax;
 mod table;
+mod timing;
 mod transaction;
 mod value;
 mod vector;
 mod wait;
 mod walk;
 mod watching;
+
+use skeg_engine::glob;
 
 pub use clients::{Buffers, Client, ClientRegistry, Connection, Origin};
 pub use config::{Config, ConfigError};
@@ -55,8 +62,8 @@ pub use flow::{Complete, Completion, Flow};
 pub use host::{Host, NetworkFigures, ProcessFigures, Shutdown};
 pub use session::{Session, Turn};
 pub use spec::{
-    BoundRule, Category, ControlHandler, Flags, Group, Handler, KeyFlags, Keys, Outcome,
-    SessionHandler, ShardHandler, Spec, WalkHandler,
+    BoundRule, Category, ControlHandler, Flags, Group, Handler, KeyFlags, Keys, MessageHandler,
+    Outcome, SessionHandler, ShardHandler, Spec, WalkHandler,
 };
 pub use stats::Lane;
 pub use table::{CommandId, commands};

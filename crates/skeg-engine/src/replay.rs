@@ -8,6 +8,7 @@ use skeg_keyspace::HashSeed;
 use skeg_log::{Log, Replay, ReplayError, ShardId};
 
 use crate::effect::{Effect, Effects, KIND_EFFECTS, KIND_PART};
+use crate::notify::Switches;
 use crate::shard::Shard;
 
 /// Builds shards from records.
@@ -30,8 +31,14 @@ impl Rebuild {
     }
 
     /// The shards, connected to the log that their effects go to from now on.
-    pub(crate) fn finish(mut self, count: u16, log: Option<&Arc<Log>>) -> Vec<Shard> {
+    pub(crate) fn finish(
+        mut self,
+        count: u16,
+        log: Option<&Arc<Log>>,
+        switches: &Arc<Switches>,
+    ) -> Vec<Shard> {
         self.grow(count);
+        self.shards.iter_mut().for_each(|shard| shard.obey(switches));
         if let Some(log) = log {
             self.shards.iter_mut().for_each(|shard| shard.attach(Arc::clone(log)));
         }

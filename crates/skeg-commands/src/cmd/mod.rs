@@ -3,6 +3,7 @@
 
 pub(crate) mod connection;
 pub(crate) mod generic;
+pub(crate) mod pubsub;
 pub(crate) mod server;
 pub(crate) mod skeg;
 pub(crate) mod string;
