@@ -189,11 +189,7 @@ fn list(_: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
         }
         _ => return Err(CommandError::SYNTAX),
     };
-    // Without a filter only commands proper; a filter looks at subcommands too.
-    let ids: Vec<CommandId> = match args.len() {
-        2 => table::top_level().collect(),
-        _ => table::ids().filter(|id| keep(*id)).collect(),
-    };
+    let ids: Vec<CommandId> = table::ids().filter(|id| keep(*id)).collect();
     reply.array(ids.len());
     ids.into_iter().for_each(|id| reply.bulk_str(id.spec().name));
     Ok(())
