@@ -313,12 +313,12 @@ interface Stats {
 }
 
 /** What {@link Database.subscribe} listens to: channels by name, or every channel that fits a pattern. */
-type Channels =
-  | Bytes
-  | readonly Bytes[]
-  | {
-      pattern: Bytes | readonly Bytes[]
-    }
+type Channels = Bytes | readonly Bytes[] | Patterns
+/** Patterns of channels: `*`, `?` and `[...]` as in Redis. */
+interface Patterns {
+  /** The pattern, or several. */
+  pattern: Bytes | readonly Bytes[]
+}
 /** Options of {@link Database.subscribe}. */
 interface SubscribeOptions {
   /** Ends the iteration with `ERR_ABORTED`. */
@@ -345,6 +345,7 @@ declare class Subscription<T = string> implements AsyncIterableIterator<Message<
   next(): Promise<IteratorResult<Message<T>, undefined>>
   /** Ends the subscription. */
   return(): Promise<IteratorResult<Message<T>, undefined>>
+  /** Itself: it is what a `for await` loop takes. */
   [Symbol.asyncIterator](): this
   /** Ends the subscription at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void>
@@ -833,6 +834,7 @@ export type {
   Message,
   Metric,
   OpenOptions,
+  Patterns,
   Pressure,
   Reply,
   ScanOptions,

@@ -7,7 +7,13 @@ import type { Lane } from './lane.ts'
 import { checkKeys, expected } from './options.ts'
 
 /** What {@link Database.subscribe} listens to: channels by name, or every channel that fits a pattern. */
-export type Channels = Bytes | readonly Bytes[] | { pattern: Bytes | readonly Bytes[] }
+export type Channels = Bytes | readonly Bytes[] | Patterns
+
+/** Patterns of channels: `*`, `?` and `[...]` as in Redis. */
+export interface Patterns {
+  /** The pattern, or several. */
+  pattern: Bytes | readonly Bytes[]
+}
 
 /** Options of {@link Database.subscribe}. */
 export interface SubscribeOptions {
@@ -137,6 +143,7 @@ export class Subscription<T = string> implements AsyncIterableIterator<Message<T
     return Promise.resolve({ value: undefined, done: true })
   }
 
+  /** Itself: it is what a `for await` loop takes. */
   [Symbol.asyncIterator](): this {
     return this
   }

@@ -346,6 +346,13 @@ impl ClientRegistry {
         self.clients.lock().values().map(of).sum()
     }
 
+    /// How many subscribe to something.
+    #[must_use]
+    pub fn subscribed(&self) -> usize {
+        let clients = self.clients.lock();
+        clients.values().filter(|it| it.subscriptions().counts().total() > 0).count()
+    }
+
     /// The client of this number.
     #[must_use]
     pub fn get(&self, id: u64) -> Option<Arc<Client>> {

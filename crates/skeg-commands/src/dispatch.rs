@@ -396,7 +396,8 @@ fn is_http(name: &[u8]) -> bool {
 /// There is no such command, or no such subcommand.
 fn unknown(args: Args<'_>) -> CommandError {
     let name = args.get(0);
-    if table::find(name).is_some() {
+    let is_container = |id: CommandId| matches!(id.spec().run, Handler::Container(_));
+    if table::find(name).is_some_and(is_container) {
         let (word, name) = (quoted(args.get(1), 128), quoted(name, 128).to_uppercase());
         return CommandError::owned(format!("ERR unknown subcommand '{word}'. Try {name} HELP."));
     }

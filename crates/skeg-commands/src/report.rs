@@ -116,6 +116,7 @@ fn clients(report: &mut Report<'_>) {
     report.line("connected_clients", context.clients().connected());
     report.line("maxclients", context.config().clients_max());
     report.line("blocked_clients", context.clients().pending());
+    report.line("pubsub_clients", context.clients().subscribed());
 }
 
 fn memory(report: &mut Report<'_>) {

@@ -18,7 +18,7 @@ use skeg_log::Epoch;
 use crate::glob::{self, Case};
 
 /// What a subscription names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
     /// A channel.
     Channel,
@@ -234,6 +234,9 @@ fn remove(subscribers: Option<&mut Subscribers>, id: SubscriberId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     /// Notes what it gets.
     #[derive(Default)]
@@ -295,6 +298,68 @@ mod tests {
         pubsub.unsubscribe(Topic::ShardChannel, b"a", id);
         assert!(pubsub.is_empty());
         assert_eq!(notes.take(), ["Pattern a* a z"]);
+    }
+
+    /// What a subscription is, to somebody who keeps a list of them.
+    type Known = (Topic, u8, usize);
+
+    fn topic(number: u8) -> Topic {
+        [Topic::Channel, Topic::Pattern, Topic::ShardChannel][usize::from(number % 3)]
+    }
+
+    /// Channels that are patterns too, so that some fit others.
+    const NAMES: [&str; 5] = ["a", "ab", "a*", "*", "?"];
+
+    fn is_reached(published: Topic, channel: &str, (topic, name, _): Known) -> bool {
+        let name = NAMES[usize::from(name)];
+        match topic {
+            Topic::Pattern => {
+                published == Topic::Channel
+                    && glob::matches(name.as_bytes(), channel.as_bytes(), Case::Exact)
+            }
+            other => other == published && name == channel,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_reaches_exactly_the_subscriptions_that_fit(
+            steps in vec((0_u8..3, 0_u8..3, 0_u8..5, 0_usize..3), 0..60)
+        ) {
+            let pubsub = PubSub::default();
+            let listeners: Vec<_> = (0..3)
+                .map(|_| (pubsub.new_subscriber(), Arc::new(Notes::default())))
+                .collect();
+            let mut known: BTreeSet<Known> = BTreeSet::new();
+            for (step, kind, name, who) in steps {
+                let (id, notes) = &listeners[who];
+                let (topic, text) = (topic(kind), NAMES[usize::from(name)]);
+                match step {
+                    0 => {
+                        let subscriber = Arc::clone(notes) as Arc<dyn Subscriber>;
+                        pubsub.subscribe(topic, text.as_bytes(), *id, &subscriber);
+                        known.insert((topic, name, who));
+                    }
+                    1 => {
+                        pubsub.unsubscribe(topic, text.as_bytes(), *id);
+                        known.remove(&(topic, name, who));
+                    }
+                    _ => {
+                        let topic = if topic == Topic::Pattern { Topic::Channel } else { topic };
+                        let fits = |whose: Option<usize>| {
+                            let mine = |who| whose.is_none_or(|whose| whose == who);
+                            known.iter().filter(|it| mine(it.2) && is_reached(topic, text, **it)).count()
+                        };
+                        prop_assert_eq!(pubsub.receivers(topic, text.as_bytes()), fits(None));
+                        prop_assert_eq!(pubsub.publish(topic, message(text, "x")), fits(None));
+                        for (who, (_, notes)) in listeners.iter().enumerate() {
+                            prop_assert_eq!(notes.take().len(), fits(Some(who)));
+                        }
+                    }
+                }
+                prop_assert_eq!(pubsub.is_empty(), known.is_empty());
+            }
+        }
     }
 
     #[test]
