@@ -54,7 +54,7 @@ fn run(turn: &mut Turn<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, Comm
         let (start, before) = (reply.len(), session.state);
         let outcome = holder
             .run(&shards, bound, |exec| task.run_all(Some(exec), &mut session.cx(spec), reply));
-        if let Some(flow) = dispatch::finished(outcome)? {
+        if let Some(flow) = dispatch::finished(outcome).map_err(|failed| failed.error)? {
             return Ok(flow);
         }
         // Nothing was changed: it runs again as a job, from where it started.
