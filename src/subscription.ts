@@ -63,6 +63,9 @@ export function readSubscribeOptions(options: SubscribeOptions): AbortSignal | u
   return signal
 }
 
+/** Messages that are taken from the addon at a time. */
+const TAKEN_MAX = 256
+
 /** Whoever waits for the next message. */
 interface Waiting<T> {
   resolve(result: IteratorResult<Message<T>, undefined>): void
@@ -121,7 +124,8 @@ export class Subscription<T = string> implements AsyncIterableIterator<Message<T
 
   /** The next message, as soon as there is one. */
   next(): Promise<IteratorResult<Message<T>, undefined>> {
-    this.settle()
+    // Whoever has asked before is answered before.
+    if (this.#messages.length === 0 && this.#waiting.length === 0) this.#take()
     const message = this.#messages.shift()
     if (message !== undefined) return Promise.resolve({ value: message, done: false })
     if (this.#error !== undefined) {
@@ -154,13 +158,25 @@ export class Subscription<T = string> implements AsyncIterableIterator<Message<T
   }
 
   /**
-   * Takes what has come.
+   * Something has come, for whoever waits: what nobody waits for stays in the addon, which counts it.
    * @internal
    */
   settle(): void {
+    while (this.#waiting.length > 0 && !this.#isOver) {
+      if (this.#messages.length === 0) this.#take()
+      const value = this.#messages.shift()
+      if (value === undefined) break
+      this.#answer((waiting) => {
+        waiting.resolve({ value, done: false })
+      })
+    }
+  }
+
+  /** Takes some of what waits in the addon. */
+  #take(): void {
     if (this.#isOver) return
     const { environment, handle } = this.#lane
-    const values = environment.binding.messages(handle, this.#number, this.#mode)
+    const values = environment.binding.messages(handle, this.#number, this.#mode, TAKEN_MAX)
     if (values === undefined) {
       this.#error = environment.failure()
       this.#end()
@@ -171,13 +187,6 @@ export class Subscription<T = string> implements AsyncIterableIterator<Message<T
       if (values[i + 2] !== null) message.pattern = values[i + 2] as T
       this.#messages.push(message)
     }
-    while (this.#waiting.length > 0 && this.#messages.length > 0) {
-      const value = this.#messages.shift()
-      if (value === undefined) break
-      this.#answer((waiting) => {
-        waiting.resolve({ value, done: false })
-      })
-    }
   }
 
   /**
@@ -185,7 +194,6 @@ export class Subscription<T = string> implements AsyncIterableIterator<Message<T
    * @internal
    */
   close(): void {
-    this.settle()
     this.#end()
   }
 

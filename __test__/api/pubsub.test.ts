@@ -55,6 +55,18 @@ test('a signal ends it with ERR_ABORTED, wrong arguments are refused', async (t)
   await db.close()
 })
 
+test('what nobody takes is bounded', async (t) => {
+  const db = await open({ memory: true })
+  const slow = db.subscribe('flood')
+  const text = 'x'.repeat(1 << 20)
+  for (let i = 0; i < 10; i++) await db.publish('flood', text)
+  for (let i = 0; i < 10; i++) t.is((await slow.next()).value?.message.length, text.length)
+  for (let i = 0; i < 70; i++) await db.publish('flood', text)
+  await t.throwsAsync(slow.next(), { instanceOf: SkegError, code: 'ERR_BUSY' })
+  t.is(await db.publish('flood', text), 0)
+  await db.close()
+})
+
 test('network clients and the program hear each other', async (t) => {
   const db = await open({ memory: true })
   const server = await db.listen({ port: 0 })

@@ -165,7 +165,8 @@ impl Session {
                 Ok(Flow::done())
             }
             Handler::Message(run) => {
-                run(&mut self.cx(spec), None, args, reply).map(|()| Flow::done())
+                run(&mut self.cx(spec), None, args, reply)?;
+                Ok(Flow::done())
             }
             Handler::AllShards(run) => {
                 let shards = ShardList::all(holder.engine().shards());

@@ -3,7 +3,7 @@
 //! A message waits in its subscription until JavaScript takes it; the environment is only woken, once
 //! for however many. What waits is bounded: a subscription that is never read ends by itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use skeg_engine::{Delivery, Engine, Subscriber, SubscriberId, Topic};
 use skeg_io::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ struct Inbox {
 
 #[derive(Default)]
 struct Mail {
-    waiting: Vec<Delivery>,
+    waiting: VecDeque<Delivery>,
     bytes: usize,
     overflowed: bool,
 }
@@ -34,17 +34,30 @@ struct Mail {
 impl Subscriber for Inbox {
     fn deliver(&self, delivery: Delivery) {
         let mut mail = self.mail.lock();
-        let message = &delivery.message;
-        mail.bytes += message.channel.len() + message.payload.len() + MESSAGE_BYTES;
+        mail.bytes += bytes_of(&delivery);
         if mail.bytes > WAITING_BYTES_MAX {
             mail.overflowed = true;
-            mail.waiting = Vec::new();
+            mail.waiting = VecDeque::new();
         }
         if !mail.overflowed {
-            mail.waiting.push(delivery);
+            mail.waiting.push_back(delivery);
         }
         drop(mail);
         self.ring.notify();
+    }
+}
+
+fn bytes_of(delivery: &Delivery) -> usize {
+    delivery.message.channel.len() + delivery.message.payload.len() + MESSAGE_BYTES
+}
+
+impl Mail {
+    /// The oldest messages, `most` of them.
+    fn take(&mut self, most: usize) -> Vec<Delivery> {
+        let count = self.waiting.len().min(most);
+        let taken: Vec<Delivery> = self.waiting.drain(..count).collect();
+        self.bytes -= taken.iter().map(bytes_of).sum::<usize>();
+        taken
     }
 }
 
@@ -122,8 +135,9 @@ fn subscribe<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>
     Ok(frame.js.number(f64::from(subscriptions.begin(&ring, topic, names))))
 }
 
-/// `messages(handle, subscription, mode)`: what has come since: `channel, payload, pattern` one after
-/// the other, the pattern `null` for a channel's own. A failure when too much was left waiting.
+/// `messages(handle, subscription, mode, most)`: the oldest messages that wait: `channel, payload,
+/// pattern` one after the other, the pattern `null` for a channel's own. A failure when too much was left
+/// waiting.
 pub(crate) struct Messages;
 
 impl Function<Environment> for Messages {
@@ -136,15 +150,18 @@ impl Function<Environment> for Messages {
 }
 
 fn messages<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Failure> {
-    let (js, form) = (frame.js, form_of(frame.u32(2)?));
+    let (js, form, most) = (frame.js, form_of(frame.u32(2)?), frame.u32(3)? as usize);
     let subscriptions = &mut state.database(frame.u32(0)?)?.subscriptions;
     let listening = subscriptions.listening.get(&frame.u32(1)?).ok_or_else(Failure::closed)?;
-    let mail = std::mem::take(&mut *listening.inbox.mail.lock());
-    if mail.overflowed {
-        return Err(Failure::new("ERR_BUSY", "too many messages were left waiting"));
-    }
-    let mut values = Vec::with_capacity(mail.waiting.len() * 3);
-    for Delivery { topic, name, message } in &mail.waiting {
+    let taken = {
+        let mut mail = listening.inbox.mail.lock();
+        if mail.overflowed {
+            return Err(Failure::new("ERR_BUSY", "too many messages were left waiting"));
+        }
+        mail.take(most)
+    };
+    let mut values = Vec::with_capacity(taken.len() * 3);
+    for Delivery { topic, name, message } in &taken {
         values.push(form.of(js, &message.channel)?);
         values.push(form.of(js, &message.payload)?);
         values.push(match topic {
