@@ -117,6 +117,7 @@ impl Context {
     /// Ends what waits in the background and joins its thread. Whoever serves calls it before the
     /// engine is closed.
     pub fn close(&self) {
+        self.pause.end(&self.engine);
         self.waiters.close();
     }
 

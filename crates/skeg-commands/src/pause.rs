@@ -30,9 +30,12 @@ impl Pause {
     pub(crate) fn begin(&self, engine: &Engine, paused: Paused, until_ms: u64) {
         let mut what = self.what.lock();
         let before = what.unwrap_or((paused, until_ms));
-        *what = Some((before.0.max(paused), before.1.max(until_ms)));
+        let until_ms = before.1.max(until_ms);
+        *what = Some((before.0.max(paused), until_ms));
         self.is_on.store(true, Ordering::SeqCst);
-        engine.keep_expired(true);
+        // By the wall clock, so that it ends also when nobody looks any more.
+        let left_ms = until_ms.saturating_sub(engine.io().clock.monotonic_ns() / 1_000_000);
+        engine.keep_expired_until(engine.now_ms().saturating_add(left_ms));
     }
 
     /// Ends the pause; `false` when there is none.
@@ -41,7 +44,7 @@ impl Pause {
         let had = what.take().is_some();
         self.is_on.store(false, Ordering::SeqCst);
         if had {
-            engine.keep_expired(false);
+            engine.keep_expired_until(0);
         }
         had
     }

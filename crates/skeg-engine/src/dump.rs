@@ -4,9 +4,10 @@
 //! Invariants: what was written reads back as the same value; bytes that are damaged, of another
 //! program or of a newer version are refused, without a panic.
 
-use skeg_keyspace::{Kind, StrRef};
+use skeg_keyspace::StrRef;
 use skeg_simd::crc32c;
 
+use crate::error::WrongType;
 use crate::shard::{Expiry, Shard};
 
 const MAGIC: [u8; 4] = *b"SKDV";
@@ -89,16 +90,15 @@ impl<'a> Dumped<'a> {
 }
 
 impl Shard {
-    /// The value of a key, for [`Dumped::read`]; `None` when there is no key, or its type cannot be
-    /// dumped.
-    pub fn dump(&mut self, db: u8, key: &[u8]) -> Option<Vec<u8>> {
-        if self.kind(db, key)? != Kind::String {
-            return None;
-        }
-        match self.string(db, key).ok()?? {
-            StrRef::Bytes(bytes) => Some(Dumped::String(bytes).write()),
-            StrRef::Int(value) => Some(Dumped::Integer(value).write()),
-        }
+    /// The value of a key, for [`Dumped::read`].
+    ///
+    /// # Errors
+    /// [`WrongType`] when it is of a type that cannot be dumped.
+    pub fn dump(&mut self, db: u8, key: &[u8]) -> Result<Option<Vec<u8>>, WrongType> {
+        Ok(self.string(db, key)?.map(|value| match value {
+            StrRef::Bytes(bytes) => Dumped::String(bytes).write(),
+            StrRef::Int(value) => Dumped::Integer(value).write(),
+        }))
     }
 
     /// Stores a dumped value, in the place of what is there.

@@ -95,7 +95,7 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
 impl Shared {
     /// Removes keys of a shard whose deadline has passed, in slices.
     pub(crate) fn expire(&self, id: ShardId) {
-        if !self.switches.expires_actively() {
+        if !self.switches.expires_actively(self.now_ms()) {
             return;
         }
         let mut removed = 0;

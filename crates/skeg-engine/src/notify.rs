@@ -78,8 +78,8 @@ impl NotifyClass {
 #[derive(Debug, Default)]
 pub(crate) struct Switches {
     notify: AtomicU32,
-    /// What has expired is not removed; it is not seen either.
-    keeps_expired: AtomicBool,
+    /// Until then, in Unix milliseconds, what has expired is not removed; it is not seen either.
+    keeps_expired_until_ms: AtomicU64,
     /// Home threads leave alone what has expired.
     skips_active_expiry: AtomicBool,
     /// The number of the last event.
@@ -87,12 +87,12 @@ pub(crate) struct Switches {
 }
 
 impl Switches {
-    pub(crate) fn keeps_expired(&self) -> bool {
-        self.keeps_expired.load(Ordering::Relaxed)
+    pub(crate) fn keeps_expired(&self, now_ms: u64) -> bool {
+        now_ms < self.keeps_expired_until_ms.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn expires_actively(&self) -> bool {
-        !self.keeps_expired() && !self.skips_active_expiry.load(Ordering::Relaxed)
+    pub(crate) fn expires_actively(&self, now_ms: u64) -> bool {
+        !self.keeps_expired(now_ms) && !self.skips_active_expiry.load(Ordering::Relaxed)
     }
 
     fn notifies(&self) -> NotifyClass {
@@ -162,10 +162,11 @@ impl Engine {
         self.shared.switches.notify.store(classes.0, Ordering::Relaxed);
     }
 
-    /// Keeps keys whose deadline has passed in memory, where nobody sees them, or removes them again
-    /// as they are met: nothing changes by itself while clients are paused.
-    pub fn keep_expired(&self, keep: bool) {
-        self.shared.switches.keeps_expired.store(keep, Ordering::Relaxed);
+    /// Keeps keys whose deadline has passed in memory, where nobody sees them, until this moment in Unix
+    /// milliseconds; 0 removes them again as they are met. Nothing changes by itself while clients are
+    /// paused.
+    pub fn keep_expired_until(&self, unix_ms: u64) {
+        self.shared.switches.keeps_expired_until_ms.store(unix_ms, Ordering::Relaxed);
     }
 
     /// Whether home threads look for keys whose deadline has passed. They do unless told otherwise.

@@ -230,7 +230,7 @@ impl Shard {
         match self.keyspace(db).get(hash, key) {
             None => false,
             Some(EntryRef { expire_at_ms: Some(at), .. }) if at <= self.slice.now_ms => {
-                if !self.switches.keeps_expired()
+                if !self.switches.keeps_expired(self.slice.now_ms)
                     && self.reserve_removals(key.len() as u64 + EFFECT_SLACK)
                 {
                     self.expire(db, hash, key);
