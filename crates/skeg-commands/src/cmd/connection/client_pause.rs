@@ -63,7 +63,8 @@ fn pause(cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
         .ok_or(CommandError::constant("ERR timeout is not an integer or out of range"))?;
     let timeout_ms =
         u64::try_from(timeout_ms).map_err(|_| CommandError::constant("ERR timeout is negative"))?;
-    let now_ms = cx.context.clock().monotonic_ns() / 1_000_000;
+    // Rounded up: no pause is shorter than asked.
+    let now_ms = cx.context.clock().monotonic_ns().div_ceil(1_000_000);
     cx.context.pause().begin(cx.engine(), paused, now_ms.saturating_add(timeout_ms));
     reply.ok();
     Ok(())
