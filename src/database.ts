@@ -284,6 +284,7 @@ export class Database implements AsyncDisposable {
     run: (transaction: Transaction) => T | Promise<T>,
     options: WriteOptions = {},
   ): Promise<T> {
+    if (typeof run !== 'function') return Promise.reject(expected('run', 'a function'))
     return attempt(() => transact(this.#lane, run, writeLevel(options, this.#lane.options.level)))
   }
 

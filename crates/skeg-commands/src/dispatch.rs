@@ -273,11 +273,15 @@ impl Session {
 
     /// The way back of a delegated command.
     pub(crate) fn back(&self, spec: &'static Spec, complete: &Arc<dyn Complete>) -> Return {
+        let mut reply = Reply::new(self.state.version);
+        if let Ok(limit @ 1..) = usize::try_from(self.context.config().output_hard_bytes()) {
+            reply.limit(limit);
+        }
         Return {
             context: Arc::clone(&self.context),
             client: Arc::clone(&self.client),
             spec,
-            reply: Reply::new(self.state.version),
+            reply,
             state: self.state,
             complete: Arc::clone(complete),
             written: self.written,

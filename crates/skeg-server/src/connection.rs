@@ -340,6 +340,7 @@ impl Connection {
                 Filled::Broken => return Served::Gone,
             }
         }
+        self.limit_output(tools);
         let (consumed, stop) = self.run(tools, window);
         self.input.consume(&tools.read, window, consumed);
         self.unparsed = false;
@@ -357,7 +358,7 @@ impl Connection {
             }
             Stop::Close => self.end(tools.now_ns),
         }
-        if self.is_beyond(&tools.output_limits) {
+        if self.output.is_over() {
             return Served::Gone;
         }
         if self.has_more() { Served::Again } else { Served::Idle }
@@ -439,6 +440,7 @@ impl Connection {
     /// A command that ran elsewhere is over.
     pub(crate) fn resume(&mut self, completion: Completion, tools: &mut Tools) {
         let start = self.output.end();
+        self.limit_output(tools);
         let flow = self.session.resume(
             &mut tools.holder,
             completion,
@@ -455,6 +457,7 @@ impl Connection {
             return;
         }
         let start = self.output.end();
+        self.limit_output(tools);
         let Tools { holder, spare, .. } = tools;
         let flow = self.session.retry(holder, self.output.writer(spare), &self.complete);
         holder.release();
@@ -482,22 +485,27 @@ impl Connection {
     /// Writes the messages that wait; `false`: there were too many, and it is to be dropped.
     pub(crate) fn take_mail(&mut self, tools: &mut Tools) -> bool {
         let Some(mail) = self.address.take_mail() else { return false };
+        self.limit_output(tools);
         for delivery in mail {
             let start = self.output.end();
             if self.session.write_message(&delivery, self.output.writer(&mut tools.spare)) {
                 self.output.note_message(start, delivery.message.epoch, tools.level);
             }
         }
-        !self.is_beyond(&tools.output_limits)
+        !self.output.is_over()
     }
 
-    /// Whether more is unsent than its class may leave.
-    fn is_beyond(&self, limits: &OutputLimits) -> bool {
-        self.output.len() > limits.of_class(self.session.is_subscribed()).hard_bytes
+    /// Holds the output to what the class of the client may leave unsent.
+    fn limit_output(&mut self, tools: &Tools) {
+        let limits = tools.output_limits.of_class(self.session.is_subscribed());
+        self.output.limit(limits.hard_bytes);
     }
 
     /// Sends what may leave.
     pub(crate) fn flush(&mut self, tools: &mut Tools, reached: &Reached) -> Flushed {
+        if self.output.is_over() {
+            return Flushed::Gone;
+        }
         let (sent, count) = self.output.send(&mut self.stream, reached);
         tools.bytes_out += count as u64;
         tools.writes += u64::from(count > 0);
