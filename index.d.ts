@@ -312,6 +312,45 @@ interface Stats {
   commands: number
 }
 
+/** What {@link Database.subscribe} listens to: channels by name, or every channel that fits a pattern. */
+type Channels = Bytes | readonly Bytes[] | Patterns
+/** Patterns of channels: `*`, `?` and `[...]` as in Redis. */
+interface Patterns {
+  /** The pattern, or several. */
+  pattern: Bytes | readonly Bytes[]
+}
+/** Options of {@link Database.subscribe}. */
+interface SubscribeOptions {
+  /** Ends the iteration with `ERR_ABORTED`. */
+  signal?: AbortSignal
+}
+/** A message that was published. */
+interface Message<T = string> {
+  /** The channel that it was published on. */
+  channel: T
+  /** What was published. */
+  message: T
+  /** The pattern that the channel fits, when patterns were subscribed to. */
+  pattern?: T
+}
+/**
+ * The messages of some channels, in the order of publishing, from the moment it was made. Made by
+ * {@link Database.subscribe}; ends with `return()` (which leaving a `for await` calls), with its signal, and
+ * with the store. Messages that nobody takes wait, up to 64 MiB; then it ends with `ERR_BUSY`.
+ */
+declare class Subscription<T = string> implements AsyncIterableIterator<Message<T>, undefined> {
+  #private
+  private constructor()
+  /** The next message, as soon as there is one. */
+  next(): Promise<IteratorResult<Message<T>, undefined>>
+  /** Ends the subscription. */
+  return(): Promise<IteratorResult<Message<T>, undefined>>
+  /** Itself: it is what a `for await` loop takes. */
+  [Symbol.asyncIterator](): this
+  /** Ends the subscription at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
 /** The index of a transaction: vectors commit together with keys. */
 interface TransactionIndex {
   /** Stores a vector. */
@@ -649,6 +688,29 @@ declare class Database implements AsyncDisposable {
    * ```
    */
   listen(options?: ListenOptions): Promise<Server>
+  /**
+   * Publishes a message; resolves with how many subscriptions it reaches, those of network clients
+   * included. Those get it when what was written before is as safe as the store's `durability`;
+   * subscribers in this process at once.
+   */
+  publish(channel: Bytes, message: Bytes): Promise<number>
+  /**
+   * Listens to channels, from the call on: an async iterator of messages, whoever publishes them. Leaving
+   * the loop ends it. Throws at once for wrong arguments.
+   *
+   * @example
+   * ```ts
+   * const news = db.subscribe({ pattern: 'news.*' })
+   * await db.publish('news.local', 'goodbye')
+   * for await (const { channel, message } of news) {
+   *   console.log(channel, message)
+   *   if (message === 'goodbye') break
+   * }
+   * ```
+   */
+  subscribe(channels: Channels, options?: SubscribeOptions): Subscription
+  /** As {@link subscribe}, with channels and messages as bytes. */
+  subscribeBuffer(channels: Channels, options?: SubscribeOptions): Subscription<Buffer>
   /** Figures of the store. */
   stats(): Promise<Stats>
   /** Resolves when every call made before has taken effect and is on disk. */
@@ -748,6 +810,7 @@ export {
   Server,
   SkegError,
   StandaloneServer,
+  Subscription,
   Transaction,
   VectorIndex,
   executablePath,
@@ -759,6 +822,7 @@ export type {
   Bytes,
   Change,
   ChangeOptions,
+  Channels,
   Durability,
   ErrorCode,
   Hit,
@@ -767,8 +831,10 @@ export type {
   ListenOptions,
   ManyHits,
   MemoryOptions,
+  Message,
   Metric,
   OpenOptions,
+  Patterns,
   Pressure,
   Reply,
   ScanOptions,
@@ -776,6 +842,7 @@ export type {
   ServeOptions,
   SetOptions,
   Stats,
+  SubscribeOptions,
   TransactionIndex,
   Vector,
   VectorId,

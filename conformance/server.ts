@@ -38,8 +38,19 @@ async function answers(port: number): Promise<boolean> {
 
 function start(program: string, port: number, data: string): ChildProcess {
   const args = /redis-server|valkey-server/.test(program)
-    ? ['--port', `${port}`, '--dir', data, '--save', '', '--appendonly', 'yes']
-    : ['serve', '--port', `${port}`, '--data', data]
+    ? [
+        '--port',
+        `${port}`,
+        '--dir',
+        data,
+        '--save',
+        '',
+        '--appendonly',
+        'yes',
+        '--enable-debug-command',
+        'yes',
+      ]
+    : ['serve', '--port', `${port}`, '--data', data, '--enable-debug-command']
   return spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
 }
 

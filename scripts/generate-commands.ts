@@ -2,17 +2,19 @@
  * Writes what follows from the files under `crates/skeg-commands/src/cmd`: the module lists and the
  * table of commands (`src/generated/table.rs`). A file that declares a `Spec` is a command; the
  * table is sorted by name and carries the displacements with which `table.rs` finds a name by one
- * hash. With `--check` it only compares, and fails when something differs.
+ * hash. Also the page of all commands of Redis (`docs/commands.md`, `lib/commands-page.ts`). With `--check` it only compares, and fails when something differs.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { commandsPage } from './lib/commands-page.ts'
 import { fromRoot } from './lib/root.ts'
 
 interface Command {
   name: string
   /** Path of its specification in Rust, from the crate's root. */
   path: string
+  summary: string
 }
 
 const source = fromRoot('crates/skeg-commands/src')
@@ -23,6 +25,7 @@ const groupDocs: Record<string, string> = {
   generic: 'Commands on keys, whatever they hold.',
   hash: 'Commands on hashes.',
   list: 'Commands on lists.',
+  pubsub: 'Publishing and subscribing.',
   server: 'Commands about the server: its databases, settings and figures.',
   set: 'Commands on sets.',
   skeg: 'Commands that only skeg has: vectors, compare-and-set, shards.',
@@ -49,10 +52,13 @@ function modulesOf(folder: string): string[] {
 
 /** The specifications that a file declares. */
 function specsOf(text: string, module: string): Command[] {
-  const declared = text.matchAll(/const ((?:[A-Z_]+_)?SPEC): Spec = Spec \{\s*name: "([^"]+)"/g)
-  return [...declared].map(([, constant = '', name = '']) => ({
+  const declared = text.matchAll(
+    /const ((?:[A-Z_]+_)?SPEC): Spec = Spec \{\s*name: "([^"]+)"(.*?)\n\};/gs,
+  )
+  return [...declared].map(([, constant = '', name = '', rest = '']) => ({
     name,
     path: `${module}::${constant}`,
+    summary: /\bsummary: "([^"]*)"/.exec(rest)?.[1] ?? '',
   }))
 }
 
@@ -168,6 +174,7 @@ export function generate(): Map<string, string> {
   const twice = commands.find(({ name }, index) => commands[index + 1]?.name === name)
   if (twice) throw new Error(`two commands are called ${twice.name}`)
   files.set(join(source, 'generated', 'table.rs'), table(commands))
+  files.set(fromRoot('docs/commands.md'), commandsPage(commands))
   return files
 }
 

@@ -71,6 +71,12 @@ export interface Binding {
    * its request when it has not ended, NaN when it failed.
    */
   ended(): number
+  /** Listens to channels (kind 0) or patterns (1); returns the number of the subscription. */
+  subscribe(handle: Handle, kind: number, names: readonly unknown[]): number | undefined
+  /** The oldest messages: `channel, payload, pattern` triples; the pattern is `null` for channels. */
+  messages(handle: Handle, subscription: number, mode: number, most: number): unknown[] | undefined
+  /** The subscription is over. */
+  unsubscribe(handle: Handle, subscription: number): undefined
   /** Serves the store; ends with `[server, host, port, socket]`. */
   listen(
     handle: Handle,

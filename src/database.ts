@@ -19,6 +19,7 @@ import { readScanOptions, scanKeys, type ScanOptions } from './scan.ts'
 import { deadlineWords, milliseconds, readSetOptions, type SetOptions } from './set-options.ts'
 import type { ListenOptions, Server } from './server.ts'
 import { readStats, type Stats } from './stats.ts'
+import { Subscription, type Channels, type SubscribeOptions } from './subscription.ts'
 import { transact, type Transaction } from './transaction.ts'
 import { Updates, type Change } from './update.ts'
 import {
@@ -380,6 +381,38 @@ export class Database implements AsyncDisposable {
    */
   listen(options: ListenOptions = {}): Promise<Server> {
     return this.#lane.listen(options)
+  }
+
+  /**
+   * Publishes a message; resolves with how many subscriptions it reaches, those of network clients
+   * included. Those get it when what was written before is as safe as the store's `durability`;
+   * subscribers in this process at once.
+   */
+  publish(channel: Bytes, message: Bytes): Promise<number> {
+    return this.#write(['PUBLISH', channel, message], 0, { convert: Number })
+  }
+
+  /**
+   * Listens to channels, from the call on: an async iterator of messages, whoever publishes them. Leaving
+   * the loop ends it. Throws at once for wrong arguments.
+   *
+   * @example
+   * ```ts
+   * const news = db.subscribe({ pattern: 'news.*' })
+   * await db.publish('news.local', 'goodbye')
+   * for await (const { channel, message } of news) {
+   *   console.log(channel, message)
+   *   if (message === 'goodbye') break
+   * }
+   * ```
+   */
+  subscribe(channels: Channels, options: SubscribeOptions = {}): Subscription {
+    return Subscription.create(this.#lane, channels, options, false)
+  }
+
+  /** As {@link subscribe}, with channels and messages as bytes. */
+  subscribeBuffer(channels: Channels, options: SubscribeOptions = {}): Subscription<Buffer> {
+    return Subscription.create(this.#lane, channels, options, true)
   }
 
   /** Figures of the store. */

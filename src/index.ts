@@ -17,6 +17,13 @@ export { serve, type ServeOptions, type StandaloneServer } from './serve.ts'
 export { Server, type ListenOptions } from './server.ts'
 export type { SetOptions } from './set-options.ts'
 export type { Stats } from './stats.ts'
+export {
+  Subscription,
+  type Channels,
+  type Message,
+  type Patterns,
+  type SubscribeOptions,
+} from './subscription.ts'
 export type { Change } from './update.ts'
 export { Transaction, type TransactionIndex } from './transaction.ts'
 export {

@@ -36,6 +36,7 @@ export class Lane {
   readonly #requests = new Set<Promise<void>>()
   #requestBytes = 0
   readonly #servers = new Set<Server>()
+  readonly #subscriptions = new Set<{ close(): void }>()
   #transactions = 0
 
   constructor(environment: Environment, handle: Handle, options: LaneOptions) {
@@ -148,8 +149,17 @@ export class Lane {
     return server
   }
 
+  addSubscription(subscription: { close(): void }): void {
+    this.#subscriptions.add(subscription)
+  }
+
+  removeSubscription(subscription: { close(): void }): void {
+    this.#subscriptions.delete(subscription)
+  }
+
   /** Lets what was called settle, then gives the store back. Later calls fail. */
   async close(): Promise<void> {
+    for (const subscription of this.#subscriptions) subscription.close()
     const { handle } = this
     this.handle = CLOSED
     // A server that is being started counts as one that runs.

@@ -34,6 +34,12 @@ test('types of calls', (t) => {
     expectTypeOf(await db.index('docs', { dim: 2 })).toEqualTypeOf<VectorIndex<string>>()
     expectTypeOf(await db.transaction(() => 5)).toEqualTypeOf<number>()
     for await (const key of db.scan()) expectTypeOf(key).toEqualTypeOf<string>()
+    for await (const { message } of db.subscribe({ pattern: ['a*'] })) {
+      expectTypeOf(message).toEqualTypeOf<string>()
+    }
+    for await (const { channel } of db.subscribeBuffer('a')) {
+      expectTypeOf(channel).toEqualTypeOf<Buffer>()
+    }
   }
   t.is(typeof typed, 'function')
 })

@@ -19,7 +19,7 @@ const crates: Record<string, Crate> = {
   'skeg-log': { uses: ['skeg-io', 'skeg-simd'] },
   'skeg-vector': { uses: ['skeg-simd'] },
   'skeg-keyspace': { uses: [] },
-  'skeg-engine': { uses: ['skeg-io', 'skeg-log', 'skeg-keyspace', 'skeg-vector'] },
+  'skeg-engine': { uses: ['skeg-io', 'skeg-simd', 'skeg-log', 'skeg-keyspace', 'skeg-vector'] },
   'skeg-commands': { uses: ['skeg-io', 'skeg-log', 'skeg-engine', 'skeg-proto', 'skeg-vector'] },
   'skeg-server': { uses: ['skeg-io', 'skeg-engine', 'skeg-proto', 'skeg-commands'] },
   'skeg-node': {

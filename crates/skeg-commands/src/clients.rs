@@ -8,17 +8,30 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
+use skeg_engine::{Delivery, Subscriber};
 use skeg_io::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU64, Ordering};
-use skeg_io::sync::{Arc, Mutex};
+use skeg_io::sync::{Arc, Mutex, MutexGuard};
 use skeg_proto::Version;
 
 use crate::stats::Lane;
+use crate::subscriptions::Subscriptions;
 use crate::table::CommandId;
 
 /// What a transport does for the registry.
 pub trait Connection: Send + Sync {
     /// Closes the connection soon, whatever it is doing. Called on any thread; must not block.
     fn kill(&self);
+
+    /// Whether messages can reach this connection. Otherwise it cannot subscribe.
+    fn receives(&self) -> bool {
+        false
+    }
+
+    /// Takes a message for this connection, to be written by [`crate::Session::write_message`].
+    /// Called on any thread, in the order of publishing; must not block.
+    fn deliver(&self, delivery: Delivery) {
+        drop(delivery);
+    }
 }
 
 /// A session without a connection, such as an embedded one.
@@ -59,6 +72,7 @@ pub struct Client {
     connected_ms: u64,
     seen_ms: AtomicU64,
     names: Mutex<Names>,
+    subscriptions: Mutex<Subscriptions>,
     db: AtomicU8,
     resp: AtomicU8,
     /// Queued commands of MULTI; -1 outside.
@@ -140,6 +154,14 @@ impl Client {
         self.connection.kill();
     }
 
+    pub(crate) fn receives(&self) -> bool {
+        self.connection.receives()
+    }
+
+    pub(crate) fn subscriptions(&self) -> MutexGuard<'_, Subscriptions> {
+        self.subscriptions.lock()
+    }
+
     pub(crate) fn stats(&self) -> &Lane {
         &self.lane
     }
@@ -181,8 +203,13 @@ impl Client {
         let load = |value: &AtomicU64| value.load(Ordering::Relaxed);
         let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
         let queued = self.queued.load(Ordering::Relaxed);
+        let (subscribed, subscribed_bytes) = {
+            let own = self.subscriptions.lock();
+            (own.counts(), own.memory_bytes() as u64)
+        };
         let mut flags = String::new();
         for (letter, on) in [
+            ('P', subscribed.total() > 0),
             ('x', queued >= 0),
             ('b', is_set(&self.pending)),
             ('A', is_set(&self.killed)),
@@ -203,8 +230,8 @@ impl Client {
         // Writing to a string cannot fail.
         let _ = write!(
             line,
-            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub=0 psub=0 \
-             ssub=0 multi={queued} qbuf={query} qbuf-free={} argv-mem=0 multi-mem={queued_bytes} \
+            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub={} psub={} \
+             ssub={} multi={queued} qbuf={query} qbuf-free={} argv-mem=0 multi-mem={queued_bytes} \
              rbs={output} rbp={output} obl={output} oll=0 omem=0 tot-mem={} events=r cmd={} \
              user=default redir=-1 resp={} lib-name={} lib-ver={}",
             self.id,
@@ -215,14 +242,24 @@ impl Client {
             seconds_since(self.connected_ms),
             seconds_since(load(&self.seen_ms)),
             self.db.load(Ordering::Relaxed),
+            subscribed.channels,
+            subscribed.patterns,
+            subscribed.shard_channels,
             capacity.saturating_sub(query),
-            capacity + queued_bytes + output + size_of::<Self>() as u64,
+            capacity + queued_bytes + subscribed_bytes + output + size_of::<Self>() as u64,
             CommandId(self.last_command.load(Ordering::Relaxed)).name_or("NULL"),
             self.resp.load(Ordering::Relaxed),
             names.library,
             names.library_version,
         );
         line
+    }
+}
+
+/// A client subscribes: messages go to its connection.
+impl Subscriber for Client {
+    fn deliver(&self, delivery: Delivery) {
+        self.connection.deliver(delivery);
     }
 }
 
@@ -251,6 +288,7 @@ impl ClientRegistry {
             connected_ms: now_ms,
             seen_ms: AtomicU64::new(now_ms),
             names: Mutex::default(),
+            subscriptions: Mutex::default(),
             db: AtomicU8::new(0),
             resp: AtomicU8::new(2),
             queued: AtomicI64::new(-1),
@@ -278,6 +316,12 @@ impl ClientRegistry {
         self.clients.lock().len()
     }
 
+    /// How many there are that CLIENT KILL has not ended.
+    #[must_use]
+    pub fn connected(&self) -> usize {
+        self.clients.lock().values().filter(|client| !client.is_killed()).count()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -289,6 +333,24 @@ impl ClientRegistry {
     pub fn pending(&self) -> usize {
         let pending = |client: &Arc<Client>| client.pending.load(Ordering::Relaxed);
         self.clients.lock().values().filter(|client| pending(client)).count()
+    }
+
+    /// Bytes of memory that their buffers hold.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let of = |client: &Arc<Client>| {
+            let buffers =
+                [&client.query_capacity_bytes, &client.output_bytes, &client.queued_bytes];
+            buffers.into_iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum::<u64>()
+        };
+        self.clients.lock().values().map(of).sum()
+    }
+
+    /// How many subscribe to something.
+    #[must_use]
+    pub fn subscribed(&self) -> usize {
+        let clients = self.clients.lock();
+        clients.values().filter(|it| it.subscriptions().counts().total() > 0).count()
     }
 
     /// The client of this number.

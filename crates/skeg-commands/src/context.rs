@@ -8,7 +8,9 @@ use crate::clients::ClientRegistry;
 use crate::config::{Config, ConfigError};
 use crate::host::Host;
 use crate::memory::MemoryWatch;
+use crate::pause::Pause;
 use crate::stats::{Lane, Lanes};
+use crate::timing::Timing;
 use crate::wait::Waiters;
 
 /// The surroundings of sessions: the engine, the settings, the clients, the counts.
@@ -20,6 +22,8 @@ pub struct Context {
     host: Arc<dyn Host>,
     waiters: Waiters,
     memory: MemoryWatch,
+    pause: Pause,
+    timing: Timing,
     started: Started,
 }
 
@@ -70,8 +74,20 @@ impl Context {
         };
         let waiters = Waiters::new(&engine);
         let memory = MemoryWatch::new(engine.shards());
-        let (clients, lanes) = (ClientRegistry::default(), Lanes::default());
-        Ok(Arc::new(Self { engine, config, clients, lanes, host, waiters, memory, started }))
+        let context = Self {
+            engine,
+            config,
+            clients: ClientRegistry::default(),
+            lanes: Lanes::default(),
+            host,
+            waiters,
+            memory,
+            pause: Pause::default(),
+            timing: Timing::default(),
+            started,
+        };
+        context.follow_settings();
+        Ok(Arc::new(context))
     }
 
     /// The engine that commands run on.
@@ -101,7 +117,28 @@ impl Context {
     /// Ends what waits in the background and joins its thread. Whoever serves calls it before the
     /// engine is closed.
     pub fn close(&self) {
+        self.pause.end(&self.engine);
         self.waiters.close();
+    }
+
+    /// Puts changed settings into effect that are not read where they are used.
+    pub(crate) fn follow_settings(&self) {
+        self.timing.follow(&self.config);
+    }
+
+    /// When the pause of clients ends, by the monotonic clock in milliseconds; `None`: there is none,
+    /// and whoever waits for its end may go on.
+    #[must_use]
+    pub fn paused_until_ms(&self) -> Option<u64> {
+        self.pause.current(&self.engine).map(|(_, until_ms)| until_ms)
+    }
+
+    pub(crate) fn pause(&self) -> &Pause {
+        &self.pause
+    }
+
+    pub(crate) fn timing(&self) -> &Timing {
+        &self.timing
     }
 
     pub(crate) fn lanes(&self) -> &Lanes {

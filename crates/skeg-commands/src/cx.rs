@@ -1,6 +1,6 @@
 //! What a handler sees of the world around it, beside shards, arguments and reply.
 
-use skeg_engine::Engine;
+use skeg_engine::{Engine, Epoch};
 use skeg_io::sync::Arc;
 use skeg_proto::Version;
 
@@ -18,6 +18,10 @@ pub(crate) struct State {
     pub(crate) version: Version,
     /// Which replies the client wants.
     pub(crate) replies: Replies,
+    /// It has subscriptions.
+    pub(crate) subscribed: bool,
+    /// The reply confirms subscriptions: it is sent whatever replies the client wants.
+    pub(crate) confirming: bool,
     /// The connection is closed after this command.
     pub(crate) closing: bool,
     /// What is watched is let go after this command.
@@ -45,6 +49,8 @@ pub struct Cx<'a> {
     pub(crate) client: &'a Arc<Client>,
     pub(crate) state: &'a mut State,
     pub(crate) spec: &'static Spec,
+    /// The epoch of the newest effect of the session: what a message of it depends on.
+    pub(crate) written: Epoch,
 }
 
 impl Cx<'_> {

@@ -1,7 +1,7 @@
 //! Commands that cannot run at once: they own their arguments, queue at the shards they need, and
 //! send their reply back to the session's thread.
 
-use skeg_engine::{Bound, Exec, Job, Progress, Receipt, Refusal, ShardList};
+use skeg_engine::{Bound, Epoch, Exec, Job, Progress, Receipt, Refusal, ShardList};
 use skeg_io::sync::Arc;
 use skeg_proto::{ArgsBuf, Reply};
 
@@ -13,6 +13,7 @@ use crate::error::CommandError;
 use crate::flow::{Complete, Completion};
 use crate::spec::{Outcome, ShardHandler, Spec};
 use crate::table;
+use crate::timing::Started;
 
 /// What a delegated command does under its latches. It may run more than once: a run that must wait
 /// for log space has changed nothing.
@@ -29,7 +30,13 @@ pub(crate) struct CommandTask {
 
 impl Task for CommandTask {
     fn run(&mut self, exec: &mut Exec<'_>, cx: &mut Cx<'_>, reply: &mut Reply) -> Outcome {
-        dispatch::run_on(cx.spec, self.run, exec, cx, self.args.as_args(), reply)
+        let (context, client, args) = (cx.context, cx.client, self.args.as_args());
+        let started = Started::now_if(context, context.timing().wants(cx.spec, args));
+        let outcome = dispatch::run_on(cx.spec, self.run, exec, cx, args, reply);
+        if let (Some(started), Some(id)) = (started, table::find(cx.spec.name.as_bytes())) {
+            started.end(context, client, id, args);
+        }
+        outcome
     }
 }
 
@@ -41,6 +48,8 @@ pub(crate) struct Return {
     pub(crate) reply: Reply,
     pub(crate) state: State,
     pub(crate) complete: Arc<dyn Complete>,
+    /// As in [`Cx`].
+    pub(crate) written: Epoch,
 }
 
 impl Return {
@@ -83,12 +92,12 @@ impl Job for Delegated {
     }
 
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
-        let Return { context, client, spec, reply, state, .. } = &mut self.back;
+        let Return { context, client, spec, reply, state, written, .. } = &mut self.back;
         // As if it had not run before.
         reply.clear();
         reply.set_version(self.before.version);
         *state = self.before;
-        let mut cx = Cx { context, client, state, spec };
+        let mut cx = Cx { context, client, state, spec, written: *written };
         let outcome = self.task.run(exec, &mut cx, reply);
         self.failed = outcome.is_err();
         if let Err(error) = outcome {

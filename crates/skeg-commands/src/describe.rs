@@ -6,7 +6,7 @@ use crate::spec::{Category, Find, Keys, Spec};
 use crate::syntax::{self, Argument, Shape};
 use crate::table;
 
-fn words<'a>(reply: &mut Reply, words: impl Iterator<Item = &'a str>, prefix: &str) {
+pub(crate) fn words<'a>(reply: &mut Reply, words: impl Iterator<Item = &'a str>, prefix: &str) {
     let words: Vec<String> = words.map(|word| format!("{prefix}{word}")).collect();
     reply.set(words.len());
     words.iter().for_each(|word| reply.simple(word));

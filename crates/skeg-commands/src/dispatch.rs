@@ -7,7 +7,7 @@ use skeg_engine::{
     Bound, Engine, Exec, Holder, Job, KEY_BYTES_MAX, Receipt, Refusal, SHARDS_MAX, ShardList,
 };
 use skeg_io::sync::Arc;
-use skeg_proto::{Args, Reply};
+use skeg_proto::{Args, Reply, Version};
 
 use crate::cx::Cx;
 use crate::delegate::{CommandTask, Delegated, Return, Task};
@@ -15,9 +15,11 @@ use crate::error::CommandError;
 use crate::flow::{Complete, Flow};
 use crate::help::wrong_arity;
 use crate::parse::{is_word, quoted};
+use crate::pause::Paused;
 use crate::session::{Session, Turn};
-use crate::spec::{BoundRule, Flags, Handler, Keys, Outcome, ShardHandler, Spec};
+use crate::spec::{BoundRule, Category, Flags, Handler, Keys, Outcome, ShardHandler, Spec};
 use crate::table::{self, CommandId};
+use crate::timing::Started;
 use crate::walk::{self, InPlace, WalkJob};
 
 impl Session {
@@ -41,10 +43,16 @@ impl Session {
             }
         };
         let spec = id.spec();
+        if self.context.pause().is_on() && self.is_held_up(spec) {
+            self.parked = Some(Box::new(args.to_buf()));
+            return Flow::Paused;
+        }
         if self.transaction.is_some() && !matches!(spec.run, Handler::Control(_)) {
             return self.enqueue(id, args, reply);
         }
-        let timing = self.client.stats().called(id, self.context.clock());
+        let is_sample = self.client.stats().called(id);
+        let is_timed = is_sample || self.context.timing().wants(spec, args);
+        let started = Started::now_if(&self.context, is_timed);
         self.client.runs(id);
         let start = reply.len();
         let flow = self.start(spec, holder, args, reply, complete).unwrap_or_else(|failed| {
@@ -53,10 +61,31 @@ impl Session {
             failed.error.write_to(reply);
             Flow::Done(failed.receipt)
         });
-        if let Some(since_ns) = timing {
-            self.client.stats().timed(id, since_ns, self.context.clock());
+        // What is delegated is timed where it runs.
+        if let Some(started) = started
+            && !matches!(flow, Flow::Pending)
+        {
+            let spent_ns = started.end(&self.context, &self.client, id, args);
+            if is_sample {
+                self.client.stats().timed(id, spent_ns);
+            }
         }
         flow
+    }
+
+    /// Whether a command waits for the end of a pause.
+    #[cold]
+    fn is_held_up(&self, spec: &Spec) -> bool {
+        let changes = |spec: &Spec| spec.writes() || matches!(spec.run, Handler::Message(_));
+        match self.context.pause().current(self.context.engine()) {
+            _ if !self.can_wait => false,
+            None => false,
+            Some((Paused::All, _)) => true,
+            Some((Paused::Writes, _)) if spec.name == "exec" => {
+                self.transaction.as_ref().is_some_and(|it| it.specs().any(changes))
+            }
+            Some((Paused::Writes, _)) => changes(spec),
+        }
     }
 
     /// What a refused command does to the transaction it was meant for, and the error it gets.
@@ -86,6 +115,14 @@ impl Session {
         let refuse = |error| Err((Some(id), error));
         if !spec.accepts(args.len()) || matches!(spec.run, Handler::Container(None)) {
             return refuse(wrong_arity(spec));
+        }
+        if self.state.subscribed && self.state.version == Version::Resp2 && !while_subscribed(spec)
+        {
+            return refuse(CommandError::owned(format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+                 RESET are allowed in this context",
+                spec.name
+            )));
         }
         if self.transaction.is_some() && spec.flags.has(Flags::NO_MULTI) {
             return refuse(CommandError::constant("ERR Command not allowed inside a transaction"));
@@ -125,6 +162,10 @@ impl Session {
             Handler::Keyed(run) => self.keyed(spec, run, holder, args, reply, complete),
             Handler::Session(run) | Handler::Container(Some(run)) => {
                 run(&mut self.cx(spec), args, reply)?;
+                Ok(Flow::done())
+            }
+            Handler::Message(run) => {
+                run(&mut self.cx(spec), None, args, reply)?;
                 Ok(Flow::done())
             }
             Handler::AllShards(run) | Handler::Reaching(run, _) => {
@@ -243,13 +284,20 @@ impl Session {
             reply,
             state: self.state,
             complete: Arc::clone(complete),
+            written: self.written,
         }
     }
 
     /// The surroundings of a command of this session.
     #[inline]
     pub(crate) fn cx(&mut self, spec: &'static Spec) -> Cx<'_> {
-        Cx { context: &self.context, client: &self.client, state: &mut self.state, spec }
+        Cx {
+            context: &self.context,
+            client: &self.client,
+            state: &mut self.state,
+            spec,
+            written: self.written,
+        }
     }
 }
 
@@ -316,7 +364,9 @@ pub(crate) fn shards_of(spec: &Spec, args: Args<'_>, engine: &Engine) -> ShardLi
             keys.map(|index| engine.shard_of(args.get(index))).collect()
         }
         Handler::AllShards(_) | Handler::Walk(_) => ShardList::all(engine.shards()),
-        Handler::Session(_) | Handler::Control(_) | Handler::Container(_) => ShardList::new(),
+        Handler::Session(_) | Handler::Message(_) | Handler::Control(_) | Handler::Container(_) => {
+            ShardList::new()
+        }
     }
 }
 
@@ -358,6 +408,14 @@ fn keys_bytes(spec: &Spec, args: Args<'_>) -> u64 {
     (bytes + EFFECT_BYTES) as u64
 }
 
+/// Whether a client of RESP2 may send it while it subscribes: its replies cannot be told from messages.
+fn while_subscribed(spec: &Spec) -> bool {
+    let subscribes = spec.categories.contains(&Category::PubSub)
+        && matches!(spec.run, Handler::Session(_))
+        && !spec.name.contains('|');
+    subscribes || matches!(spec.name, "ping" | "quit" | "reset")
+}
+
 /// Whether the "command" is a line of an HTTP request: a browser was tricked into sending it, and what
 /// follows must not be taken for commands.
 fn is_http(name: &[u8]) -> bool {
@@ -367,7 +425,8 @@ fn is_http(name: &[u8]) -> bool {
 /// There is no such command, or no such subcommand.
 fn unknown(args: Args<'_>) -> CommandError {
     let name = args.get(0);
-    if table::find(name).is_some() {
+    let is_container = |id: CommandId| matches!(id.spec().run, Handler::Container(_));
+    if table::find(name).is_some_and(is_container) {
         let (word, name) = (quoted(args.get(1), 128), quoted(name, 128).to_uppercase());
         return CommandError::owned(format!("ERR unknown subcommand '{word}'. Try {name} HELP."));
     }

@@ -13,6 +13,10 @@ pub enum Flow {
     /// The command waits or runs elsewhere: no further command of this session until its
     /// [`Complete`] was called and the completion given to [`Session::resume`](crate::Session::resume).
     Pending,
+    /// The command waits for the end of a pause (CLIENT PAUSE): no further command of this session
+    /// until it was tried again with [`Session::retry`](crate::Session::retry). Only for sessions that
+    /// [allow it](crate::Session::allow_pauses).
+    Paused,
     /// As `Done`, and the connection is closed when the reply has left.
     Close(Receipt),
 }

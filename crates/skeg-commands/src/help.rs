@@ -6,6 +6,11 @@ use crate::error::CommandError;
 use crate::spec::Spec;
 use crate::table;
 
+/// The usual error.
+pub(crate) fn wrong_arity(spec: &Spec) -> CommandError {
+    CommandError::owned(format!("ERR wrong number of arguments for '{}' command", spec.name))
+}
+
 /// Replies with the lines that HELP of `container` shows, in the form that Redis's help has.
 pub(crate) fn write(reply: &mut Reply, container: &'static Spec) {
     let name = container.name.to_uppercase();

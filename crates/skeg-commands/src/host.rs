@@ -28,6 +28,9 @@ pub trait Host: Send + Sync {
         false
     }
 
+    /// CLIENT UNPAUSE: what is held up is to be tried again.
+    fn unpaused(&self) {}
+
     /// Sets the figures of [`Host::network`] to zero, where they are totals.
     fn reset_figures(&self) {}
 }

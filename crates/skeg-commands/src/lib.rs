@@ -29,27 +29,33 @@ mod error;
 mod extended;
 mod flow;
 mod generated;
-mod glob;
 mod help;
 mod host;
+mod latency;
 mod memory;
 mod number;
 mod parse;
+mod pause;
 mod ranges;
 mod report;
 mod session;
+mod slowlog;
 mod space;
 mod spec;
 mod stats;
 mod string_options;
+mod subscriptions;
 mod syntax;
 mod table;
+mod timing;
 mod transaction;
 mod value;
 mod vector;
 mod wait;
 mod walk;
 mod watching;
+
+use skeg_engine::glob;
 
 pub use clients::{Buffers, Client, ClientRegistry, Connection, Origin};
 pub use config::{Config, ConfigError};
@@ -60,8 +66,8 @@ pub use flow::{Complete, Completion, Flow};
 pub use host::{Host, NetworkFigures, ProcessFigures, Shutdown};
 pub use session::{Session, Turn};
 pub use spec::{
-    BoundRule, Category, ControlHandler, Find, Flags, Group, Handler, KeyFlags, Keys, Outcome,
-    SessionHandler, ShardHandler, Spec, StoredBytes, WalkHandler,
+    BoundRule, Category, ControlHandler, Find, Flags, Group, Handler, KeyFlags, Keys, MessageHandler,
+    Outcome, SessionHandler, ShardHandler, Spec, StoredBytes, WalkHandler,
 };
 pub use stats::Lane;
 pub use table::{CommandId, commands};

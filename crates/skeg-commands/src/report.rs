@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use skeg_engine::{Health, ShardFigures};
+use skeg_engine::{Health, ShardFigures, Topic};
 
 use crate::context::Context;
 use crate::host::ProcessFigures;
@@ -113,9 +113,10 @@ fn server(report: &mut Report<'_>) {
 
 fn clients(report: &mut Report<'_>) {
     let context = report.context;
-    report.line("connected_clients", context.clients().len());
+    report.line("connected_clients", context.clients().connected());
     report.line("maxclients", context.config().clients_max());
     report.line("blocked_clients", context.clients().pending());
+    report.line("pubsub_clients", context.clients().subscribed());
 }
 
 fn memory(report: &mut Report<'_>) {
@@ -182,8 +183,10 @@ fn stats(report: &mut Report<'_>) {
     report.line("evicted_keys", 0);
     report.line("keyspace_hits", counters.hits);
     report.line("keyspace_misses", counters.misses);
-    report.line("pubsub_channels", 0);
-    report.line("pubsub_patterns", 0);
+    let pubsub = context.engine().pubsub();
+    report.line("pubsub_channels", pubsub.count(Topic::Channel));
+    report.line("pubsub_patterns", pubsub.count(Topic::Pattern));
+    report.line("pubsubshard_channels", pubsub.count(Topic::ShardChannel));
     report.line("latest_fork_usec", 0);
     report.line("total_forks", 0);
     report.line("total_error_replies", errors);

@@ -6,9 +6,9 @@
 //!
 //! May not know: sockets, buffers, TLS.
 
-use skeg_engine::{Epoch, Holder, Level, Receipt, WatchFlag};
+use skeg_engine::{Delivery, Epoch, Holder, Level, Receipt, WatchFlag};
 use skeg_io::sync::Arc;
-use skeg_proto::{Args, Reply, Version};
+use skeg_proto::{Args, ArgsBuf, Reply, Version};
 
 use crate::clients::{Client, Connection, Origin};
 use crate::context::Context;
@@ -16,6 +16,7 @@ use crate::cx::{Replies, State};
 use crate::flow::{Complete, Completion, Flow};
 use crate::spec::Spec;
 use crate::stats::Lane;
+use crate::subscriptions;
 use crate::transaction::Transaction;
 
 /// One client's side of the conversation.
@@ -31,6 +32,10 @@ pub struct Session {
     /// The epoch of the newest effect of this session.
     pub(crate) written: Epoch,
     level: Level,
+    /// A command that waits for the end of a pause.
+    pub(crate) parked: Option<Box<ArgsBuf>>,
+    /// Whether the transport can keep a command waiting.
+    pub(crate) can_wait: bool,
 }
 
 /// What WATCH has registered.
@@ -73,6 +78,8 @@ impl Session {
             watching: None,
             written: Epoch::default(),
             level: context.engine().level(),
+            parked: None,
+            can_wait: false,
         }
     }
 
@@ -129,6 +136,25 @@ impl Session {
         flow
     }
 
+    /// Says that the transport understands [`Flow::Paused`]; without it no command is held up.
+    pub fn allow_pauses(&mut self) {
+        self.can_wait = true;
+    }
+
+    /// Tries again the command that ended in [`Flow::Paused`].
+    pub fn retry(
+        &mut self,
+        holder: &mut Holder,
+        reply: &mut Reply,
+        complete: &Arc<dyn Complete>,
+    ) -> Flow {
+        self.client.note_pending(false);
+        match self.parked.take() {
+            Some(args) => self.execute(holder, &args.as_args(), reply, complete),
+            None => Flow::done(),
+        }
+    }
+
     /// Fetches what commands on these keys will read, before they are executed: see [`Holder::touch`].
     /// What is no key of theirs does no harm.
     pub fn touch<'k>(&self, holder: &mut Holder, keys: impl Iterator<Item = &'k [u8]>) {
@@ -152,8 +178,27 @@ impl Session {
         self.settle(holder, Flow::Done(receipt), reply, start)
     }
 
+    /// Writes a message that has reached this client, unless its subscription has ended meanwhile;
+    /// `false`: nothing was written. It may leave when its epoch has reached the engine's level.
+    pub fn write_message(&self, delivery: &Delivery, reply: &mut Reply) -> bool {
+        if !self.client.subscriptions().has(delivery.topic, &delivery.name) {
+            return false;
+        }
+        reply.set_version(self.state.version);
+        subscriptions::write_message(reply, delivery);
+        true
+    }
+
+    /// Whether the client subscribes to anything: another class of clients, with limits of its own.
+    #[must_use]
+    pub fn is_subscribed(&self) -> bool {
+        self.state.subscribed
+    }
+
     /// What commands leave to be done to the session.
     fn settle(&mut self, holder: &mut Holder, flow: Flow, reply: &mut Reply, start: usize) -> Flow {
+        // Confirmations of subscriptions are messages, which REPLY does not concern.
+        let start = if std::mem::take(&mut self.state.confirming) { reply.len() } else { start };
         match self.state.replies {
             Replies::On => {}
             Replies::Off => reply.truncate(start),
@@ -191,6 +236,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        subscriptions::remove_all(&self.context, &self.client);
         self.context.clients().remove(self.client.id());
         if let Some(watching) = self.watching.take() {
             crate::watching::release(self.context.engine(), *watching);

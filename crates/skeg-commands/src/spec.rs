@@ -55,6 +55,8 @@ pub type ShardHandler = fn(&mut Exec<'_>, &mut Cx<'_>, Args<'_>, &mut Reply) -> 
 pub type SessionHandler = fn(&mut Cx<'_>, Args<'_>, &mut Reply) -> Outcome;
 /// Starts a walk over shards.
 pub type WalkHandler = fn(&Cx<'_>, Args<'_>) -> Result<Box<dyn Walk>, CommandError>;
+/// Publishes: with the record of the transaction that it is part of, if it is.
+pub type MessageHandler = fn(&mut Cx<'_>, Option<&mut Exec<'_>>, Args<'_>, &mut Reply) -> Outcome;
 /// Changes the course of its session.
 pub type ControlHandler = fn(&mut Turn<'_>, Args<'_>, &mut Reply) -> Result<Flow, CommandError>;
 
@@ -71,6 +73,8 @@ pub enum Handler {
     Reaching(ShardHandler, fn(Args<'_>) -> bool),
     /// Goes from shard to shard in slices; inside a transaction every shard is held.
     Walk(WalkHandler),
+    /// Touches no shard; what it publishes may depend on a transaction.
+    Message(MessageHandler),
     /// Acts on the session itself: transactions, waiting. Never queued by MULTI.
     Control(ControlHandler),
     /// Has subcommands; what its name alone runs, if anything.
@@ -194,6 +198,16 @@ impl Keys {
         before.into_iter().chain((first..end).step_by(step)).chain(behind)
     }
 
+    /// What happens to the key at this index, which is one of [`Keys::positions`].
+    #[must_use]
+    pub fn flags_at(self, index: usize) -> KeyFlags {
+        match self {
+            Self::None => KeyFlags::NONE,
+            Self::One(flags) | Self::At(_, flags) | Self::ToEnd { flags, .. } => flags,
+            Self::Each(each) => each.get(index - 1).copied().unwrap_or(KeyFlags::NONE),
+        }
+    }
+
     /// Whether there can be none although the command has keys by its nature.
     #[must_use]
     pub fn is_none(self) -> bool {
@@ -292,6 +306,8 @@ bits! {
         DENYOOM = 2, "denyoom";
         /// For administrators.
         ADMIN = 3, "admin";
+        /// About publishing and subscribing.
+        PUBSUB = 16, "pubsub";
         /// Not for scripts.
         NOSCRIPT = 4, "noscript";
         /// May block its client.
@@ -398,6 +414,8 @@ words! {
         Connection = "connection";
         /// MULTI and what belongs to it.
         Transaction = "transaction";
+        /// Publishing and subscribing.
+        PubSub = "pubsub";
         /// Vectors.
         Vector = "vector";
     }
@@ -422,6 +440,8 @@ words! {
         Connection = "connection";
         /// The server.
         Server = "server";
+        /// Publishing and subscribing.
+        PubSub = "pubsub";
         /// Transactions.
         Transactions = "transactions";
         /// What only skeg has.

@@ -4,9 +4,8 @@
 //! processors; a reader adds the lanes up. Durations are measured for one call in 64 and scaled:
 //! reading the clock twice would cost more than many commands do.
 
-use skeg_io::Clock;
 use skeg_io::sync::atomic::{AtomicU64, Ordering};
-use skeg_io::sync::{Arc, Mutex};
+use skeg_io::sync::{Arc, Mutex, OnceLock};
 
 use crate::table::{self, CommandId};
 
@@ -20,7 +19,14 @@ struct Counters {
     busy_ns: AtomicU64,
     rejected: AtomicU64,
     failed: AtomicU64,
+    histogram: OnceLock<Box<Histogram>>,
 }
+
+/// Calls by their duration: bucket `n` has those of at most 2^n microseconds.
+pub(crate) type Histogram = [AtomicU64; HISTOGRAM_BUCKETS];
+
+/// Up to 2^31 microseconds, some 36 minutes; what takes longer is counted there.
+pub(crate) const HISTOGRAM_BUCKETS: usize = 32;
 
 /// The counters of one serving thread.
 #[derive(Debug)]
@@ -48,11 +54,11 @@ impl Lane {
         &self.commands[id.index()]
     }
 
-    /// Counts a call; some are timed, from the returned moment on.
+    /// Counts a call; `true`: it is one of those that are timed for all.
     #[inline]
-    pub(crate) fn called(&self, id: CommandId, clock: &dyn Clock) -> Option<u64> {
+    pub(crate) fn called(&self, id: CommandId) -> bool {
         let before = self.of(id).calls.fetch_add(1, Ordering::Relaxed);
-        before.is_multiple_of(SAMPLE).then(|| clock.monotonic_ns())
+        before.is_multiple_of(SAMPLE)
     }
 
     /// Counts a call that is part of another.
@@ -60,11 +66,17 @@ impl Lane {
         self.of(id).calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Ends the timing of a call.
+    /// Adds what a call took that stands for all.
     #[cold]
-    pub(crate) fn timed(&self, id: CommandId, since_ns: u64, clock: &dyn Clock) {
-        let spent_ns = clock.monotonic_ns().saturating_sub(since_ns);
+    pub(crate) fn timed(&self, id: CommandId, spent_ns: u64) {
         self.of(id).busy_ns.fetch_add(spent_ns * SAMPLE, Ordering::Relaxed);
+    }
+
+    /// Notes how long a call took.
+    pub(crate) fn observed(&self, id: CommandId, spent_us: u64) {
+        let histogram = self.of(id).histogram.get_or_init(Box::default);
+        let bucket = spent_us.max(1).next_power_of_two().trailing_zeros() as usize;
+        histogram[bucket.min(HISTOGRAM_BUCKETS - 1)].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a call that ended in an error.
@@ -83,9 +95,9 @@ impl Lane {
 
     fn reset(&self) {
         let counters = |of: &Counters| {
-            for counter in [&of.calls, &of.busy_ns, &of.rejected, &of.failed] {
-                counter.store(0, Ordering::Relaxed);
-            }
+            let buckets = of.histogram.get().into_iter().flat_map(|buckets| buckets.iter());
+            let counters = [&of.calls, &of.busy_ns, &of.rejected, &of.failed];
+            counters.into_iter().chain(buckets).for_each(|it| it.store(0, Ordering::Relaxed));
         };
         self.commands.iter().for_each(counters);
         self.errors.store(0, Ordering::Relaxed);
@@ -116,6 +128,18 @@ impl Lanes {
             sum.failed += of.failed.load(Ordering::Relaxed);
         }
         sum.busy_us = busy_ns / 1_000;
+        sum
+    }
+
+    /// The calls of a command that were timed, by their duration.
+    pub(crate) fn histogram(&self, id: CommandId) -> [u64; HISTOGRAM_BUCKETS] {
+        let mut sum = [0; HISTOGRAM_BUCKETS];
+        for lane in self.0.lock().iter() {
+            let Some(histogram) = lane.of(id).histogram.get() else { continue };
+            for (sum, bucket) in sum.iter_mut().zip(histogram.iter()) {
+                *sum += bucket.load(Ordering::Relaxed);
+            }
+        }
         sum
     }
 

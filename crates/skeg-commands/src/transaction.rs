@@ -15,6 +15,7 @@ use crate::flow::Flow;
 use crate::session::{Session, Watching};
 use crate::spec::{Flags, Handler, Outcome, Spec};
 use crate::table::CommandId;
+use crate::timing::Started;
 use crate::walk;
 use crate::watching;
 
@@ -42,6 +43,11 @@ impl Transaction {
 
     pub(crate) fn is_aborted(&self) -> bool {
         self.aborted
+    }
+
+    /// The specifications of the queued commands.
+    pub(crate) fn specs(&self) -> impl Iterator<Item = &'static Spec> {
+        self.queue.iter().map(|queued| queued.id.spec())
     }
 
     /// Whether a queued command may grow the data.
@@ -147,8 +153,12 @@ impl TransactionTask {
             let start = reply.len();
             cx.spec = spec;
             let args = queued.args.as_args();
+            let started = Started::now_if(cx.context, cx.context.timing().wants(spec, args));
             let outcome = run_queued(spec, exec.as_deref_mut(), cx, args, reply, &mut room);
             cx.client.stats().ran(queued.id);
+            if let Some(started) = started {
+                started.end(cx.context, cx.client, queued.id, args);
+            }
             if let Err(error) = outcome {
                 waited |= error == CommandError::Refused(Refusal::Wait);
                 cx.client.stats().failed(queued.id);
@@ -212,6 +222,7 @@ fn run_queued(
 ) -> Outcome {
     match (spec.run, exec) {
         (Handler::Session(run) | Handler::Container(Some(run)), _) => run(cx, args, reply),
+        (Handler::Message(run), exec) => run(cx, exec, args, reply),
         (Handler::Keyed(run) | Handler::AllShards(run) | Handler::Reaching(run, _), Some(exec)) => {
             if let Some(bound) = spec.bound.stored(exec, cx, args) {
                 match room.checked_sub(bound.bytes) {

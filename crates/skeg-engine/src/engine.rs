@@ -19,7 +19,9 @@ use crate::holder::Drain;
 use crate::home::{self, Bell};
 use crate::job::{Job, Ticket};
 use crate::latch::Latch;
+use crate::notify::Switches;
 use crate::options::EngineOptions;
+use crate::pubsub::PubSub;
 use crate::replay::Rebuild;
 use crate::router::Router;
 use crate::search::SearchPool;
@@ -45,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) latches: Vec<Latch>,
     pub(crate) log: Option<Arc<Log>>,
     pub(crate) bells: Vec<Bell>,
+    pub(crate) pubsub: PubSub,
+    pub(crate) switches: Arc<Switches>,
     search: SearchPool,
     recovered: Recovered,
     threads: Mutex<Vec<Box<dyn Join>>>,
@@ -92,7 +96,9 @@ impl Engine {
             0 => options.shards.unwrap_or(EngineOptions::SHARDS_DEFAULT),
             stored => stored,
         };
-        let latches = rebuild.finish(shards, log.as_ref()).into_iter().map(Latch::new).collect();
+        let switches = Arc::default();
+        let shards_built = rebuild.finish(shards, log.as_ref(), &switches);
+        let latches = shards_built.into_iter().map(Latch::new).collect();
         let shared = Arc::new(Shared {
             io: io.clone(),
             options: options.clone(),
@@ -100,6 +106,8 @@ impl Engine {
             latches,
             log,
             bells: (0..options.home_threads).map(|_| Bell::default()).collect(),
+            pubsub: PubSub::default(),
+            switches,
             search: SearchPool::new(options.search_threads),
             recovered,
             threads: Mutex::new(Vec::new()),
@@ -187,6 +195,12 @@ impl Engine {
     #[must_use]
     pub fn log(&self) -> Option<&Arc<Log>> {
         self.shared.log.as_ref()
+    }
+
+    /// Publish and subscribe.
+    #[must_use]
+    pub fn pubsub(&self) -> &PubSub {
+        &self.shared.pubsub
     }
 
     /// Queues a job at its lowest shard and, unless the thread only wakes, runs it if it can.

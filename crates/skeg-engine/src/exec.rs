@@ -105,7 +105,12 @@ impl Shared {
         drop(watch);
         let must_wait = exec.must_wait;
         let receipt = self.commit(shards);
-        if must_wait && receipt.written.0 == 0 { Err(Refusal::Wait) } else { Ok((result, receipt)) }
+        if must_wait && receipt.written.0 == 0 {
+            shards.iter_mut().for_each(|shard| shard.events.clear());
+            return Err(Refusal::Wait);
+        }
+        self.publish_events(shards, receipt);
+        Ok((result, receipt))
     }
 
     /// Pushes what the shards have recorded: one record each, in one epoch.

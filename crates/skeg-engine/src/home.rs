@@ -95,6 +95,9 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
 impl Shared {
     /// Removes keys of a shard whose deadline has passed, in slices.
     pub(crate) fn expire(&self, id: ShardId) {
+        if !self.switches.expires_actively(self.now_ms()) {
+            return;
+        }
         let mut removed = 0;
         while removed < EXPIRE_TICK {
             // Busy: whoever uses the shard removes what it meets, and the next tick is near.

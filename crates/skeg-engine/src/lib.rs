@@ -15,18 +15,22 @@
 #![forbid(unsafe_code)]
 
 mod describe;
+mod dump;
 mod effect;
 mod engine;
 mod error;
 mod exec;
+pub mod glob;
 mod holder;
 mod home;
 mod indexes;
 mod job;
 mod latch;
 pub mod offline;
+mod notify;
 mod options;
 mod pending;
+mod pubsub;
 mod replay;
 mod router;
 mod search;
@@ -34,13 +38,16 @@ mod shard;
 mod stats;
 mod watch;
 
+pub use dump::{DumpError, Dumped};
 pub use engine::Engine;
 pub use error::{EngineError, Refusal};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
 pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo};
 pub use job::{Bound, Hold, Job, Progress, Receipt};
+pub use notify::NotifyClass;
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+pub use pubsub::{Delivery, Message, PubSub, Subscriber, SubscriberId, Topic};
 pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
 pub use shard::{Expiry, Shard};
 pub use skeg_keyspace::{

@@ -9,6 +9,7 @@ use skeg_log::{Log, Replay, ReplayError, ShardId};
 
 use crate::describe::effects_of;
 use crate::effect::{self, Change, Effect, Elements};
+use crate::notify::Switches;
 use crate::shard::Shard;
 
 /// Builds shards from records.
@@ -31,8 +32,14 @@ impl Rebuild {
     }
 
     /// The shards, connected to the log that their effects go to from now on.
-    pub(crate) fn finish(mut self, count: u16, log: Option<&Arc<Log>>) -> Vec<Shard> {
+    pub(crate) fn finish(
+        mut self,
+        count: u16,
+        log: Option<&Arc<Log>>,
+        switches: &Arc<Switches>,
+    ) -> Vec<Shard> {
         self.grow(count);
+        self.shards.iter_mut().for_each(|shard| shard.obey(switches));
         if let Some(log) = log {
             self.shards.iter_mut().for_each(|shard| shard.attach(Arc::clone(log)));
         }

@@ -21,6 +21,7 @@ use smallvec::SmallVec;
 
 use crate::effect::{Change, Effect, KIND_EFFECTS, Run};
 use crate::indexes::Indexes;
+use crate::notify::{Event, NotifyClass, Switches};
 use crate::options::DATABASES;
 use crate::pending::Pending;
 use crate::stats::ShardStats;
@@ -48,6 +49,9 @@ pub struct Shard {
     pub(crate) indexes: Indexes,
     pub(crate) stats: ShardStats,
     pub(crate) watches: Watches,
+    pub(crate) switches: Arc<Switches>,
+    /// What the current command is to publish.
+    pub(crate) events: Vec<Event>,
     pending: Pending,
     log: Option<Arc<Log>>,
     slice: Slice,
@@ -102,6 +106,8 @@ impl Shard {
             indexes: Indexes::new(index_seed),
             stats: ShardStats::default(),
             watches: Watches::default(),
+            switches: Arc::default(),
+            events: Vec::new(),
             pending: Pending::new(),
             log: None,
             slice: Slice {
@@ -277,7 +283,9 @@ impl Shard {
         match self.keyspace(db).get(hash, key) {
             None => false,
             Some(EntryRef { expire_at_ms: Some(at), .. }) if at <= self.slice.now_ms => {
-                if self.reserve_removals(key.len() as u64 + EFFECT_SLACK) {
+                if !self.switches.keeps_expired(self.slice.now_ms)
+                    && self.reserve_removals(key.len() as u64 + EFFECT_SLACK)
+                {
                     self.expire(db, hash, key);
                 }
                 false
@@ -318,6 +326,7 @@ impl Shard {
         self.keyspace_mut(db).remove(hash, key);
         self.stats.expired += 1;
         self.changed(db, hash, key, &Effect::Remove { db, key });
+        self.notify(NotifyClass::EXPIRED, "expired", db, key);
     }
 
     fn reserve_removals(&mut self, bytes: u64) -> bool {
@@ -343,6 +352,7 @@ impl Shard {
                 for key in &keys {
                     let hash = self.keyspace(db).hash(key);
                     self.changed(db, hash, key, &Effect::Remove { db, key });
+                    self.notify(NotifyClass::EXPIRED, "expired", db, key);
                 }
             }
         }
@@ -408,11 +418,17 @@ impl Shard {
         self.see(hash);
         if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
             self.stats.misses += 1;
+            self.notify(NotifyClass::KEY_MISS, "keymiss", db, key);
             return None;
         }
         let entry = self.databases[usize::from(db)].get(hash, key);
-        let counter = if entry.is_some() { &mut self.stats.hits } else { &mut self.stats.misses };
-        *counter += 1;
+        if entry.is_some() {
+            self.stats.hits += 1;
+        } else {
+            self.stats.misses += 1;
+            // Not through the shard: the entry borrows its databases.
+            self.switches.note_key(&mut self.events, NotifyClass::KEY_MISS, "keymiss", db, key);
+        }
         entry
     }
 
@@ -505,6 +521,9 @@ impl Shard {
             Expiry::Keep => self.keyspace(db).get(hash, key).and_then(|entry| entry.expire_at_ms),
         };
         let replaced = self.keyspace_mut(db).set(hash, key, value, expire_at_ms);
+        if !replaced {
+            self.notify(NotifyClass::NEW, "new", db, key);
+        }
         self.changed(db, hash, key, &Effect::Set { db, key, value, expire_at_ms });
         replaced
     }
@@ -513,7 +532,11 @@ impl Shard {
     pub fn set_int(&mut self, db: u8, key: &[u8], value: i64) {
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
-        let expire_at_ms = self.keyspace(db).get(hash, key).and_then(|entry| entry.expire_at_ms);
+        let entry = self.keyspace(db).get(hash, key);
+        let (is_new, expire_at_ms) = (entry.is_none(), entry.and_then(|entry| entry.expire_at_ms));
+        if is_new {
+            self.notify(NotifyClass::NEW, "new", db, key);
+        }
         self.keyspace_mut(db).set_int(hash, key, value, expire_at_ms);
         self.changed(db, hash, key, &Effect::SetInt { db, key, value });
     }

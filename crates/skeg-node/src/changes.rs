@@ -1,12 +1,12 @@
 //! The changes of a transaction or batch: checked first, then made, under the same latches, so that
 //! they are made all or not at all.
 
-use skeg_engine::{Bound, Engine, Exec, IndexError, ShardList};
+use skeg_engine::{Bound, Engine, Exec, IndexError, NotifyClass, ShardList};
 use skeg_vector::{IdKind, IdRef};
 
 use crate::error::Failure;
 use crate::raw::{Js, Value};
-use crate::work::{DB, Deadline, check_key, check_value};
+use crate::work::{DB, Deadline, check_key, check_value, notify_set};
 
 /// One change.
 pub(crate) enum Change {
@@ -93,10 +93,15 @@ impl Changes {
         for change in &self.0 {
             match change {
                 Change::Set { key, value, deadline } => {
-                    exec.shard(key).set(DB, key, value, deadline.expiry(now_ms));
+                    let (shard, expiry) = (exec.shard(key), deadline.expiry(now_ms));
+                    shard.set(DB, key, value, expiry);
+                    notify_set(shard, key, expiry);
                 }
                 Change::Remove { key } => {
-                    exec.shard(key).remove(DB, key);
+                    let shard = exec.shard(key);
+                    if shard.remove(DB, key) {
+                        shard.notify(NotifyClass::GENERIC, "del", DB, key);
+                    }
                 }
                 Change::Expire { key, deadline } => {
                     let at = match deadline {
@@ -104,7 +109,15 @@ impl Changes {
                         Deadline::At(ms) => Some(*ms),
                         Deadline::Clear | Deadline::Keep => None,
                     };
-                    exec.shard(key).set_expiry(DB, key, at);
+                    let shard = exec.shard(key);
+                    if shard.set_expiry(DB, key, at) {
+                        let event = match at {
+                            None => "persist",
+                            Some(at) if at <= now_ms => "del",
+                            Some(_) => "expire",
+                        };
+                        shard.notify(NotifyClass::GENERIC, event, DB, key);
+                    }
                 }
                 Change::VectorSet { index, id, row } => {
                     let id = typed_id(exec, index, id)?;

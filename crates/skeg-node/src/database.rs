@@ -15,6 +15,7 @@ use skeg_proto::{ArgsBuf, Reply, Version};
 
 use crate::environment::{Form, Outcome, WayBack};
 use crate::error::Failure;
+use crate::messages::Subscriptions;
 use crate::registry::Lease;
 use crate::watching::Watchings;
 use crate::work::{Back, Queued, Work};
@@ -32,6 +33,7 @@ pub(crate) struct Database {
     pub(crate) watchings: Watchings,
     reply: Reply,
     sessions: Sessions,
+    pub(crate) subscriptions: Subscriptions,
     /// The request that everything after it waits for.
     barrier: Option<u32>,
     held_back: VecDeque<(Back, HeldBack)>,
@@ -79,6 +81,7 @@ impl Database {
             watchings: Watchings::new(engine),
             reply: Reply::new(Version::Resp3),
             sessions: Sessions::new(&lease),
+            subscriptions: Subscriptions::new(engine),
             barrier: None,
             held_back: VecDeque::new(),
             subscription: engine.log().map(|log| log.subscribe(news())),
@@ -222,6 +225,7 @@ impl Database {
                 }
                 Began::Done(taken, receipt)
             }
+            Flow::Paused => unreachable!("no session of an environment allows pauses"),
             Flow::Pending => {
                 let back = back();
                 if !call.is_local {
@@ -249,7 +253,7 @@ impl Database {
         self.sessions.free.push(session);
         let receipt = match flow {
             Flow::Done(receipt) | Flow::Close(receipt) => receipt,
-            Flow::Pending => Receipt::default(),
+            Flow::Pending | Flow::Paused => Receipt::default(),
         };
         Some((take(reply.as_bytes(), form), receipt))
     }

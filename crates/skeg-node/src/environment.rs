@@ -17,7 +17,7 @@ use crate::raw::{Export, Frame, Js, State, Value, Waker};
 use crate::registry::Lease;
 use crate::ring::Ring;
 use crate::work::Back;
-use crate::{calls, keys, levels, lifecycle, serving};
+use crate::{calls, keys, levels, lifecycle, messages, serving};
 
 /// The way back to an environment.
 pub(crate) type WayBack = Ring<Completion, Waker>;
@@ -123,6 +123,9 @@ impl State for Environment {
         Export::of::<calls::Watch>(),
         Export::of::<calls::Commit>(),
         Export::of::<calls::Release>(),
+        Export::of::<messages::Subscribe>(),
+        Export::of::<messages::Messages>(),
+        Export::of::<messages::Unsubscribe>(),
         Export::of::<serving::Listen>(),
         Export::of::<serving::Stop>(),
         Export::of::<levels::Submit>(),

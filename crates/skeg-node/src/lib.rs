@@ -18,6 +18,7 @@ mod error;
 mod keys;
 mod levels;
 mod lifecycle;
+mod messages;
 mod raw;
 mod registry;
 mod reply;

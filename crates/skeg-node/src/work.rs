@@ -1,8 +1,8 @@
 //! Calls that run under latches, as values: so that one that can't run at once can be queued.
 
 use skeg_engine::{
-    Bound, Engine, Exec, Expiry, Job, KEY_BYTES_MAX, Progress, Receipt, Refusal, ShardList,
-    VALUE_BYTES_MAX,
+    Bound, Engine, Exec, Expiry, Job, KEY_BYTES_MAX, NotifyClass, Progress, Receipt, Refusal,
+    Shard, ShardList, VALUE_BYTES_MAX,
 };
 use skeg_io::sync::Arc;
 
@@ -177,7 +177,18 @@ pub(crate) fn read(exec: &mut Exec<'_>, key: &[u8], out: &mut Vec<u8>) -> Result
 #[inline]
 pub(crate) fn write(exec: &mut Exec<'_>, key: &[u8], value: &[u8], deadline: Deadline) {
     let expiry = deadline.expiry(exec.now_ms());
-    exec.shard(key).set(DB, key, value, expiry);
+    let shard = exec.shard(key);
+    shard.set(DB, key, value, expiry);
+    notify_set(shard, key, expiry);
+}
+
+/// Says what SET says.
+#[inline]
+pub(crate) fn notify_set(shard: &mut Shard, key: &[u8], expiry: Expiry) {
+    shard.notify(NotifyClass::STRING, "set", DB, key);
+    if matches!(expiry, Expiry::At(_)) {
+        shard.notify(NotifyClass::GENERIC, "expire", DB, key);
+    }
 }
 
 /// Work on its way to its shards, and the way back.

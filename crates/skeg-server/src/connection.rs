@@ -49,6 +49,8 @@ pub(crate) struct Tools {
     pub(crate) level: Level,
     /// How many unsent replies a client may leave.
     pub(crate) output_limits: OutputLimits,
+    /// A connection of this thread waits for the end of a pause.
+    pub(crate) anybody_paused: bool,
     /// Time that the turn gives to each connection.
     pub(crate) share_ns: u64,
     /// When the turn began, by the monotonic clock.
@@ -69,9 +71,17 @@ impl Tools {
     }
 }
 
-/// How many unsent replies a client may leave, and how long.
+/// How many unsent replies clients may leave, and how long, by their class.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OutputLimits {
+    normal: OutputLimit,
+    /// Those that have subscriptions.
+    pubsub: OutputLimit,
+}
+
+/// The limits of a class.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutputLimit {
     pub(crate) hard_bytes: usize,
     pub(crate) soft_bytes: usize,
     pub(crate) soft_ns: u64,
@@ -84,11 +94,29 @@ impl OutputLimits {
             Ok(0) | Err(_) => usize::MAX,
             Ok(limit) => limit,
         };
+        let limit = |hard, soft, soft_s: u64| OutputLimit {
+            hard_bytes: bytes(hard),
+            soft_bytes: bytes(soft),
+            soft_ns: soft_s.saturating_mul(1_000_000_000),
+        };
+        let (hard, soft, soft_s) = config.pubsub_output_limits();
         Self {
-            hard_bytes: bytes(config.output_hard_bytes()),
-            soft_bytes: bytes(config.output_soft_bytes()),
-            soft_ns: config.output_soft_s().saturating_mul(1_000_000_000),
+            normal: limit(
+                config.output_hard_bytes(),
+                config.output_soft_bytes(),
+                config.output_soft_s(),
+            ),
+            pubsub: limit(hard, soft, soft_s),
         }
+    }
+
+    /// Bytes of messages that may wait for a connection.
+    pub(crate) fn mail_bytes(&self) -> usize {
+        self.pubsub.hard_bytes
+    }
+
+    fn of_class(&self, is_subscribed: bool) -> &OutputLimit {
+        if is_subscribed { &self.pubsub } else { &self.normal }
     }
 }
 
@@ -111,6 +139,8 @@ enum Stop {
     Enough,
     /// A command runs elsewhere.
     Pending,
+    /// A command waits for the end of a pause.
+    Paused,
     /// The connection is to be closed.
     Close,
 }
@@ -136,6 +166,8 @@ pub(crate) struct Connection {
     unparsed: bool,
     /// A command runs elsewhere.
     pub(crate) pending: bool,
+    /// A command waits for the end of a pause.
+    paused: bool,
     /// Nothing more is read; it is closed when all replies have left.
     ending: bool,
     /// Since when more replies are unsent than the soft limit allows.
@@ -155,10 +187,11 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(
         stream: Stream,
-        session: Session,
+        mut session: Session,
         address: Arc<Address>,
         parser: Parser,
     ) -> Self {
+        session.allow_pauses();
         Self {
             stream,
             session,
@@ -173,6 +206,7 @@ impl Connection {
             peer_ended: false,
             unparsed: false,
             pending: false,
+            paused: false,
             ending: false,
             over_soft_since_ns: None,
             active_ns: 0,
@@ -197,7 +231,7 @@ impl Connection {
 
     /// Whether nothing is left to do before it may be dropped.
     pub(crate) fn is_over(&self) -> bool {
-        self.ending && !self.pending && self.output.len() == 0
+        self.ending && !self.pending && !self.paused && self.output.len() == 0
     }
 
     /// Reads no more; it is over when what is parsed has been answered.
@@ -224,6 +258,9 @@ impl Connection {
     /// Whether it has been silent, or closing, for too long.
     pub(crate) fn is_overdue(&mut self, now_ns: u64, idle_ns: u64, limits: &OutputLimits) -> bool {
         let silent_ns = now_ns.saturating_sub(self.active_ns);
+        let is_subscribed = self.session.is_subscribed();
+        self.address.set_mail_bytes_max(limits.mail_bytes());
+        let limits = limits.of_class(is_subscribed);
         if self.output.len() > limits.soft_bytes {
             let since_ns = *self.over_soft_since_ns.get_or_insert(now_ns);
             if now_ns - since_ns > limits.soft_ns {
@@ -235,10 +272,10 @@ impl Connection {
         if self.ending {
             return silent_ns > CLOSING_NS_MAX;
         }
-        if self.pending {
+        if self.pending || self.paused {
             return self.peer_ended && silent_ns > LEFT_ALONE_NS_MAX;
         }
-        idle_ns > 0 && silent_ns > idle_ns
+        idle_ns > 0 && silent_ns > idle_ns && !is_subscribed
     }
 
     /// A window of load is over: tells the registry what has happened in it.
@@ -258,9 +295,14 @@ impl Connection {
         self.window_commands = 0;
     }
 
+    /// Whether another thread may serve it: a completion, or the end of a pause, is looked for here.
+    pub(crate) fn may_move(&self) -> bool {
+        !self.pending && !self.paused
+    }
+
     /// Whether commands could run now, if there were any.
     fn may_run(&self) -> bool {
-        !self.pending && !self.ending && self.output.len() <= UNSENT_PAUSE_BYTES
+        !self.pending && !self.paused && !self.ending && self.output.len() <= UNSENT_PAUSE_BYTES
     }
 
     /// Whether something to read or to run is known to be left.
@@ -298,7 +340,7 @@ impl Connection {
                 Filled::Broken => return Served::Gone,
             }
         }
-        self.output.limit(tools.output_limits.hard_bytes);
+        self.limit_output(tools);
         let (consumed, stop) = self.run(tools, window);
         self.input.consume(&tools.read, window, consumed);
         self.unparsed = false;
@@ -307,6 +349,11 @@ impl Connection {
             Stop::Enough => self.unparsed = self.input.len() > 0,
             Stop::Pending => {
                 self.pending = true;
+                self.unparsed = self.input.len() > 0;
+            }
+            Stop::Paused => {
+                self.paused = true;
+                tools.anybody_paused = true;
                 self.unparsed = self.input.len() > 0;
             }
             Stop::Close => self.end(tools.now_ns),
@@ -350,6 +397,7 @@ impl Connection {
             match flow {
                 Flow::Done(receipt) => note(output, start, receipt, *level, session.level()),
                 Flow::Pending => break Stop::Pending,
+                Flow::Paused => break Stop::Paused,
                 Flow::Close(receipt) => {
                     note(output, start, receipt, *level, session.level());
                     break Stop::Close;
@@ -392,7 +440,7 @@ impl Connection {
     /// A command that ran elsewhere is over.
     pub(crate) fn resume(&mut self, completion: Completion, tools: &mut Tools) {
         let start = self.output.end();
-        self.output.limit(tools.output_limits.hard_bytes);
+        self.limit_output(tools);
         let flow = self.session.resume(
             &mut tools.holder,
             completion,
@@ -400,16 +448,57 @@ impl Connection {
         );
         tools.holder.release();
         self.pending = false;
+        self.go_on(&flow, start, tools);
+    }
+
+    /// A pause is over, or may be: tries again the command that waits for it, if one does.
+    pub(crate) fn retry(&mut self, tools: &mut Tools) {
+        if !std::mem::take(&mut self.paused) {
+            return;
+        }
+        let start = self.output.end();
+        self.limit_output(tools);
+        let Tools { holder, spare, .. } = tools;
+        let flow = self.session.retry(holder, self.output.writer(spare), &self.complete);
+        holder.release();
+        self.go_on(&flow, start, tools);
+    }
+
+    /// A command has come to this, outside of a batch.
+    fn go_on(&mut self, flow: &Flow, start: usize, tools: &mut Tools) {
         match flow {
             Flow::Done(receipt) => {
-                note(&mut self.output, start, receipt, tools.level, self.session.level());
+                note(&mut self.output, start, *receipt, tools.level, self.session.level());
             }
             Flow::Pending => self.pending = true,
+            Flow::Paused => {
+                self.paused = true;
+                tools.anybody_paused = true;
+            }
             Flow::Close(receipt) => {
-                note(&mut self.output, start, receipt, tools.level, self.session.level());
+                note(&mut self.output, start, *receipt, tools.level, self.session.level());
                 self.end(tools.now_ns);
             }
         }
+    }
+
+    /// Writes the messages that wait; `false`: there were too many, and it is to be dropped.
+    pub(crate) fn take_mail(&mut self, tools: &mut Tools) -> bool {
+        let Some(mail) = self.address.take_mail() else { return false };
+        self.limit_output(tools);
+        for delivery in mail {
+            let start = self.output.end();
+            if self.session.write_message(&delivery, self.output.writer(&mut tools.spare)) {
+                self.output.note_message(start, delivery.message.epoch, tools.level);
+            }
+        }
+        !self.output.is_over()
+    }
+
+    /// Holds the output to what the class of the client may leave unsent.
+    fn limit_output(&mut self, tools: &Tools) {
+        let limits = tools.output_limits.of_class(self.session.is_subscribed());
+        self.output.limit(limits.hard_bytes);
     }
 
     /// Sends what may leave.

@@ -135,6 +135,12 @@ impl Host for Hub {
         Ok(())
     }
 
+    fn unpaused(&self) {
+        for inbox in self.inboxes.iter().filter_map(OnceLock::get) {
+            inbox.send(Message::Unpaused);
+        }
+    }
+
     fn reset_figures(&self) {
         self.stats.reset();
     }

@@ -31,6 +31,8 @@ pub struct ServerOptions {
     /// Whether the SHUTDOWN command stops this server. Otherwise it is refused: the server belongs
     /// to a program that has the store open.
     pub clients_may_stop: bool,
+    /// Whether clients may use the DEBUG command. It can stop a serving thread for a time.
+    pub clients_may_debug: bool,
     /// Path of the configuration file, for INFO.
     pub config_file: Option<PathBuf>,
     /// The data directory, for CONFIG GET.
@@ -50,6 +52,7 @@ impl Default for ServerOptions {
             output_bytes_max: 1 << 30,
             shutdown_timeout: Duration::from_secs(10),
             clients_may_stop: false,
+            clients_may_debug: false,
             config_file: None,
             directory: None,
         }
@@ -68,6 +71,7 @@ impl ServerOptions {
         let path = |path: &Option<PathBuf>| {
             path.as_ref().map_or_else(String::new, |path| path.display().to_string())
         };
+        let yes_no = |on: bool| if on { "yes" } else { "no" }.to_owned();
         let hosts: Vec<_> = self.addresses.iter().map(|address| address.ip().to_string()).collect();
         let port = self.addresses.first().map_or(0, SocketAddr::port);
         vec![
@@ -79,6 +83,7 @@ impl ServerOptions {
             ("maxclients", self.clients_max.to_string()),
             ("timeout", self.idle_timeout.as_secs().to_string()),
             ("tcp-keepalive", self.tcp_keepalive.as_secs().to_string()),
+            ("enable-debug-command", yes_no(self.clients_may_debug)),
             ("proto-max-bulk-len", self.bulk_bytes_max.to_string()),
             ("client-output-buffer-limit", format!("normal {} 0 0", self.output_bytes_max)),
         ]

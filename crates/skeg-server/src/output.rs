@@ -146,6 +146,17 @@ impl Output {
     /// What was written behind `start` is one reply, which waits for `epoch` at `level`.
     #[inline]
     pub(crate) fn note(&mut self, start: usize, epoch: Epoch, level: Level) {
+        self.mark(start, epoch, level, 1);
+    }
+
+    /// As [`Output::note`], for a message: it answers nothing, so that nothing takes its place when the
+    /// log fails.
+    pub(crate) fn note_message(&mut self, start: usize, epoch: Epoch, level: Level) {
+        self.mark(start, epoch, level, 0);
+    }
+
+    #[inline]
+    fn mark(&mut self, start: usize, epoch: Epoch, level: Level, replies: u32) {
         if self.reply.len() == start || (epoch.0 == 0 && self.marks.is_empty()) {
             return;
         }
@@ -153,13 +164,13 @@ impl Output {
         match self.marks.back_mut() {
             Some(last) if last.epoch == epoch && last.level == level => {
                 last.end = end;
-                last.replies += 1;
+                last.replies += replies;
             }
             last => {
                 if last.is_none() {
                     self.marked_from = self.base + start as u64;
                 }
-                self.marks.push_back(Mark { end, epoch, level, replies: 1 });
+                self.marks.push_back(Mark { end, epoch, level, replies });
             }
         }
     }
@@ -352,6 +363,20 @@ mod tests {
         (0..1_000).for_each(|_| writer.bulk(&[b'x'; 100]));
         assert!(output.is_over());
         assert!(output.memory_bytes() < 4_000, "{}", output.memory_bytes());
+    }
+
+    #[test]
+    fn a_message_that_waits_for_a_failed_log_is_dropped() {
+        let mut output = Output::new();
+        reply(&mut output, b"+lost\r\n", 2, Level::Kernel);
+        let start = output.end();
+        output.writer(&mut Spare::default()).raw(b">1\r\n+said\r\n");
+        output.note_message(start, Epoch(2), Level::Kernel);
+        reply(&mut output, b"+lost\r\n", 3, Level::Kernel);
+        output.fail_waiting(&reached(1, 0), b"-E\r\n");
+        let mut pipe = Pipe::new(100);
+        assert_eq!(output.send(&mut pipe, &reached(1, 0)).0, Sent::All);
+        assert_eq!(pipe.taken, b"-E\r\n-E\r\n");
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub(crate) struct Worker {
     /// The log has moved since the waiting connections were looked at.
     log_moved: bool,
     window: Window,
+    /// When a pause of clients ends, as far as this thread knows of one.
+    paused_until_ms: Option<u64>,
     /// Commands run when replies were last sent.
     sent_at_commands: u64,
     /// When a server that stops waits no longer.
@@ -95,6 +97,7 @@ impl Worker {
                 level: engine.level(),
                 output_limits: OutputLimits::of(shared.context.config()),
                 share_ns: 0,
+                anybody_paused: false,
                 now_ns,
                 now_ms: clock.now_ms(),
                 clock,
@@ -106,6 +109,7 @@ impl Worker {
             },
             sent_at_commands: 0,
             window: Window { since_ns: now_ns, slept_ns: 0, commands: 0 },
+            paused_until_ms: None,
             log,
             shared,
             inbox,
@@ -135,6 +139,8 @@ impl Worker {
             match message {
                 Message::Completed(place, completion) => self.completed(place, completion),
                 Message::Kill(place) => self.close(place),
+                Message::Mail(place) => self.take_mail(place),
+                Message::Unpaused => self.retry_paused(),
                 Message::Serve(stream) => self.open(stream),
                 Message::Adopt(connection) => self.adopt(connection),
                 Message::Give { to, share } => self.give(to, share),
@@ -150,6 +156,27 @@ impl Worker {
         mark(connection, place, &mut self.dirty, &mut self.again);
     }
 
+    /// Messages have come for a connection.
+    fn take_mail(&mut self, place: Place) {
+        let Some(connection) = self.connections.get_mut(place) else { return };
+        if connection.take_mail(&mut self.tools) {
+            mark(connection, place, &mut self.dirty, &mut self.again);
+        } else {
+            self.close(place);
+        }
+    }
+
+    /// Tries again the commands that wait for the end of a pause.
+    fn retry_paused(&mut self) {
+        self.tools.anybody_paused = false;
+        self.paused_until_ms = self.shared.context.paused_until_ms();
+        for place in self.connections.places() {
+            let Some(connection) = self.connections.get_mut(place) else { continue };
+            connection.retry(&mut self.tools);
+            mark(connection, place, &mut self.dirty, &mut self.again);
+        }
+    }
+
     /// Serves a new connection.
     fn open(&mut self, mut stream: Stream) {
         stream.tune(Duration::from_secs(self.shared.context.config().keepalive_s()));
@@ -158,7 +185,8 @@ impl Worker {
             self.shared.hub.stats.closed();
             return;
         }
-        let address = Arc::new(Address::new(&self.inbox, place));
+        let mail_bytes_max = self.tools.output_limits.mail_bytes();
+        let address = Arc::new(Address::new(&self.inbox, place, mail_bytes_max));
         let connection = self.shared.connection(stream, address, &self.lane);
         self.insert(Box::new(connection));
     }
@@ -367,6 +395,7 @@ impl Turn for Worker {
         self.again_now = places;
         // What was delegated may be done by now: its reply leaves in this turn.
         self.take_messages();
+        self.follow_pause();
         self.write_log();
         self.send_replies();
         if self.tools.now_ns - self.window.since_ns >= WINDOW_MS * 1_000_000 {
@@ -378,6 +407,16 @@ impl Turn for Worker {
 }
 
 impl Worker {
+    /// Notices when the time of a pause is up that connections wait for.
+    fn follow_pause(&mut self) {
+        if self.tools.anybody_paused {
+            self.paused_until_ms = self.shared.context.paused_until_ms();
+            if self.paused_until_ms.is_none() {
+                self.retry_paused();
+            }
+        }
+    }
+
     fn rest(&self) -> Rest {
         if let Some(deadline_ns) = self.deadline_ns
             && (self.connections.len() == 0 || self.tools.now_ns >= deadline_ns)
@@ -392,7 +431,10 @@ impl Worker {
             Some(gate) => gate.short || self.shared.hub.stats.clients.load(Ordering::Relaxed) > 0,
             None => self.connections.len() > 0,
         };
-        Rest::Up(anybody.then_some(Duration::from_millis(WINDOW_MS)))
+        let nap_ms = self.paused_until_ms.map_or(WINDOW_MS, |until_ms| {
+            until_ms.saturating_sub(self.tools.now_ns / 1_000_000).clamp(1, WINDOW_MS)
+        });
+        Rest::Up(anybody.then_some(Duration::from_millis(nap_ms)))
     }
 }
 

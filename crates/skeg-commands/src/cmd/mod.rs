@@ -5,6 +5,7 @@ pub(crate) mod connection;
 pub(crate) mod generic;
 pub(crate) mod hash;
 pub(crate) mod list;
+pub(crate) mod pubsub;
 pub(crate) mod server;
 pub(crate) mod set;
 pub(crate) mod skeg;

@@ -4,9 +4,11 @@
 //!
 //! May not know: sockets; a transport reads the figures it needs through [`Config`].
 
+mod notify;
 mod settings;
 mod value;
 
+use skeg_engine::NotifyClass;
 use skeg_io::sync::Mutex;
 use skeg_io::sync::atomic::{AtomicU64, Ordering};
 
@@ -101,7 +103,10 @@ impl Config {
         for &(name, value) in pairs {
             let place = place_of(name).ok_or_else(|| ConfigError::Unknown(shown(name)))?;
             let home = home_of(place);
-            if when == When::Running && matches!(SETTINGS[home].change, Change::Fixed) {
+            // What it is already may be said again.
+            let is_same = || self.get(SETTINGS[home].name).is_some_and(|it| it.as_bytes() == value);
+            if when == When::Running && matches!(SETTINGS[home].change, Change::Fixed) && !is_same()
+            {
                 return Err(refused(name, "can't set immutable config".into()));
             }
             if changes.iter().any(|(other, _)| *other == home) {
@@ -133,7 +138,10 @@ impl Config {
         match setting.change {
             Change::Live(cell) => cell(&self.live).store(value.number, Ordering::Relaxed),
             Change::LiveOutputLimits => {
-                let [normal, ..] = limits_of(&value.text);
+                let [normal, _, pubsub] = limits_of(&value.text);
+                self.live.pubsub_hard_bytes.store(pubsub.hard_bytes, Ordering::Relaxed);
+                self.live.pubsub_soft_bytes.store(pubsub.soft_bytes, Ordering::Relaxed);
+                self.live.pubsub_soft_s.store(pubsub.soft_s, Ordering::Relaxed);
                 self.live.output_hard_bytes.store(normal.hard_bytes, Ordering::Relaxed);
                 self.live.output_soft_bytes.store(normal.soft_bytes, Ordering::Relaxed);
                 self.live.output_soft_s.store(normal.soft_s, Ordering::Relaxed);
@@ -163,6 +171,17 @@ impl Config {
     pub fn get(&self, name: &str) -> Option<String> {
         let place = place_of(name.as_bytes())?;
         Some(self.values.lock()[home_of(place)].clone())
+    }
+
+    /// The value of a setting that is a number.
+    pub(crate) fn signed(&self, name: &str) -> i64 {
+        self.get(name).and_then(|text| text.parse().ok()).unwrap_or_default()
+    }
+
+    /// The events that become messages.
+    pub(crate) fn notifications(&self) -> NotifyClass {
+        let text = self.get("notify-keyspace-events").unwrap_or_default();
+        notify::read(text.as_bytes()).unwrap_or_default()
     }
 
     fn read(cell: &AtomicU64) -> u64 {
@@ -222,6 +241,16 @@ impl Config {
     pub fn output_soft_s(&self) -> u64 {
         Self::read(&self.live.output_soft_s)
     }
+
+    /// The three limits of output for clients that subscribe: bytes at which one is closed at once,
+    /// bytes at which it is closed after a time (0: no limit), and that time in seconds.
+    #[must_use]
+    pub fn pubsub_output_limits(&self) -> (u64, u64, u64) {
+        let live = &self.live;
+        let [hard, soft, seconds] =
+            [&live.pubsub_hard_bytes, &live.pubsub_soft_bytes, &live.pubsub_soft_s];
+        (Self::read(hard), Self::read(soft), Self::read(seconds))
+    }
 }
 
 /// The limits in a text that was accepted or is the default.
@@ -272,6 +301,7 @@ mod tests {
         let twice = [("hash-max-ziplist-value", "1"), ("hash-max-listpack-value", "2")];
         assert!(refused(&twice).ends_with("duplicate parameter"));
         config.start_with(&[(b"port", b"6379")]).unwrap();
+        set(&config, &[("port", "6379")]).unwrap();
         assert_eq!(config.get("port").unwrap(), "6379");
     }
 

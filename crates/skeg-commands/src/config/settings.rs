@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// Limits of output buffers, by class of client.
     OutputLimits,
+    /// Letters of classes of events.
+    NotifyClasses,
     /// Anything.
     Text,
 }
@@ -37,7 +39,8 @@ pub(crate) enum Change {
     Live(fn(&Live) -> &AtomicU64),
     /// As `Live`, for the limits of output buffers.
     LiveOutputLimits,
-    /// Tunes encodings and threads that skeg chooses by itself: only remembered.
+    /// Tunes encodings and threads that skeg chooses by itself: only remembered. Or is read from its
+    /// text when it changes ([`crate::Context`]).
     Remembered,
     /// Is decided when the server starts.
     Fixed,
@@ -55,6 +58,9 @@ pub(crate) struct Live {
     pub(crate) output_hard_bytes: AtomicU64,
     pub(crate) output_soft_bytes: AtomicU64,
     pub(crate) output_soft_s: AtomicU64,
+    pub(crate) pubsub_hard_bytes: AtomicU64,
+    pub(crate) pubsub_soft_bytes: AtomicU64,
+    pub(crate) pubsub_soft_s: AtomicU64,
 }
 
 const fn live(
@@ -103,12 +109,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     fixed("databases", Kind::Integer(1, 16), "16"),
     fixed("dir", Kind::Text, ""),
+    fixed("enable-debug-command", Kind::Word(&["no", "local", "yes"]), "no"),
     tuning("hash-max-listpack-entries", COUNT, "512"),
     tuning("hash-max-listpack-value", BYTES, "64"),
     alias("hash-max-ziplist-entries", "hash-max-listpack-entries", COUNT),
     alias("hash-max-ziplist-value", "hash-max-listpack-value", BYTES),
     tuning("hll-sparse-max-bytes", BYTES, "3000"),
     fixed("io-threads", Kind::Integer(1, 256), "1"),
+    tuning("latency-monitor-threshold", COUNT, "0"),
+    tuning("latency-tracking", Kind::YesNo, "no"),
     tuning("lazyfree-lazy-eviction", Kind::YesNo, "yes"),
     tuning("lazyfree-lazy-expire", Kind::YesNo, "yes"),
     tuning("lazyfree-lazy-server-del", Kind::YesNo, "yes"),
@@ -120,6 +129,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     live("maxclients", Kind::Integer(1, u32::MAX as i64), "10000", |live| &live.clients_max),
     live("maxmemory", BYTES, "0", |live| &live.memory_max),
     fixed("maxmemory-policy", Kind::Word(&["noeviction"]), "noeviction"),
+    tuning("notify-keyspace-events", Kind::NotifyClasses, ""),
     fixed("port", Kind::Integer(0, 65_535), "0"),
     live("proto-max-bulk-len", Kind::Bytes(1 << 20, 512 << 20), "536870912", |live| {
         &live.bulk_bytes_max
@@ -127,7 +137,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     // There are no points in time to save at: the log has everything.
     tuning("save", Kind::Word(&[""]), ""),
     tuning("set-max-intset-entries", COUNT, "512"),
+    tuning("set-max-listpack-entries", COUNT, "128"),
+    tuning("set-max-listpack-value", BYTES, "64"),
     fixed("shards", Kind::Integer(1, 256), "16"),
+    tuning("slowlog-log-slower-than", Kind::Integer(-1, i64::MAX), "10000"),
+    tuning("slowlog-max-len", COUNT, "128"),
     tuning("stream-node-max-bytes", BYTES, "4096"),
     tuning("stream-node-max-entries", COUNT, "100"),
     live("tcp-keepalive", Kind::Integer(0, i32::MAX as i64), "300", |live| &live.keepalive_s),

@@ -1,5 +1,6 @@
 //! Values of settings: reading them, and why one is refused.
 
+use crate::config::notify;
 use crate::config::settings::Kind;
 use crate::parse;
 
@@ -42,6 +43,10 @@ impl Kind {
                     format!("argument(s) must be one of the following: {known}")
                 })
             }
+            Self::NotifyClasses => match notify::read(text) {
+                Some(classes) => Ok(number(0, &notify::show(classes))),
+                None => Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()),
+            },
             Self::Text | Self::OutputLimits => match std::str::from_utf8(text) {
                 Ok(text) => Ok(number(0, text)),
                 Err(_) => Err("argument must be UTF-8".into()),

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
-use skeg_commands::{Complete, Completion, Context, Flow, Host, Lane, Origin, Session};
+use skeg_commands::{Complete, Completion, Connection, Context, Flow, Host, Lane, Origin, Session};
 use skeg_engine::{Drain, Engine, EngineOptions, Holder, ShardList};
 use skeg_io::sync::atomic::{AtomicU64, Ordering};
 use skeg_io::sync::{Arc, Mutex};
@@ -60,7 +60,7 @@ impl Store {
         let options =
             EngineOptions { shards: Some(shards), home_threads: 0, ..EngineOptions::default() };
         let engine = Engine::open(&io, None, &options).unwrap();
-        let settings = [("port", "6379"), ("dir", "/data")];
+        let settings = [("port", "6379"), ("dir", "/data"), ("enable-debug-command", "yes")];
         let context = Context::new(engine.clone(), host, &settings).unwrap();
         let lane = context.new_lane();
         Self { engine, context, clock, lane }
@@ -75,9 +75,18 @@ impl Store {
     }
 
     pub(crate) fn client_from(&self, origin: Origin, version: Version) -> TestClient {
+        self.client_over(origin, Arc::new(()), version)
+    }
+
+    pub(crate) fn client_over(
+        &self,
+        origin: Origin,
+        connection: Arc<dyn Connection>,
+        version: Version,
+    ) -> TestClient {
         let inbox = Arc::new(Inbox::default());
         let mut client = TestClient {
-            session: Session::new(&self.context, &self.lane, origin, Arc::new(())),
+            session: Session::new(&self.context, &self.lane, origin, connection),
             complete: Arc::clone(&inbox) as Arc<dyn Complete>,
             inbox,
             engine: self.engine.clone(),
@@ -125,6 +134,24 @@ impl TestClient {
         self.closed |= matches!(flow, Flow::Close(_));
         assert!(self.inbox.0.lock().is_empty(), "a completion that nobody waits for");
         reply.take()
+    }
+
+    /// Runs a command; whether it waits for the end of a pause.
+    pub(crate) fn is_paused(&mut self, line: &str) -> bool {
+        let args = skeg_proto::split_line(line.as_bytes()).unwrap();
+        let mut holder = Holder::new(&self.engine, Drain::Serve);
+        let mut reply = Reply::new(Version::Resp2);
+        let flow = self.session.execute(&mut holder, &args.as_args(), &mut reply, &self.complete);
+        matches!(flow, Flow::Paused)
+    }
+
+    /// Tries a paused command again and shows its reply.
+    pub(crate) fn retry(&mut self) -> String {
+        let mut holder = Holder::new(&self.engine, Drain::Serve);
+        let mut reply = Reply::new(Version::Resp2);
+        let flow = self.session.retry(&mut holder, &mut reply, &self.complete);
+        assert!(matches!(flow, Flow::Done(_)), "{flow:?}");
+        decode(reply.as_bytes()).map_or_else(|| "none".into(), |value| show(&value, Show::Resp2))
     }
 
     /// Runs a command and decodes its reply, if there is one.

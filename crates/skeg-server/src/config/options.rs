@@ -72,6 +72,8 @@ pub struct ServeOptions {
     pub output_bytes_max: usize,
     /// How long a shutdown waits for unfinished commands and unsent replies.
     pub shutdown_timeout: Duration,
+    /// Whether clients may use the DEBUG command.
+    pub debug_command: bool,
     /// Least important messages that are printed.
     pub log_level: LogLevel,
     /// Print the ready line, warnings and errors only.
@@ -98,6 +100,7 @@ impl Default for ServeOptions {
             value_bytes_max: 512 << 20,
             output_bytes_max: 1 << 30,
             shutdown_timeout: Duration::from_secs(10),
+            debug_command: false,
             log_level: LogLevel::Info,
             quiet: false,
             config_file: None,

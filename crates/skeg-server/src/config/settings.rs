@@ -289,6 +289,13 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "enable-debug-command",
+        section: Section::Limits,
+        help: "Let clients use DEBUG, which can stop serving threads",
+        apply: |options, text| parse::switch(text).map(|on| options.debug_command = on),
+        ..PLAIN
+    },
+    Setting {
         name: "log-level",
         alias: Some("loglevel"),
         value: Some("LEVEL"),

@@ -23,7 +23,7 @@ impl Worker {
         let mut places = Vec::new();
         for (place, connection) in self.connections.iter_mut() {
             // Not more than asked for; all that can go, if all was asked for.
-            if !connection.pending && given + weight(connection) <= wanted {
+            if connection.may_move() && given + weight(connection) <= wanted {
                 given += weight(connection);
                 places.push(place);
             }

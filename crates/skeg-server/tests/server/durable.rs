@@ -175,3 +175,35 @@ fn after_a_failed_sync_nothing_is_acknowledged_and_reads_go_on() {
     drop(served.server);
     assert!(served.engine.close().is_err());
 }
+
+#[test]
+fn messages_wait_for_what_their_publisher_has_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let (served, mood) = serve(directory.path());
+    let (mut writer, mut other) = (served.connect(), served.connect());
+    let (mut listener, mut elsewhere) = (served.connect(), served.connect());
+    assert_eq!(other.call(&["CONFIG", "SET", "notify-keyspace-events", "E$"]), ok());
+    for channel in ["changes", "__keyevent@0__:set"] {
+        assert!(!listener.call(&["SUBSCRIBE", channel]).is_error());
+    }
+    assert!(!elsewhere.call(&["SUBSCRIBE", "other"]).is_error());
+    let message =
+        |channel: &str, text: &str| Value::Array(vec![bulk("message"), bulk(channel), bulk(text)]);
+    mood.store(STUCK, Ordering::SeqCst);
+    writer.send(&[command(&["SET", "k", "v"]), command(&["PUBLISH", "changes", "k"])].concat());
+    assert!(!has_reply(&mut listener), "heard of what a crash could take back");
+    assert_eq!(other.call(&["PUBLISH", "other", "free"]), Value::Int(1));
+    assert_eq!(elsewhere.receive(), message("other", "free"));
+    mood.store(WELL, Ordering::SeqCst);
+    assert_eq!(listener.receive(), message("__keyevent@0__:set", "k"));
+    assert_eq!(listener.receive(), message("changes", "k"));
+    // What is never safe is never heard of, and replies stay in step.
+    mood.store(BROKEN, Ordering::SeqCst);
+    assert_eq!(writer.receive(), ok());
+    assert_eq!(writer.receive(), Value::Int(1));
+    assert!(writer.call(&["SET", "k", "w"]).is_error());
+    assert_eq!(listener.call(&["PING"]), Value::Array(vec![bulk("pong"), bulk("")]));
+    drop((writer, other, listener, elsewhere));
+    drop(served.server);
+    assert!(served.engine.close().is_err());
+}

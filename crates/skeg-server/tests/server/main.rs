@@ -4,5 +4,6 @@
 mod common;
 mod durable;
 mod limits;
+mod pubsub;
 mod stop;
 mod wire;

@@ -3,7 +3,7 @@
 use skeg_proto::{Args, Reply};
 
 use crate::clients::Client;
-use crate::cmd::connection::client_list::is_normal;
+use crate::cmd::connection::client_list::ClientKind;
 use crate::cx::Cx;
 use crate::error::CommandError;
 use crate::parse;
@@ -29,7 +29,7 @@ pub(crate) const SPEC: Spec = Spec {
 #[derive(Default)]
 struct Filter<'a> {
     id: Option<u64>,
-    normal_only: Option<bool>,
+    kind: Option<ClientKind>,
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
     skip_me: bool,
@@ -47,7 +47,7 @@ impl<'a> Filter<'a> {
                 let refused = CommandError::constant("ERR client-id should be greater than 0");
                 filter.id = Some(id.filter(|id| *id > 0).ok_or(refused)?);
             } else if parse::is_word(word, "TYPE") {
-                filter.normal_only = Some(is_normal(value)?);
+                filter.kind = Some(ClientKind::parse(value)?);
             } else if parse::is_word(word, "ADDR") {
                 filter.address = Some(value);
             } else if parse::is_word(word, "LADDR") {
@@ -72,7 +72,7 @@ impl<'a> Filter<'a> {
             wanted.is_none_or(|wanted| wanted == address.as_bytes())
         };
         self.id.is_none_or(|id| id == client.id())
-            && self.normal_only != Some(false)
+            && self.kind.is_none_or(|kind| kind.fits(client))
             && is(self.address, &origin.address)
             && is(self.local_address, &origin.local_address)
             && !(self.skip_me && client.id() == me)
@@ -87,7 +87,7 @@ fn kill(cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     };
     let me = cx.client.id();
     let mut clients = cx.context.clients().all();
-    clients.retain(|client| filter.fits(client, me));
+    clients.retain(|client| !client.is_killed() && filter.fits(client, me));
     for client in &clients {
         if client.id() == me {
             // The reply comes first.

@@ -52,7 +52,8 @@ fn list(cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let clients = match args.try_get(2) {
         None => all,
         Some(word) if parse::is_word(word, "TYPE") && args.len() == 4 => {
-            if is_normal(args.get(3))? { all } else { Vec::new() }
+            let kind = ClientKind::parse(args.get(3))?;
+            all.into_iter().filter(|client| kind.fits(client)).collect()
         }
         Some(word) if parse::is_word(word, "ID") && args.len() > 3 => by_id(cx, args)?,
         Some(_) => return Err(CommandError::SYNTAX),
@@ -72,17 +73,36 @@ fn by_id(cx: &Cx<'_>, args: Args<'_>) -> Result<Vec<Arc<Client>>, CommandError> 
     Ok(clients)
 }
 
-/// Whether a type of client is the one that all of them are.
-///
-/// # Errors
-/// There is no such type.
-pub(super) fn is_normal(word: &[u8]) -> Result<bool, CommandError> {
-    let known = ["normal", "master", "replica", "slave", "pubsub"];
-    match known.iter().position(|name| parse::is_word(word, name)) {
-        Some(place) => Ok(place == 0),
-        None => {
-            let text = [b"ERR Unknown client type '", word, b"'"].concat();
-            Err(CommandError::owned(text))
+/// TYPE of CLIENT LIST and CLIENT KILL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientKind {
+    /// Neither of the others.
+    Normal,
+    /// It has subscriptions.
+    PubSub,
+    /// Masters and replicas, which there are none of.
+    Peer,
+}
+
+impl ClientKind {
+    /// # Errors
+    /// There is no such type.
+    pub(super) fn parse(word: &[u8]) -> Result<Self, CommandError> {
+        let known = ["normal", "pubsub", "master", "replica", "slave"];
+        match known.iter().position(|name| parse::is_word(word, name)) {
+            Some(0) => Ok(Self::Normal),
+            Some(1) => Ok(Self::PubSub),
+            Some(_) => Ok(Self::Peer),
+            None => Err(CommandError::owned([b"ERR Unknown client type '", word, b"'"].concat())),
+        }
+    }
+
+    pub(super) fn fits(self, client: &Client) -> bool {
+        let subscribed = client.subscriptions().counts().total() > 0;
+        match self {
+            Self::Normal => !subscribed,
+            Self::PubSub => subscribed,
+            Self::Peer => false,
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod client_kill;
 pub(crate) mod client_list;
 pub(crate) mod client_name;
+pub(crate) mod client_pause;
 pub(crate) mod echo;
 pub(crate) mod hello;
 pub(crate) mod ping;

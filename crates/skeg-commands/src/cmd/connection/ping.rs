@@ -1,6 +1,6 @@
 //! PING.
 
-use skeg_proto::{Args, Reply};
+use skeg_proto::{Args, Reply, Version};
 
 use crate::cx::Cx;
 use crate::error::CommandError;
@@ -22,8 +22,14 @@ pub(crate) const SPEC: Spec = Spec {
     run: Handler::Session(run),
 };
 
-fn run(_: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+fn run(cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     match (args.try_get(1), args.try_get(2)) {
+        // In the form of a message: nothing else may come to a subscriber of RESP2.
+        (message, None) if cx.state.subscribed && cx.state.version == Version::Resp2 => {
+            reply.array(2);
+            reply.bulk_str("pong");
+            reply.bulk(message.unwrap_or_default());
+        }
         (None, _) => reply.simple("PONG"),
         (Some(message), None) => reply.bulk(message),
         _ => {

@@ -7,6 +7,7 @@ use crate::error::CommandError;
 use crate::flow::Flow;
 use crate::session::Turn;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, Keys, Spec};
+use crate::subscriptions;
 
 pub(crate) const SPEC: Spec = Spec {
     name: "reset",
@@ -32,6 +33,7 @@ pub(crate) const SPEC: Spec = Spec {
 fn run(turn: &mut Turn<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, CommandError> {
     let session = &mut *turn.session;
     session.discard();
+    subscriptions::remove_all(&session.context, &session.client);
     session.state = State { unwatching: true, ..State::default() };
     session.client.rename(|names| names.name.clear());
     session.client.set_no_evict(false);

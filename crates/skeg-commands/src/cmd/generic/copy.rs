@@ -1,6 +1,6 @@
 //! COPY, also between shards and databases.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cmd::generic::moving;
@@ -49,6 +49,9 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     }
     let copied = (replace || !exec.shard(to.1).exists(to_db, to.1))
         && moving::transfer(exec, cx, from, to, true);
+    if copied {
+        exec.shard(to.1).notify(NotifyClass::GENERIC, "copy_to", to_db, to.1);
+    }
     reply.int(i64::from(copied));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! DEL.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -29,6 +29,14 @@ pub(super) fn run(
     reply: &mut Reply,
 ) -> Outcome {
     let keys = args.iter().skip(1);
-    reply.count(keys.filter(|key| exec.shard(key).remove(cx.db(), key)).count());
+    let removed = keys.filter(|key| {
+        let (db, shard) = (cx.db(), exec.shard(key));
+        let removed = shard.remove(db, key);
+        if removed {
+            shard.notify(NotifyClass::GENERIC, "del", db, key);
+        }
+        removed
+    });
+    reply.count(removed.count());
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What EXPIRE, TTL and their relatives share.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -74,11 +74,16 @@ pub(super) fn expire(
 ) -> Outcome {
     let conditions = Conditions::parse(args)?;
     let at = deadline::any(args.get(2), unit, from, exec.now_ms(), cx.spec.name)?;
-    let (db, key) = (cx.db(), args.get(1));
+    let (db, key, now_ms) = (cx.db(), args.get(1), exec.now_ms());
     let shard = exec.shard(key);
     let current = shard.expiry(db, key);
     let changed = current.is_some_and(|current| conditions.allow(current, at))
         && shard.set_expiry(db, key, Some(u64::try_from(at).unwrap_or(0)));
+    if changed {
+        let is_over = u64::try_from(at).unwrap_or(0) <= now_ms;
+        let event = if is_over { "del" } else { "expire" };
+        shard.notify(NotifyClass::GENERIC, event, db, key);
+    }
     reply.int(i64::from(changed));
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod copy;
 pub(crate) mod del;
+pub(crate) mod dump;
 pub(crate) mod exists;
 pub(crate) mod expire;
 pub(crate) mod expireat;

@@ -1,6 +1,6 @@
 //! MOVE.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cmd::generic::moving;
@@ -33,6 +33,11 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     }
     let moved = !exec.shard(key).exists(to_db, key)
         && moving::transfer(exec, cx, (db, key), (to_db, key), false);
+    if moved {
+        let shard = exec.shard(key);
+        shard.notify(NotifyClass::GENERIC, "move_from", db, key);
+        shard.notify(NotifyClass::GENERIC, "move_to", to_db, key);
+    }
     reply.int(i64::from(moved));
     Ok(())
 }

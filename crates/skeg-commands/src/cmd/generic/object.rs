@@ -1,7 +1,7 @@
 //! OBJECT and its subcommands.
 //!
-//! Access times and frequencies are not kept, so IDLETIME does not exist and FREQ answers as a Redis whose
-//! policy does not count.
+//! Access times and frequencies are not kept: IDLETIME says so, and FREQ answers as a Redis whose policy
+//! does not count.
 
 use skeg_engine::{Exec, StrRef, ValueRef};
 use skeg_proto::{Args, Reply};
@@ -57,6 +57,22 @@ pub(crate) const FREQ_SPEC: Spec = Spec {
     tips: &["nondeterministic_output"],
     bound: BoundRule::Read,
     run: Handler::Keyed(freq),
+};
+
+pub(crate) const IDLETIME_SPEC: Spec = Spec {
+    name: "object|idletime",
+    arity: 3,
+    flags: Flags::READONLY,
+    keys: Keys::At(2, KeyFlags::RO),
+    categories: &[Category::Keyspace, Category::Read, Category::Slow],
+    group: Group::Generic,
+    since: "2.2.3",
+    summary: "Returns how long a key was not used, where that is kept",
+    complexity: "O(1)",
+    syntax: "key",
+    tips: &["nondeterministic_output"],
+    bound: BoundRule::Read,
+    run: Handler::Keyed(idle_time),
 };
 
 pub(crate) const REFCOUNT_SPEC: Spec = Spec {
@@ -132,6 +148,14 @@ fn freq(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply)
          that when switching between policies at runtime LRU and LFU data will take some time to \
          adjust.",
     ))
+}
+
+fn idle_time(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    if !exec.shard(args.get(2)).exists(cx.db(), args.get(2)) {
+        reply.null();
+        return Ok(());
+    }
+    Err(CommandError::constant("ERR Access times are not kept, idle time not tracked."))
 }
 
 fn refcount(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {

@@ -1,6 +1,6 @@
 //! PERSIST.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -28,6 +28,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let had = matches!(shard.expiry(db, key), Some(Some(_)));
     if had {
         shard.set_expiry(db, key, None);
+        shard.notify(NotifyClass::GENERIC, "persist", db, key);
     }
     reply.int(i64::from(had));
     Ok(())

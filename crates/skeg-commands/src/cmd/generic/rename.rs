@@ -1,6 +1,6 @@
 //! RENAME, also between shards.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cmd::generic::moving;
@@ -58,5 +58,10 @@ pub(super) fn rename(
     if !replace && exec.shard(to).exists(db, to) {
         return Ok(false);
     }
-    Ok(moving::transfer(exec, cx, (db, from), (db, to), false))
+    let renamed = moving::transfer(exec, cx, (db, from), (db, to), false);
+    if renamed {
+        exec.shard(from).notify(NotifyClass::GENERIC, "rename_from", db, from);
+        exec.shard(to).notify(NotifyClass::GENERIC, "rename_to", db, to);
+    }
+    Ok(renamed)
 }

@@ -75,6 +75,13 @@ pub(crate) const GETKEYS_SPEC: Spec = Spec {
     run: Handler::Session(get_keys),
 };
 
+pub(crate) const GETKEYSANDFLAGS_SPEC: Spec = Spec {
+    name: "command|getkeysandflags",
+    summary: "Returns the keys of a command, and what it does to them",
+    run: Handler::Session(get_keys_and_flags),
+    ..GETKEYS_SPEC
+};
+
 pub(crate) const HELP_SPEC: Spec = Spec {
     name: "command|help",
     arity: 2,
@@ -182,11 +189,7 @@ fn list(_: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
         }
         _ => return Err(CommandError::SYNTAX),
     };
-    // Without a filter only commands proper; a filter looks at subcommands too.
-    let ids: Vec<CommandId> = match args.len() {
-        2 => table::top_level().collect(),
-        _ => table::ids().filter(|id| keep(*id)).collect(),
-    };
+    let ids: Vec<CommandId> = table::ids().filter(|id| keep(*id)).collect();
     reply.array(ids.len());
     ids.into_iter().for_each(|id| reply.bulk_str(id.spec().name));
     Ok(())
@@ -194,6 +197,26 @@ fn list(_: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
 
 fn get_keys(_: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let command = args.tail(2);
+    let keys = keys_of(command)?.0;
+    reply.array(keys.len());
+    keys.into_iter().for_each(|index| reply.bulk(command.get(index)));
+    Ok(())
+}
+
+fn get_keys_and_flags(_: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let command = args.tail(2);
+    let (keys, spec) = keys_of(command)?;
+    reply.array(keys.len());
+    for index in keys {
+        reply.array(2);
+        reply.bulk(command.get(index));
+        describe::words(reply, spec.keys.flags_at(index).names(), "");
+    }
+    Ok(())
+}
+
+/// Where the keys of a command are, and its specification.
+fn keys_of(command: Args<'_>) -> Result<(Vec<usize>, &'static Spec), CommandError> {
     let Some(id) = table::resolve(command) else {
         return Err(CommandError::constant("ERR Invalid command specified"));
     };
@@ -206,10 +229,7 @@ fn get_keys(_: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
             "ERR Invalid number of arguments specified for command",
         ));
     }
-    let keys: Vec<usize> = spec.keys.positions(command).collect();
-    reply.array(keys.len());
-    keys.into_iter().for_each(|index| reply.bulk(command.get(index)));
-    Ok(())
+    Ok((spec.keys.positions(command).collect(), spec))
 }
 
 fn help(_: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> Outcome {

@@ -6,6 +6,7 @@ use skeg_proto::{Args, Reply};
 use crate::cx::Cx;
 use crate::error::CommandError;
 use crate::help;
+use crate::parse;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, Keys, Outcome, Spec};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -124,6 +125,11 @@ fn set(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
         (2..args.len()).step_by(2).map(|index| (args.get(index), args.get(index + 1))).collect();
     let config = cx.context.config();
     config.set(&pairs).map_err(|error| CommandError::owned(format!("ERR {error}")))?;
+    cx.context.follow_settings();
+    // The engine's own: another server of the same store may have chosen too, and the last choice holds.
+    if pairs.iter().any(|(name, _)| parse::is_word(name, "notify-keyspace-events")) {
+        cx.engine().set_notifications(config.notifications());
+    }
     if config.memory_max() > 0 {
         exec.shards().for_each(|shard| cx.context.memory().note(shard));
     }
@@ -139,8 +145,11 @@ fn reset(exec: &mut Exec<'_>, cx: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -
     Ok(())
 }
 
-fn rewrite(_: &mut Cx<'_>, _: Args<'_>, _: &mut Reply) -> Outcome {
-    Err(CommandError::constant("ERR The server is running without a config file"))
+fn rewrite(cx: &mut Cx<'_>, _: Args<'_>, _: &mut Reply) -> Outcome {
+    Err(CommandError::constant(match cx.context.host().process().config_file.is_empty() {
+        true => "ERR The server is running without a config file",
+        false => "ERR Rewriting config file: skeg never changes its configuration file",
+    }))
 }
 
 fn help(_: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> Outcome {

@@ -51,7 +51,8 @@ fn run(turn: &mut Turn<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, C
         wait::write_reply(reply, durable);
         return Ok(Flow::done());
     }
-    let now_ms = session.context.clock().monotonic_ns() / 1_000_000;
+    // Rounded up: nobody waits for less than he asked.
+    let now_ms = session.context.clock().monotonic_ns().div_ceil(1_000_000);
     session.context.waiters().add(Waiter {
         epoch: session.written,
         local_only: replicas == 0,

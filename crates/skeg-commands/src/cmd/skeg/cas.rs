@@ -1,7 +1,7 @@
 //! SKEG.CAS. The deadline stays.
 
-use skeg_engine::Exec;
 use skeg_engine::Expiry;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -35,6 +35,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
         return Err(CommandError::constant("CASMISMATCH the key holds another value"));
     }
     shard.set(db, key, args.get(3), Expiry::Keep);
+    shard.notify(NotifyClass::STRING, "set", db, key);
     reply.ok();
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! APPEND.
 
-use skeg_engine::Exec;
 use skeg_engine::Expiry;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -37,6 +37,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
             tail.len()
         }
     };
+    shard.notify(NotifyClass::STRING, "append", db, key);
     reply.count(length);
     Ok(())
 }

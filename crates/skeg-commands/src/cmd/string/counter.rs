@@ -1,6 +1,6 @@
 //! What INCR and its relatives share: adding to a string that is an integer.
 
-use skeg_engine::{Exec, StrRef};
+use skeg_engine::{Exec, NotifyClass, StrRef};
 use skeg_proto::Reply;
 
 use crate::cx::Cx;
@@ -28,6 +28,7 @@ pub(super) fn add(
     let overflow = CommandError::constant("ERR increment or decrement would overflow");
     let sum = value.checked_add(delta).ok_or(overflow)?;
     shard.set_int(cx.db(), key, sum);
+    shard.notify(NotifyClass::STRING, "incrby", cx.db(), key);
     reply.int(sum);
     Ok(())
 }

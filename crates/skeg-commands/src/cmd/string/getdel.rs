@@ -1,6 +1,6 @@
 //! GETDEL.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -27,6 +27,8 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let (db, key) = (cx.db(), args.get(1));
     let shard = exec.shard(key);
     value::reply_optional(reply, shard.read_string(db, key)?);
-    shard.remove(db, key);
+    if shard.remove(db, key) {
+        shard.notify(NotifyClass::GENERIC, "del", db, key);
+    }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! GETEX: GET, and a change of the deadline if asked for.
 
-use skeg_engine::{Exec, Expiry};
+use skeg_engine::{Exec, Expiry, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -36,9 +36,14 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let expiry = options.expiry(now_ms, cx.spec.name)?;
     value::reply_string(reply, value);
     match expiry {
-        Some(Expiry::At(at)) => drop(shard.set_expiry(db, key, Some(at))),
+        Some(Expiry::At(at)) => {
+            shard.set_expiry(db, key, Some(at));
+            let event = if at > now_ms { "expire" } else { "del" };
+            shard.notify(NotifyClass::GENERIC, event, db, key);
+        }
         Some(Expiry::Clear) if shard.expiry(db, key) != Some(None) => {
             shard.set_expiry(db, key, None);
+            shard.notify(NotifyClass::GENERIC, "persist", db, key);
         }
         _ => {}
     }

@@ -1,7 +1,7 @@
 //! GETSET.
 
-use skeg_engine::Exec;
 use skeg_engine::Expiry;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -29,5 +29,6 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let shard = exec.shard(key);
     value::reply_optional(reply, shard.read_string(db, key)?);
     shard.set(db, key, args.get(2), Expiry::Clear);
+    shard.notify(NotifyClass::STRING, "set", db, key);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! INCRBYFLOAT. What is logged is the sum, so replay needs no arithmetic.
 
-use skeg_engine::Exec;
 use skeg_engine::{Bound, Expiry, StrRef};
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -40,7 +40,9 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     if sum.len() > 64 {
         exec.reserve(Bound::grow(sum.len() as u64))?;
     }
-    exec.shard(key).set(db, key, sum.as_bytes(), Expiry::Keep);
+    let shard = exec.shard(key);
+    shard.set(db, key, sum.as_bytes(), Expiry::Keep);
+    shard.notify(NotifyClass::STRING, "incrbyfloat", db, key);
     reply.bulk_str(&sum);
     Ok(())
 }

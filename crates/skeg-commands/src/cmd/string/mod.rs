@@ -13,6 +13,7 @@ pub(crate) mod getset;
 pub(crate) mod incr;
 pub(crate) mod incrby;
 pub(crate) mod incrbyfloat;
+pub(crate) mod lcs;
 pub(crate) mod mget;
 pub(crate) mod mset;
 pub(crate) mod msetnx;

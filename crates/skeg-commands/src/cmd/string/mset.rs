@@ -1,7 +1,7 @@
 //! MSET.
 
-use skeg_engine::Exec;
 use skeg_engine::Expiry;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -38,7 +38,9 @@ pub(super) fn store_all(exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> Out
     check_pairs(cx, args)?;
     for index in (1..args.len()).step_by(2) {
         let key = args.get(index);
-        exec.shard(key).set(cx.db(), key, args.get(index + 1), Expiry::Clear);
+        let (db, shard) = (cx.db(), exec.shard(key));
+        shard.set(db, key, args.get(index + 1), Expiry::Clear);
+        shard.notify(NotifyClass::STRING, "set", db, key);
     }
     Ok(())
 }

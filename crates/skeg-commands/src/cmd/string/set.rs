@@ -1,6 +1,6 @@
 //! SET, and what its relatives share with it.
 
-use skeg_engine::{Exec, Expiry};
+use skeg_engine::{Exec, Expiry, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -29,7 +29,9 @@ pub(crate) const SPEC: Spec = Spec {
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     if args.len() == 3 {
         let key = args.get(1);
-        exec.shard(key).set(cx.db(), key, args.get(2), Expiry::Clear);
+        let (db, shard) = (cx.db(), exec.shard(key));
+        shard.set(db, key, args.get(2), Expiry::Clear);
+        shard.notify(NotifyClass::STRING, "set", db, key);
         reply.ok();
         return Ok(());
     }
@@ -58,6 +60,10 @@ fn set_with(
     };
     if !refused {
         shard.set(db, key, args.get(2), expiry.unwrap_or(Expiry::Clear));
+        shard.notify(NotifyClass::STRING, "set", db, key);
+        if matches!(expiry, Some(Expiry::At(_))) {
+            shard.notify(NotifyClass::GENERIC, "expire", db, key);
+        }
     }
     match (options.get, refused) {
         (true, _) => {}

@@ -1,6 +1,6 @@
 //! SETEX.
 
-use skeg_engine::{Exec, Expiry};
+use skeg_engine::{Exec, Expiry, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -26,7 +26,10 @@ pub(crate) const SPEC: Spec = Spec {
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let (key, name, now_ms) = (args.get(1), cx.spec.name, exec.now_ms());
     let at = deadline::positive(args.get(2), Unit::Seconds, From::Now, now_ms, name)?;
-    exec.shard(key).set(cx.db(), key, args.get(3), Expiry::At(at));
+    let (db, shard) = (cx.db(), exec.shard(key));
+    shard.set(db, key, args.get(3), Expiry::At(at));
+    shard.notify(NotifyClass::STRING, "set", db, key);
+    shard.notify(NotifyClass::GENERIC, "expire", db, key);
     reply.ok();
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! SETNX.
 
-use skeg_engine::{Exec, Expiry};
+use skeg_engine::{Exec, Expiry, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -28,6 +28,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let missing = !shard.exists(db, key);
     if missing {
         shard.set(db, key, args.get(2), Expiry::Clear);
+        shard.notify(NotifyClass::STRING, "set", db, key);
     }
     reply.int(i64::from(missing));
     Ok(())

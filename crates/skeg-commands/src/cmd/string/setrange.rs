@@ -1,6 +1,6 @@
 //! SETRANGE.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -40,5 +40,6 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     }
     // The limit is at most 512 MiB.
     reply.count(shard.set_range(db, key, offset as usize, bytes)?);
+    shard.notify(NotifyClass::STRING, "setrange", db, key);
     Ok(())
 }

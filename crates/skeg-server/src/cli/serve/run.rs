@@ -107,6 +107,7 @@ fn server_options(options: &ServeOptions) -> ServerOptions {
         output_bytes_max: options.output_bytes_max,
         shutdown_timeout: options.shutdown_timeout,
         clients_may_stop: true,
+        clients_may_debug: options.debug_command,
         config_file: options.config_file.as_deref().map(absolute),
         directory: options.data.as_deref().map(absolute),
     }

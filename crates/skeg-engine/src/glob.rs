@@ -1,4 +1,4 @@
-//! Patterns of KEYS, SCAN and CONFIG GET: Redis's `stringmatchlen`, without its exponential time.
+//! Patterns of channels, KEYS, SCAN and CONFIG GET: Redis's `stringmatchlen`, without its exponential time.
 //!
 //! `*` any run, `?` any byte, `[a-z^...]` a class, `\` the next byte as it is. Every element but the
 //! star takes exactly one byte, so it is enough to remember the last star: when a later element does
@@ -10,7 +10,7 @@
 
 /// Letters as they are, or without regard to case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Case {
+pub enum Case {
     /// As they are.
     Exact,
     /// Without regard to case.
@@ -27,7 +27,8 @@ impl Case {
 }
 
 /// Whether all of `text` fits `pattern`.
-pub(crate) fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
+#[must_use]
+pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     if text.is_empty() {
         return pattern.is_empty();
     }

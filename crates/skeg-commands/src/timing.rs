@@ -1,0 +1,135 @@
+//! How long commands take: for the slow log, the latency monitor and the histograms.
+//!
+//! Two looks at the clock cost as much as a small GET, so not every command is timed. Always timed is
+//! one in 64 (`stats.rs`), and whatever may take long: what is not marked as fast, and does more than
+//! write its short arguments. Every command is timed while somebody asks for it: by a threshold of the
+//! slow log below a millisecond, by a threshold of the latency monitor, or by `latency-tracking`.
+//! Why: `docs/decisions/0011-messages-and-timing.md`.
+
+use skeg_io::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use skeg_proto::Args;
+
+use crate::clients::Client;
+use crate::config::Config;
+use crate::context::Context;
+use crate::latency::LatencyMonitor;
+use crate::slowlog::{self, Entry, SlowLog};
+use crate::spec::{BoundRule, Flags, Handler, Spec};
+use crate::table::CommandId;
+
+/// A threshold of the slow log below which every command is timed, in microseconds.
+const FINE_US: i64 = 1_000;
+/// Arguments in bytes up to which writing them is quick.
+const SHORT_BYTES: usize = 4 << 10;
+
+/// Which commands are timed.
+mod watch {
+    pub(super) const NONE: u8 = 0;
+    pub(super) const LONG: u8 = 1;
+    pub(super) const ALL: u8 = 2;
+}
+
+/// What the settings ask for, and what was found.
+#[derive(Debug, Default)]
+pub(crate) struct Timing {
+    watch: AtomicU8,
+    /// Negative: no slow log.
+    slow_us: AtomicI64,
+    slow_max: AtomicU64,
+    /// 0: no latency monitor.
+    latency_ms: AtomicU64,
+    pub(crate) slow_log: SlowLog,
+    pub(crate) latency: LatencyMonitor,
+}
+
+impl Timing {
+    /// Follows the settings.
+    pub(crate) fn follow(&self, config: &Config) {
+        let slow_us = config.signed("slowlog-log-slower-than");
+        let latency_ms = config.signed("latency-monitor-threshold").unsigned_abs();
+        self.slow_us.store(slow_us, Ordering::Relaxed);
+        self.slow_max.store(config.signed("slowlog-max-len").unsigned_abs(), Ordering::Relaxed);
+        self.latency_ms.store(latency_ms, Ordering::Relaxed);
+        let tracking = config.get("latency-tracking").as_deref() == Some("yes");
+        let watch = if (0..FINE_US).contains(&slow_us) || latency_ms > 0 || tracking {
+            watch::ALL
+        } else if slow_us >= 0 {
+            watch::LONG
+        } else {
+            watch::NONE
+        };
+        self.watch.store(watch, Ordering::Relaxed);
+    }
+
+    /// Whether this call is timed.
+    #[inline]
+    pub(crate) fn wants(&self, spec: &Spec, args: Args<'_>) -> bool {
+        match self.watch.load(Ordering::Relaxed) {
+            watch::NONE => false,
+            watch::ALL => true,
+            _ => may_take_long(spec, args),
+        }
+    }
+
+    pub(crate) fn latency_threshold_ms(&self) -> u64 {
+        self.latency_ms.load(Ordering::Relaxed)
+    }
+}
+
+fn may_take_long(spec: &Spec, args: Args<'_>) -> bool {
+    if spec.flags.has(Flags::FAST) {
+        return false;
+    }
+    let writes_arguments = matches!((spec.run, spec.bound), (Handler::Keyed(_), BoundRule::Grow));
+    !(writes_arguments && args.payload_bytes() < SHORT_BYTES)
+}
+
+/// A call that is being timed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Started {
+    since_ns: u64,
+}
+
+impl Started {
+    /// Begins, if this call is to be timed.
+    #[inline]
+    pub(crate) fn now_if(context: &Context, wanted: bool) -> Option<Self> {
+        wanted.then(|| Self { since_ns: context.clock().monotonic_ns() })
+    }
+
+    /// Ends: the time goes to whoever wants it. Returns it, in nanoseconds.
+    #[cold]
+    pub(crate) fn end(
+        self,
+        context: &Context,
+        client: &Client,
+        id: CommandId,
+        args: Args<'_>,
+    ) -> u64 {
+        let spent_ns = context.clock().monotonic_ns().saturating_sub(self.since_ns);
+        let spent_us = spent_ns / 1_000;
+        client.stats().observed(id, spent_us);
+        let (timing, spec) = (context.timing(), id.spec());
+        let slow_us = timing.slow_us.load(Ordering::Relaxed);
+        let is_slow = u64::try_from(slow_us).is_ok_and(|slow_us| spent_us >= slow_us);
+        if is_slow && !spec.flags.has(Flags::SKIP_SLOWLOG) {
+            let max = usize::try_from(timing.slow_max.load(Ordering::Relaxed));
+            let entry = Entry {
+                id: 0,
+                at_s: context.engine().now_ms() / 1_000,
+                spent_us,
+                args: slowlog::shortened(args),
+                address: client.origin().address.clone(),
+                client_name: client.name(),
+            };
+            timing.slow_log.add(entry, max.unwrap_or(usize::MAX));
+        }
+        let latency_ms = timing.latency_threshold_ms();
+        let spent_ms = spent_us / 1_000;
+        if latency_ms > 0 && spent_ms >= latency_ms {
+            let event = if spec.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+            timing.latency.note(event, context.engine().now_ms() / 1_000, spent_ms);
+        }
+        spent_ns
+    }
+}

@@ -1,0 +1,284 @@
+//! Publish and subscribe as sessions see it: confirmations, messages, what RESP2 forbids meanwhile, and
+//! what keyspace notifications say of each command.
+#![allow(clippy::unwrap_used, reason = "all of it is test")]
+
+mod support;
+
+use skeg_commands::{Connection, Origin};
+use skeg_engine::Delivery;
+use skeg_io::sync::{Arc, Mutex};
+use skeg_proto::client::Decoder;
+use skeg_proto::{Reply, Version};
+use support::{Latches, Show, Store, TestClient, show};
+
+/// A connection that keeps what reaches it.
+#[derive(Default)]
+struct Wire(Mutex<Vec<Delivery>>);
+
+impl Connection for Wire {
+    fn kill(&self) {}
+
+    fn receives(&self) -> bool {
+        true
+    }
+
+    fn deliver(&self, delivery: Delivery) {
+        self.0.lock().push(delivery);
+    }
+}
+
+struct Listener {
+    client: TestClient,
+    wire: Arc<Wire>,
+}
+
+fn shown(bytes: &[u8]) -> Vec<String> {
+    let mut decoder = Decoder::new();
+    decoder.feed(bytes);
+    let mut values = Vec::new();
+    while let Some(value) = decoder.decode().unwrap() {
+        values.push(show(&value, Show::Resp3));
+    }
+    values
+}
+
+impl Listener {
+    fn new(store: &Store, version: Version) -> Self {
+        let wire = Arc::new(Wire::default());
+        let connection = Arc::clone(&wire) as Arc<dyn Connection>;
+        let client = store.client_over(Origin::default(), connection, version);
+        Self { client, wire }
+    }
+
+    /// The replies to a command, of which there may be several.
+    fn call(&mut self, line: &str) -> Vec<String> {
+        shown(&self.client.bytes(line))
+    }
+
+    /// The messages that have come since.
+    fn messages(&mut self) -> Vec<String> {
+        let mut reply = Reply::new(Version::Resp2);
+        for delivery in std::mem::take(&mut *self.wire.0.lock()) {
+            self.client.session.write_message(&delivery, &mut reply);
+        }
+        shown(reply.as_bytes())
+    }
+}
+
+#[test]
+fn every_name_is_confirmed_and_counted() {
+    let store = Store::new(4);
+    let mut listener = Listener::new(&store, Version::Resp2);
+    assert_eq!(
+        listener.call("SUBSCRIBE a b a"),
+        ["[\"subscribe\", \"a\", :1]", "[\"subscribe\", \"b\", :2]", "[\"subscribe\", \"a\", :2]"]
+    );
+    assert_eq!(listener.call("PSUBSCRIBE p*"), ["[\"psubscribe\", \"p*\", :3]"]);
+    assert_eq!(listener.call("SSUBSCRIBE s"), ["[\"ssubscribe\", \"s\", :1]"]);
+    let mut other = store.client(Version::Resp2);
+    assert_eq!(other.show("PUBSUB NUMPAT"), ":1");
+    assert_eq!(other.show("PUBSUB NUMSUB a c"), "[\"a\", :1, \"c\", :0]");
+    assert_eq!(other.show("PUBSUB CHANNELS a*"), "[\"a\"]");
+    assert_eq!(other.show("PUBSUB SHARDCHANNELS"), "[\"s\"]");
+    assert_eq!(other.show("PUBSUB SHARDNUMSUB s"), "[\"s\", :1]");
+    let list = other.show("CLIENT LIST TYPE pubsub");
+    assert!(list.contains("flags=P") && list.contains("sub=2 psub=1 ssub=1"), "{list}");
+    assert_eq!(
+        listener.call("UNSUBSCRIBE b c"),
+        ["[\"unsubscribe\", \"b\", :2]", "[\"unsubscribe\", \"c\", :2]"]
+    );
+    assert_eq!(listener.call("UNSUBSCRIBE"), ["[\"unsubscribe\", \"a\", :1]"]);
+    assert_eq!(listener.call("UNSUBSCRIBE"), ["[\"unsubscribe\", nil, :1]"]);
+    assert_eq!(listener.call("PUNSUBSCRIBE"), ["[\"punsubscribe\", \"p*\", :0]"]);
+    assert_eq!(listener.call("SUNSUBSCRIBE"), ["[\"sunsubscribe\", \"s\", :0]"]);
+    assert!(store.engine.pubsub().is_empty());
+}
+
+#[test]
+fn messages_come_once_for_each_subscription_that_they_fit() {
+    let store = Store::new(4);
+    let mut two = Listener::new(&store, Version::Resp2);
+    let mut three = Listener::new(&store, Version::Resp3);
+    two.call("SUBSCRIBE news");
+    three.call("PSUBSCRIBE n* *s");
+    three.call("SSUBSCRIBE news");
+    let mut other = store.client(Version::Resp2);
+    assert_eq!(other.show("PUBLISH news hello"), ":3");
+    assert_eq!(other.show("SPUBLISH news shard"), ":1");
+    assert_eq!(other.show("PUBLISH nobody x"), ":1");
+    assert_eq!(two.messages(), ["[\"message\", \"news\", \"hello\"]"]);
+    assert_eq!(
+        three.messages(),
+        [
+            ">[\"pmessage\", \"*s\", \"news\", \"hello\"]",
+            ">[\"pmessage\", \"n*\", \"news\", \"hello\"]",
+            ">[\"smessage\", \"news\", \"shard\"]",
+            ">[\"pmessage\", \"n*\", \"nobody\", \"x\"]"
+        ]
+    );
+    // One on its way when its subscription ends is not shown.
+    other.show("PUBLISH news late");
+    two.call("UNSUBSCRIBE news");
+    assert_eq!(two.messages(), [""; 0]);
+    drop(three);
+    assert_eq!(other.show("PUBLISH news gone"), ":0");
+}
+
+#[test]
+fn a_subscriber_of_resp2_may_do_little_else() {
+    let store = Store::new(1);
+    let mut two = Listener::new(&store, Version::Resp2);
+    two.call("SUBSCRIBE a");
+    let refused = "-ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+                   RESET are allowed in this context";
+    assert_eq!(two.call("GET k"), [refused]);
+    assert_eq!(two.call("PING"), ["[\"pong\", \"\"]"]);
+    assert_eq!(two.call("PING x"), ["[\"pong\", \"x\"]"]);
+    assert_eq!(two.call("RESET"), ["RESET"]);
+    assert_eq!(two.call("GET k"), ["nil"]);
+    let mut three = Listener::new(&store, Version::Resp3);
+    three.call("SUBSCRIBE a");
+    assert_eq!(three.call("GET k"), ["nil"]);
+    assert_eq!(three.call("PING"), ["PONG"]);
+}
+
+#[test]
+fn a_session_without_a_connection_cannot_subscribe() {
+    let store = Store::new(1);
+    let reply = store.client(Version::Resp3).show("SUBSCRIBE a");
+    assert!(reply.starts_with("-ERR messages need a connection"), "{reply}");
+}
+
+#[test]
+fn confirmations_come_whatever_replies_are_wanted() {
+    let store = Store::new(1);
+    let mut listener = Listener::new(&store, Version::Resp3);
+    listener.client.bytes("CLIENT REPLY OFF");
+    assert_eq!(listener.call("SUBSCRIBE a"), [">[\"subscribe\", \"a\", :1]"]);
+    assert_eq!(listener.call("PING"), [""; 0]);
+}
+
+#[test]
+fn messages_of_a_transaction_leave_with_it() {
+    let store = Store::new(4);
+    for latches in [Latches::Free, Latches::Taken] {
+        let mut listener = Listener::new(&store, Version::Resp2);
+        listener.call("SUBSCRIBE a");
+        let mut other = store.client(Version::Resp2);
+        other.latches = latches;
+        other.show("MULTI");
+        other.show("SET k v");
+        other.show("PUBLISH a first");
+        other.show("PUBLISH a second");
+        assert_eq!(listener.messages(), [""; 0]);
+        assert_eq!(other.show("EXEC"), "[OK, :1, :1]");
+        assert_eq!(
+            listener.messages(),
+            ["[\"message\", \"a\", \"first\"]", "[\"message\", \"a\", \"second\"]"]
+        );
+    }
+}
+
+/// What is heard of each command, as `event key`, or `key event` of the other channel.
+#[test]
+fn notifications_say_what_happened() {
+    let store = Store::new(4);
+    let mut listener = Listener::new(&store, Version::Resp2);
+    let mut other = store.client(Version::Resp2);
+    assert_eq!(other.show("CONFIG SET notify-keyspace-events KEA"), "OK");
+    assert_eq!(
+        other.show("CONFIG GET notify-keyspace-events"),
+        "[\"notify-keyspace-events\", \"AKE\"]"
+    );
+    listener.call("PSUBSCRIBE __key*__:*");
+    let mut heard = |line: &str| -> String {
+        let reply = other.show(line);
+        assert!(!reply.starts_with('-'), "{line}: {reply}");
+        let events = listener.messages().into_iter().filter_map(|message| {
+            let (_, event) = message.split_once("__keyevent@0__:")?;
+            Some(event.replace(['"', ',', ']'], ""))
+        });
+        events.collect::<Vec<_>>().join(", ")
+    };
+    for (line, events) in [
+        ("SET a 1", "set a"),
+        ("SET a 1 EX 100", "set a, expire a"),
+        ("SET a 1 NX", ""),
+        ("INCR a", "incrby a"),
+        ("DECRBY a 3", "incrby a"),
+        ("INCRBYFLOAT a 1.5", "incrbyfloat a"),
+        ("APPEND a x", "append a"),
+        ("SETRANGE a 0 y", "setrange a"),
+        ("GETSET a 2", "set a"),
+        ("MSET b 1 c 2", "set b, set c"),
+        ("SETEX b 10 x", "set b, expire b"),
+        ("PERSIST b", "persist b"),
+        ("PERSIST b", ""),
+        ("EXPIRE b 10", "expire b"),
+        ("GETEX b PERSIST", "persist b"),
+        ("GETEX b EX 10", "expire b"),
+        ("RENAME b d", "rename_from b, rename_to d"),
+        ("COPY d e", "copy_to e"),
+        ("MOVE e 1", "move_from e"),
+        ("EXPIRE d -1", "del d"),
+        ("GETDEL a", "del a"),
+        ("DEL c nothing", "del c"),
+        ("GET c", ""),
+    ] {
+        assert_eq!(heard(line), events, "{line}");
+    }
+    let mut other = store.client(Version::Resp2);
+    // One channel only, one class only.
+    other.show("CONFIG SET notify-keyspace-events K$");
+    other.show("SET f 1 PX 5");
+    assert_eq!(
+        listener.messages(),
+        ["[\"pmessage\", \"__key*__:*\", \"__keyspace@0__:f\", \"set\"]"]
+    );
+    // What expires says so, found by a reader or by the engine itself.
+    other.show("CONFIG SET notify-keyspace-events Exmn");
+    store.advance(10);
+    assert_eq!(other.show("GET f"), "nil");
+    other.show("SET g 1 PX 5");
+    store.advance(10);
+    store.engine.tick();
+    let heard: Vec<String> = listener.messages();
+    let events: Vec<&str> = heard.iter().map(|it| it.split("@0__:").nth(1).unwrap()).collect();
+    assert_eq!(
+        events,
+        ["expired\", \"f\"]", "keymiss\", \"f\"]", "new\", \"g\"]", "expired\", \"g\"]"]
+    );
+    other.show("CONFIG SET notify-keyspace-events ''");
+    other.show("SET h 1");
+    assert_eq!(listener.messages(), [""; 0]);
+}
+
+#[test]
+fn a_pause_holds_up_writes_and_what_expires() {
+    let store = Store::new(1);
+    let mut admin = store.client(Version::Resp2);
+    let mut writer = store.client(Version::Resp2);
+    writer.session.allow_pauses();
+    admin.show("SET k v PX 1000");
+    assert_eq!(admin.show("CLIENT PAUSE 60000 WRITE"), "OK");
+    assert_eq!(writer.show("GET k"), "\"v\"");
+    assert!(writer.is_paused("SET k w"));
+    store.advance(2_000);
+    store.engine.tick();
+    // It has expired, and is still there.
+    assert_eq!(writer_reads(&store, "GET k"), "nil");
+    assert_eq!(admin.show("DBSIZE"), ":1");
+    assert_eq!(admin.show("CLIENT UNPAUSE"), "OK");
+    assert_eq!(writer.retry(), "OK");
+    assert_eq!(admin.show("GET k"), "\"w\"");
+    // A stricter and longer pause wins; its time ends it.
+    admin.show("CLIENT PAUSE 1000 ALL");
+    admin.show("CLIENT PAUSE 10 WRITE");
+    assert!(writer.is_paused("PING"));
+    store.advance(1_001);
+    assert_eq!(writer.retry(), "PONG");
+}
+
+fn writer_reads(store: &Store, line: &str) -> String {
+    store.client(Version::Resp2).show(line)
+}
