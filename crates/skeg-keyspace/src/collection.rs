@@ -18,10 +18,12 @@ mod hash;
 mod items;
 mod list;
 pub(crate) mod ranking;
+mod runs;
 mod set;
 mod sorted;
 pub(crate) mod store;
 pub(crate) mod table;
+mod tree;
 
 pub use hash::{HashIter, HashRef};
 pub(crate) use items::Items;

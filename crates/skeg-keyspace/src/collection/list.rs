@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use super::element;
 use super::flat::Flat;
-use super::items::Items;
+use super::items::{Items, Unordered};
+use super::runs::{Source, Walk};
 use crate::value::StrRef;
 
 /// One of the two ends of a list.
@@ -20,21 +21,15 @@ pub enum End {
 
 /// A list, borrowed from the keyspace.
 #[derive(Clone, Copy, Debug)]
-pub struct ListRef<'a>(Inner<'a>);
-
-#[derive(Clone, Copy, Debug)]
-enum Inner<'a> {
-    Flat(Flat<'a, 1>),
-    Items(&'a Items),
-}
+pub struct ListRef<'a>(Source<'a, Unordered, 1>);
 
 impl<'a> ListRef<'a> {
     pub(crate) fn flat(bytes: &'a [u8]) -> Self {
-        Self(Inner::Flat(Flat::new(bytes)))
+        Self(Source::Flat(Flat::new(bytes)))
     }
 
     pub(crate) fn items(items: &'a Items) -> Self {
-        Self(Inner::Items(items))
+        Self(Source::Tree(items))
     }
 
     /// The number of items; never 0.
@@ -42,26 +37,26 @@ impl<'a> ListRef<'a> {
     #[expect(clippy::len_without_is_empty, reason = "an empty list does not exist")]
     pub fn len(&self) -> usize {
         match self.0 {
-            Inner::Flat(flat) => flat.len(),
-            Inner::Items(items) => items.len(),
+            Source::Flat(flat) => flat.len(),
+            Source::Tree(items) => items.len(),
         }
     }
 
     /// Whether it is stored as one run of bytes.
     #[must_use]
     pub fn is_flat(&self) -> bool {
-        matches!(self.0, Inner::Flat(_))
+        matches!(self.0, Source::Flat(_))
     }
 
     /// Item `index`, from 0 on.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<StrRef<'a>> {
         match self.0 {
-            Inner::Flat(flat) => {
+            Source::Flat(flat) => {
                 let at = (index < flat.len()).then(|| flat.place_of(index))?;
                 Some(element::string(&flat.bytes()[at..]))
             }
-            Inner::Items(items) => items.get(index),
+            Source::Tree(items) => items.get(index).map(element::string),
         }
     }
 
@@ -75,7 +70,7 @@ impl<'a> ListRef<'a> {
     #[must_use]
     pub fn range(&self, indexes: Range<usize>) -> ListIter<'a> {
         let end = indexes.end.min(self.len());
-        ListIter { list: *self, rest: indexes.start.min(end)..end }
+        ListIter(Walk::new(self.0, indexes.start.min(end)..end))
     }
 }
 
@@ -90,26 +85,25 @@ impl<'a> IntoIterator for ListRef<'a> {
 
 /// Items of a list, in order.
 #[derive(Clone, Debug)]
-pub struct ListIter<'a> {
-    list: ListRef<'a>,
-    rest: Range<usize>,
-}
+pub struct ListIter<'a>(Walk<'a, Unordered, 1>);
 
 impl<'a> Iterator for ListIter<'a> {
     type Item = StrRef<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<StrRef<'a>> {
-        self.rest.next().and_then(|index| self.list.get(index))
+        self.0.next().map(element::string)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.rest.size_hint()
+        self.0.size_hint()
     }
 }
 
 impl DoubleEndedIterator for ListIter<'_> {
+    #[inline]
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.rest.next_back().and_then(|index| self.list.get(index))
+        self.0.next_back().map(element::string)
     }
 }
 

@@ -1,10 +1,15 @@
-//! Members of a large sorted set in the order of their scores.
+//! Members of a large sorted set with their scores, in the order of scores.
+//!
+//! The key of a member is its score and the first eight bytes of its name; only where both are
+//! equal are names compared.
 //!
 //! May not know: how members are found without their scores.
 
 use std::cmp::Ordering;
 
 use super::element::{self, Element};
+use super::flat;
+use super::tree::{self, Tree};
 use crate::value::StrRef;
 
 /// A score as a number whose order is that of scores: -0 is 0, NaN comes after everything.
@@ -18,67 +23,128 @@ pub(crate) fn compare(one: (f64, StrRef<'_>), two: (f64, StrRef<'_>)) -> Orderin
     order_of(one.0).cmp(&order_of(two.0)).then_with(|| element::compare(one.1, two.1))
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Ranking {
-    members: Vec<(f64, Box<[u8]>)>,
-    member_bytes: usize,
+/// The first eight bytes; where they differ, they are ordered as the names are.
+pub(crate) fn prefix_of(member: StrRef<'_>) -> u64 {
+    element::with_bytes(member, |bytes| {
+        let mut prefix = [0; 8];
+        let len = bytes.len().min(8);
+        prefix[..len].copy_from_slice(&bytes[..len]);
+        u64::from_be_bytes(prefix)
+    })
 }
+
+/// The score of an entry.
+#[inline]
+pub(crate) fn score_of(entry: &[u8]) -> f64 {
+    element::score(flat::second(entry))
+}
+
+/// Member and score of an entry.
+#[inline]
+pub(crate) fn member_of(entry: &[u8]) -> (StrRef<'_>, f64) {
+    (element::string(entry), score_of(entry))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    order: u64,
+    prefix: u64,
+}
+
+impl Key {
+    fn new(member: StrRef<'_>, score: f64) -> Self {
+        Self { order: order_of(score), prefix: prefix_of(member) }
+    }
+}
+
+impl tree::Key for Key {
+    const LEAF_ENTRIES_MAX: usize = 48;
+    const LEAF_BYTES_MAX: usize = 1024;
+
+    fn of(entry: &[u8]) -> Self {
+        let (member, score) = member_of(entry);
+        Self::new(member, score)
+    }
+}
+
+fn unless_equal(ordering: Ordering) -> Option<bool> {
+    (ordering != Ordering::Equal).then_some(ordering == Ordering::Less)
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Ranking(Tree<Key, 2>);
 
 impl Ranking {
     pub(crate) fn new() -> Self {
-        Self { members: Vec::new(), member_bytes: 0 }
+        Self(Tree::new())
+    }
+
+    pub(crate) fn tree(&self) -> &Tree<Key, 2> {
+        &self.0
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.member_bytes + self.members.capacity() * size_of::<(f64, Box<[u8]>)>()
+        self.0.memory_bytes()
     }
 
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.members.len()
+    /// How many members have a lower score, or, if `inclusive`, this one or a lower one.
+    pub(crate) fn count_to_score(&self, score: f64, inclusive: bool) -> usize {
+        let order = order_of(score);
+        let is_before = |other: u64| if inclusive { other <= order } else { other < order };
+        self.0.count_while(
+            |key| Some(is_before(key.order)),
+            |entry| is_before(order_of(score_of(entry))),
+        )
     }
 
-    /// How many members `is_before` says yes to; those come before the others.
-    pub(crate) fn count_while(&self, is_before: impl Fn(f64, StrRef<'_>) -> bool) -> usize {
-        self.members.partition_point(|(score, member)| is_before(*score, element::string(member)))
+    /// How many members come before this one by name and, if `inclusive`, it itself.
+    pub(crate) fn count_to_name(&self, member: StrRef<'_>, inclusive: bool) -> usize {
+        let prefix = prefix_of(member);
+        self.0.count_while(
+            |key| unless_equal(key.prefix.cmp(&prefix)),
+            |entry| match element::compare(element::string(entry), member) {
+                Ordering::Equal => inclusive,
+                other => other == Ordering::Less,
+            },
+        )
+    }
+
+    /// The rank of a member with this score, or the one that it would have.
+    pub(crate) fn rank(&self, member: StrRef<'_>, score: f64) -> usize {
+        let key = Key::new(member, score);
+        self.0.count_while(
+            |other| unless_equal(other.cmp(&key)),
+            |entry| {
+                let (other, other_score) = member_of(entry);
+                match order_of(other_score).cmp(&key.order) {
+                    Ordering::Equal => element::compare(other, member) == Ordering::Less,
+                    by_score => by_score == Ordering::Less,
+                }
+            },
+        )
     }
 
     pub(crate) fn get(&self, rank: usize) -> Option<(StrRef<'_>, f64)> {
-        self.members.get(rank).map(|(score, member)| (element::string(member), *score))
-    }
-
-    fn rank_of(&self, member: StrRef<'_>, score: f64) -> usize {
-        self.count_while(|other_score, other| {
-            compare((other_score, other), (score, member)) == Ordering::Less
-        })
-    }
-
-    /// The rank of a member that is there.
-    pub(crate) fn rank(&self, member: StrRef<'_>, score: f64) -> usize {
-        self.rank_of(member, score)
+        self.0.get(rank).map(member_of)
     }
 
     pub(crate) fn insert(&mut self, member: &Element<'_>, score: f64) {
-        let rank = self.rank_of(member.value(), score);
-        let mut bytes = vec![0; member.len()].into_boxed_slice();
-        member.write(&mut bytes);
-        self.member_bytes += bytes.len();
-        self.members.insert(rank, (score, bytes));
+        let rank = self.rank(member.value(), score);
+        self.0.insert(rank, &[*member, Element::score(score)]);
     }
 
     pub(crate) fn remove(&mut self, member: StrRef<'_>, score: f64) {
-        let rank = self.rank_of(member, score);
-        self.member_bytes -= self.members.remove(rank).1.len();
+        let rank = self.rank(member, score);
+        self.0.remove(rank, 1);
     }
 
+    /// Frees about `budget` leaves; says whether there are more.
     pub(crate) fn shed(&mut self, budget: usize) -> bool {
-        self.members.truncate(self.members.len().saturating_sub(budget * 64));
-        !self.members.is_empty()
+        self.0.shed(budget)
     }
 
     #[cfg(test)]
     pub(crate) fn check(&self) {
-        let bytes = self.members.iter().map(|(_, member)| member.len()).sum::<usize>();
-        assert_eq!(bytes, self.member_bytes);
+        self.0.check();
     }
 }

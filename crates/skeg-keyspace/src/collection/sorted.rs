@@ -6,8 +6,9 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::element::{self, Element};
-use super::flat::{self, Flat};
-use super::ranking::{self, Ranking};
+use super::flat::Flat;
+use super::ranking::{self, Key, Ranking, member_of, score_of};
+use super::runs::{Source, Walk};
 use super::table::Table;
 use crate::value::StrRef;
 
@@ -16,10 +17,6 @@ use crate::value::StrRef;
 pub(crate) struct Sorted {
     scores: Table<2>,
     ranking: Ranking,
-}
-
-fn score_of(entry: &[u8]) -> f64 {
-    element::score(flat::second(entry))
 }
 
 impl Sorted {
@@ -41,14 +38,13 @@ impl Sorted {
 
     /// Gives a member a score; returns the one it had.
     pub(crate) fn set(&mut self, member: &Element<'_>, score: f64) -> Option<f64> {
-        let before = self.score(member);
+        let before = self.scores.exchange([*member, Element::score(score)], score_of);
         if before.is_some_and(|before| before.to_bits() == score.to_bits()) {
             return before;
         }
         if let Some(before) = before {
             self.ranking.remove(member.value(), before);
         }
-        self.scores.set([*member, Element::score(score)]);
         self.ranking.insert(member, score);
         before
     }
@@ -69,8 +65,8 @@ impl Sorted {
     pub(crate) fn check(&self) {
         self.scores.check();
         self.ranking.check();
-        assert_eq!(self.scores.len(), self.ranking.len());
-        for rank in 0..self.ranking.len() {
+        assert_eq!(self.scores.len(), self.ranking.tree().len());
+        for rank in 0..self.ranking.tree().len() {
             let (member, score) = self.ranking.get(rank).expect("it is below the length");
             let stored = self.score(&Element::of(member));
             assert_eq!(stored.map(f64::to_bits), Some(score.to_bits()));
@@ -88,10 +84,6 @@ pub struct SortedSetRef<'a>(Inner<'a>);
 enum Inner<'a> {
     Flat(Flat<'a, 2>),
     Sorted(&'a Sorted),
-}
-
-fn flat_member(entry: &[u8]) -> (StrRef<'_>, f64) {
-    (element::string(entry), score_of(entry))
 }
 
 impl<'a> SortedSetRef<'a> {
@@ -154,45 +146,56 @@ impl<'a> SortedSetRef<'a> {
         match self.0 {
             Inner::Flat(flat) => {
                 let at = (rank < flat.len()).then(|| flat.place_of(rank))?;
-                Some(flat_member(&flat.bytes()[at..]))
+                Some(member_of(&flat.bytes()[at..]))
             }
             Inner::Sorted(sorted) => sorted.ranking.get(rank),
-        }
-    }
-
-    fn count_while(&self, is_before: impl Fn(f64, StrRef<'_>) -> bool) -> usize {
-        match self.0 {
-            Inner::Flat(flat) => {
-                let members = flat.entries().map(|(_, entry)| flat_member(entry));
-                members.take_while(|(member, score)| is_before(*score, *member)).count()
-            }
-            Inner::Sorted(sorted) => sorted.ranking.count_while(is_before),
         }
     }
 
     /// How many members have a lower score: the rank where those with this score begin.
     #[must_use]
     pub fn count_below(&self, score: f64) -> usize {
-        let order = ranking::order_of(score);
-        self.count_while(|other, _| ranking::order_of(other) < order)
+        self.count_to_score(score, false)
     }
 
     /// How many members have this score or a lower one: the rank where those with a higher begin.
     #[must_use]
     pub fn count_up_to(&self, score: f64) -> usize {
-        let order = ranking::order_of(score);
-        self.count_while(|other, _| ranking::order_of(other) <= order)
+        self.count_to_score(score, true)
+    }
+
+    fn count_to_score(&self, score: f64, inclusive: bool) -> usize {
+        match self.0 {
+            Inner::Flat(flat) => {
+                let order = ranking::order_of(score);
+                let mut scores =
+                    flat.entries().map(|(_, entry)| ranking::order_of(score_of(entry)));
+                let later = scores.position(|it| if inclusive { it > order } else { it >= order });
+                later.unwrap_or(flat.len())
+            }
+            Inner::Sorted(sorted) => sorted.ranking.count_to_score(score, inclusive),
+        }
     }
 
     /// How many members come before this one in the order of bytes (and, if `inclusive`, it
     /// itself). Means something where all scores are equal only.
     #[must_use]
     pub fn count_before(&self, member: &[u8], inclusive: bool) -> usize {
-        self.count_while(|_, other| match element::compare(other, StrRef::Bytes(member)) {
-            Ordering::Less => true,
-            Ordering::Equal => inclusive,
-            Ordering::Greater => false,
-        })
+        let member = StrRef::Bytes(member);
+        match self.0 {
+            Inner::Flat(flat) => {
+                let mut entries = flat.entries();
+                let later = entries.position(|(_, entry)| {
+                    match element::compare(element::string(entry), member) {
+                        Ordering::Less => false,
+                        Ordering::Equal => !inclusive,
+                        Ordering::Greater => true,
+                    }
+                });
+                later.unwrap_or(flat.len())
+            }
+            Inner::Sorted(sorted) => sorted.ranking.count_to_name(member, inclusive),
+        }
     }
 
     /// All members with their scores in order; `rev` goes backwards.
@@ -205,7 +208,11 @@ impl<'a> SortedSetRef<'a> {
     #[must_use]
     pub fn range(&self, ranks: Range<usize>) -> SortedSetIter<'a> {
         let end = ranks.end.min(self.len());
-        SortedSetIter { set: *self, rest: ranks.start.min(end)..end }
+        let source = match self.0 {
+            Inner::Flat(flat) => Source::Flat(flat),
+            Inner::Sorted(sorted) => Source::Tree(sorted.ranking.tree()),
+        };
+        SortedSetIter(Walk::new(source, ranks.start.min(end)..end))
     }
 
     /// A member and its score picked by `draw`, a random number; each is as likely as any other.
@@ -247,26 +254,25 @@ impl<'a> IntoIterator for SortedSetRef<'a> {
 
 /// Members of a sorted set with their scores, in order.
 #[derive(Clone, Debug)]
-pub struct SortedSetIter<'a> {
-    set: SortedSetRef<'a>,
-    rest: Range<usize>,
-}
+pub struct SortedSetIter<'a>(Walk<'a, Key, 2>);
 
 impl<'a> Iterator for SortedSetIter<'a> {
     type Item = (StrRef<'a>, f64);
 
+    #[inline]
     fn next(&mut self) -> Option<(StrRef<'a>, f64)> {
-        self.rest.next().and_then(|rank| self.set.get(rank))
+        self.0.next().map(member_of)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.rest.size_hint()
+        self.0.size_hint()
     }
 }
 
 impl DoubleEndedIterator for SortedSetIter<'_> {
+    #[inline]
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.rest.next_back().and_then(|rank| self.set.get(rank))
+        self.0.next_back().map(member_of)
     }
 }
 

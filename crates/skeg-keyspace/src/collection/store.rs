@@ -6,8 +6,9 @@ use super::Collection;
 
 const NONE: u32 = u32::MAX;
 
-/// A removed collection with more elements is kept for whoever frees it elsewhere.
+/// A removed collection with more elements or bytes is kept for whoever frees it elsewhere.
 const FREED_AT_ONCE_MAX: usize = 4096;
+const FREED_AT_ONCE_BYTES_MAX: usize = 1 << 20;
 
 /// How many removed collections wait; should nobody take them, further ones are freed at once.
 const WAITING_MAX: usize = 64;
@@ -118,7 +119,9 @@ impl Collections {
     /// Frees a collection, or keeps it for whoever does if that takes long.
     pub(crate) fn remove(&mut self, number: u32) {
         let collection = self.take(number);
-        if collection.len() > FREED_AT_ONCE_MAX && self.removed.len() < WAITING_MAX {
+        let is_large = collection.len() > FREED_AT_ONCE_MAX
+            || collection.memory_bytes() > FREED_AT_ONCE_BYTES_MAX;
+        if is_large && self.removed.len() < WAITING_MAX {
             self.removed_bytes += collection.memory_bytes();
             self.removed.push(*collection);
         }

@@ -148,9 +148,9 @@ impl<const WIDTH: usize> Table<WIDTH> {
             self.chunks.push(Vec::new());
         }
         let chunk = self.chunks.last_mut().expect("it was pushed if there was none");
-        let before = chunk.capacity();
+        self.chunk_bytes -= chunk_bytes(chunk);
         chunk.push(block);
-        self.chunk_bytes += (chunk.capacity() - before) * size_of::<Block>();
+        self.chunk_bytes += chunk_bytes(chunk);
     }
 
     fn pop_block(&mut self) -> Block {
@@ -159,8 +159,13 @@ impl<const WIDTH: usize> Table<WIDTH> {
         self.blocks -= 1;
         self.block_bytes -= block.memory_bytes();
         self.entry_bytes -= block.entry_bytes();
-        if chunk.is_empty() {
-            self.chunk_bytes -= chunk.capacity() * size_of::<Block>();
+        self.chunk_bytes -= chunk_bytes(chunk);
+        if !chunk.is_empty() {
+            if chunk.len() < chunk.capacity() / 4 {
+                chunk.shrink_to(chunk.len() * 2);
+            }
+            self.chunk_bytes += chunk_bytes(chunk);
+        } else {
             self.chunks.pop();
             if self.chunks.len() < self.chunks.capacity() / 4 {
                 self.chunks.shrink_to(self.chunks.len() * 2);
@@ -229,6 +234,15 @@ impl<const WIDTH: usize> Table<WIDTH> {
 
     /// Adds an entry or replaces the one with the same first element; says whether it is new.
     pub(crate) fn set(&mut self, elements: [Element<'_>; WIDTH]) -> bool {
+        self.exchange(elements, |_| ()).is_none()
+    }
+
+    /// Adds an entry or replaces the one with the same first element, which `look` sees before.
+    pub(crate) fn exchange<R>(
+        &mut self,
+        elements: [Element<'_>; WIDTH],
+        look: impl FnOnce(&[u8]) -> R,
+    ) -> Option<R> {
         let hash = self.hash(elements[0].value());
         let Some((address, slot)) = self.find(hash, &elements[0]) else {
             let written = self.written(elements);
@@ -236,12 +250,13 @@ impl<const WIDTH: usize> Table<WIDTH> {
             self.change(address, |block| block.push(tag_of(hash), &written));
             self.len += 1;
             self.grow();
-            return true;
+            return None;
         };
+        let before = look(self.block(address).entry(slot));
         if WIDTH > 1 {
             self.replace(address, slot, elements);
         }
-        false
+        Some(before)
     }
 
     /// Replaces the elements behind the first.
@@ -279,7 +294,10 @@ impl<const WIDTH: usize> Table<WIDTH> {
         self.forget(&copy[..entry_len]);
         self.change(address, |block| block.remove(slot));
         self.len -= 1;
-        self.shrink();
+        // Two for each entry, so that the last block is reached before the last entry.
+        if self.shrink() {
+            self.shrink();
+        }
         Some(result)
     }
 
@@ -298,17 +316,18 @@ impl<const WIDTH: usize> Table<WIDTH> {
         self.push_block(high);
     }
 
-    /// Joins the last block to the one it was split off, if there are too many.
-    fn shrink(&mut self) {
+    /// Joins the last block to the one it was split off, if there are too many; says whether.
+    fn shrink(&mut self) -> bool {
         if self.blocks == 1
             || self.len * SHRINK_DIVISOR > self.blocks * ENTRIES_PER_BLOCK
             || self.entry_bytes * SHRINK_DIVISOR > self.blocks * BYTES_PER_BLOCK
         {
-            return;
+            return false;
         }
         let high = self.pop_block();
         let address = self.blocks - (1 << self.blocks.ilog2());
         self.change(address, |block| block.join(&high));
+        true
     }
 
     /// All entries, in the order of blocks.
@@ -426,3 +445,6 @@ impl<'a> Iterator for Entries<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,7 +182,7 @@ impl Collection {
             (Indexed::Hash(table), [field, value]) => {
                 table.set([*field, *value]);
             }
-            (Indexed::List(items), [item]) => items.insert(items.len(), item),
+            (Indexed::List(items), [item]) => items.insert(items.len(), &[*item]),
             (Indexed::Set(table), [member]) => {
                 table.set([*member]);
             }

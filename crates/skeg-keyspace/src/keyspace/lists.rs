@@ -2,11 +2,13 @@
 //!
 //! May not know: more than its parent.
 
+use std::ops::Range;
+
 use super::Keyspace;
 use super::collections::{Form, Place};
 use crate::collection::element::{self, Element};
 use crate::collection::flat::{Flat, HEAD_BYTES};
-use crate::collection::{End, Indexed, Items};
+use crate::collection::{End, Indexed, Items, ListRef};
 use crate::value::{Kind, WrongType};
 
 impl Keyspace {
@@ -80,7 +82,7 @@ impl Keyspace {
                 self.index(key, Kind::List, &place)
             }
         };
-        self.change_items(number, |items| items.replace(index, &item));
+        self.change_items(number, |items| items.replace(index, &[item]));
         Ok(true)
     }
 
@@ -94,16 +96,21 @@ impl Keyspace {
         key: &[u8],
         end: End,
     ) -> Result<Option<Vec<u8>>, WrongType> {
-        let Some(entry) = self.get(hash, key) else { return Ok(None) };
-        let list = entry.value.list()?;
+        let Some(place) = self.place(hash, key, Kind::List)? else { return Ok(None) };
+        let list = match place.form {
+            Form::Flat => ListRef::flat(self.flat_bytes(&place)),
+            Form::Indexed(number) => self.collections.get(number).view().list()?,
+        };
+        let len = list.len();
         let index = match end {
             End::Front => 0,
-            End::Back => list.len() - 1,
+            End::Back => len - 1,
         };
-        let mut item = Vec::new();
-        list.get(index).expect("no list is empty").write_to(&mut item);
-        self.list_remove(hash, key, index, 1)?;
-        Ok(Some(item))
+        let item = list.get(index).expect("no list is empty");
+        let mut bytes = Vec::with_capacity(item.len());
+        item.write_to(&mut bytes);
+        self.remove_items(hash, &place, index..index + 1, len);
+        Ok(Some(bytes))
     }
 
     /// Removes up to `count` items of the list `key` from item `start` on, and with the last one
@@ -124,17 +131,25 @@ impl Keyspace {
         if count == 0 {
             return Ok(0);
         }
+        self.remove_items(hash, &place, start..start + count, len);
+        Ok(count)
+    }
+
+    /// Removes some of the `len` items.
+    fn remove_items(&mut self, hash: u64, place: &Place, range: Range<usize>, len: usize) {
+        let count = range.len();
         match place.form {
             Form::Flat => {
-                let bytes = self.flat_bytes(&place);
-                let at = Flat::<1>::new(bytes).place_of(start);
+                let bytes = self.flat_bytes(place);
+                let at = Flat::<1>::new(bytes).place_of(range.start);
                 let end = (0..count).fold(at, |at, _| at + element::len(&bytes[at..]));
-                self.cut(hash, &place, at..end, len - count);
+                self.cut(hash, place, at..end, len - count);
             }
             Form::Indexed(_) if count == len => self.take_out(hash, place.spot, place.handle),
-            Form::Indexed(number) => self.change_items(number, |items| items.remove(start, count)),
+            Form::Indexed(number) => {
+                self.change_items(number, |items| items.remove(range.start, count));
+            }
         }
-        Ok(count)
     }
 
     fn list_len(&self, place: &Place) -> usize {
@@ -168,7 +183,7 @@ impl Keyspace {
                 self.index(key, Kind::List, place)
             }
         };
-        self.change_items(number, |items| items.insert(index, item));
+        self.change_items(number, |items| items.insert(index, &[*item]));
         self.collections.get(number).len()
     }
 

@@ -1,0 +1,106 @@
+//! Walks over entries in their order, from both ends: of a flat collection, or of the leaves of a
+//! tree.
+//!
+//! May not know: what entries mean.
+
+use std::ops::Range;
+
+use super::flat::{Flat, HEAD_BYTES, entry_len};
+use super::tree::{Key, Run, Tree};
+
+/// The most entries in a row.
+pub(crate) const RUN_ENTRIES_MAX: usize = super::flat::FLAT_ENTRIES_MAX;
+
+/// Where entries lie.
+#[derive(Debug)]
+pub(crate) enum Source<'a, K, const WIDTH: usize> {
+    Flat(Flat<'a, WIDTH>),
+    Tree(&'a Tree<K, WIDTH>),
+}
+
+impl<K, const WIDTH: usize> Clone for Source<'_, K, WIDTH> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, const WIDTH: usize> Copy for Source<'_, K, WIDTH> {}
+
+impl<'a, K: Key, const WIDTH: usize> Source<'a, K, WIDTH> {
+    fn run_at(&self, index: usize) -> Run<'a> {
+        match self {
+            Self::Flat(flat) => {
+                Run { first: 0, entries: flat.len(), bytes: &flat.bytes()[HEAD_BYTES..] }
+            }
+            Self::Tree(tree) => tree.run_at(index),
+        }
+    }
+}
+
+/// The entries of a range of places.
+#[derive(Clone, Debug)]
+pub(crate) struct Walk<'a, K, const WIDTH: usize> {
+    source: Source<'a, K, WIDTH>,
+    rest: Range<usize>,
+    /// What is left of the run at the front.
+    front: &'a [u8],
+    /// The run at the back: the place of its first entry, and where each begins.
+    back: Run<'a>,
+    starts: [u32; RUN_ENTRIES_MAX],
+}
+
+impl<'a, K: Key, const WIDTH: usize> Walk<'a, K, WIDTH> {
+    /// The range is within the places that there are.
+    pub(crate) fn new(source: Source<'a, K, WIDTH>, rest: Range<usize>) -> Self {
+        let back = Run { first: usize::MAX, entries: 0, bytes: &[] };
+        let mut walk = Self { source, rest, front: &[], back, starts: [0; RUN_ENTRIES_MAX] };
+        if !walk.rest.is_empty() {
+            let run = walk.source.run_at(walk.rest.start);
+            walk.front = run.bytes;
+            for _ in run.first..walk.rest.start {
+                walk.take_front();
+            }
+        }
+        walk
+    }
+
+    fn take_front(&mut self) -> &'a [u8] {
+        let entry = self.front;
+        self.front = &entry[entry_len::<WIDTH>(entry)..];
+        entry
+    }
+}
+
+impl<'a, K: Key, const WIDTH: usize> Iterator for Walk<'a, K, WIDTH> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let index = self.rest.next()?;
+        if self.front.is_empty() {
+            self.front = self.source.run_at(index).bytes;
+        }
+        Some(self.take_front())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rest.size_hint()
+    }
+}
+
+impl<'a, K: Key, const WIDTH: usize> DoubleEndedIterator for Walk<'a, K, WIDTH> {
+    fn next_back(&mut self) -> Option<&'a [u8]> {
+        let index = self.rest.next_back()?;
+        if index < self.back.first {
+            self.back = self.source.run_at(index);
+            let mut at = 0;
+            for start in &mut self.starts[..self.back.entries] {
+                *start = at as u32;
+                at += entry_len::<WIDTH>(&self.back.bytes[at..]);
+            }
+        }
+        Some(&self.back.bytes[self.starts[index - self.back.first] as usize..])
+    }
+}
+
+impl<K: Key, const WIDTH: usize> ExactSizeIterator for Walk<'_, K, WIDTH> {}
