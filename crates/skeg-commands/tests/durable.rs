@@ -188,6 +188,102 @@ fn what_commands_write_was_reserved() {
     disk.close();
 }
 
+/// Commands on lists and sorted sets, with keys, items and members of all lengths, on one shard and on
+/// several.
+fn script_of_lists_and_sorted_sets() -> Vec<String> {
+    let key = "k".repeat(3_000);
+    let to = "t".repeat(2_000);
+    let items: Vec<String> =
+        (0..120).map(|at| "x".repeat(at * at % 700) + &at.to_string()).collect();
+    let same = ["same", "other"].repeat(60).join(" ");
+    let pairs: Vec<String> =
+        items.iter().enumerate().map(|(at, item)| format!("{} {item}", at / 3)).collect();
+    let equal: Vec<String> = items.iter().map(|item| format!("0 {item}")).collect();
+    let (items, pairs, equal) = (items.join(" "), pairs.join(" "), equal.join(" "));
+    let members: String =
+        pairs.split(' ').skip(1).step_by(2).take(20).collect::<Vec<_>>().join(" ");
+    let filled = format!("ZADD {key} {pairs}");
+    let mut script = Vec::new();
+    let mut add = |lines: &[&str]| script.extend(lines.iter().map(|line| (*line).to_owned()));
+    add(&[&format!("RPUSH {key} {items}"), &format!("LPUSH {key} 1 2 3 4 5 6 7 8 9")]);
+    for line in [
+        format!("LPUSHX {key} {items}"),
+        format!("RPUSH {to} {same}"),
+        format!("LREM {to} 0 same"),
+        format!("RPUSH {to} {same}"),
+        format!("LREM {to} -7 same"),
+        format!("LSET {key} 5 {to}"),
+        format!("LINSERT {key} AFTER 5 {to}"),
+        format!("LMOVE {key} {to} LEFT RIGHT"),
+        format!("LMOVE {key} {key} LEFT RIGHT"),
+        format!("LMOVE {key} {key} LEFT LEFT"),
+        format!("RPOPLPUSH {to} {key}"),
+        format!("LPOP {key} 20"),
+        format!("RPOP {key}"),
+        format!("LMPOP 2 none {key} RIGHT COUNT 10"),
+        format!("LTRIM {key} 10 -10"),
+        format!("SORT {key} ALPHA LIMIT 0 90 STORE sorted"),
+        format!("SORT {key} BY w_* GET # GET w_* STORE {to}"),
+        format!("DEL {key} {to}"),
+    ] {
+        add(&[&line]);
+    }
+    for line in [
+        "ZADD z 1 a".to_owned(),
+        format!("ZINCRBY {key} 1.5 new"),
+        format!("ZADD {key} XX CH {pairs}"),
+        format!("ZRANGESTORE {to} {key} 10 -10"),
+        format!("ZRANGESTORE byscore {key} 5 (20 BYSCORE LIMIT 3 30"),
+        format!("ZREM {to} {members}"),
+        format!("ZUNIONSTORE union 2 {key} {to} WEIGHTS 2 -1"),
+        format!("ZINTERSTORE inter 2 {key} {to} AGGREGATE MIN"),
+        format!("ZDIFFSTORE diff 2 {key} {to}"),
+        format!("ZPOPMIN {key} 7"),
+        format!("ZPOPMAX {key}"),
+        format!("ZMPOP 2 none {key} MAX COUNT 9"),
+        format!("ZREMRANGEBYRANK {key} 1 20"),
+        format!("ZREMRANGEBYSCORE {key} 10 30"),
+        format!("ZADD lex {equal}"),
+        "ZREMRANGEBYLEX lex [x (xxx".to_owned(),
+        "ZPOPMIN byscore 1000".to_owned(),
+    ] {
+        add(&[&filled, &line]);
+    }
+    add(&["MULTI", &filled, &format!("ZPOPMIN {key} 50"), &format!("ZRANGESTORE m {key} 0 -1")]);
+    add(&[&format!("LPUSH l {key} {to}"), "LMOVE l l2 LEFT RIGHT", "LREM l 0 none", "EXEC"]);
+    script
+}
+
+#[test]
+fn lists_and_sorted_sets_are_there_after_a_reopen_and_were_reserved() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = Disk::open(dir.path(), SyncPolicy::Never);
+    let script = script_of_lists_and_sorted_sets();
+    for line in &script {
+        let (reply, _) = disk.call(line);
+        let line = format!("{}...", &line[..line.len().min(60)]);
+        assert!(!reply.starts_with('-'), "{line}: {reply}");
+        assert_eq!(disk.engine.log().unwrap().status().overdrawn_bytes, 0, "{line}");
+    }
+    let mut keys: Vec<&str> =
+        script.iter().flat_map(|line| line.split(' ').skip(1).take(2)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let state = |disk: &mut Disk| {
+        let lines = keys.iter().flat_map(|key| {
+            [format!("LRANGE {key} 0 -1"), format!("ZRANGE {key} 0 -1 WITHSCORES")]
+        });
+        let mut replies: Vec<String> = lines.map(|line| disk.call(&line).0).collect();
+        replies.push(disk.call("DBSIZE").0);
+        replies
+    };
+    let before = state(&mut disk);
+    disk.close();
+    let mut disk = Disk::open(dir.path(), SyncPolicy::Never);
+    assert_eq!(before, state(&mut disk));
+    disk.close();
+}
+
 #[test]
 fn a_reply_names_the_epoch_it_waits_for() {
     let dir = tempfile::tempdir().unwrap();
