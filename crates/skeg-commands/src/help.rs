@@ -6,7 +6,7 @@ use crate::error::CommandError;
 use crate::spec::Spec;
 use crate::table;
 
-/// The usual error.
+/// The error for a wrong number of arguments.
 pub(crate) fn wrong_arity(spec: &Spec) -> CommandError {
     CommandError::owned(format!("ERR wrong number of arguments for '{}' command", spec.name))
 }
@@ -24,9 +24,4 @@ pub(crate) fn write(reply: &mut Reply, container: &'static Spec) {
     }
     reply.array(lines.len());
     lines.iter().for_each(|line| reply.simple(line));
-}
-
-/// The error for a wrong number of arguments.
-pub(crate) fn wrong_arity(spec: &Spec) -> CommandError {
-    CommandError::owned(format!("ERR wrong number of arguments for '{}' command", spec.name))
 }

@@ -66,8 +66,8 @@ pub use flow::{Complete, Completion, Flow};
 pub use host::{Host, NetworkFigures, ProcessFigures, Shutdown};
 pub use session::{Session, Turn};
 pub use spec::{
-    BoundRule, Category, ControlHandler, Find, Flags, Group, Handler, KeyFlags, Keys, MessageHandler,
-    Outcome, SessionHandler, ShardHandler, Spec, StoredBytes, WalkHandler,
+    BoundRule, Category, ControlHandler, Find, Flags, Group, Handler, KeyFlags, Keys,
+    MessageHandler, Outcome, SessionHandler, ShardHandler, Spec, StoredBytes, WalkHandler,
 };
 pub use stats::Lane;
 pub use table::{CommandId, commands};

@@ -204,7 +204,25 @@ impl Keys {
         match self {
             Self::None => KeyFlags::NONE,
             Self::One(flags) | Self::At(_, flags) | Self::ToEnd { flags, .. } => flags,
+            Self::Store { destination, flags } => {
+                if index == 1 {
+                    destination
+                } else {
+                    flags
+                }
+            }
             Self::Each(each) => each.get(index - 1).copied().unwrap_or(KeyFlags::NONE),
+            Self::Counted { destination, flags } => match destination {
+                Some(destination) if index == 1 => destination,
+                _ => flags,
+            },
+            Self::OneAnd { flags, found, .. } => {
+                if index == 1 {
+                    flags
+                } else {
+                    found
+                }
+            }
         }
     }
 

@@ -4,10 +4,9 @@
 //! Invariants: what was written reads back as the same value; bytes that are damaged, of another
 //! program or of a newer version are refused, without a panic.
 
-use skeg_keyspace::StrRef;
+use skeg_keyspace::{StrRef, WrongType};
 use skeg_simd::crc32c;
 
-use crate::error::WrongType;
 use crate::shard::{Expiry, Shard};
 
 const MAGIC: [u8; 4] = *b"SKDV";

@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use skeg_io::Io;
+use skeg_io::sync::Arc;
 use skeg_keyspace::HashSeed;
 use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId};
 use skeg_vector::{Index, IndexOptions, VectorError};
@@ -102,7 +103,7 @@ pub fn figures(
     let mut counting = Counting { rebuild, progress };
     let recovered = offline.replay(&mut counting)?;
     let mut sum = ShardFigures::default();
-    for shard in counting.rebuild.finish(recovered.shards, None) {
+    for shard in counting.rebuild.finish(recovered.shards, None, &Arc::default()) {
         sum.add(&shard.figures());
     }
     Ok(sum)
@@ -165,6 +166,10 @@ impl<'a> Verify<'a> {
             | Effect::Expire { .. }
             | Effect::Append { .. }
             | Effect::Move { .. }
+            | Effect::Elements { .. }
+            | Effect::ListSet { .. }
+            | Effect::ListInsert { .. }
+            | Effect::ListRemove { .. }
             | Effect::Flush { .. }
             | Effect::Swap { .. } => {}
         }
