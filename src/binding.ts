@@ -45,7 +45,7 @@ export interface Binding {
   ): RequestId | undefined
   close(handle: Handle): RequestId | undefined
   /** `request, state, value` triples; the state is an epoch, or -1 with `[code, message]` as value. */
-  collect(): unknown[]
+  collect(most: number): unknown[]
   failure(): [code: string, message: string]
   keepAlive(yes: number): void
   /** The value, `null` without key, the number of the request when it comes later. */

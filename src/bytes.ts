@@ -11,9 +11,11 @@ export type Vector = Float32Array | readonly number[]
 /** The id of a vector: a string, or for an index of `ids: 'u64'` an integer that is not negative. */
 export type VectorId = string | number | bigint
 
-/** Bytes that stay as they are whatever becomes of the argument. */
+/** Bytes that stay as they are whatever becomes of the argument: `slice` of a Buffer copies nothing. */
 export function copyBytes(value: Bytes): Bytes {
-  return typeof value === 'string' ? value : value.slice()
+  if (typeof value === 'string') return value
+  if (value instanceof Uint8Array) return new Uint8Array(value)
+  throw new SkegError('ERR_INVALID_ARGUMENT', 'expected a string or bytes')
 }
 
 /** A name for the bytes of a key, whether it was given as a string or as bytes. */
@@ -36,7 +38,7 @@ export function vectorBytes(vector: Vector): Uint8Array {
 
 /** The vector in the bytes of a reply. */
 export function fromVectorBytes(bytes: Uint8Array): Float32Array {
-  return new Float32Array(bytes.slice().buffer)
+  return new Float32Array(new Uint8Array(bytes).buffer)
 }
 
 /** An id as commands take it. */

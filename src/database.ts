@@ -23,6 +23,7 @@ import { transact, type Transaction } from './transaction.ts'
 import { Updates, type Change } from './update.ts'
 import {
   createWords,
+  idReader,
   readInfo,
   VectorIndex,
   type Hit,
@@ -282,6 +283,7 @@ export class Database implements AsyncDisposable {
     run: (transaction: Transaction) => T | Promise<T>,
     options: WriteOptions = {},
   ): Promise<T> {
+    if (typeof run !== 'function') return Promise.reject(expected('run', 'a function'))
     return attempt(() => transact(this.#lane, run, writeLevel(options, this.#lane.options.level)))
   }
 
@@ -342,28 +344,29 @@ export class Database implements AsyncDisposable {
   }
 
   /** Stores a vector: as {@link VectorIndex.set}, without a handle. */
-  async vset(
-    index: string,
-    id: VectorId,
-    vector: Vector,
-    options?: VectorWriteOptions,
-  ): Promise<void> {
-    await (await this.index(index)).set(id, vector, options)
+  vset(index: string, id: VectorId, vector: Vector, options?: VectorWriteOptions): Promise<void> {
+    return VectorIndex.named(this.#lane, index).set(id, vector, options)
   }
 
   /** The vector of an id: as {@link VectorIndex.get}, without a handle. */
-  async vget(index: string, id: VectorId): Promise<Float32Array | null> {
-    return (await this.index(index)).get(id)
+  vget(index: string, id: VectorId): Promise<Float32Array | null> {
+    return VectorIndex.named(this.#lane, index).get(id)
   }
 
   /** Deletes vectors: as {@link VectorIndex.del}, without a handle. */
-  async vdel(index: string, ...ids: VectorId[]): Promise<number> {
-    return (await this.index(index)).del(...ids)
+  vdel(index: string, ...ids: VectorId[]): Promise<number> {
+    return VectorIndex.named(this.#lane, index).del(...ids)
   }
 
   /** The nearest vectors: as {@link VectorIndex.search}, without a handle. */
-  async vsearch(index: string, query: Vector, options?: SearchOptions): Promise<Hit[]> {
-    return (await this.index(index)).search(query, options)
+  async vsearch(index: string, query: Vector, options: SearchOptions = {}): Promise<Hit[]> {
+    // Called together: the search is of this moment, and what ids there are is known when it ends.
+    const [hits, { ids }] = await Promise.all([
+      VectorIndex.named(this.#lane, index).search(query, options),
+      this.#lane.command(['SKEG.VINDEX.INFO', index], MODE_LOCAL, { convert: readInfo }),
+    ])
+    const readId = idReader(ids === 'u64', options.bigint === true)
+    return hits.map(({ id, score }) => ({ id: readId(String(id)), score }))
   }
 
   /**

@@ -21,6 +21,8 @@ let addon: Addon | undefined
 /** Calls that may settle at once in one turn of the event loop, so that timers and I/O have theirs. */
 const TURN_CALLS_MAX = 4_096
 const TURN_MS_MAX = 1
+/** What comes back and is settled in one turn: about a millisecond's worth. */
+const COLLECTED_MAX = 256
 /** Looking at the clock costs as much as a call: it is done once in so many. */
 const CLOCK_EVERY = 64
 
@@ -29,6 +31,7 @@ class Environment {
   readonly #requests = new Map<RequestId, Request>()
   readonly #waiters = new Set<Waiter>()
   #unsettled = 0
+  #wakesAgain = false
 
   #turnCalls = 0
   #turnStarted = 0
@@ -90,7 +93,7 @@ class Environment {
   }
 
   #wake(): void {
-    const ended = this.binding.collect()
+    const ended = this.binding.collect(COLLECTED_MAX)
     for (let i = 0; i < ended.length; i += 3) {
       const id = ended[i] as RequestId
       const state = ended[i + 1] as number
@@ -106,6 +109,17 @@ class Environment {
       this.letGo()
     }
     for (const waiter of this.#waiters) waiter.settle()
+    if (ended.length === 3 * COLLECTED_MAX) this.#wakeAgain()
+  }
+
+  /** The rest is collected in the next turn, and nobody wakes for it. */
+  #wakeAgain(): void {
+    if (this.#wakesAgain) return
+    this.#wakesAgain = true
+    setImmediate(() => {
+      this.#wakesAgain = false
+      this.#wake()
+    })
   }
 
   /**

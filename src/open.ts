@@ -98,6 +98,9 @@ function inDirectory(directory: string, options: OpenOptions): OpenRequest {
 }
 
 function inMemory(options: MemoryOptions): OpenRequest {
+  if (!hasMemory(options)) {
+    throw expected('directory', 'a path, or be replaced by options with `memory: true`')
+  }
   checkKeys('the options of open', options, MEMORY_KEYS)
   const { memory, name } = options as { memory: unknown; name?: unknown }
   if (memory !== true) throw expected('memory', 'true when no directory is given')
@@ -113,6 +116,10 @@ function inMemory(options: MemoryOptions): OpenRequest {
     waitForLock: 0,
     ...shared(options),
   }
+}
+
+function hasMemory(options: unknown): boolean {
+  return typeof options === 'object' && options !== null && 'memory' in options
 }
 
 type Shared = Pick<OpenRequest, 'shards' | 'pendingBytes' | 'pendingCalls'>

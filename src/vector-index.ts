@@ -136,6 +136,12 @@ export function readInfo(reply: unknown): IndexInfo {
   }
 }
 
+/** What turns the ids of a reply into those of its index. */
+export function idReader(isNumeric: boolean, asBigint: boolean): (text: string) => VectorId {
+  if (!isNumeric) return (text) => text
+  return asBigint ? BigInt : Number
+}
+
 /** A vector index, made by {@link Database.index}. */
 export class VectorIndex<Id extends VectorId = VectorId> {
   /** Its name. */
@@ -147,7 +153,7 @@ export class VectorIndex<Id extends VectorId = VectorId> {
   readonly #lane: Lane
   readonly #isNumeric: boolean
 
-  private constructor(lane: Lane, info: IndexInfo) {
+  private constructor(lane: Lane, info: Pick<IndexInfo, 'name' | 'dim' | 'metric' | 'ids'>) {
     this.#lane = lane
     this.name = info.name
     this.dim = info.dim
@@ -158,6 +164,11 @@ export class VectorIndex<Id extends VectorId = VectorId> {
   /** @internal */
   static create<Id extends VectorId>(lane: Lane, info: IndexInfo): VectorIndex<Id> {
     return new VectorIndex(lane, info)
+  }
+
+  /** @internal An index by its name alone, so that calls on it are made at once. Its ids are text. */
+  static named(lane: Lane, name: string): VectorIndex {
+    return new VectorIndex(lane, { name, dim: 0, metric: 'cosine', ids: 'string' })
   }
 
   /**
@@ -223,7 +234,7 @@ export class VectorIndex<Id extends VectorId = VectorId> {
       const k = integer('k', options.k, 1, 10_000, 10)
       const args = ['SKEG.VSEARCH', this.name, String(k), CANDIDATES, vectorBytes(query)]
       if (options.minScore !== undefined) args.push('MINSCORE', String(options.minScore))
-      const readId = this.#idReader(options.bigint === true)
+      const readId = idReader(this.#isNumeric, options.bigint === true) as (text: string) => Id
       return this.#lane.command(args, MODE_LOCAL, {
         convert: (reply) =>
           (reply as [string, number][]).map(([id, score]) => ({ id: readId(id), score })),
@@ -280,10 +291,5 @@ export class VectorIndex<Id extends VectorId = VectorId> {
     const text = idText(id)
     if (!this.#isNumeric || /^\d+$/.test(text)) return text
     throw new SkegError('ERR_INVALID_ARGUMENT', 'the ids of this index are integers')
-  }
-
-  #idReader(asBigint: boolean): (text: string) => Id {
-    if (!this.#isNumeric) return (text) => text as Id
-    return (text) => (asBigint ? BigInt(text) : Number(text)) as Id
   }
 }

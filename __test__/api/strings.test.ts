@@ -58,12 +58,39 @@ test('a buffer may be changed as soon as the call has returned', async (t) => {
   await set
   t.is(await db.get('key'), 'value')
 
+  const later = [Buffer.from('a'), Buffer.from('value')] as const
+  const batch = db
+    .batch()
+    .set(...later)
+    .del(key)
+  later.forEach((buffer) => buffer.fill(0))
+  await batch.write()
+  const inside = [Buffer.from('b'), Buffer.from('value')] as const
+  await db.transaction((tx) => {
+    tx.set(...inside)
+    inside.forEach((buffer) => buffer.fill(0))
+  })
+  t.deepEqual(await db.getMany(['a', 'b', 'key']), ['value', 'value', 'value'])
+
   const vector = Float32Array.of(1, 2)
   const docs = await db.index('docs', { dim: 2, metric: 'ip' })
-  const stored = docs.set('id', vector)
+  const stored = [docs.set('id', vector), db.vset('docs', 'named', vector)]
   vector.fill(0)
-  await stored
+  await Promise.all(stored)
   t.deepEqual(await docs.get('id'), Float32Array.of(1, 2))
+  t.deepEqual(await docs.get('named'), Float32Array.of(1, 2))
+})
+
+test('what is neither a string nor bytes is refused, also in batches', async (t) => {
+  const db = await memoryStore(t)
+  for (const wrong of [5, null, undefined, {}, ['a']] as unknown as string[]) {
+    await rejects(t, 'ERR_INVALID_ARGUMENT', () => db.set('key', wrong))
+    await rejects(t, 'ERR_INVALID_ARGUMENT', () =>
+      db.transaction((tx) => void tx.set('key', wrong)),
+    )
+    t.throws(() => db.batch().set('key', wrong), { code: 'ERR_INVALID_ARGUMENT' })
+  }
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => db.update('key', () => 5 as unknown as string))
 })
 
 test('bytes that are no UTF-8 can be had as bytes only', async (t) => {

@@ -157,3 +157,28 @@ function generator(seed: number): () => number {
     return state / 2 ** 31 - 1
   }
 }
+
+test('calls without a handle keep their place among the others', async (t) => {
+  const db = await memoryStore(t)
+  const docs = await db.index('docs', { dim: 2, metric: 'ip' })
+  const calls = [db.vset('docs', 'a', [1, 1]), docs.del('a'), db.vset('docs', 'b', [1, 1])]
+  const found = db.vsearch('docs', [1, 0])
+  calls.push(docs.del('b'))
+  await Promise.all(calls)
+  t.deepEqual(
+    (await found).map(({ id }) => id),
+    ['b'],
+  )
+  t.is(await docs.get('a'), null)
+  t.is(await docs.get('b'), null)
+})
+
+test('hits of an index of numbers have numbers, also without a handle', async (t) => {
+  const db = await memoryStore(t)
+  await db.index('numbers', { dim: 2, metric: 'ip', ids: 'u64' })
+  await db.vset('numbers', 7, [1, 1])
+  t.deepEqual(await db.vsearch('numbers', [1, 0]), [{ id: 7, score: 1 }])
+  t.deepEqual(await db.vsearch('numbers', [1, 0], { bigint: true }), [{ id: 7n, score: 1 }])
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => db.vset('numbers', 'x', [1, 1]))
+  await rejects(t, 'ERR_NOT_FOUND', () => db.vsearch('nothing', [1, 0]))
+})

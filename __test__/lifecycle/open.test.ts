@@ -142,6 +142,12 @@ test('a directory of something else, a file and a place without rights are refus
   )
   t.is(readdirSync(foreign).includes('log'), false, 'nothing was begun there')
 
+  const occupied = path.join(folder, 'occupied')
+  mkdirSync(occupied)
+  writeFileSync(path.join(occupied, 'package.json'), '{}')
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => open(occupied))
+  t.deepEqual(readdirSync(occupied), ['package.json'])
+
   const file = path.join(folder, 'file')
   writeFileSync(file, '')
   const onFile = await t.throwsAsync(open(file))

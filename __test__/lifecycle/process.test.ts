@@ -110,6 +110,27 @@ test('awaited reads in memory let timers fire', async (t) => {
   await db.close()
 })
 
+test('calls that end while the thread is busy settle over several turns', async (t) => {
+  const db = await open({ memory: true })
+  const docs = await db.index('docs', { dim: 1, metric: 'ip' })
+  await docs.set('id', [1])
+  let turn = 0
+  const settled = new Map<number, number>()
+  const searches = Array.from({ length: 4_000 }, async () => {
+    await docs.search([1])
+    settled.set(turn, (settled.get(turn) ?? 0) + 1)
+  })
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+  let immediate = setImmediate(function next() {
+    turn++
+    immediate = setImmediate(next)
+  })
+  await Promise.all(searches)
+  clearImmediate(immediate)
+  t.true(Math.max(...settled.values()) <= 1_024, JSON.stringify([...settled]))
+  await db.close()
+})
+
 test('the package works when it is required, also together with an import', async (t) => {
   const ended = await runProgram(
     directory(t),

@@ -46,11 +46,11 @@ impl Session {
         let timing = self.client.stats().called(id, self.context.clock());
         self.client.runs(id);
         let start = reply.len();
-        let flow = self.start(spec, holder, args, reply, complete).unwrap_or_else(|error| {
+        let flow = self.start(spec, holder, args, reply, complete).unwrap_or_else(|failed| {
             self.client.stats().failed(id);
             reply.truncate(start);
-            error.write_to(reply);
-            Flow::done()
+            failed.error.write_to(reply);
+            Flow::Done(failed.receipt)
         });
         if let Some(since_ns) = timing {
             self.client.stats().timed(id, since_ns, self.context.clock());
@@ -119,11 +119,12 @@ impl Session {
         args: Args<'_>,
         reply: &mut Reply,
         complete: &Arc<dyn Complete>,
-    ) -> Result<Flow, CommandError> {
+    ) -> Result<Flow, Failed> {
         match spec.run {
             Handler::Keyed(run) => self.keyed(spec, run, holder, args, reply, complete),
             Handler::Session(run) | Handler::Container(Some(run)) => {
-                run(&mut self.cx(spec), args, reply).map(|()| Flow::done())
+                run(&mut self.cx(spec), args, reply)?;
+                Ok(Flow::done())
             }
             Handler::AllShards(run) => {
                 let shards = ShardList::all(holder.engine().shards());
@@ -141,9 +142,9 @@ impl Session {
                 }
             }
             Handler::Control(run) => {
-                run(&mut Turn { session: self, holder, complete, spec }, args, reply)
+                Ok(run(&mut Turn { session: self, holder, complete, spec }, args, reply)?)
             }
-            Handler::Container(None) => Err(wrong_arity(spec)),
+            Handler::Container(None) => Err(wrong_arity(spec).into()),
         }
     }
 
@@ -157,7 +158,7 @@ impl Session {
         args: Args<'_>,
         reply: &mut Reply,
         complete: &Arc<dyn Complete>,
-    ) -> Result<Flow, CommandError> {
+    ) -> Result<Flow, Failed> {
         if !matches!(spec.keys, Keys::One(_)) {
             let shards = shards_of(spec, args, holder.engine());
             return self.on_shards(spec, run, &shards, holder, args, reply, complete);
@@ -187,7 +188,7 @@ impl Session {
         args: Args<'_>,
         reply: &mut Reply,
         complete: &Arc<dyn Complete>,
-    ) -> Result<Flow, CommandError> {
+    ) -> Result<Flow, Failed> {
         if holder.try_hold(shards)? {
             let outcome = holder.run(shards, bound_of(spec, args), |exec| {
                 run_on(spec, run, exec, &mut self.cx(spec), args, reply)
@@ -230,11 +231,15 @@ impl Session {
 
     /// The way back of a delegated command.
     pub(crate) fn back(&self, spec: &'static Spec, complete: &Arc<dyn Complete>) -> Return {
+        let mut reply = Reply::new(self.state.version);
+        if let Ok(limit @ 1..) = usize::try_from(self.context.config().output_hard_bytes()) {
+            reply.limit(limit);
+        }
         Return {
             context: Arc::clone(&self.context),
             client: Arc::clone(&self.client),
             spec,
-            reply: Reply::new(self.state.version),
+            reply,
             state: self.state,
             complete: Arc::clone(complete),
         }
@@ -277,15 +282,27 @@ pub(crate) fn run_on(
     outcome
 }
 
+/// A command that failed, and what its error shows: "no such key" tells of a removal that may be pending.
+pub(crate) struct Failed {
+    pub(crate) error: CommandError,
+    pub(crate) receipt: Receipt,
+}
+
+impl<E: Into<CommandError>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), receipt: Receipt::default() }
+    }
+}
+
 /// What a run in place has come to; `None`: it must wait for log space, so it is delegated.
 #[inline]
 pub(crate) fn finished(
     outcome: Result<(Outcome, Receipt), Refusal>,
-) -> Result<Option<Flow>, CommandError> {
+) -> Result<Option<Flow>, Failed> {
     match outcome {
         Ok((Ok(()), receipt)) => Ok(Some(Flow::Done(receipt))),
         Err(Refusal::Wait) | Ok((Err(CommandError::Refused(Refusal::Wait)), _)) => Ok(None),
-        Ok((Err(error), _)) => Err(error),
+        Ok((Err(error), receipt)) => Err(Failed { error, receipt }),
         Err(refusal) => Err(refusal.into()),
     }
 }

@@ -147,7 +147,7 @@ impl Session {
         self.client.note_pending(false);
         self.state = state;
         reply.set_version(self.state.version);
-        reply.raw(theirs.as_bytes());
+        reply.append(&theirs);
         self.written = self.written.max(receipt.written);
         self.settle(holder, Flow::Done(receipt), reply, start)
     }

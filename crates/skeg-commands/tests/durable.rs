@@ -34,7 +34,11 @@ struct Disk {
 
 impl Disk {
     fn open(dir: &std::path::Path, sync: SyncPolicy) -> Self {
-        let options = EngineOptions { shards: Some(4), sync, ..EngineOptions::default() };
+        Self::open_at(dir, sync, Level::Kernel)
+    }
+
+    fn open_at(dir: &std::path::Path, sync: SyncPolicy, level: Level) -> Self {
+        let options = EngineOptions { shards: Some(4), sync, level, ..EngineOptions::default() };
         let engine = Engine::open(&Io::real(), Some(dir), &options).unwrap();
         let context = Context::new(engine.clone(), Arc::new(()), &[]).unwrap();
         let lane = context.new_lane();
@@ -201,6 +205,41 @@ fn a_reply_names_the_epoch_it_waits_for() {
     let (_, flow) = disk.call("PING");
     let Flow::Done(receipt) = flow else { panic!("{flow:?}") };
     assert_eq!((receipt.written.0, receipt.seen.0), (0, 0));
+    disk.close();
+}
+
+/// What a crash could take back is not shown: neither by an error nor by a command that finds nothing
+/// left to do.
+#[test]
+fn errors_and_flushes_wait_for_what_they_show() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = Disk::open_at(dir.path(), SyncPolicy::Never, Level::Disk);
+    let lane = disk.context.new_lane();
+    let origin = Origin::default();
+    let mut other = Session::new(&disk.context, &lane, origin, Arc::new(()));
+    for (change, question, reply) in [
+        ("DEL a", "RENAME a b", "-ERR no such key\r\n"),
+        ("SET a text", "INCR a", "-ERR value is not an integer or out of range\r\n"),
+        ("DEL a", "FLUSHDB", "+OK\r\n"),
+        ("SET a 1", "SKEG.CAS a 2 3", "-CASMISMATCH the key holds another value\r\n"),
+        ("GETDEL a", "FLUSHALL", "+OK\r\n"),
+    ] {
+        disk.call("SET a 1");
+        disk.engine
+            .log()
+            .unwrap()
+            .wait(Level::Disk, disk.engine.log().unwrap().last_epoch())
+            .unwrap();
+        let (_, flow) = disk.call(change);
+        let Flow::Done(changed) = flow else { panic!("{flow:?}") };
+        let own = std::mem::replace(&mut disk.session, other);
+        let (said, flow) = disk.call(question);
+        let Flow::Done(shown) = flow else { panic!("{flow:?}") };
+        assert_eq!(said, reply);
+        assert!(shown.seen >= changed.written, "{question} shows what {change} did");
+        other = std::mem::replace(&mut disk.session, own);
+    }
+    drop(other);
     disk.close();
 }
 

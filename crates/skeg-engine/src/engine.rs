@@ -220,6 +220,7 @@ impl Engine {
         for id in (0..self.shards()).map(ShardId) {
             self.shared.attend(id);
             self.shared.expire(id);
+            self.shared.defragment(id);
         }
         self.shared.free_discarded();
     }

@@ -18,6 +18,13 @@ const EXPIRE_SLICE: usize = 128;
 /// Expired keys that one tick removes from a shard at most: 100,000 in one second take a few ticks.
 const EXPIRE_TICK: usize = 16_384;
 
+/// Entries that are moved under one hold of a latch to give sparse pages back.
+const DEFRAGMENT_SLICE: usize = 256;
+/// Such slices of one tick.
+const DEFRAGMENT_SLICES: usize = 16;
+/// How long a shard rests when moving entries gives nothing more back.
+const DEFRAGMENT_REST_MS: u64 = 10_000;
+
 /// Rings until somebody has heard it.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
@@ -77,6 +84,7 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
             next_tick_ms = now_ms + TICK_MS;
             for &id in &homes {
                 shared.expire(id);
+                shared.defragment(id);
             }
         }
         shared.free_discarded();
@@ -101,6 +109,20 @@ impl Shared {
             match outcome {
                 Ok((slice, _)) if slice > 0 => removed += slice,
                 _ => return,
+            }
+        }
+    }
+
+    /// Gives back pages that deletions have left sparse, in slices.
+    pub(crate) fn defragment(&self, id: ShardId) {
+        for _ in 0..DEFRAGMENT_SLICES {
+            let Some(mut shard) = self.latch(id).borrow() else { return };
+            let now_ms = self.monotonic_ms();
+            let goes_on = shard.defragment(now_ms, DEFRAGMENT_SLICE, DEFRAGMENT_REST_MS);
+            self.latch(id).put_back(shard);
+            self.attend(id);
+            if !goes_on {
+                return;
             }
         }
     }

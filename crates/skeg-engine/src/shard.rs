@@ -45,6 +45,7 @@ pub struct Shard {
     pending: Pending,
     log: Option<Arc<Log>>,
     slice: Slice,
+    tidying: Tidying,
 }
 
 /// Shards whose latches one command holds, ascending by id.
@@ -62,6 +63,15 @@ struct Slice {
     touched_all: bool,
     /// Log space for effects that reads cause: the removal of what has expired.
     space: Reservation,
+}
+
+/// Where giving back sparse pages goes on.
+#[derive(Debug, Default)]
+struct Tidying {
+    /// The database to look at first.
+    db: usize,
+    /// Nothing is moved before: the last time gave nothing back. By the monotonic clock.
+    resting_until_ms: u64,
 }
 
 /// What a slice has done to one shard, taken when it ends.
@@ -89,6 +99,7 @@ impl Shard {
                 touched_all: false,
                 space: Reservation::default(),
             },
+            tidying: Tidying::default(),
         }
     }
 
@@ -264,6 +275,32 @@ impl Shard {
             }
         }
         removed
+    }
+
+    // --- memory -------------------------------------------------------------------------------
+
+    /// Moves up to about `budget` entries out of sparse pages, so that these are freed, when enough is
+    /// to be had. Returns whether there is more; rests when moving gives nothing back. No effect is
+    /// logged: what clients see stays the same.
+    pub(crate) fn defragment(&mut self, monotonic_ms: u64, budget: usize, rest_ms: u64) -> bool {
+        if monotonic_ms < self.tidying.resting_until_ms {
+            return false;
+        }
+        let count = self.databases.len();
+        let from = self.tidying.db;
+        let Some(db) = (from..from + count)
+            .map(|place| place % count)
+            .find(|db| self.databases[*db].is_fragmented())
+        else {
+            return false;
+        };
+        let goes_on = self.databases[db].defragment(budget);
+        if goes_on {
+            self.tidying.db = db;
+        } else {
+            self.tidying = Tidying { db: db + 1, resting_until_ms: monotonic_ms + rest_ms };
+        }
+        goes_on
     }
 
     // --- reads --------------------------------------------------------------------------------
@@ -496,6 +533,8 @@ impl Shard {
     /// off the latch.
     pub fn flush(&mut self, db: u8) -> Option<Keyspace> {
         if self.is_empty(db) {
+            // That it is empty may be pending: what was removed last could come back.
+            self.see_all();
             return None;
         }
         self.watchers_of_all(db, None);

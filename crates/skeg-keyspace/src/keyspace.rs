@@ -394,6 +394,12 @@ impl Keyspace {
         std::mem::replace(self, empty)
     }
 
+    /// Whether [`Keyspace::defragment`] would give back a good part of the memory.
+    #[must_use]
+    pub fn is_fragmented(&self) -> bool {
+        self.store.is_fragmented()
+    }
+
     /// Moves entries out of sparse pages, so that these are freed; stops when `budget` entries
     /// were moved or pages looked at, and a page is finished. Returns whether a further call may
     /// free more.

@@ -15,6 +15,10 @@ use slab::Slab;
 
 const IN_SLAB: u32 = 1 << 31;
 
+/// Free cells that are left alone: as many bytes, and this part of all pages.
+const FREE_BYTES_MIN: usize = 64 * 1024;
+const FREE_DIVISOR: usize = 4;
+
 /// Arena and slab behind one handle space.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -121,6 +125,13 @@ impl Store {
         to[..keep].copy_from_slice(&from[..keep]);
         self.give(handle);
         new
+    }
+
+    /// Whether so much of the pages is free that [`Store::defragment`] is worth its time: more than
+    /// the eighth that growth leaves free.
+    pub(crate) fn is_fragmented(&self) -> bool {
+        let free = self.arena.free_bytes();
+        free > FREE_BYTES_MIN && free > self.arena.page_bytes() / FREE_DIVISOR
     }
 
     /// Moves cells out of sparse pages and frees these, until `budget` cells were moved or pages

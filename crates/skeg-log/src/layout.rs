@@ -106,6 +106,24 @@ pub(crate) fn create(io: &Io, dir: &Path, options: &LogOptions) -> Result<Curren
     Ok(current)
 }
 
+/// Refuses a directory in which somebody else keeps files: whoever removes, copies or moves a database
+/// takes its directory for all of it. Hidden files and what a file system puts there itself may be.
+pub(crate) fn refuse_foreign(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+    let own = [LOCK_NAME, FOLDER, current::FILE_NAME, manifest::FILE_NAME, "lost+found"];
+    let is_own = |name: &str| {
+        let stem = name.strip_suffix(".new").unwrap_or(name);
+        name.starts_with('.') || own.contains(&stem)
+    };
+    let names = disk.read_dir(dir).map_err(|error| io_error("list", dir, error))?;
+    match names.iter().find(|name| !is_own(name)) {
+        Some(name) => {
+            let found = format!("it holds other files, such as {name}; choose an empty directory");
+            Err(LogError::NotADatabase { dir: dir.to_owned(), found })
+        }
+        None => Ok(()),
+    }
+}
+
 /// Without a MANIFEST there is nothing to lose, unless the directory says otherwise.
 fn refuse_remains(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     let path = dir.join(current::FILE_NAME);

@@ -50,8 +50,11 @@ impl Log {
         let may_create = options.create_if_missing && !options.read_only;
         if may_create {
             disk.create_dir(dir).map_err(|error| io_error("create", dir, error))?;
-        } else if !layout::exists(disk, dir)? {
-            return Err(LogError::NotFound { dir: dir.to_owned() });
+        }
+        match layout::exists(disk, dir)? {
+            true => {}
+            false if may_create => layout::refuse_foreign(disk, dir)?,
+            false => return Err(LogError::NotFound { dir: dir.to_owned() }),
         }
         let lock = layout::lock(disk, dir, options)?;
         let (current, created) = match layout::load(disk, dir)? {

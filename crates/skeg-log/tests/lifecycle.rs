@@ -5,6 +5,7 @@ mod common;
 use std::path::Path;
 
 use common::{Collect, DIR, Harness, small_options};
+use skeg_io::Disk;
 use skeg_io::sim::CrashPolicy;
 use skeg_log::{ErrorKind, Level, Log, LogOptions, ReserveError, SyncPolicy, Wrote};
 
@@ -36,6 +37,27 @@ fn what_was_pushed_is_replayed_after_closing() {
     let recovered = harness.open(last.0).unwrap();
     assert!(!recovered.created);
     assert_eq!((recovered.cut_bytes, recovered.rewritten_blocks), (0, 0));
+}
+
+#[test]
+fn a_directory_with_files_of_others_is_left_alone() {
+    let mut harness = Harness::new(1, LogOptions::default());
+    harness.machine.disk.create_dir(Path::new(DIR)).unwrap();
+    for name in [".gitkeep", "lost+found"] {
+        harness.machine.disk.import(&Harness::path(name), b"").unwrap();
+    }
+    let theirs = Harness::path("notes.txt");
+    harness.machine.disk.import(&theirs, b"precious").unwrap();
+    let before = harness.machine.disk.files();
+    let error = harness.open(0).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Caller);
+    assert!(error.to_string().contains("notes.txt"), "{error}");
+    assert_eq!(harness.machine.disk.files(), before, "nothing was begun there");
+    harness.machine.disk.remove(&theirs).unwrap();
+    assert!(
+        harness.open(0).unwrap().created,
+        "what is hidden or the file system's is no hindrance"
+    );
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Calls beyond reading and writing a string: commands of the table, and optimistic transactions.
 
 use skeg_engine::Epoch;
-use skeg_io::sync::Arc;
 
 use crate::changes::Changes;
 use crate::database::{Began, Call};
@@ -10,7 +9,6 @@ use crate::error::Failure;
 use crate::keys::form_of;
 use crate::raw::{Frame, Function, Js, Unsuitable, Value};
 use crate::reply;
-use crate::watching::Watching;
 use crate::work::{Work, check_key};
 
 /// Bit of the mode of [`Command`]: all its keys are on one shard.
@@ -81,8 +79,7 @@ fn watch<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<(Value<'e>, f
     frame.js.append_bytes(frame.argument(2), &mut key)?;
     check_key(&key)?;
     let form = form_of(frame.u32(3)?);
-    let watchings = &mut state.database(handle)?.watchings;
-    let watching = Arc::clone(watchings.entry(transaction).or_insert_with(Watching::new));
+    let watching = state.database(handle)?.watchings.of(transaction);
     begin(state, frame, handle, Work::Read { key, form, watching: Some(watching) })
 }
 
@@ -102,7 +99,7 @@ impl Function<Environment> for Commit {
 fn commit<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<(Value<'e>, f64), Failure> {
     let (handle, transaction) = (frame.u32(0)?, frame.u32(1)?);
     let changes = Changes::from_js(frame.js, frame.argument(2))?;
-    let watching = state.database(handle)?.watchings.get(&transaction).map(Arc::clone);
+    let watching = state.database(handle)?.watchings.get(transaction);
     begin(state, frame, handle, Work::Commit { changes, watching })
 }
 
@@ -120,7 +117,7 @@ impl Function<Environment> for Release {
 
 fn release<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<(Value<'e>, f64), Failure> {
     let (handle, transaction) = (frame.u32(0)?, frame.u32(1)?);
-    match state.database(handle)?.watchings.remove(&transaction) {
+    match state.database(handle)?.watchings.remove(transaction) {
         Some(watching) => begin(state, frame, handle, Work::Release { watching }),
         None => Ok((frame.js.undefined(), 0.0)),
     }

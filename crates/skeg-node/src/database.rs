@@ -16,7 +16,7 @@ use skeg_proto::{ArgsBuf, Reply, Version};
 use crate::environment::{Form, Outcome, WayBack};
 use crate::error::Failure;
 use crate::registry::Lease;
-use crate::watching::Watching;
+use crate::watching::Watchings;
 use crate::work::{Back, Queued, Work};
 
 /// How long a synchronous call tries, in nanoseconds.
@@ -29,7 +29,7 @@ const REPLY_BYTES_KEPT: usize = 64 << 10;
 pub(crate) struct Database {
     pub(crate) holder: Holder,
     pub(crate) args: ArgsBuf,
-    pub(crate) watchings: HashMap<u32, Arc<Watching>>,
+    pub(crate) watchings: Watchings,
     reply: Reply,
     sessions: Sessions,
     /// The request that everything after it waits for.
@@ -76,7 +76,7 @@ impl Database {
         Self {
             holder: Holder::new(engine, Drain::WakeOnly),
             args: ArgsBuf::new(),
-            watchings: HashMap::new(),
+            watchings: Watchings::new(engine),
             reply: Reply::new(Version::Resp3),
             sessions: Sessions::new(&lease),
             barrier: None,

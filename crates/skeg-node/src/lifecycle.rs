@@ -91,7 +91,7 @@ pub(crate) fn in_background<'e>(
     }
 }
 
-/// `collect()`: what has come back, as `request, state, value` one after the other. The state is
+/// `collect(most)`: up to so much of what has come back, as `request, state, value` one after the other. The state is
 /// the epoch of a write, 0 for what waits for nothing, -1 for a failure whose value is
 /// `[code, message]`.
 pub(crate) struct Collect;
@@ -101,7 +101,8 @@ impl Function<Environment> for Collect {
 
     fn call<'e>(state: &mut Environment, frame: &Frame<'e>) -> Value<'e> {
         let js = frame.js;
-        let completions = state.ring.collect();
+        let most = frame.u32(0).map_or(usize::MAX, |most| most as usize);
+        let completions = state.ring.collect(most);
         let mut values = Vec::with_capacity(completions.len() * 3);
         for Completion { handle, request, outcome } in completions {
             let result = outcome.and_then(|outcome| settle(state, js, handle, request, outcome));

@@ -124,6 +124,7 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("INDEXMISMATCH ", "ERR_INDEX_MISMATCH"),
     ("DIMENSION ", "ERR_DIMENSION"),
     ("BADVECTOR ", "ERR_INVALID_ARGUMENT"),
+    ("ERR the ids of this index", "ERR_INVALID_ARGUMENT"),
 ];
 
 impl Failure {

@@ -4,9 +4,12 @@
 //! Invariants:
 //! - after a push or a notification the environment is woken, unless a wake-up is on its way that
 //!   has not begun to collect: nothing is left behind, and nothing is queued twice;
+//! - what is left behind by an environment that takes only so much is its own to come back for;
 //! - nobody waits here for JavaScript; once detached, nothing is kept and nobody is woken.
 //!
 //! May not know: what the items are, how waking works.
+
+use std::collections::VecDeque;
 
 use skeg_io::sync::Mutex;
 use skeg_io::sync::atomic::{AtomicBool, Ordering};
@@ -27,14 +30,14 @@ pub(crate) struct Ring<T, W> {
 
 #[derive(Debug)]
 struct Inside<T, W> {
-    items: Vec<T>,
+    items: VecDeque<T>,
     /// Gone when the environment is.
     waker: Option<W>,
 }
 
 impl<T, W: Wake> Ring<T, W> {
     pub(crate) fn new(waker: W) -> Self {
-        let inside = Inside { items: Vec::new(), waker: Some(waker) };
+        let inside = Inside { items: VecDeque::new(), waker: Some(waker) };
         Self { inside: Mutex::new(inside), scheduled: AtomicBool::new(false) }
     }
 
@@ -47,7 +50,7 @@ impl<T, W: Wake> Ring<T, W> {
             drop(item);
             return;
         }
-        inside.items.push(item);
+        inside.items.push_back(item);
         drop(inside);
         self.notify();
     }
@@ -62,11 +65,17 @@ impl<T, W: Wake> Ring<T, W> {
         }
     }
 
-    /// Takes what has come. What comes later wakes again, so whatever else the environment looks
-    /// at must be looked at after this.
-    pub(crate) fn collect(&self) -> Vec<T> {
+    /// Takes what has come, up to `most` items. What comes later wakes again, so whatever else the
+    /// environment looks at must be looked at after this. Whoever gets `most` has to come again by
+    /// himself: while items are left here nobody wakes him.
+    pub(crate) fn collect(&self, most: usize) -> VecDeque<T> {
         self.scheduled.store(false, Ordering::SeqCst);
-        std::mem::take(&mut self.inside.lock().items)
+        let mut inside = self.inside.lock();
+        if inside.items.len() <= most {
+            return std::mem::take(&mut inside.items);
+        }
+        self.scheduled.store(true, Ordering::SeqCst);
+        inside.items.drain(..most).collect()
     }
 
     /// Lets the waker do something else than waking, unless the environment is gone.
@@ -77,7 +86,7 @@ impl<T, W: Wake> Ring<T, W> {
     }
 
     /// The environment ends: returns what it has not collected, to be dropped.
-    pub(crate) fn detach(&self) -> Vec<T> {
+    pub(crate) fn detach(&self) -> VecDeque<T> {
         let mut inside = self.inside.lock();
         inside.waker = None;
         std::mem::take(&mut inside.items)

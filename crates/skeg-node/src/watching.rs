@@ -1,6 +1,10 @@
 //! The keys that an optimistic transaction has read.
 
-use skeg_engine::{Exec, ShardList, WatchFlag};
+use std::collections::HashMap;
+
+use skeg_engine::{
+    Bound, Drain, Engine, Exec, Job, Progress, Receipt, Refusal, ShardList, WatchFlag,
+};
 use skeg_io::sync::{Arc, Mutex};
 
 use crate::work::DB;
@@ -40,9 +44,99 @@ impl Watching {
     }
 
     /// The shards of the watched keys.
-    pub(crate) fn add_shards(&self, engine: &skeg_engine::Engine, shards: &mut ShardList) {
+    pub(crate) fn add_shards(&self, engine: &Engine, shards: &mut ShardList) {
         for key in self.keys.lock().iter() {
             shards.insert(engine.shard_of(key));
         }
+    }
+}
+
+/// The transactions that are open on one database, by their numbers. Those that are left when it
+/// goes stop watching: otherwise every write to their shards would go on telling them.
+pub(crate) struct Watchings {
+    engine: Engine,
+    open: HashMap<u32, Arc<Watching>>,
+}
+
+impl Watchings {
+    pub(crate) fn new(engine: &Engine) -> Self {
+        Self { engine: engine.clone(), open: HashMap::new() }
+    }
+
+    /// The transaction, which begins with its first read.
+    pub(crate) fn of(&mut self, transaction: u32) -> Arc<Watching> {
+        Arc::clone(self.open.entry(transaction).or_insert_with(Watching::new))
+    }
+
+    /// The transaction, if it has read anything.
+    pub(crate) fn get(&self, transaction: u32) -> Option<Arc<Watching>> {
+        self.open.get(&transaction).map(Arc::clone)
+    }
+
+    /// The transaction is over.
+    pub(crate) fn remove(&mut self, transaction: u32) -> Option<Arc<Watching>> {
+        self.open.remove(&transaction)
+    }
+}
+
+impl Drop for Watchings {
+    fn drop(&mut self) {
+        for (_, watching) in self.open.drain() {
+            let mut shards = ShardList::new();
+            watching.add_shards(&self.engine, &mut shards);
+            // Refused: the engine is closing, and its watches go with it.
+            let _ = self.engine.post(Box::new(LetGo { watching, shards }), Drain::WakeOnly);
+        }
+    }
+}
+
+/// Ends a watch that nobody waits for.
+struct LetGo {
+    watching: Arc<Watching>,
+    shards: ShardList,
+}
+
+impl Job for LetGo {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::READ
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
+        self.watching.release(exec);
+        Progress::Done
+    }
+
+    fn done(self: Box<Self>, _: Result<Receipt, Refusal>) {}
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+    use skeg_engine::{EngineOptions, Holder};
+    use skeg_io::Io;
+
+    #[test]
+    fn what_a_closed_database_watched_is_forgotten() {
+        let options = EngineOptions { home_threads: 0, ..EngineOptions::default() };
+        let engine = Engine::open(&Io::real(), None, &options).unwrap();
+        let mut watchings = Watchings::new(&engine);
+        let watching = watchings.of(1);
+        for key in [b"a".as_slice(), b"b", b"c"] {
+            let shards = ShardList::one(engine.shard_of(key));
+            let mut holder = Holder::new(&engine, Drain::Serve);
+            assert_eq!(holder.try_hold(&shards), Ok(true));
+            holder.run(&shards, Bound::READ, |exec| watching.watch(exec, key)).unwrap();
+        }
+        let flag = Arc::clone(&watching.flag);
+        drop(watching);
+        assert!(Arc::strong_count(&flag) > 2, "the shards have it, too");
+        drop(watchings);
+        engine.tick();
+        assert_eq!(Arc::strong_count(&flag), 1);
+        engine.close().unwrap();
     }
 }

@@ -4,8 +4,9 @@
 //! map becomes a flat array, a set and a push an array, a double, big number or verbatim text a
 //! bulk, a boolean 0 or 1, null the bulk or array of length -1.
 //!
-//! Invariant: whatever a handler passes, the stream stays in step (lines cannot contain line
-//! ends). That the number of elements matches the header is the handler's duty.
+//! Invariants: whatever a handler passes, the stream stays in step (lines cannot contain line
+//! ends); a reply takes no more memory than its limit and what frames it. That the number of
+//! elements matches the header is the handler's duty.
 
 use crate::number::{write_double, write_int};
 
@@ -20,10 +21,18 @@ pub enum Version {
 }
 
 /// One growable buffer of replies.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Reply {
     buf: Vec<u8>,
     version: Version,
+    bytes_max: usize,
+    is_over: bool,
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self::new(Version::default())
+    }
 }
 
 /// An aggregate whose length is not known yet; see [`Reply::finish`].
@@ -38,7 +47,29 @@ impl Reply {
     /// An empty buffer; allocates nothing.
     #[must_use]
     pub fn new(version: Version) -> Self {
-        Self { buf: Vec::new(), version }
+        Self { buf: Vec::new(), version, bytes_max: usize::MAX, is_over: false }
+    }
+
+    /// Limits the buffer: strings that would make it longer than `bytes` are left out, and the whole
+    /// is worth nothing any more ([`Reply::is_over`]). One command can ask for many times what it
+    /// sends.
+    pub fn limit(&mut self, bytes: usize) {
+        self.bytes_max = bytes;
+    }
+
+    /// Whether something was left out: the stream is out of step, and whoever was to read it has to
+    /// be disconnected.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Whether so many bytes more are within the limit.
+    #[inline]
+    fn has_room(&mut self, bytes: usize) -> bool {
+        let fits = self.buf.len().saturating_add(bytes) <= self.bytes_max;
+        self.is_over |= !fits;
+        fits
     }
 
     /// The version that replies are written in.
@@ -79,12 +110,14 @@ impl Reply {
     /// Moves the bytes out; nothing stays allocated.
     #[must_use]
     pub fn take(&mut self) -> Vec<u8> {
+        self.is_over = false;
         std::mem::take(&mut self.buf)
     }
 
     /// Forgets the bytes and keeps the memory.
     pub fn clear(&mut self) {
         self.buf.clear();
+        self.is_over = false;
     }
 
     /// Drops what was written after the reply was `len` bytes long: a handler failed half-way, or
@@ -107,7 +140,15 @@ impl Reply {
 
     /// Appends replies that were encoded before.
     pub fn raw(&mut self, encoded: &[u8]) {
-        self.buf.extend_from_slice(encoded);
+        if self.has_room(encoded.len()) {
+            self.buf.extend_from_slice(encoded);
+        }
+    }
+
+    /// Appends a reply that was made elsewhere.
+    pub fn append(&mut self, other: &Self) {
+        self.raw(&other.buf);
+        self.is_over |= other.is_over;
     }
 
     /// `+OK`.
@@ -134,6 +175,9 @@ impl Reply {
     /// A string of bytes.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
+        if !self.has_room(bytes.len()) {
+            return;
+        }
         self.buf.reserve(bytes.len() + 32);
         self.header(b'$', bytes.len());
         self.buf.extend_from_slice(bytes);

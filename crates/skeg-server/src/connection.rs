@@ -298,6 +298,7 @@ impl Connection {
                 Filled::Broken => return Served::Gone,
             }
         }
+        self.output.limit(tools.output_limits.hard_bytes);
         let (consumed, stop) = self.run(tools, window);
         self.input.consume(&tools.read, window, consumed);
         self.unparsed = false;
@@ -310,7 +311,7 @@ impl Connection {
             }
             Stop::Close => self.end(tools.now_ns),
         }
-        if self.output.len() > tools.output_limits.hard_bytes {
+        if self.output.is_over() {
             return Served::Gone;
         }
         if self.has_more() { Served::Again } else { Served::Idle }
@@ -391,6 +392,7 @@ impl Connection {
     /// A command that ran elsewhere is over.
     pub(crate) fn resume(&mut self, completion: Completion, tools: &mut Tools) {
         let start = self.output.end();
+        self.output.limit(tools.output_limits.hard_bytes);
         let flow = self.session.resume(
             &mut tools.holder,
             completion,
@@ -412,6 +414,9 @@ impl Connection {
 
     /// Sends what may leave.
     pub(crate) fn flush(&mut self, tools: &mut Tools, reached: &Reached) -> Flushed {
+        if self.output.is_over() {
+            return Flushed::Gone;
+        }
         let (sent, count) = self.output.send(&mut self.stream, reached);
         tools.bytes_out += count as u64;
         tools.writes += u64::from(count > 0);

@@ -87,6 +87,8 @@ pub(crate) struct Output {
     /// Where the first mark's replies begin, if there is one.
     marked_from: u64,
     marks: VecDeque<Mark>,
+    /// Unsent bytes that it may hold at most.
+    bytes_max: usize,
 }
 
 impl Output {
@@ -97,7 +99,18 @@ impl Output {
             base: 0,
             marked_from: 0,
             marks: VecDeque::new(),
+            bytes_max: usize::MAX,
         }
+    }
+
+    /// Limits the unsent bytes from now on.
+    pub(crate) fn limit(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+    }
+
+    /// Whether a reply did not fit, so that the connection cannot go on.
+    pub(crate) fn is_over(&self) -> bool {
+        self.reply.is_over() || self.len() > self.bytes_max
     }
 
     /// Bytes that were not sent.
@@ -120,6 +133,7 @@ impl Output {
             reply.set_version(self.reply.version());
             self.reply = reply;
         }
+        self.reply.limit(self.bytes_max.saturating_add(self.sent));
         &mut self.reply
     }
 
@@ -210,6 +224,8 @@ impl Output {
             }
             from = end;
         }
+        // What waits for nothing stands behind the last mark: the error of a broken protocol.
+        self.reply.raw(&waiting[from - shift..]);
     }
 
     /// Forgets what was sent, when that is cheap.
@@ -319,10 +335,23 @@ mod tests {
         reply(&mut output, b"+lost\r\n", 2, Level::Kernel);
         reply(&mut output, b"+read\r\n", 0, Level::Kernel);
         reply(&mut output, b"+lost\r\n", 1, Level::Disk);
+        output.writer(&mut Spare::default()).error("last words");
         output.fail_waiting(&reached(1, 0), b"-E\r\n");
         let mut pipe = Pipe::new(100);
         assert_eq!(output.send(&mut pipe, &reached(1, 0)).0, Sent::All);
-        assert_eq!(pipe.taken, b"+free\r\n+safe\r\n-E\r\n-E\r\n+read\r\n-E\r\n");
+        let left = b"+free\r\n+safe\r\n-E\r\n-E\r\n+read\r\n-E\r\n-last words\r\n";
+        assert_eq!(pipe.taken, left);
+    }
+
+    #[test]
+    fn what_exceeds_the_limit_takes_no_memory_and_is_told() {
+        let mut output = Output::new();
+        output.limit(1_000);
+        let writer = output.writer(&mut Spare::default());
+        writer.array(1_000);
+        (0..1_000).for_each(|_| writer.bulk(&[b'x'; 100]));
+        assert!(output.is_over());
+        assert!(output.memory_bytes() < 4_000, "{}", output.memory_bytes());
     }
 
     #[test]

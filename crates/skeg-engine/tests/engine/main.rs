@@ -2,6 +2,7 @@
 //! `cargo test -p skeg-engine --features shuttle --test engine shuttle_`, and only those then.
 
 mod durable;
+mod memory;
 mod model;
 #[cfg(feature = "shuttle")]
 mod shuttle_latches;

@@ -101,6 +101,19 @@ impl Arena {
             + self.classes.capacity() * size_of::<Class>()
     }
 
+    /// The bytes of cells that hold nothing.
+    pub(super) fn free_bytes(&self) -> usize {
+        let free = |(class, state): (usize, &Class)| {
+            (state.cells - state.used) as usize * cell_bytes(class)
+        };
+        self.classes.iter().enumerate().map(free).sum()
+    }
+
+    /// The bytes of all pages.
+    pub(super) fn page_bytes(&self) -> usize {
+        self.page_bytes
+    }
+
     #[inline]
     fn split(handle: u32) -> (usize, usize) {
         ((handle >> CELL_BITS) as usize, handle as usize % PAGE_CELLS_MAX)

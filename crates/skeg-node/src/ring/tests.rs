@@ -38,6 +38,7 @@ fn ring() -> (Arc<Loop>, Arc<Ring<usize, Arc<Loop>>>) {
 /// thread's order, and no wake-up is lost.
 fn everything_arrives() {
     const EACH: usize = 3;
+    const MOST: usize = 2;
     let (events, ring) = ring();
     let level = Arc::new(AtomicUsize::new(0));
     let pushers: Vec<_> = (0..2)
@@ -57,7 +58,14 @@ fn everything_arrives() {
     let mut reached = 0;
     while seen.len() < 2 * EACH || reached != 7 {
         events.turn();
-        seen.extend(ring.collect());
+        loop {
+            let taken = ring.collect(MOST);
+            let is_all = taken.len() < MOST;
+            seen.extend(taken);
+            if is_all {
+                break;
+            }
+        }
         reached = level.load(Ordering::SeqCst);
     }
     for thread in pushers {
@@ -82,7 +90,7 @@ fn ends_in_the_middle() {
     pusher.join().expect("the pusher does not panic");
     assert!(left <= 3);
     assert_eq!(events.total.load(Ordering::SeqCst), woken, "woken after the end");
-    assert!(ring.collect().is_empty());
+    assert!(ring.collect(1).is_empty());
 }
 
 #[cfg(not(feature = "shuttle"))]
@@ -91,7 +99,10 @@ fn wake_ups_are_coalesced() {
     let (events, ring) = ring();
     (0..1_000).for_each(|item| ring.push(item));
     assert_eq!(events.total.load(Ordering::SeqCst), 1);
-    assert_eq!(ring.collect().len(), 1_000);
+    assert_eq!(ring.collect(600).len(), 600);
+    ring.push(1_000);
+    assert_eq!(events.total.load(Ordering::SeqCst), 1, "whoever left something comes by himself");
+    assert_eq!(ring.collect(600).len(), 401);
     ring.notify();
     assert_eq!(events.total.load(Ordering::SeqCst), 2);
 }

@@ -1,5 +1,6 @@
 //! EXEC.
 
+use skeg_engine::Bound;
 use skeg_proto::{Args, Reply};
 
 use crate::dispatch;
@@ -37,24 +38,21 @@ fn run(turn: &mut Turn<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, Comm
         ));
     }
     let watching = session.watching.take();
-    if watching.as_ref().is_some_and(|watching| watching.flag.is_set()) {
-        session.watching = watching;
-        session.state.unwatching = true;
-        reply.null_array();
-        return Ok(Flow::done());
-    }
+    let is_void = watching.as_ref().is_some_and(|watching| watching.flag.is_set());
     let mut task = TransactionTask::new(*transaction, watching, holder.engine());
     let shards = task.shards();
     if shards.as_slice().is_empty() {
         task.run_all(None, &mut session.cx(spec), reply)?;
         return Ok(Flow::done());
     }
-    let bound = task.bound();
+    // What will not run needs no room. It takes the latches all the same: the nil shows somebody's
+    // change, and waits for it.
+    let bound = if is_void { Bound::READ } else { task.bound() };
     if holder.try_hold(&shards)? {
         let (start, before) = (reply.len(), session.state);
         let outcome = holder
             .run(&shards, bound, |exec| task.run_all(Some(exec), &mut session.cx(spec), reply));
-        if let Some(flow) = dispatch::finished(outcome)? {
+        if let Some(flow) = dispatch::finished(outcome).map_err(|failed| failed.error)? {
             return Ok(flow);
         }
         // Nothing was changed: it runs again as a job, from where it started.

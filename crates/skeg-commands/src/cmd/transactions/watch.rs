@@ -60,7 +60,7 @@ fn run(turn: &mut Turn<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, C
     if holder.try_hold(&shards)? {
         let outcome =
             holder.run(&shards, Bound::READ, |exec| task.run(exec, &mut session.cx(spec), reply));
-        if let Some(flow) = dispatch::finished(outcome)? {
+        if let Some(flow) = dispatch::finished(outcome).map_err(|failed| failed.error)? {
             return Ok(flow);
         }
     }
