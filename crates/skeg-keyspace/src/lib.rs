@@ -11,7 +11,8 @@
 //! - expiry is never judged by a read: the caller compares deadlines with its clock and logs
 //!   the deletion;
 //! - no call works for longer than it takes to rehash one segment of the table (some hundred
-//!   entries), apart from moving the bytes it was given.
+//!   entries), apart from moving the bytes it was given, copying a collection, and removing many
+//!   items of a list at once.
 //!
 //! May not know: files, clocks, threads, other shards, commands, wire formats.
 #![forbid(unsafe_code)]

@@ -113,7 +113,7 @@ impl<'a> Element<'a> {
     pub(crate) fn value(&self) -> StrRef<'a> {
         match self.head[0] {
             0..INT_1 | LONG => StrRef::Bytes(self.tail),
-            int @ INT_1..=INT_8 => StrRef::Int(int_of(&self.head[1..usize::from(int - INT_1) + 2])),
+            int @ INT_1..=INT_8 => StrRef::Int(int_at(&self.head, int)),
             small @ SMALL_INT.. => StrRef::Int(i64::from(small - SMALL_INT)),
             FLOAT | ELSEWHERE => unreachable!("only scores and tables have these"),
         }
@@ -155,16 +155,30 @@ fn number_at(bytes: &[u8]) -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
+/// The bytes of an element by its first; 0 for a long string. A look-up instead of branches, because
+/// walks over elements do little else.
+const LENGTHS: [u8; 256] = {
+    let mut lengths = [1; 256];
+    let mut first = 0;
+    while first < SMALL_INT {
+        lengths[first as usize] = match first {
+            0..INT_1 => first + 1,
+            INT_1..=INT_8 => first - INT_1 + 2,
+            FLOAT => HEAD_BYTES_MAX as u8,
+            LONG => 0,
+            _ => LONG_HEAD_BYTES as u8,
+        };
+        first += 1;
+    }
+    lengths
+};
+
 /// The bytes that the element at the start of `bytes` takes.
 #[inline]
 pub(crate) fn len(bytes: &[u8]) -> usize {
-    match bytes[0] {
-        short @ 0..INT_1 => usize::from(short) + 1,
-        int @ INT_1..=INT_8 => usize::from(int - INT_1) + 2,
-        FLOAT => HEAD_BYTES_MAX,
-        LONG => LONG_HEAD_BYTES + number_at(bytes) as usize,
-        ELSEWHERE => LONG_HEAD_BYTES,
-        SMALL_INT.. => 1,
+    match LENGTHS[usize::from(bytes[0])] {
+        0 => LONG_HEAD_BYTES + number_at(bytes) as usize,
+        len => usize::from(len),
     }
 }
 
@@ -173,7 +187,7 @@ pub(crate) fn len(bytes: &[u8]) -> usize {
 pub(crate) fn string(bytes: &[u8]) -> StrRef<'_> {
     match bytes[0] {
         short @ 0..INT_1 => StrRef::Bytes(&bytes[1..=usize::from(short)]),
-        int @ INT_1..=INT_8 => StrRef::Int(int_of(&bytes[1..usize::from(int - INT_1) + 2])),
+        int @ INT_1..=INT_8 => StrRef::Int(int_at(bytes, int)),
         LONG => StrRef::Bytes(&bytes[LONG_HEAD_BYTES..][..number_at(bytes) as usize]),
         small @ SMALL_INT.. => StrRef::Int(i64::from(small - SMALL_INT)),
         FLOAT | ELSEWHERE => unreachable!("only scores and tables have these"),
@@ -189,18 +203,28 @@ pub(crate) fn number_elsewhere(bytes: &[u8]) -> Option<u32> {
 /// The score at the start of `bytes`.
 #[inline]
 pub(crate) fn score(bytes: &[u8]) -> f64 {
-    if bytes[0] == FLOAT {
-        let mut float = [0; 8];
-        float.copy_from_slice(&bytes[1..HEAD_BYTES_MAX]);
-        return f64::from_le_bytes(float);
-    }
-    match string(bytes) {
-        StrRef::Int(int) => int as f64,
-        StrRef::Bytes(_) => unreachable!("a score is a number"),
+    match bytes[0] {
+        FLOAT => {
+            let mut float = [0; 8];
+            float.copy_from_slice(&bytes[1..HEAD_BYTES_MAX]);
+            f64::from_le_bytes(float)
+        }
+        int @ INT_1..=INT_8 => int_at(bytes, int) as f64,
+        small @ SMALL_INT.. => f64::from(small - SMALL_INT),
+        _ => unreachable!("a score is a number"),
     }
 }
 
-fn int_of(bytes: &[u8]) -> i64 {
+/// The integer behind its first byte.
+#[inline]
+fn int_at(bytes: &[u8], first: u8) -> i64 {
+    let len = usize::from(first - INT_1) + 1;
+    if let Some(word) = bytes[1..].first_chunk::<8>() {
+        // What follows the integer is shifted out.
+        let unused = 64 - 8 * len as u32;
+        return i64::from_le_bytes(*word) << unused >> unused;
+    }
+    let bytes = &bytes[1..=len];
     let sign = bytes.last().map_or(0, |last| i64::from(*last as i8) >> 7);
     bytes.iter().rev().fold(sign, |value, byte| value << 8 | i64::from(*byte))
 }

@@ -114,12 +114,11 @@ impl Ranking {
         let key = Key::new(member, score);
         self.0.count_while(
             |other| unless_equal(other.cmp(&key)),
-            |entry| {
-                let (other, other_score) = member_of(entry);
-                match order_of(other_score).cmp(&key.order) {
-                    Ordering::Equal => element::compare(other, member) == Ordering::Less,
-                    by_score => by_score == Ordering::Less,
+            |entry| match order_of(score_of(entry)).cmp(&key.order) {
+                Ordering::Equal => {
+                    element::compare(element::string(entry), member) == Ordering::Less
                 }
+                by_score => by_score == Ordering::Less,
             },
         )
     }
