@@ -21,16 +21,13 @@ import { suite } from './suite.ts'
 const UNITS = [
   'unit/type/string',
   'unit/type/incr',
-<<<<<<< HEAD
+  'unit/type/hash',
+  'unit/type/set',
   'unit/type/list',
   'unit/type/list-2',
   'unit/type/list-3',
   'unit/type/zset',
   'unit/sort',
-=======
-  'unit/type/hash',
-  'unit/type/set',
->>>>>>> coll
   'unit/expire',
   'unit/keyspace',
   'unit/multi',
