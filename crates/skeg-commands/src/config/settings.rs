@@ -124,7 +124,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     live("proto-max-bulk-len", Kind::Bytes(1 << 20, 512 << 20), "536870912", |live| {
         &live.bulk_bytes_max
     }),
-    fixed("save", Kind::Text, ""),
+    // There are no snapshots by time: nothing but "never" can be set.
+    tuning("save", Kind::Word(&[""]), ""),
     tuning("set-max-intset-entries", COUNT, "512"),
     fixed("shards", Kind::Integer(1, 256), "16"),
     tuning("stream-node-max-bytes", BYTES, "4096"),
