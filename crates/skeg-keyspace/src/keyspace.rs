@@ -7,6 +7,7 @@
 //! May not know: clocks, logs, shards.
 
 mod strings;
+mod walk;
 
 use crate::entry::{self, Stored};
 use crate::expiry::Deadlines;
@@ -34,6 +35,8 @@ pub struct Keyspace {
     table: Table,
     store: Store,
     deadlines: Deadlines,
+    /// Number of the walk that runs, or ran last.
+    walk: u32,
 }
 
 /// Hashes the keys behind handles.
@@ -60,7 +63,13 @@ impl Keyspace {
     }
 
     fn with_hasher(hasher: ahash::RandomState) -> Self {
-        Self { hasher, table: Table::new(), store: Store::new(), deadlines: Deadlines::new() }
+        Self {
+            hasher,
+            table: Table::new(),
+            store: Store::new(),
+            deadlines: Deadlines::new(),
+            walk: 0,
+        }
     }
 
     /// The hash of `key`; every call that takes a hash wants this one.
@@ -328,6 +337,15 @@ impl Keyspace {
         removed
     }
 
+    /// Shows the keys of at most `limit` entries whose deadline is at or before `now_ms`, earliest first.
+    pub fn due(&self, now_ms: u64, limit: usize, visit: &mut dyn FnMut(&[u8])) {
+        let mut due = Vec::new();
+        self.deadlines.due(&self.store, now_ms, &mut due);
+        for (_, handle) in due.iter().take(limit) {
+            visit(entry::key(self.store.cell(*handle)));
+        }
+    }
+
     /// The earliest deadline.
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
@@ -345,7 +363,7 @@ impl Keyspace {
     /// were moved or pages looked at, and a page is finished. Returns whether a further call may
     /// free more.
     pub fn defragment(&mut self, budget: usize) -> bool {
-        let Self { hasher, table, store, deadlines } = self;
+        let Self { hasher, table, store, deadlines, .. } = self;
         store.defragment(budget, &mut |cell, old, new| {
             let hash = hasher.hash_one(entry::key(cell));
             let (spot, _) = table
