@@ -52,7 +52,6 @@ impl SegmentFile {
 pub(crate) struct Block<'a> {
     pub(crate) header: BlockHeader,
     pub(crate) bytes: &'a [u8],
-    pub(crate) records: u64,
 }
 
 /// Bytes that look like blocks behind a bad one.
@@ -141,11 +140,7 @@ impl<'a> Reader<'a> {
         };
         let length = usize::try_from(length).expect("it is smaller than its file, and was written");
         let bytes = &self.bytes(offset, length)?[..length];
-        Ok(check_block(bytes, &header, place, shards).map(|records| Block {
-            header,
-            bytes,
-            records,
-        }))
+        Ok(check_block(bytes, &header, place, shards).map(|_| Block { header, bytes }))
     }
 
     /// Looks at every place from `offset` on where a block could start.
