@@ -78,6 +78,9 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
             for &id in &homes {
                 shared.expire(id);
             }
+            if number == 0 {
+                shared.snapshot_if_due();
+            }
         }
         shared.free_discarded();
         shared.end_turn();

@@ -8,6 +8,8 @@
 //!   (`exec.rs`, `shard.rs`);
 //! - the records of one command, or of one transaction over several shards, are in one epoch: after
 //!   a crash they are whole or absent;
+//! - a snapshot has what was there at each shard's place of the history, whatever is written
+//!   meanwhile (`walk.rs`, `snapshot.rs`);
 //! - no reply need show what a crash could take back: a receipt names the epoch to wait for.
 //!
 //! May not know: command names, wire formats, users, sockets.
@@ -29,11 +31,13 @@ mod replay;
 mod router;
 mod search;
 mod shard;
+mod snapshot;
 mod stats;
+mod walk;
 mod watch;
 
 pub use engine::Engine;
-pub use error::{EngineError, Refusal, WrongType};
+pub use error::{EngineError, Refusal, SnapshotError, WrongType};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
 pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo};
@@ -44,7 +48,8 @@ pub use shard::{Expiry, Shard};
 pub use skeg_keyspace::{EntryRef, Keyspace, Kind, StrRef};
 pub use skeg_log::{
     Epoch, Health, Level, Log, LogError, LogStatus, Notify, Purpose, Recovered, ShardId,
-    Subscription, SyncPolicy, Want, Wrote,
+    SnapshotInfo, Subscription, SyncPolicy, Want, Wrote,
 };
+pub use snapshot::{SavePoint, SnapshotDone, SnapshotStatus};
 pub use stats::{ShardFigures, ShardStats};
 pub use watch::WatchFlag;

@@ -10,7 +10,7 @@
 
 use skeg_io::sync::Arc;
 use skeg_keyspace::{EntryRef, HashSeed, Keyspace, Kind, StrRef};
-use skeg_log::{Epoch, Log, Purpose, Reservation, ShardId};
+use skeg_log::{Epoch, Log, Purpose, Reservation, ShardId, ShardPlace};
 use smallvec::SmallVec;
 
 use crate::effect::{Effect, KIND_EFFECTS};
@@ -19,6 +19,7 @@ use crate::indexes::Indexes;
 use crate::options::DATABASES;
 use crate::pending::Pending;
 use crate::stats::ShardStats;
+use crate::walk::Walk;
 use crate::watch::Watches;
 
 /// What a write does to the key's deadline.
@@ -43,6 +44,8 @@ pub struct Shard {
     pub(crate) indexes: Indexes,
     pub(crate) stats: ShardStats,
     pub(crate) watches: Watches,
+    /// The walk of a snapshot, while there is one.
+    pub(crate) walk: Option<Walk>,
     pending: Pending,
     log: Option<Arc<Log>>,
     slice: Slice,
@@ -79,6 +82,7 @@ impl Shard {
             indexes: Indexes::new(index_seed),
             stats: ShardStats::default(),
             watches: Watches::default(),
+            walk: None,
             pending: Pending::new(),
             log: None,
             slice: Slice {
@@ -201,8 +205,25 @@ impl Shard {
         &self.databases[usize::from(db)]
     }
 
+    /// The database, for a change of the key with this hash and of nothing else: what a snapshot under
+    /// way must have as it is has been handed out. All changes but those of replay come through here.
+    pub(crate) fn writable(&mut self, db: u8, hash: u64) -> &mut Keyspace {
+        let keyspace = &mut self.databases[usize::from(db)];
+        if let Some(walk) = &self.walk {
+            walk.preserve(db, keyspace, hash);
+        }
+        keyspace
+    }
+
+    /// The database, for replay.
     pub(crate) fn keyspace_mut(&mut self, db: u8) -> &mut Keyspace {
+        debug_assert!(self.walk.is_none(), "a walk must see changes before they happen");
         &mut self.databases[usize::from(db)]
+    }
+
+    /// Where the shard's history stands.
+    pub(crate) fn log_place(&self) -> ShardPlace {
+        self.log.as_ref().map_or_else(ShardPlace::default, |log| log.place(self.id))
     }
 
     // --- expiry -------------------------------------------------------------------------------
@@ -233,12 +254,15 @@ impl Shard {
     }
 
     fn expire(&mut self, db: u8, hash: u64, key: &[u8]) {
-        self.keyspace_mut(db).remove(hash, key);
+        self.writable(db, hash).remove(hash, key);
         self.stats.expired += 1;
         self.changed(db, hash, key, &Effect::Remove { db, key });
     }
 
     fn reserve_removals(&mut self, bytes: u64) -> bool {
+        if self.must_wait_for_walk() {
+            return false;
+        }
         let Some(log) = &self.log else { return true };
         log.reserve_more(&mut self.slice.space, bytes, Purpose::Release).is_ok()
     }
@@ -252,15 +276,13 @@ impl Shard {
             while removed < limit && due(self.keyspace(db)) && self.reserve_removals(16 << 10) {
                 let mut keys: Vec<Box<[u8]>> = Vec::new();
                 let batch = (limit - removed).min(64);
-                self.keyspace_mut(db).pop_expired(now_ms, batch, &mut |key| keys.push(key.into()));
+                self.keyspace(db).due(now_ms, batch, &mut |key| keys.push(key.into()));
                 if keys.is_empty() {
                     break;
                 }
                 removed += keys.len();
-                self.stats.expired += keys.len() as u64;
                 for key in &keys {
-                    let hash = self.keyspace(db).hash(key);
-                    self.changed(db, hash, key, &Effect::Remove { db, key });
+                    self.expire(db, self.keyspace(db).hash(key), key);
                 }
             }
         }
@@ -381,7 +403,7 @@ impl Shard {
             Expiry::At(at) => Some(at),
             Expiry::Keep => self.keyspace(db).get(hash, key).and_then(|entry| entry.expire_at_ms),
         };
-        let replaced = self.keyspace_mut(db).set(hash, key, value, expire_at_ms);
+        let replaced = self.writable(db, hash).set(hash, key, value, expire_at_ms);
         self.changed(db, hash, key, &Effect::Set { db, key, value, expire_at_ms });
         replaced
     }
@@ -391,7 +413,7 @@ impl Shard {
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
         let expire_at_ms = self.keyspace(db).get(hash, key).and_then(|entry| entry.expire_at_ms);
-        self.keyspace_mut(db).set_int(hash, key, value, expire_at_ms);
+        self.writable(db, hash).set_int(hash, key, value, expire_at_ms);
         self.changed(db, hash, key, &Effect::SetInt { db, key, value });
     }
 
@@ -399,7 +421,7 @@ impl Shard {
     pub fn append(&mut self, db: u8, key: &[u8], tail: &[u8]) -> usize {
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
-        let length = self.keyspace_mut(db).append(hash, key, tail);
+        let length = self.writable(db, hash).append(hash, key, tail);
         self.changed(db, hash, key, &Effect::Append { db, key, tail });
         length
     }
@@ -412,7 +434,7 @@ impl Shard {
         }
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
-        let length = self.keyspace_mut(db).set_range(hash, key, offset, bytes);
+        let length = self.writable(db, hash).set_range(hash, key, offset, bytes);
         self.changed(db, hash, key, &Effect::SetRange { db, key, offset: offset as u64, bytes });
         length
     }
@@ -424,7 +446,7 @@ impl Shard {
         if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
             return false;
         }
-        let removed = self.keyspace_mut(db).remove(hash, key);
+        let removed = self.writable(db, hash).remove(hash, key);
         if removed {
             self.changed(db, hash, key, &Effect::Remove { db, key });
         }
@@ -442,7 +464,7 @@ impl Shard {
         if expire_at_ms.is_some_and(|at| at <= self.slice.now_ms) {
             return self.remove(db, key);
         }
-        self.keyspace_mut(db).set_expiry(hash, key, expire_at_ms);
+        self.writable(db, hash).set_expiry(hash, key, expire_at_ms);
         self.changed(db, hash, key, &Effect::Expire { db, key, expire_at_ms });
         true
     }
@@ -453,10 +475,10 @@ impl Shard {
         let ((db, key), (to_db, to)) = (from, to);
         let Some((value, expire_at_ms)) = self.value_of(db, key) else { return false };
         let to_hash = self.keyspace(to_db).hash(to);
-        self.keyspace_mut(to_db).set(to_hash, to, &value, expire_at_ms);
+        self.writable(to_db, to_hash).set(to_hash, to, &value, expire_at_ms);
         let hash = self.keyspace(db).hash(key);
         if !keep_source {
-            self.keyspace_mut(db).remove(hash, key);
+            self.writable(db, hash).remove(hash, key);
         }
         self.changed(to_db, to_hash, to, &Effect::Move { db, key, to_db, to, keep_source });
         if !keep_source {
@@ -476,16 +498,19 @@ impl Shard {
     }
 
     /// Removes every key of the database on this shard and returns the old contents, to be freed
-    /// off the latch.
+    /// off the latch, unless a snapshot still needs them.
     pub fn flush(&mut self, db: u8) -> Option<Keyspace> {
         if self.is_empty(db) {
             return None;
         }
         self.watchers_of_all(db, None);
-        let old = self.keyspace_mut(db).clear();
+        let old = self.databases[usize::from(db)].clear();
         self.log_effect(&Effect::Flush { db });
         self.slice.touched_all = true;
-        Some(old)
+        match &mut self.walk {
+            Some(walk) => walk.flushed(db, old),
+            None => Some(old),
+        }
     }
 
     /// Exchanges two databases on this shard.
@@ -496,6 +521,9 @@ impl Shard {
         self.watchers_of_all(a, Some(b));
         self.watchers_of_all(b, Some(a));
         self.databases.swap(usize::from(a), usize::from(b));
+        if let Some(walk) = &mut self.walk {
+            walk.swapped(a, b);
+        }
         self.log_effect(&Effect::Swap { a, b });
         self.slice.touched_all = true;
     }

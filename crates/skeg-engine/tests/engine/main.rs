@@ -5,5 +5,6 @@ mod durable;
 mod model;
 #[cfg(feature = "shuttle")]
 mod shuttle_latches;
+mod snapshots;
 mod support;
 mod threads;
