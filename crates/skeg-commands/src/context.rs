@@ -30,7 +30,6 @@ pub struct Context {
 /// When and as what the server started.
 #[derive(Clone, Debug)]
 pub(crate) struct Started {
-    pub(crate) unix_ms: u64,
     pub(crate) monotonic_ns: u64,
     /// 40 random hexadecimal digits.
     pub(crate) run_id: String,
@@ -67,11 +66,7 @@ impl Context {
             .collect();
         config.start_with(&pairs)?;
         let io = engine.io();
-        let started = Started {
-            unix_ms: io.clock.now_ms(),
-            monotonic_ns: io.clock.monotonic_ns(),
-            run_id: run_id(&engine),
-        };
+        let started = Started { monotonic_ns: io.clock.monotonic_ns(), run_id: run_id(&engine) };
         let waiters = Waiters::new(&engine);
         let memory = MemoryWatch::new(engine.shards());
         let context = Self {

@@ -370,3 +370,28 @@ fn what_waits_is_let_go_when_the_context_closes() {
     assert!(disk.call("WAITAOF 0 1 0").0.starts_with("-CLOSED"));
     disk.close();
 }
+
+#[test]
+fn bgsave_takes_a_snapshot_and_info_tells_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = Disk::open(dir.path(), SyncPolicy::Never);
+    disk.call("SET a 1");
+    assert!(disk.call("BGSAVE LATER").0.starts_with("-ERR syntax"));
+    assert!(disk.call("INFO persistence").0.contains("snapshot_last_bytes:0\r\n"));
+    assert_eq!(disk.call("BGSAVE").0, "+Background saving started\r\n");
+    let again = disk.call("BGREWRITEAOF").0;
+    assert!(again.starts_with("+Background append only file rewriting"), "{again}");
+    while disk.engine.snapshot_status().running {
+        std::thread::yield_now();
+    }
+    let info = disk.call("INFO persistence").0;
+    assert!(info.contains("rdb_bgsave_in_progress:0\r\n"), "{info}");
+    assert!(info.contains("rdb_last_bgsave_status:ok\r\n"), "{info}");
+    assert!(info.contains("rdb_changes_since_last_save:0\r\n"), "{info}");
+    assert!(!info.contains("snapshot_last_bytes:0\r\n"), "{info}");
+    disk.close();
+    let mut disk = Disk::open(dir.path(), SyncPolicy::Never);
+    assert_eq!(disk.engine.recovered().snapshot_entries, 1);
+    assert_eq!(disk.call("GET a").0, "$1\r\n1\r\n");
+    disk.close();
+}

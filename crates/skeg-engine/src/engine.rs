@@ -25,6 +25,7 @@ use crate::pubsub::PubSub;
 use crate::replay::Rebuild;
 use crate::router::Router;
 use crate::search::SearchPool;
+use crate::snapshot::Snapshots;
 
 /// An open database. Clones are handles of the same one.
 #[derive(Clone, Debug)]
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) switches: Arc<Switches>,
     search: SearchPool,
     recovered: Recovered,
+    pub(crate) snapshots: Snapshots,
     threads: Mutex<Vec<Box<dyn Join>>>,
     discarded: Mutex<Discarded>,
     transactions: AtomicU64,
@@ -110,12 +112,14 @@ impl Engine {
             switches,
             search: SearchPool::new(options.search_threads),
             recovered,
+            snapshots: Snapshots::default(),
             threads: Mutex::new(Vec::new()),
             discarded: Mutex::default(),
             transactions: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             failed: AtomicBool::new(false),
         });
+        shared.init_snapshots();
         let engine = Self { shared };
         if let Err(error) = engine.start_threads() {
             // The first failure is the one to report; closing undoes what was started.
@@ -208,19 +212,7 @@ impl Engine {
     /// # Errors
     /// The job and the reason: [`Refusal::Busy`] when that queue is full, [`Refusal::Closed`].
     pub fn post(&self, job: Box<dyn Job>, drain: Drain) -> Result<(), (Box<dyn Job>, Refusal)> {
-        let shared = &self.shared;
-        let Some(&first) = job.shards().as_slice().first() else {
-            return Err((job, Refusal::Closed));
-        };
-        if let Err(refusal) = shared.check_open() {
-            return Err((job, refusal));
-        }
-        if shared.latch(first).queued() >= shared.options.queue_limit {
-            return Err((job, Refusal::Busy));
-        }
-        let at = shared.enqueue(Ticket::new(job));
-        shared.look_after(at, drain);
-        Ok(())
+        self.shared.post(job, drain)
     }
 
     /// Runs work on the search pool: never on the calling thread, unless the engine has no threads.
@@ -244,6 +236,8 @@ impl Engine {
             self.shared.defragment(id);
         }
         self.shared.free_discarded();
+        self.shared.snapshot_if_due();
+        self.step_snapshot();
     }
 
     /// Commands waiting at all shards.
@@ -264,6 +258,7 @@ impl Engine {
             return Ok(());
         }
         shared.bells.iter().for_each(Bell::ring);
+        shared.close_snapshots();
         for thread in std::mem::take(&mut *shared.threads.lock()) {
             // A home thread that panicked has failed the engine already.
             let _ = thread.join();
@@ -291,6 +286,26 @@ impl Engine {
 }
 
 impl Shared {
+    /// See [`Engine::post`].
+    pub(crate) fn post(
+        &self,
+        job: Box<dyn Job>,
+        drain: Drain,
+    ) -> Result<(), (Box<dyn Job>, Refusal)> {
+        let Some(&first) = job.shards().as_slice().first() else {
+            return Err((job, Refusal::Closed));
+        };
+        if let Err(refusal) = self.check_open() {
+            return Err((job, refusal));
+        }
+        if self.latch(first).queued() >= self.options.queue_limit {
+            return Err((job, Refusal::Busy));
+        }
+        let at = self.enqueue(Ticket::new(job));
+        self.look_after(at, drain);
+        Ok(())
+    }
+
     pub(crate) fn now_ms(&self) -> u64 {
         self.io.clock.now_ms()
     }

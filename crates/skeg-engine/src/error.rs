@@ -1,6 +1,6 @@
 //! What can go wrong above the log: opening an engine, and running a command on it.
 
-use skeg_log::{LogError, ReserveError};
+use skeg_log::{ErrorKind, LogError, ReserveError};
 
 /// Why an engine could not be opened or closed.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,41 @@ pub enum EngineError {
         /// The system's reason.
         source: std::io::Error,
     },
+}
+
+/// Why there is no snapshot. The database is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// The database is in memory only.
+    #[error("a database in memory has no snapshots")]
+    InMemory,
+    /// The database was opened read-only.
+    #[error("the database is open read-only")]
+    ReadOnly,
+    /// The system gives no thread to take it.
+    #[error("cannot start thread `skeg-snapshot`")]
+    NoThread,
+    /// The engine refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The log or the disk refused.
+    #[error("{reason}")]
+    Failed {
+        /// The class of the error.
+        kind: ErrorKind,
+        /// What was said.
+        reason: String,
+    },
+    /// The one before it failed or the database was closed before its turn came.
+    #[error("the snapshot was given up before it began")]
+    GivenUp,
+}
+
+impl From<LogError> for SnapshotError {
+    fn from(error: LogError) -> Self {
+        Self::Failed { kind: error.kind(), reason: error.to_string() }
+    }
 }
 
 /// Why a command was not run. Nothing was changed.

@@ -97,6 +97,9 @@ impl Shared {
         if let Some(log) = &self.log
             && bound.bytes > 0
         {
+            if shards.iter().any(|shard| shard.must_wait_for_walk()) {
+                return Err(Refusal::Wait);
+            }
             shards[0].give_space(log.reserve(bound.bytes, bound.purpose)?);
         }
         let mut exec = Exec { shared: self, shards, now_ms, must_wait: false };

@@ -86,6 +86,9 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
                 shared.expire(id);
                 shared.defragment(id);
             }
+            if number == 0 {
+                shared.snapshot_if_due();
+            }
         }
         shared.free_discarded();
         shared.end_turn();

@@ -33,6 +33,11 @@ impl Indexes {
         self.by_name.iter().map(|(name, index)| (&**name, index))
     }
 
+    /// All of them as they are now.
+    pub(crate) fn views(&mut self) -> Vec<(Box<[u8]>, Arc<View>)> {
+        self.by_name.iter_mut().map(|(name, index)| (name.clone(), index.view())).collect()
+    }
+
     fn insert(&mut self, name: &[u8], options: IndexOptions) -> Result<(), VectorError> {
         self.by_name.insert(name.into(), Index::new(options, self.seed)?);
         Ok(())
@@ -82,7 +87,7 @@ fn info(name: &[u8], index: &Index) -> IndexInfo {
     }
 }
 
-fn logged(id: IdRef<'_>) -> VectorId<'_> {
+pub(crate) fn logged(id: IdRef<'_>) -> VectorId<'_> {
     match id {
         IdRef::U64(id) => VectorId::U64(id),
         IdRef::Str(id) => VectorId::Str(id.as_bytes()),

@@ -8,6 +8,8 @@
 //!   (`exec.rs`, `shard.rs`);
 //! - the records of one command, or of one transaction over several shards, are in one epoch: after
 //!   a crash they are whole or absent;
+//! - a snapshot has what was there at each shard's place of the history, whatever is written
+//!   meanwhile (`walk.rs`, `snapshot.rs`);
 //! - no reply need show what a crash could take back: a receipt names the epoch to wait for.
 //!
 //! May not know: command names, wire formats, users, sockets.
@@ -35,12 +37,14 @@ mod replay;
 mod router;
 mod search;
 mod shard;
+mod snapshot;
 mod stats;
+mod walk;
 mod watch;
 
 pub use dump::{DumpError, Dumped};
 pub use engine::Engine;
-pub use error::{EngineError, Refusal};
+pub use error::{EngineError, Refusal, SnapshotError};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
 pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo};
@@ -56,7 +60,8 @@ pub use skeg_keyspace::{
 };
 pub use skeg_log::{
     Epoch, Health, Level, Log, LogError, LogStatus, Notify, Purpose, Recovered, ShardId,
-    Subscription, SyncPolicy, Want, Wrote,
+    SnapshotInfo, Subscription, SyncPolicy, Want, Wrote,
 };
+pub use snapshot::{SavePoint, SnapshotDone, SnapshotStatus};
 pub use stats::{ShardFigures, ShardStats};
 pub use watch::WatchFlag;

@@ -4,6 +4,7 @@ use skeg_log::{Level, SyncPolicy};
 
 use crate::error::EngineError;
 use crate::router::SHARDS_MAX;
+use crate::snapshot::SavePoint;
 
 /// How many logical databases there are (SELECT 0 to 15).
 pub const DATABASES: u8 = 16;
@@ -36,6 +37,14 @@ pub struct EngineOptions {
     pub queue_limit: usize,
     /// Bytes of a log segment.
     pub segment_bytes: u64,
+    /// A snapshot is taken when more bytes than this, and than the last snapshot has, were logged
+    /// since it (64 MiB).
+    pub snapshot_log_bytes: u64,
+    /// And at these points; none by default.
+    pub save_points: Vec<SavePoint>,
+    /// Bytes that writers may hand to a snapshot before they wait for it to write them (4 MiB), but
+    /// for one command's.
+    pub snapshot_buffer_bytes: usize,
 }
 
 impl Default for EngineOptions {
@@ -50,6 +59,9 @@ impl Default for EngineOptions {
             create_if_missing: true,
             queue_limit: 4_096,
             segment_bytes: 64 << 20,
+            snapshot_log_bytes: 64 << 20,
+            save_points: Vec::new(),
+            snapshot_buffer_bytes: 4 << 20,
         }
     }
 }

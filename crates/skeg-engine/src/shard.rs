@@ -14,9 +14,11 @@ mod sets;
 mod sorted_sets;
 mod values;
 
+pub(crate) use values::{bytes_of, each_change};
+
 use skeg_io::sync::Arc;
 use skeg_keyspace::{Collection, EntryRef, HashSeed, Keyspace, Kind, StrRef, ValueRef, WrongType};
-use skeg_log::{Epoch, Log, Purpose, Reservation, ShardId};
+use skeg_log::{Epoch, Log, Purpose, Reservation, ShardId, ShardPlace};
 use smallvec::SmallVec;
 
 use crate::effect::{Change, Effect, KIND_EFFECTS, Run};
@@ -25,6 +27,7 @@ use crate::notify::{Event, NotifyClass, Switches};
 use crate::options::DATABASES;
 use crate::pending::Pending;
 use crate::stats::ShardStats;
+use crate::walk::Walk;
 use crate::watch::Watches;
 
 /// What a write does to the key's deadline.
@@ -52,6 +55,8 @@ pub struct Shard {
     pub(crate) switches: Arc<Switches>,
     /// What the current command is to publish.
     pub(crate) events: Vec<Event>,
+    /// The walk of a snapshot, while there is one.
+    pub(crate) walk: Option<Walk>,
     pending: Pending,
     log: Option<Arc<Log>>,
     slice: Slice,
@@ -108,6 +113,7 @@ impl Shard {
             watches: Watches::default(),
             switches: Arc::default(),
             events: Vec::new(),
+            walk: None,
             pending: Pending::new(),
             log: None,
             slice: Slice {
@@ -271,8 +277,25 @@ impl Shard {
         &self.databases[usize::from(db)]
     }
 
+    /// The database, for a change of the key with this hash and of nothing else: what a snapshot under
+    /// way must have as it is has been handed out. All changes but those of replay come through here.
+    pub(crate) fn writable(&mut self, db: u8, hash: u64) -> &mut Keyspace {
+        let keyspace = &mut self.databases[usize::from(db)];
+        if let Some(walk) = &self.walk {
+            walk.preserve(db, keyspace, hash);
+        }
+        keyspace
+    }
+
+    /// The database, for replay.
     pub(crate) fn keyspace_mut(&mut self, db: u8) -> &mut Keyspace {
+        debug_assert!(self.walk.is_none(), "a walk must see changes before they happen");
         &mut self.databases[usize::from(db)]
+    }
+
+    /// Where the shard's history stands.
+    pub(crate) fn log_place(&self) -> ShardPlace {
+        self.log.as_ref().map_or_else(ShardPlace::default, |log| log.place(self.id))
     }
 
     // --- expiry -------------------------------------------------------------------------------
@@ -323,13 +346,16 @@ impl Shard {
     }
 
     fn expire(&mut self, db: u8, hash: u64, key: &[u8]) {
-        self.keyspace_mut(db).remove(hash, key);
+        self.writable(db, hash).remove(hash, key);
         self.stats.expired += 1;
         self.changed(db, hash, key, &Effect::Remove { db, key });
         self.notify(NotifyClass::EXPIRED, "expired", db, key);
     }
 
     fn reserve_removals(&mut self, bytes: u64) -> bool {
+        if self.must_wait_for_walk() {
+            return false;
+        }
         let Some(log) = &self.log else { return true };
         log.reserve_more(&mut self.slice.space, bytes, Purpose::Release).is_ok()
     }
@@ -343,16 +369,13 @@ impl Shard {
             while removed < limit && due(self.keyspace(db)) && self.reserve_removals(16 << 10) {
                 let mut keys: Vec<Box<[u8]>> = Vec::new();
                 let batch = (limit - removed).min(64);
-                self.keyspace_mut(db).pop_expired(now_ms, batch, &mut |key| keys.push(key.into()));
+                self.keyspace(db).due(now_ms, batch, &mut |key| keys.push(key.into()));
                 if keys.is_empty() {
                     break;
                 }
                 removed += keys.len();
-                self.stats.expired += keys.len() as u64;
                 for key in &keys {
-                    let hash = self.keyspace(db).hash(key);
-                    self.changed(db, hash, key, &Effect::Remove { db, key });
-                    self.notify(NotifyClass::EXPIRED, "expired", db, key);
+                    self.expire(db, self.keyspace(db).hash(key), key);
                 }
             }
         }
@@ -520,7 +543,7 @@ impl Shard {
             Expiry::At(at) => Some(at),
             Expiry::Keep => self.keyspace(db).get(hash, key).and_then(|entry| entry.expire_at_ms),
         };
-        let replaced = self.keyspace_mut(db).set(hash, key, value, expire_at_ms);
+        let replaced = self.writable(db, hash).set(hash, key, value, expire_at_ms);
         if !replaced {
             self.notify(NotifyClass::NEW, "new", db, key);
         }
@@ -537,7 +560,7 @@ impl Shard {
         if is_new {
             self.notify(NotifyClass::NEW, "new", db, key);
         }
-        self.keyspace_mut(db).set_int(hash, key, value, expire_at_ms);
+        self.writable(db, hash).set_int(hash, key, value, expire_at_ms);
         self.changed(db, hash, key, &Effect::SetInt { db, key, value });
     }
 
@@ -548,7 +571,7 @@ impl Shard {
     pub fn append(&mut self, db: u8, key: &[u8], tail: &[u8]) -> Result<usize, WrongType> {
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
-        let length = self.keyspace_mut(db).append(hash, key, tail)?;
+        let length = self.writable(db, hash).append(hash, key, tail)?;
         self.changed(db, hash, key, &Effect::Append { db, key, tail });
         Ok(length)
     }
@@ -570,7 +593,7 @@ impl Shard {
         }
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
-        let length = self.keyspace_mut(db).set_range(hash, key, offset, bytes)?;
+        let length = self.writable(db, hash).set_range(hash, key, offset, bytes)?;
         self.changed(db, hash, key, &Effect::SetRange { db, key, offset: offset as u64, bytes });
         Ok(length)
     }
@@ -582,7 +605,7 @@ impl Shard {
         if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
             return false;
         }
-        let removed = self.keyspace_mut(db).remove(hash, key);
+        let removed = self.writable(db, hash).remove(hash, key);
         if removed {
             self.changed(db, hash, key, &Effect::Remove { db, key });
         }
@@ -600,13 +623,13 @@ impl Shard {
         if expire_at_ms.is_some_and(|at| at <= self.slice.now_ms) {
             return self.remove(db, key);
         }
-        self.keyspace_mut(db).set_expiry(hash, key, expire_at_ms);
+        self.writable(db, hash).set_expiry(hash, key, expire_at_ms);
         self.changed(db, hash, key, &Effect::Expire { db, key, expire_at_ms });
         true
     }
 
     /// Removes every key of the database on this shard and returns the old contents, to be freed
-    /// off the latch.
+    /// off the latch, unless a snapshot still needs them.
     pub fn flush(&mut self, db: u8) -> Option<Keyspace> {
         if self.is_empty(db) {
             // That it is empty may be pending: what was removed last could come back.
@@ -614,10 +637,13 @@ impl Shard {
             return None;
         }
         self.watchers_of_all(db, None);
-        let old = self.keyspace_mut(db).clear();
+        let old = self.databases[usize::from(db)].clear();
         self.log_effect(&Effect::Flush { db });
         self.slice.touched_all = true;
-        Some(old)
+        match &mut self.walk {
+            Some(walk) => walk.flushed(db, old),
+            None => Some(old),
+        }
     }
 
     /// Exchanges two databases on this shard.
@@ -629,6 +655,9 @@ impl Shard {
         self.watchers_of_all(b, Some(a));
         self.databases.swap(usize::from(a), usize::from(b));
         self.slice.changed |= 1 << a | 1 << b;
+        if let Some(walk) = &mut self.walk {
+            walk.swapped(a, b);
+        }
         self.log_effect(&Effect::Swap { a, b });
         self.slice.touched_all = true;
     }

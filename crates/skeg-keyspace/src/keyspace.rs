@@ -13,6 +13,7 @@ mod sets;
 mod sorted_sets;
 mod strings;
 mod values;
+mod walk;
 
 pub use values::Value;
 
@@ -44,6 +45,20 @@ pub struct Keyspace {
     store: Store,
     deadlines: Deadlines,
     collections: Collections,
+    /// Number of the walk that runs, or ran last.
+    walk: u32,
+}
+
+/// The key and the entry behind a handle.
+fn view<'a>(
+    store: &'a Store,
+    collections: &'a Collections,
+    handle: u32,
+) -> (&'a [u8], EntryRef<'a>) {
+    let cell = store.cell(handle);
+    let (key, value) = entry::view(cell);
+    let value = collections::collection(collections, value);
+    (key, EntryRef { value, expire_at_ms: entry::deadline(cell) })
 }
 
 /// Hashes the keys behind handles.
@@ -76,6 +91,7 @@ impl Keyspace {
             store: Store::new(),
             deadlines: Deadlines::new(),
             collections: Collections::new(),
+            walk: 0,
         }
     }
 
@@ -111,14 +127,12 @@ impl Keyspace {
     fn resolve<'a>(&'a self, value: CellValue<'a>) -> ValueRef<'a> {
         match value {
             CellValue::Str(value) => ValueRef::Str(value),
-            collection => self.collection(collection),
+            collection => collections::collection(&self.collections, collection),
         }
     }
 
     fn view(&self, handle: u32) -> (&[u8], EntryRef<'_>) {
-        let cell = self.store.cell(handle);
-        let (key, value) = entry::view(cell);
-        (key, EntryRef { value: self.resolve(value), expire_at_ms: entry::deadline(cell) })
+        view(&self.store, &self.collections, handle)
     }
 
     /// Reads what a look-up of `hash` reads first, and answers anything. Look-ups wait for memory one by
@@ -379,6 +393,15 @@ impl Keyspace {
             }
         }
         removed
+    }
+
+    /// Shows the keys of at most `limit` entries whose deadline is at or before `now_ms`, earliest first.
+    pub fn due(&self, now_ms: u64, limit: usize, visit: &mut dyn FnMut(&[u8])) {
+        let mut due = Vec::new();
+        self.deadlines.due(&self.store, now_ms, &mut due);
+        for (_, handle) in due.iter().take(limit) {
+            visit(entry::key(self.store.cell(*handle)));
+        }
     }
 
     /// The earliest deadline.

@@ -17,6 +17,7 @@ mod bucket;
 mod directory;
 mod scan;
 mod segment;
+mod walk;
 
 use std::hint::black_box;
 

@@ -16,6 +16,7 @@ use crate::offline::Offline;
 use crate::salvage::Fresh;
 use crate::segment::{FOLDER, HEADER_BYTES, path_of};
 use crate::small_file::{read, replace};
+use crate::snapshot::format as snapshot;
 use crate::types::{Epoch, LogOptions};
 
 /// What a copy consists of.
@@ -84,6 +85,21 @@ impl Offline {
                     } else {
                         copy(disk, &from, &to, bytes)?;
                     }
+                    continue;
+                }
+                LiveFile::Snapshot(id) => {
+                    let folder = target.join(snapshot::FOLDER);
+                    create_dir(disk, &folder)?;
+                    let from = snapshot::path_of(&self.dir, id);
+                    let to = snapshot::path_of(target, id);
+                    let bytes = current.snapshot.map_or(0, |named| named.length);
+                    copied.bytes += bytes;
+                    if link {
+                        copied.linked += u64::from(link_or_copy(disk, &from, &to)?);
+                    } else {
+                        copy(disk, &from, &to, bytes)?;
+                    }
+                    sync_dir(disk, &folder)?;
                     continue;
                 }
                 LiveFile::Current => current::FILE_NAME,

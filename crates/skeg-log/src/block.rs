@@ -232,20 +232,21 @@ pub(crate) fn parts<'a>(
     })
 }
 
-/// The records of a verified block: shard, kind, payload.
+/// The records of a verified block: shard, offset in the shard's part, kind, payload.
 pub(crate) fn records<'a>(
     block: &'a [u8],
     header: &BlockHeader,
-) -> impl Iterator<Item = (ShardId, u8, &'a [u8])> {
-    parts(block, header).flat_map(|(shard, mut part)| {
+) -> impl Iterator<Item = (ShardId, u64, u8, &'a [u8])> {
+    parts(block, header).flat_map(|(shard, part)| {
+        let mut at = 0;
         std::iter::from_fn(move || {
-            if part.is_empty() {
+            if at == part.len() {
                 return None;
             }
-            let end = RECORD_HEADER_BYTES + u32_at(part, 0) as usize;
-            let (record, rest) = part.split_at(end);
-            part = rest;
-            Some((ShardId(shard), record[8], &record[RECORD_HEADER_BYTES..]))
+            let end = at + RECORD_HEADER_BYTES + u32_at(part, at) as usize;
+            let (offset, record) = (at as u64, &part[at..end]);
+            at = end;
+            Some((ShardId(shard), offset, record[8], &record[RECORD_HEADER_BYTES..]))
         })
     })
 }
@@ -326,7 +327,7 @@ mod tests {
             prop_assert_eq!((header.epoch, header.durable, header.previous), (9, 7, 0xfeed));
             prop_assert_eq!(header.block_sum, sum);
             let found: Vec<_> = records(&block, &header)
-                .map(|(shard, kind, payload)| (shard.0, kind, payload.to_vec()))
+                .map(|(shard, _, kind, payload)| (shard.0, kind, payload.to_vec()))
                 .collect();
             let expected: Vec<_> = shards
                 .iter()

@@ -16,7 +16,7 @@ use skeg_io::sync::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
 use crate::block::append_record;
-use crate::types::{Epoch, ShardId};
+use crate::types::{Epoch, ShardId, ShardPlace};
 
 /// Memory that a half always keeps for its next records.
 const KEPT_BYTES: usize = 64 << 10;
@@ -48,11 +48,15 @@ impl Half {
 
 /// Two epochs' records of a shard: the open one's, and the one's that the writer is collecting.
 #[derive(Debug, Default)]
-struct Halves([Half; 2]);
+struct Halves {
+    halves: [Half; 2],
+    /// Records pushed since the log was opened.
+    pushed: u64,
+}
 
 impl Halves {
     fn of(&mut self, epoch: u64) -> &mut Half {
-        &mut self.0[(epoch & 1) as usize]
+        &mut self.halves[(epoch & 1) as usize]
     }
 }
 
@@ -90,6 +94,7 @@ impl Buffers {
         let mut halves = self.shards[usize::from(shard.0)].0.lock();
         let epoch = self.epochs.open.load(SeqCst);
         halves.of(epoch).push(kind, payload, cost);
+        halves.pushed += 1;
         self.note(epoch);
         Epoch(epoch)
     }
@@ -112,12 +117,31 @@ impl Buffers {
         for (group, halves) in parts.chunk_by(|a, b| a.0 == b.0).zip(&mut locks) {
             for (_, kind, payload) in group {
                 halves.of(epoch).push(*kind, payload, cost(payload));
+                halves.pushed += 1;
             }
         }
         if !parts.is_empty() {
             self.note(epoch);
         }
         Epoch(epoch)
+    }
+
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> u16 {
+        u16::try_from(self.shards.len()).expect("it was made of a u16")
+    }
+
+    /// Where the next record of a shard will stand, if it is pushed in the open epoch: everything that
+    /// was pushed before lies before it, everything later at it or behind.
+    pub(crate) fn place(&self, shard: ShardId) -> ShardPlace {
+        let mut halves = self.shards[usize::from(shard.0)].0.lock();
+        let epoch = self.epochs.open.load(SeqCst);
+        ShardPlace { epoch: Epoch(epoch), offset: halves.of(epoch).bytes.len() as u64 }
+    }
+
+    /// Records pushed since the log was opened.
+    pub(crate) fn pushed(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.0.lock().pushed).sum()
     }
 
     fn note(&self, epoch: u64) {
@@ -145,7 +169,7 @@ impl Buffers {
     /// Gives back memory that only a load like the last one needs.
     pub(crate) fn release_memory(&self) {
         for shard in &self.shards {
-            for half in &mut shard.0.lock().0 {
+            for half in &mut shard.0.lock().halves {
                 half.bytes.shrink_to(KEPT_BYTES);
             }
         }

@@ -21,6 +21,7 @@ use crate::manifest;
 use crate::offline::Offline;
 use crate::recover::{History, replay_all};
 use crate::segment::{HEADER_BYTES, path_of};
+use crate::snapshot;
 use crate::types::{Epoch, Recovered, Replay};
 use crate::walk::{Stretch, walk};
 
@@ -209,6 +210,13 @@ impl Offline {
         for file in current.live_files() {
             match file {
                 LiveFile::Manifest | LiveFile::Current => {}
+                LiveFile::Snapshot(_) => {
+                    let named = current.snapshot.expect("it names it");
+                    match snapshot::read::load(&*self.disk, &self.dir, &current, &named, &mut ()) {
+                        Ok(_) => report.bytes += named.length,
+                        Err(error) => report.add_error(error)?,
+                    }
+                }
                 LiveFile::Segment(id) => {
                     let named = current.segments.iter().find(|named| named.id == id);
                     let named = *named.expect("it is one of them");

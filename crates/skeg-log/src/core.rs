@@ -48,6 +48,10 @@ pub(crate) struct Core {
     kernel: AtomicU64,
     pub(crate) durable: AtomicU64,
     pub(crate) blocks_written: AtomicU64,
+    /// Bytes of blocks that were read when the log was opened, and that were written since.
+    pub(crate) history_bytes: AtomicU64,
+    /// Where in them the snapshot begins that CURRENT names.
+    pub(crate) behind_from: AtomicU64,
     /// Durable epoch that the last block named, or that no block could be written for.
     watermark: AtomicU64,
     /// Behind the last block.
@@ -69,6 +73,8 @@ pub(crate) struct Parts {
     pub(crate) shards: u16,
     /// Last epoch of the history.
     pub(crate) last: Epoch,
+    /// Bytes of it that were read.
+    pub(crate) history_bytes: u64,
     pub(crate) writer: Option<Writer>,
     pub(crate) upkeeper: Upkeeper,
     pub(crate) lock: Option<Box<dyn DirLock>>,
@@ -106,6 +112,8 @@ impl Core {
             kernel: AtomicU64::new(parts.last.0),
             durable: AtomicU64::new(parts.last.0),
             blocks_written: AtomicU64::new(0),
+            history_bytes: AtomicU64::new(parts.history_bytes),
+            behind_from: AtomicU64::new(0),
             watermark: AtomicU64::new(parts.last.0),
             position: Mutex::new(position),
             log_wake: Wake::default(),
@@ -224,6 +232,13 @@ impl Core {
         self.options.sync == SyncPolicy::Always && self.syncing.in_flight()
     }
 
+    /// Bytes of history behind the snapshot, at most.
+    pub(crate) fn behind_bytes(&self) -> u64 {
+        // In this order: the mark never passes what it is a mark in.
+        let from = self.behind_from.load(SeqCst);
+        self.history_bytes.load(SeqCst).saturating_sub(from)
+    }
+
     pub(crate) fn status(&self) -> LogStatus {
         let health = if self.condition.is_poisoned() {
             Health::Poisoned
@@ -246,6 +261,8 @@ impl Core {
             blocks_written: self.blocks_written.load(SeqCst),
             fsyncs: self.syncing.count(),
             last_fsync_ns: self.syncing.last_duration_ns(),
+            snapshot: inventory.snapshot,
+            behind_bytes: self.behind_bytes(),
             overdrawn_bytes: self.space.overdrawn(),
         }
     }

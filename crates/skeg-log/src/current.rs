@@ -11,6 +11,8 @@ use crate::block::Mismatch;
 use crate::error::{LogError, corrupt};
 use crate::format::{FORMAT_VERSION, u32_at, u64_at};
 use crate::small_file::{Fields, open_frame};
+use crate::snapshot::SnapshotInfo;
+use crate::types::{Epoch, ShardPlace};
 
 /// Name of the file in the database directory.
 pub(crate) const FILE_NAME: &str = "CURRENT";
@@ -18,6 +20,7 @@ const MAGIC: [u8; 8] = *b"SKEGCUR\x1a";
 const FIXED_BYTES: usize = 104;
 const SEGMENT_BYTES: usize = 32;
 const VECTOR_SEGMENT_BYTES: usize = 40;
+const SNAPSHOT_BYTES: usize = 32;
 /// No database gets as far as this; larger numbers are refused, so that none can overflow.
 pub(crate) const NUMBER_MAX: u64 = 1 << 62;
 const OPEN: u8 = 1;
@@ -38,6 +41,51 @@ pub(crate) struct End {
     pub(crate) length: u64,
     /// Behind the last block.
     pub(crate) position: Position,
+}
+
+/// A snapshot as CURRENT names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SnapshotRef {
+    /// From 1.
+    pub(crate) id: u64,
+    /// Bytes of its file.
+    pub(crate) length: u64,
+    /// The newest epoch that is in it, in part at least.
+    pub(crate) covered: u64,
+    /// Checksum of its end mark, which stands for the whole file.
+    pub(crate) sum: u32,
+}
+
+impl SnapshotRef {
+    pub(crate) fn info(self) -> SnapshotInfo {
+        SnapshotInfo { id: self.id, bytes: self.length, covered: Epoch(self.covered) }
+    }
+
+    /// Whether a shard's place can be one of this snapshot, when the log goes on behind an epoch.
+    pub(crate) fn covers(&self, place: ShardPlace, log_from: u64) -> bool {
+        place.covered().0 <= self.covered && place.epoch.0 > log_from
+    }
+
+    fn encode(this: Option<Self>) -> [u8; SNAPSHOT_BYTES] {
+        let mut bytes = [0; SNAPSHOT_BYTES];
+        if let Some(this) = this {
+            bytes[..8].copy_from_slice(&this.id.to_le_bytes());
+            bytes[8..16].copy_from_slice(&this.length.to_le_bytes());
+            bytes[16..24].copy_from_slice(&this.covered.to_le_bytes());
+            bytes[24..28].copy_from_slice(&this.sum.to_le_bytes());
+        }
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let this = Self {
+            id: u64_at(bytes, 0),
+            length: u64_at(bytes, 8),
+            covered: u64_at(bytes, 16),
+            sum: u32_at(bytes, 24),
+        };
+        (this.id != 0).then_some(this)
+    }
 }
 
 /// A segment as CURRENT names it.
@@ -61,6 +109,8 @@ pub(crate) struct Current {
     /// Where replay starts: the first segment, and the position before its first block.
     pub(crate) start_segment: u64,
     pub(crate) start: Position,
+    /// What is loaded before anything is replayed.
+    pub(crate) snapshot: Option<SnapshotRef>,
     pub(crate) segments: Vec<NamedSegment>,
 }
 
@@ -79,7 +129,7 @@ impl Current {
             .u32(self.start.chain)
             .u64(self.start_segment)
             .u64(self.start.epoch)
-            .bytes(&[0; 32]);
+            .bytes(&SnapshotRef::encode(self.snapshot));
         for segment in &self.segments {
             let (state, end) = match segment.sealed {
                 None => (OPEN, End { length: 0, position: Position::default() }),
@@ -107,13 +157,15 @@ impl Current {
         if content.len() != expected {
             return Err(wrong("a length that its counts add up to"));
         }
-        let reserved = content[42..44].iter().chain(&content[72..104]);
+        let snapshot = &content[72..FIXED_BYTES];
+        let unnamed = if snapshot[..8] == [0; 8] { snapshot } else { &snapshot[28..] };
+        let reserved = content[42..44].iter().chain(unnamed);
         if vectors != 0 || reserved.copied().any(|byte| byte != 0) {
             return Err(LogError::Version {
                 file: file.to_owned(),
                 found: FORMAT_VERSION,
                 supported: FORMAT_VERSION,
-                need: "it names snapshots or vector segments; open it with a newer skeg",
+                need: "it names vector segments or more; open it with a newer skeg",
             });
         }
         let current = Self {
@@ -124,6 +176,7 @@ impl Current {
             shards: u16::from_le_bytes([content[40], content[41]]),
             start_segment: u64_at(content, 56),
             start: Position { epoch: u64_at(content, 64), chain: u32_at(content, 52) },
+            snapshot: SnapshotRef::decode(snapshot),
             segments: content[FIXED_BYTES..]
                 .as_chunks::<SEGMENT_BYTES>()
                 .0
@@ -140,6 +193,11 @@ impl Current {
         let numbers = [self.generation, self.durable, self.next_segment, self.start.epoch];
         if numbers.into_iter().any(|number| number > NUMBER_MAX) {
             return Err("numbers that can be counted up");
+        }
+        if let Some(snapshot) = &self.snapshot
+            && (snapshot.id > NUMBER_MAX || snapshot.covered > self.durable)
+        {
+            return Err("a snapshot of durable epochs");
         }
         if !self.shards.is_power_of_two() {
             return Err("a power of two as shard count");
@@ -186,6 +244,7 @@ mod tests {
             shards: 16,
             start_segment: 2,
             start: Position { epoch: 4, chain: 17 },
+            snapshot: Some(SnapshotRef { id: 3, length: 4_000, covered: 11, sum: 9 }),
             segments: vec![
                 NamedSegment { id: 2, sealed: Some(end) },
                 NamedSegment { id: 7, sealed: None },
@@ -198,6 +257,10 @@ mod tests {
         let bytes = example().encode();
         assert_eq!(bytes.len(), 124 + 2 * 32, "docs/format/current.md");
         assert_eq!(Current::decode(Path::new("CURRENT"), &bytes).unwrap(), Some(example()));
+        let without = Current { snapshot: None, ..example() };
+        let bytes = without.encode();
+        assert_eq!(bytes[88..120], [0; 32], "docs/format/current.md");
+        assert_eq!(Current::decode(Path::new("CURRENT"), &bytes).unwrap(), Some(without));
     }
 
     #[test]
@@ -231,5 +294,7 @@ mod tests {
         refused(|current| current.start_segment = 3);
         refused(|current| current.next_segment = 7);
         refused(|current| current.start.epoch = u64::MAX);
+        refused(|current| current.durable = 10);
+        refused(|current| current.snapshot.as_mut().unwrap().id = u64::MAX);
     }
 }

@@ -30,6 +30,8 @@ pub enum LiveFile {
     Current,
     /// A segment that CURRENT names, by its id.
     Segment(u64),
+    /// The snapshot that CURRENT names, by its id.
+    Snapshot(u64),
 }
 
 impl Current {
@@ -38,6 +40,7 @@ impl Current {
         self.segments
             .iter()
             .map(|named| LiveFile::Segment(named.id))
+            .chain(self.snapshot.map(|named| LiveFile::Snapshot(named.id)))
             .chain([LiveFile::Current, LiveFile::Manifest])
     }
 }
@@ -211,7 +214,7 @@ impl<'a> BlockInfo<'a> {
     /// Its records, those of a shard together.
     pub fn records(&self) -> impl Iterator<Item = RecordInfo<'a>> {
         let mut offset = self.offset + self.block.header.front_bytes() as u64;
-        records(self.block.bytes, &self.block.header).map(move |(shard, kind, payload)| {
+        records(self.block.bytes, &self.block.header).map(move |(shard, _, kind, payload)| {
             let record = RecordInfo { offset, shard, kind, payload };
             offset += (RECORD_HEADER_BYTES + payload.len()) as u64;
             record

@@ -18,6 +18,7 @@ use crate::room::UNSYNCED_BYTES;
 use crate::scan::{Reader, SegmentFile};
 use crate::segment::{FOLDER, HEADER_BYTES, Segment, SegmentHeader, id_of, path_of};
 use crate::small_file::{new_name, read, remove_if_there, replace};
+use crate::snapshot::format as snapshot;
 use crate::spare::Spare;
 use crate::types::LogOptions;
 
@@ -100,6 +101,7 @@ pub(crate) fn create(io: &Io, dir: &Path, options: &LogOptions) -> Result<Curren
         shards: options.shards.unwrap_or(SHARDS),
         start_segment: 1,
         start: Position::default(),
+        snapshot: None,
         segments: vec![NamedSegment { id: 1, sealed: None }],
     };
     replace(disk, &dir.join(current::FILE_NAME), &current.encode())?;
@@ -110,7 +112,14 @@ pub(crate) fn create(io: &Io, dir: &Path, options: &LogOptions) -> Result<Curren
 /// Refuses a directory in which somebody else keeps files: whoever removes, copies or moves a database
 /// takes its directory for all of it. Hidden files and what a file system puts there itself may be.
 pub(crate) fn refuse_foreign(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
-    let own = [LOCK_NAME, FOLDER, current::FILE_NAME, manifest::FILE_NAME, "lost+found"];
+    let own = [
+        LOCK_NAME,
+        FOLDER,
+        snapshot::FOLDER,
+        current::FILE_NAME,
+        manifest::FILE_NAME,
+        "lost+found",
+    ];
     let is_own = |name: &str| {
         let stem = name.strip_suffix(".new").unwrap_or(name);
         let of_repairs = name == repair::STAGE_NAME || name.starts_with(repair::ORIGINALS_PREFIX);
@@ -137,8 +146,15 @@ pub(crate) fn refuse_remains(disk: &dyn Disk, dir: &Path) -> Result<(), LogError
     refuse_blocks(disk, dir)
 }
 
-/// Nobody writes a block before MANIFEST is there: with blocks it has been lost.
+/// Nobody writes a block or a snapshot before MANIFEST is there: with one of them it has been lost.
 fn refuse_blocks(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+    let lost = |beside: &str| {
+        let mismatch = Mismatch::new(format!("a MANIFEST beside {beside}"), "no file");
+        Err(corrupt(&dir.join(manifest::FILE_NAME), 0, mismatch))
+    };
+    if !snapshot_ids(disk, dir)?.is_empty() {
+        return lost("snapshots");
+    }
     for id in segment_ids(disk, dir)? {
         let segment = match SegmentFile::open(disk, dir, id) {
             Ok(Some(segment)) => segment,
@@ -146,11 +162,20 @@ fn refuse_blocks(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
             Err(error) => return Err(error),
         };
         if Reader::new(&segment, segment.bytes).traces(HEADER_BYTES)?.witness.is_some() {
-            let mismatch = Mismatch::new("a MANIFEST beside a log with blocks", "no file");
-            return Err(corrupt(&dir.join(manifest::FILE_NAME), 0, mismatch));
+            return lost("a log with blocks");
         }
     }
     Ok(())
+}
+
+/// The snapshots in the directory, finished or not.
+pub(crate) fn snapshot_ids(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, LogError> {
+    let folder = dir.join(snapshot::FOLDER);
+    match disk.read_dir(&folder) {
+        Ok(names) => Ok(names.iter().filter_map(|name| snapshot::id_of(name)).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(io_error("list", &folder, error)),
+    }
 }
 
 /// The segments whose files are there, by their names.
@@ -188,7 +213,9 @@ pub(crate) fn named_segments(
     }
     let mut others = Vec::new();
     for id in segment_ids(disk, dir)? {
-        if current.segments.iter().any(|named| named.id == id) {
+        // Those before the first one were superseded by a snapshot: they know nothing of what is later.
+        let first = current.segments.first().map_or(0, |named| named.id);
+        if id < first || current.segments.iter().any(|named| named.id == id) {
             continue;
         }
         match SegmentFile::open(disk, dir, id) {
@@ -222,7 +249,7 @@ pub(crate) fn check_owner(
     Ok(())
 }
 
-/// Removes segments that CURRENT does not name, and replacements that were not finished.
+/// Removes segments and snapshots that CURRENT does not name, and replacements that were not finished.
 pub(crate) fn remove_leftovers(
     disk: &dyn Disk,
     dir: &Path,
@@ -239,10 +266,13 @@ pub(crate) fn leftovers(
 ) -> Result<Vec<PathBuf>, LogError> {
     let mut ids = segment_ids(disk, dir)?;
     ids.retain(|id| !current.segments.iter().any(|named| named.id == *id));
+    let mut snapshots = snapshot_ids(disk, dir)?;
+    snapshots.retain(|id| current.snapshot.is_none_or(|named| named.id != *id));
     let replacements = [current::FILE_NAME, manifest::FILE_NAME];
     Ok(ids
         .into_iter()
         .map(|id| path_of(dir, id))
+        .chain(snapshots.into_iter().map(|id| snapshot::path_of(dir, id)))
         .chain(replacements.map(|name| new_name(&dir.join(name))))
         .collect())
 }

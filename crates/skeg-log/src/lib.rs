@@ -2,7 +2,8 @@
 //!
 //! A record goes from a shard's buffer (`buffer.rs`) into a block (`block.rs`) that whoever holds the
 //! writer's role (`writer.rs`) hands to the kernel; an fsync (`sync.rs`) makes it durable;
-//! `upkeep.rs` keeps allocated room ahead; `recover.rs` reads it all back.
+//! `upkeep.rs` keeps allocated room ahead; `snapshot/` takes the place of old segments; `recover.rs`
+//! reads it all back.
 //!
 //! Invariants: what a crash leaves is a prefix of the history; all records of one epoch are one
 //! block, so a transaction over several shards is whole or absent; what is acknowledged at a level
@@ -20,6 +21,7 @@ mod condition;
 mod core;
 mod current;
 mod error;
+mod failpoint;
 mod files;
 mod format;
 mod inspect;
@@ -35,6 +37,7 @@ mod salvage;
 mod scan;
 mod segment;
 mod small_file;
+mod snapshot;
 mod space;
 mod spare;
 mod subscription;
@@ -48,6 +51,8 @@ mod writer;
 pub use backup::Copied;
 pub use check::{CheckReport, Outcome};
 pub use error::{Corruption, ErrorKind, LogError, ReplayError, ReserveError};
+#[cfg(feature = "failpoints")]
+pub use failpoint::{Broken, break_promise};
 pub use inspect::{
     BlockInfo, BlockKind, CurrentInfo, Found, HeaderInfo, LiveFile, RecordInfo, SegmentInfo,
     SegmentState, Summary,
@@ -55,9 +60,10 @@ pub use inspect::{
 pub use log::Log;
 pub use offline::Offline;
 pub use salvage::{Dropped, Fresh, RepairPlan};
+pub use snapshot::{SnapshotInfo, SnapshotWriter};
 pub use space::{MAX_RESERVATION_BYTES, RECORD_OVERHEAD_BYTES, Reservation};
 pub use subscription::{Notify, Subscription, Want};
 pub use types::{
-    Epoch, Health, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, ShardId, SyncPolicy,
-    Upkeep, Wrote,
+    Epoch, Health, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, ShardId, ShardPlace,
+    SyncPolicy, Upkeep, Wrote,
 };

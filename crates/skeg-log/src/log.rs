@@ -13,11 +13,13 @@ use crate::core::{Core, Parts};
 use crate::error::{LogError, ReserveError, io_error};
 use crate::layout;
 use crate::recover::{make_writable, replay_all};
+use crate::snapshot::SnapshotWriter;
 use crate::space::{Reservation, cost};
 use crate::spare::Spare;
 use crate::subscription::{Notify, Subscription};
 use crate::types::{
-    Epoch, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, ShardId, Upkeep, Wrote,
+    Epoch, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, ShardId, ShardPlace, Upkeep,
+    Wrote,
 };
 use crate::upkeep::Upkeeper;
 use crate::writer::By;
@@ -79,6 +81,7 @@ impl Log {
             options: options.clone(),
             shards: current.shards,
             last: recovered.last_epoch,
+            history_bytes: recovered.bytes,
             writer,
             upkeeper,
             lock,
@@ -229,6 +232,32 @@ impl Log {
         } else {
             self.core.drive_to(level, epoch)
         }
+    }
+
+    /// Where the history of a shard stands, while the caller holds the shard's latch: what it has
+    /// pushed lies before the place.
+    pub fn place(&self, shard: ShardId) -> ShardPlace {
+        self.core.buffers.place(shard)
+    }
+
+    /// Records pushed since the log was opened.
+    pub fn pushed(&self) -> u64 {
+        self.core.buffers.pushed()
+    }
+
+    /// Bytes of history behind the snapshot, and bytes of that; the latter 0 when there is none.
+    pub fn behind_bytes(&self) -> (u64, u64) {
+        let snapshot = self.core.inventory.lock().snapshot;
+        (self.core.behind_bytes(), snapshot.map_or(0, |snapshot| snapshot.bytes))
+    }
+
+    /// Begins a snapshot. One at a time: the caller sees to that.
+    ///
+    /// # Errors
+    /// [`LogError::Full`] when the disk has no room for it and what the log may need meanwhile,
+    /// [`LogError::Io`], and what refuses writes. Nothing has changed then.
+    pub fn start_snapshot(&self) -> Result<SnapshotWriter, LogError> {
+        SnapshotWriter::create(&self.core)
     }
 
     /// Starts the log thread and the fsync thread. Calling it again does nothing.

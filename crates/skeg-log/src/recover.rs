@@ -1,6 +1,7 @@
 //! Recovery: replays the history up to its end, and tells a torn tail from damage.
 //!
 //! The rules (`docs/format/log.md`, "Recovery"):
+//! - A snapshot is loaded first; replay skips what lies before its place, on each shard.
 //! - A sealed segment verifies to its last byte, or the open stops.
 //! - Behind the sealed ones, blocks are read to the first that does not verify and follow. If anything
 //!   behind it, or CURRENT, witnesses a durable epoch at or past it, that is damage: the open stops.
@@ -21,13 +22,15 @@ use skeg_io::{Disk, Io};
 use crate::block::{BlockBuilder, Claim, Mismatch, Place, parts, records};
 use crate::current::{self, Current, End, NamedSegment, Position};
 use crate::error::{LogError, corrupt, io_error};
+use crate::failpoint::{Broken, breaks};
 use crate::format::KIND_COMMIT;
 use crate::layout::{named_segments, remove_leftovers};
 use crate::scan::{Reader, SegmentFile};
 use crate::segment::{HEADER_BYTES, Segment, SegmentHeader, fsync_error};
 use crate::small_file::{replace, write_all};
+use crate::snapshot::read::{self as snapshot, Loaded};
 use crate::spare::{CURRENT_BYTES, Spare};
-use crate::types::{Epoch, LogOptions, Recovered, Replay};
+use crate::types::{Epoch, LogOptions, Recovered, Replay, ShardId, ShardPlace};
 use crate::upkeep::Upkeeper;
 use crate::writer::Writer;
 
@@ -64,7 +67,7 @@ pub(crate) struct History {
     pub(crate) recovered: Recovered,
 }
 
-/// Replays everything that CURRENT names. Changes nothing.
+/// Loads the snapshot and replays everything behind it that CURRENT names. Changes nothing.
 pub(crate) fn replay_all(
     io: &Io,
     dir: &Path,
@@ -74,6 +77,14 @@ pub(crate) fn replay_all(
     let (segments, orphans) = named_segments(&*io.disk, dir, current)?;
     let replay_error = |epoch, shard| move |source| LogError::Replay { shard, epoch, source };
     replay.start(current.shards).map_err(replay_error(0, 0))?;
+    let loaded = match &current.snapshot {
+        Some(named) => snapshot::load(&*io.disk, dir, current, named, replay)?,
+        None => Loaded::default(),
+    };
+    let is_skipped = |shard: ShardId, place: ShardPlace| {
+        let from = loaded.places.get(usize::from(shard.0));
+        from.is_some_and(|from| place < *from) && !breaks(Broken::IgnoresPlaces)
+    };
     let first = current.segments.iter().take_while(|s| s.id < current.start_segment).count();
     let total: u64 = segments[first..].iter().map(|segment| segment.bytes).sum();
     let mut history = History {
@@ -92,11 +103,18 @@ pub(crate) fn replay_all(
         recovered: Recovered {
             shards: current.shards,
             database_id: current.database_id,
+            snapshot_entries: loaded.entries,
+            snapshot_bytes: current.snapshot.map_or(0, |named| named.length),
             ..Recovered::default()
         },
         segments: Vec::new(),
     };
     let mut prepared = first;
+    // The first one may have been prepared in the middle of one that is not there any more.
+    let starts_before = |s: &SegmentFile| s.header.after.epoch <= current.start.epoch;
+    if current.start != Position::default() && segments.get(first).is_some_and(starts_before) {
+        prepared += 1;
+    }
     let mut stop = None;
     for (index, segment) in segments.iter().enumerate().skip(first) {
         let sealed = current.segments[index].sealed;
@@ -127,11 +145,14 @@ pub(crate) fn replay_all(
                 return Err(corrupt(&segment.path, 48, found));
             }
             stop = None;
-            for (shard, kind, payload) in records(block.bytes, &block.header) {
-                let failed = replay_error(block.header.epoch, shard.0);
-                replay.record(shard, kind, payload).map_err(failed)?;
+            let epoch = Epoch(block.header.epoch);
+            for (shard, offset, kind, payload) in records(block.bytes, &block.header) {
+                if !is_skipped(shard, ShardPlace { epoch, offset }) {
+                    let failed = replay_error(epoch.0, shard.0);
+                    replay.record(shard, kind, payload).map_err(failed)?;
+                    history.recovered.records += 1;
+                }
             }
-            history.recovered.records += block.records;
             let end = offset + block.bytes.len() as u64;
             let after = Position { epoch: block.header.epoch, chain: block.header.block_sum };
             let is_commit = block.header.kind == KIND_COMMIT;

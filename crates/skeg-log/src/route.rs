@@ -180,7 +180,8 @@ impl Offline {
                     break;
                 };
                 let mut all = records(block.bytes, &block.header);
-                if all.any(|(shard, kind, payload)| replay.record(shard, kind, payload).is_err()) {
+                if all.any(|(shard, _, kind, payload)| replay.record(shard, kind, payload).is_err())
+                {
                     goes_on = false;
                     break;
                 }

@@ -14,7 +14,7 @@ use crate::check::CheckReport;
 use crate::current::{Current, NamedSegment};
 use crate::error::{Corruption, LogError, corrupt};
 use crate::inspect::{BlockInfo, RecordInfo};
-use crate::layout::segment_ids;
+use crate::layout::{segment_ids, snapshot_ids};
 use crate::manifest;
 use crate::offline::Offline;
 use crate::recover::replay_all;
@@ -115,6 +115,17 @@ impl Offline {
         let manifest = self.read_manifest()?.ok() != Some(database_id);
         let current = self.read_current()?.ok();
         let current = current.filter(|current| current.database_id == database_id);
+        let has_snapshot = match &current {
+            Some(current) => current.snapshot.is_some(),
+            None => !snapshot_ids(&*self.disk, &self.dir)?.is_empty(),
+        };
+        if has_snapshot {
+            // The history begins in the snapshot, and what it is worth without its log is not known
+            // here.
+            let mut damage = report.damage.into_iter().next().expect("it is not sound");
+            damage.remedy = "restore a backup: a database with a snapshot cannot be repaired yet";
+            return Err(LogError::Corrupt(Box::new(damage)));
+        }
         let mut rebuilt = Vec::new();
         if manifest {
             rebuilt.push(self.dir.join(manifest::FILE_NAME));
@@ -254,6 +265,7 @@ impl Offline {
             start_segment,
             start: prefix.start,
             segments: kept,
+            snapshot: None,
         };
         Ok(RepairPlan {
             damage: report.damage,

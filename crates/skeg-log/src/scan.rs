@@ -53,6 +53,7 @@ impl SegmentFile {
 pub(crate) struct Block<'a> {
     pub(crate) header: BlockHeader,
     pub(crate) bytes: &'a [u8],
+    /// Records in it.
     pub(crate) records: u64,
 }
 

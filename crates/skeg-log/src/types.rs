@@ -4,6 +4,7 @@
 //! May not know: how any of it is done.
 
 use crate::error::ReplayError;
+use crate::snapshot::SnapshotInfo;
 
 /// Number of a block: the acknowledgement token of the writes in it. 0 stands for "nothing".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +13,24 @@ pub struct Epoch(pub u64);
 /// Number of a shard, below the shard count of the database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(pub u16);
+
+/// A place in the history of one shard: before the record that stands at an offset of the shard's part
+/// of a block. Places are ordered as the history is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardPlace {
+    /// The block.
+    pub epoch: Epoch,
+    /// Bytes of the shard's records in the block before the place.
+    pub offset: u64,
+}
+
+impl ShardPlace {
+    /// The newest epoch that may have records before the place.
+    #[must_use]
+    pub fn covered(self) -> Epoch {
+        Epoch(if self.offset > 0 { self.epoch.0 } else { self.epoch.0.saturating_sub(1) })
+    }
+}
 
 /// How safe an acknowledged write is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,7 +112,8 @@ pub trait Replay {
         Ok(())
     }
 
-    /// One record, in the order of the history. Its block was verified as a whole before.
+    /// One record, in the order of the history; those of the snapshot, which recreate what was there
+    /// at its place, come first. Its block was verified as a whole before.
     ///
     /// # Errors
     /// A record that cannot be applied; the open stops.
@@ -122,8 +142,12 @@ pub struct Recovered {
     pub shards: u16,
     /// Identity of the database: random, from its creation.
     pub database_id: u128,
-    /// Records replayed.
+    /// Records of the log that were replayed.
     pub records: u64,
+    /// Entries of the snapshot that was loaded first.
+    pub snapshot_entries: u64,
+    /// Bytes of the snapshot; 0 without one.
+    pub snapshot_bytes: u64,
     /// Bytes of the segments that were read.
     pub bytes: u64,
     /// Last epoch of the history; everything up to it is durable now.
@@ -189,6 +213,10 @@ pub struct LogStatus {
     pub fsyncs: u64,
     /// Duration of the last fsync in nanoseconds.
     pub last_fsync_ns: u64,
+    /// The snapshot that CURRENT names.
+    pub snapshot: Option<SnapshotInfo>,
+    /// Bytes of history that an open would replay behind the snapshot, at most.
+    pub behind_bytes: u64,
     /// Bytes pushed beyond what was reserved for them: a wrong bound of a command.
     pub overdrawn_bytes: u64,
 }

@@ -12,11 +12,12 @@
 use skeg_io::sync::Arc;
 
 use crate::core::Core;
-use crate::current::{self, Current, NamedSegment};
+use crate::current::{self, Current, NamedSegment, SnapshotRef};
 use crate::error::LogError;
 use crate::room::{Present, Room, UNSYNCED_BYTES, Wanted};
 use crate::segment::{HEADER_BYTES, Segment, SegmentHeader};
 use crate::small_file::{remove_if_there, replace};
+use crate::snapshot::SnapshotInfo;
 use crate::spare::Spare;
 use crate::types::Upkeep;
 
@@ -35,7 +36,7 @@ const SHRINK_NS: u64 = 10_000_000_000;
 #[derive(Debug)]
 pub(crate) struct Upkeeper {
     /// As it was published last.
-    current: Current,
+    pub(crate) current: Current,
     /// Segments that CURRENT gives no length yet, in order.
     live: Vec<Arc<Segment>>,
     spare: Spare,
@@ -47,6 +48,7 @@ pub(crate) struct Upkeeper {
 #[derive(Clone, Debug)]
 pub(crate) struct Inventory {
     pub(crate) segments: u64,
+    pub(crate) snapshot: Option<SnapshotInfo>,
     sealed_bytes: u64,
     live: Vec<Arc<Segment>>,
 }
@@ -82,6 +84,7 @@ impl Upkeeper {
         let sealed = self.current.segments.iter().filter_map(|named| named.sealed);
         Inventory {
             segments: self.current.segments.len() as u64,
+            snapshot: self.current.snapshot.map(SnapshotRef::info),
             sealed_bytes: sealed.map(|end| end.length).sum(),
             live: self.live.clone(),
         }
@@ -241,7 +244,7 @@ impl Upkeeper {
     }
 
     /// The next CURRENT: as before, with the length of each segment that has become durable whole.
-    fn sealed(&self, core: &Core) -> Current {
+    pub(crate) fn sealed(&self, core: &Core) -> Current {
         let clean_below = core.syncing.clean_below();
         let mut next = self.current.clone();
         for segment in self.live.iter().filter(|segment| segment.id < clean_below) {
@@ -252,7 +255,7 @@ impl Upkeeper {
         next
     }
 
-    fn publish(&mut self, core: &Core, mut next: Current) -> Result<(), LogError> {
+    pub(crate) fn publish(&mut self, core: &Core, mut next: Current) -> Result<(), LogError> {
         next.generation += 1;
         next.durable = core.durable().0;
         replace(&*core.io.disk, &core.dir.join(current::FILE_NAME), &next.encode())?;
@@ -260,13 +263,14 @@ impl Upkeeper {
         Ok(())
     }
 
-    /// Frees what sealed segments do not use, and forgets them.
-    fn trim(&mut self) -> Result<(), LogError> {
-        let sealed = &self.current.segments;
+    /// Frees what sealed segments do not use, and forgets them and those that are named no more.
+    pub(crate) fn trim(&mut self) -> Result<(), LogError> {
+        let named = &self.current.segments;
         let mut result = Ok(());
         self.live.retain(|segment| {
-            let named = sealed.iter().find(|named| named.id == segment.id);
-            let Some(end) = named.and_then(|named| named.sealed) else { return true };
+            let named = named.iter().find(|named| named.id == segment.id);
+            let Some(named) = named else { return false };
+            let Some(end) = named.sealed else { return true };
             result = segment.trim(end.length);
             false
         });

@@ -197,6 +197,7 @@ impl Writer {
 
     fn advance(&mut self, core: &Core, bytes: u64, position: Position) {
         self.offset += bytes;
+        core.history_bytes.fetch_add(bytes, SeqCst);
         self.position = position;
         *core.position.lock() = position;
         self.segment.set_written_bytes(self.offset);

@@ -69,7 +69,9 @@ impl Harm {
         };
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_default();
-        Ok((if name.ends_with(".seg") { "segment".to_owned() } else { name }, done))
+        let kind = [(".seg", "segment"), (".snap", "snapshot")];
+        let kind = kind.iter().find(|(ending, _)| name.ends_with(ending));
+        Ok((kind.map_or(name.clone(), |(_, kind)| (*kind).to_owned()), done))
     }
 }
 

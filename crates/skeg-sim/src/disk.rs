@@ -10,6 +10,7 @@ use std::path::Path;
 use skeg_io::sim::is_stopped;
 use skeg_io::sync::{Arc, Mutex};
 use skeg_io::{DirLock, Disk, File, FileInfo, LockError, OpenMode, is_out_of_space};
+use skeg_log::Broken;
 
 use crate::figures::Figures;
 
@@ -35,6 +36,8 @@ pub enum Flaw {
     MisplacesWrites,
     /// Not the disk but the store lies: what was only written is acknowledged as durable.
     AcknowledgesBeforeSync,
+    /// The store breaks a promise about snapshots.
+    Breaks(Broken),
 }
 
 /// What was seen.
@@ -75,7 +78,11 @@ impl WatchedDisk {
 /// The kind of a file, by its name.
 fn kind(path: &Path) -> &str {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("/");
-    if name.ends_with(".seg") { "segment" } else { name }
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("seg") => "segment",
+        Some("snap") => "snapshot",
+        _ => name,
+    }
 }
 
 impl Watch {

@@ -40,6 +40,10 @@ pub struct Figures {
     pub poisoned: u64,
     /// Databases that were full and took writes again by themselves.
     pub healed: u64,
+    /// Snapshots that were published.
+    pub snapshots: u64,
+    /// Openings that were judged and had loaded a snapshot.
+    pub snapshots_loaded: u64,
     /// Orderly closes.
     pub closes: u64,
 }
@@ -64,7 +68,7 @@ impl Figures {
         }
     }
 
-    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 13] {
+    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 15] {
         [
             ("operations", &mut self.operations),
             ("delegated", &mut self.delegated),
@@ -78,6 +82,8 @@ impl Figures {
             ("tornTails", &mut self.torn_tails),
             ("poisoned", &mut self.poisoned),
             ("healed", &mut self.healed),
+            ("snapshots", &mut self.snapshots),
+            ("snapshotsLoaded", &mut self.snapshots_loaded),
             ("closes", &mut self.closes),
         ]
     }

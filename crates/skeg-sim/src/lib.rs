@@ -41,3 +41,4 @@ pub use recorded::{Recorded, RecordedFigures};
 pub use run::{Outcome, Violation, run};
 pub use scenario::{Plan, Themes};
 pub use shrink::shrink;
+pub use skeg_log::Broken;

@@ -22,6 +22,7 @@ Options:
   --from <n>        The first seed (default 1)
   --hours <h>       Go on for so many hours instead of a number of seeds
   --power           Power losses only, without faults but short writes and interruptions
+  --snapshots       Power losses and kills without faults, mostly in the middle of snapshots
   --seed <n>        Play one seed; when it fails, cut it down and show what happens in it
   --jobs <n>        Seeds played at the same time (default: the processors)
   --json            The closing figures as JSON, on standard output
@@ -61,6 +62,7 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
             Long("from") => options.from = parser.value()?.parse()?,
             Long("hours") => options.hours = Some(parser.value()?.parse()?),
             Long("power") => options.themes = Themes::PowerLoss,
+            Long("snapshots") => options.themes = Themes::Snapshots,
             Long("seed") => options.one = Some(parser.value()?.parse()?),
             Long("jobs") => options.jobs = parser.value()?.parse::<usize>()?.max(1),
             Long("json") => options.json = true,
@@ -181,7 +183,11 @@ fn play_many(options: &Options) -> bool {
         say(&format!("{done} seeds passed in {seconds:.1} s: {totals}"));
     }
     let Some(violation) = failed else { return true };
-    let power = if options.themes == Themes::PowerLoss { " --power" } else { "" };
+    let power = match options.themes {
+        Themes::All => "",
+        Themes::PowerLoss => " --power",
+        Themes::Snapshots => " --snapshots",
+    };
     let seed = violation.seed;
     note(&format!("FAILED: {violation}\n"));
     note(&format!("reproduce: cargo run --release -p skeg-sim -- --seed {seed}{power}\n"));

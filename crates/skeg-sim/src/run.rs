@@ -12,6 +12,7 @@ use skeg_engine::{Engine, EngineError, EngineOptions, Level, LogError};
 use skeg_io::sim::{CrashPolicy, Failure, FaultRates, SimMachine};
 use skeg_io::sync::{Arc, Mutex};
 use skeg_io::{Disk, Io};
+use skeg_log::break_promise;
 
 use crate::disk::{Flaw, Seen, WatchedDisk};
 use crate::dump;
@@ -55,8 +56,14 @@ pub struct Outcome {
 /// Plays a plan on a disk that may have a flaw.
 #[must_use]
 pub fn run(plan: &Plan, flaw: Flaw) -> Outcome {
+    let broken = match flaw {
+        Flaw::Breaks(broken) => Some(broken),
+        _ => None,
+    };
+    break_promise(broken);
     let mut runner = Runner::new(plan, flaw);
     let played = catch_unwind(AssertUnwindSafe(|| runner.play()));
+    break_promise(None);
     let what = match played {
         Ok(Ok(())) => None,
         Ok(Err(what)) => Some(what),
@@ -187,6 +194,8 @@ impl<'a> Runner<'a> {
             create_if_missing: !read_only,
             queue_limit: settings.queue_limit,
             segment_bytes: settings.segment_bytes,
+            snapshot_log_bytes: settings.snapshot_log_bytes,
+            snapshot_buffer_bytes: settings.snapshot_buffer_bytes,
             ..EngineOptions::default()
         };
         Engine::open(io, Some(Path::new(DIR)), &options)
@@ -291,6 +300,7 @@ impl<'a> Runner<'a> {
             }
         }
         self.figures.recoveries += 1;
+        self.figures.snapshots_loaded += u64::from(engine.recovered().snapshot_bytes > 0);
         self.figures.torn_tails += u64::from(engine.recovered().cut_bytes > 0);
         self.figures.acknowledged += self.floors.kernel - self.oracle.start();
         self.figures.lost_unacknowledged += self.oracle.last() - epoch;

@@ -21,6 +21,8 @@ pub enum Themes {
     All,
     /// Power losses only, without faults but short writes and interruptions.
     PowerLoss,
+    /// Power losses and kills without faults, mostly in the middle of snapshots.
+    Snapshots,
 }
 
 /// Shares are given in millionths.
@@ -45,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) sync: SyncPolicy,
     pub(crate) segment_bytes: u64,
     pub(crate) queue_limit: usize,
+    pub(crate) snapshot_log_bytes: u64,
+    pub(crate) snapshot_buffer_bytes: usize,
 }
 
 impl Default for Settings {
@@ -54,6 +58,8 @@ impl Default for Settings {
             sync: SyncPolicy::EverySecond,
             segment_bytes: 64 << 20,
             queue_limit: 4_096,
+            snapshot_log_bytes: 64 << 20,
+            snapshot_buffer_bytes: 4 << 20,
         }
     }
 }
@@ -129,6 +135,10 @@ pub(crate) enum Step {
     Tick,
     /// All of these, as the background threads would.
     Turn,
+    /// A snapshot is asked for, and the one under way goes on so many steps.
+    Snapshot {
+        steps: u64,
+    },
     /// Somebody asks for everything so far to be durable.
     WaitDurable,
     Advance {
@@ -155,7 +165,7 @@ impl Plan {
     /// The plan of a seed.
     #[must_use]
     pub fn new(seed: u64, themes: Themes) -> Self {
-        Draw::new(seed).plan(seed, themes)
+        Draw::new(seed, themes).plan(seed, themes)
     }
 
     /// Steps of all rounds.
@@ -174,10 +184,12 @@ struct Draw {
     clients: u64,
     /// Of 100 steps, how many are operations.
     operations: u64,
+    /// Of so many steps, one is a snapshot's.
+    snapshots: u64,
 }
 
 impl Draw {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, themes: Themes) -> Self {
         let mut rng = SimRng::new(seed ^ 0x736b_6567_7369_6d00);
         let mut pick = |choices: &[u64]| choices[rng.index(choices.len())];
         let keys = pick(&[3, 8, 8, 20, 60]);
@@ -185,7 +197,8 @@ impl Draw {
         let value_bytes = pick(&[12, 60, 60, 300, 3_000, 20_000]);
         let clients = pick(&[1, 2, 3, 5]);
         let operations = pick(&[30, 50, 60, 75, 90]);
-        Self { rng, keys, databases, value_bytes, clients, operations }
+        let snapshots = if themes == Themes::Snapshots { 3 } else { 24 };
+        Self { rng, keys, databases, value_bytes, clients, operations, snapshots }
     }
 
     fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
@@ -198,7 +211,7 @@ impl Draw {
 
     fn plan(&mut self, seed: u64, themes: Themes) -> Plan {
         let trouble = match (themes, self.rng.below(10)) {
-            (Themes::PowerLoss, _) | (_, 0..=5) => Trouble::None,
+            (Themes::PowerLoss | Themes::Snapshots, _) | (_, 0..=5) => Trouble::None,
             (_, 6 | 7) => Trouble::Space,
             _ => Trouble::Io,
         };
@@ -229,7 +242,7 @@ impl Draw {
         self.add_trouble(&mut steps, trouble);
         let openings = self.pick(&[0, 0, 0, 1, 1, 2, 3]);
         // Every seed has a power loss; the first round is sure to end with one.
-        let power_only = themes == Themes::PowerLoss || number == 0;
+        let power_only = themes == Themes::PowerLoss || (number == 0 && themes == Themes::All);
         Round {
             settings: self.settings(),
             opening: (0..openings).map(|_| self.crash(28, themes == Themes::PowerLoss)).collect(),
@@ -252,6 +265,8 @@ impl Draw {
             sync: self.pick(&[SyncPolicy::Never, SyncPolicy::EverySecond, SyncPolicy::Always]),
             segment_bytes: self.pick(&[16 << 10, 16 << 10, 40 << 10, 256 << 10, 64 << 20]),
             queue_limit: self.pick(&[2, 4_096, 4_096, 4_096]),
+            snapshot_log_bytes: self.pick(&[4 << 10, 64 << 10, 64 << 20, 64 << 20]),
+            snapshot_buffer_bytes: self.pick(&[1, 300, 4 << 20]),
         }
     }
 
@@ -317,6 +332,9 @@ impl Draw {
     }
 
     fn step(&mut self) -> Step {
+        if self.one_in(self.snapshots) {
+            return Step::Snapshot { steps: self.pick(&[1, 1, 2, 5, 80]) };
+        }
         if self.rng.below(100) < self.operations {
             let route = if self.one_in(5) { Route::Post } else { Route::Borrow };
             return Step::Run { client: self.client(), op: self.op(), route };

@@ -7,7 +7,7 @@ use std::hash::Hasher;
 use std::time::Duration;
 
 use skeg_engine::{
-    Bound, Drain, Engine, Epoch, Health, Holder, Level, Log, Receipt, Refusal, Router,
+    Bound, Drain, Engine, Epoch, Health, Holder, Level, Log, Receipt, Refusal, Router, SnapshotInfo,
 };
 use skeg_io::Clock;
 use skeg_io::sync::Arc;
@@ -33,6 +33,8 @@ pub(crate) struct Work {
     journal: Journal,
     was_full: bool,
     was_poisoned: bool,
+    /// The snapshot that was published last.
+    snapshot: Option<SnapshotInfo>,
 }
 
 impl Work {
@@ -44,6 +46,7 @@ impl Work {
             journal,
             was_full: false,
             was_poisoned: false,
+            snapshot: engine.snapshot_status().last,
         }
     }
 
@@ -77,6 +80,10 @@ impl Runner<'_> {
         if status.overdrawn_bytes > 0 {
             return Err(format!("{} bytes were not reserved", status.overdrawn_bytes));
         }
+        if status.snapshot != work.snapshot {
+            work.snapshot = status.snapshot;
+            self.figures.snapshots += 1;
+        }
         work.was_full |= status.health == Health::Full;
         if status.health == Health::Poisoned && !std::mem::replace(&mut work.was_poisoned, true) {
             self.figures.poisoned += 1;
@@ -102,6 +109,13 @@ impl Runner<'_> {
             Step::Maintain => drop(work.log().maintain()),
             Step::Tick => work.engine.tick(),
             Step::Turn => turn(work),
+            Step::Snapshot { steps } => {
+                // What refuses it is seen by others, or is no trouble.
+                let _ = work.engine.start_snapshot();
+                for _ in 0..*steps {
+                    work.engine.step_snapshot();
+                }
+            }
             Step::WaitDurable => {
                 if self.seen.lock().hard_faults == 0 && self.capacity.is_none() {
                     let (log, last) = (work.log(), work.log().last_epoch());

@@ -37,7 +37,7 @@ impl Shard {
         value: &[u8],
     ) -> Result<bool, WrongType> {
         let hash = self.begin_write(db, key);
-        let is_new = self.keyspace_mut(db).hash_set(hash, key, field, value)?;
+        let is_new = self.writable(db, hash).hash_set(hash, key, field, value)?;
         self.changed_elements(db, hash, key, Change::HashSet, &[field, value]);
         Ok(is_new)
     }
@@ -48,7 +48,7 @@ impl Shard {
     /// [`WrongType`] when the key holds something else.
     pub fn hash_remove(&mut self, db: u8, key: &[u8], field: &[u8]) -> Result<bool, WrongType> {
         let Some(hash) = self.begin_removal(db, key) else { return Ok(false) };
-        let removed = self.keyspace_mut(db).hash_remove(hash, key, field)?;
+        let removed = self.writable(db, hash).hash_remove(hash, key, field)?;
         if removed {
             self.changed_elements(db, hash, key, Change::HashRemove, &[field]);
         }

@@ -36,7 +36,7 @@ impl Shard {
         item: &[u8],
     ) -> Result<usize, WrongType> {
         let hash = self.begin_write(db, key);
-        let length = self.keyspace_mut(db).list_push(hash, key, end, item)?;
+        let length = self.writable(db, hash).list_push(hash, key, end, item)?;
         let change = match end {
             End::Front => Change::PushFront,
             End::Back => Change::PushBack,
@@ -56,7 +56,7 @@ impl Shard {
             End::Back => list.len() - 1,
         };
         let hash = self.keyspace(db).hash(key);
-        let item = self.keyspace_mut(db).list_pop(hash, key, end)?;
+        let item = self.writable(db, hash).list_pop(hash, key, end)?;
         let effect = Effect::ListRemove { db, key, start: start as u64, count: 1 };
         self.changed(db, hash, key, &effect);
         Ok(item)
@@ -74,7 +74,7 @@ impl Shard {
         item: &[u8],
     ) -> Result<bool, WrongType> {
         let hash = self.begin_write(db, key);
-        let replaced = self.keyspace_mut(db).list_set(hash, key, index, item)?;
+        let replaced = self.writable(db, hash).list_set(hash, key, index, item)?;
         if replaced {
             self.changed(db, hash, key, &Effect::ListSet { db, key, index: index as u64, item });
         }
@@ -94,7 +94,7 @@ impl Shard {
         item: &[u8],
     ) -> Result<Option<usize>, WrongType> {
         let hash = self.begin_write(db, key);
-        let length = self.keyspace_mut(db).list_insert(hash, key, index, item)?;
+        let length = self.writable(db, hash).list_insert(hash, key, index, item)?;
         if length.is_some() {
             self.changed(db, hash, key, &Effect::ListInsert { db, key, index: index as u64, item });
         }
@@ -114,7 +114,7 @@ impl Shard {
         count: usize,
     ) -> Result<usize, WrongType> {
         let Some(hash) = self.begin_removal(db, key) else { return Ok(0) };
-        let removed = self.keyspace_mut(db).list_remove(hash, key, start, count)?;
+        let removed = self.writable(db, hash).list_remove(hash, key, start, count)?;
         if removed > 0 {
             let (start, count) = (start as u64, removed as u64);
             self.changed(db, hash, key, &Effect::ListRemove { db, key, start, count });

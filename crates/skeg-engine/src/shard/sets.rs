@@ -30,7 +30,7 @@ impl Shard {
     /// [`WrongType`] when the key holds something else.
     pub fn set_add(&mut self, db: u8, key: &[u8], member: &[u8]) -> Result<bool, WrongType> {
         let hash = self.begin_write(db, key);
-        let is_new = self.keyspace_mut(db).set_add(hash, key, member)?;
+        let is_new = self.writable(db, hash).set_add(hash, key, member)?;
         if is_new {
             self.changed_elements(db, hash, key, Change::SetAdd, &[member]);
         }
@@ -43,7 +43,7 @@ impl Shard {
     /// [`WrongType`] when the key holds something else.
     pub fn set_remove(&mut self, db: u8, key: &[u8], member: &[u8]) -> Result<bool, WrongType> {
         let Some(hash) = self.begin_removal(db, key) else { return Ok(false) };
-        let removed = self.keyspace_mut(db).set_remove(hash, key, member)?;
+        let removed = self.writable(db, hash).set_remove(hash, key, member)?;
         if removed {
             self.changed_elements(db, hash, key, Change::SetRemove, &[member]);
         }

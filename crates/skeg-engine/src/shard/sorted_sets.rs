@@ -45,7 +45,7 @@ impl Shard {
         score: f64,
     ) -> Result<Option<f64>, WrongType> {
         let hash = self.begin_write(db, key);
-        let before = self.keyspace_mut(db).zset_set(hash, key, member, score)?;
+        let before = self.writable(db, hash).zset_set(hash, key, member, score)?;
         if before.map(f64::to_bits) != Some(score.to_bits()) {
             let pair = [member, &score.to_le_bytes()[..]];
             self.changed_elements(db, hash, key, Change::SortedSetSet, &pair);
@@ -64,7 +64,7 @@ impl Shard {
         member: &[u8],
     ) -> Result<Option<f64>, WrongType> {
         let Some(hash) = self.begin_removal(db, key) else { return Ok(None) };
-        let removed = self.keyspace_mut(db).zset_remove(hash, key, member)?;
+        let removed = self.writable(db, hash).zset_remove(hash, key, member)?;
         if removed.is_some() {
             self.changed_elements(db, hash, key, Change::SortedSetRemove, &[member]);
         }

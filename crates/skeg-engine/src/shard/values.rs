@@ -27,14 +27,14 @@ impl Shard {
         let moved = if keep_source {
             self.keyspace(db).copy_value(hash, key)
         } else {
-            self.keyspace_mut(db).take_value(hash, key)
+            self.writable(db, hash).take_value(hash, key)
         };
         let Some((value, expire_at_ms)) = moved else { return false };
         let to_hash = self.keyspace(to_db).hash(to);
         if self.keyspace(to_db).get(to_hash, to).is_none() {
             self.notify(NotifyClass::NEW, "new", to_db, to);
         }
-        self.keyspace_mut(to_db).put_value(to_hash, to, value, expire_at_ms);
+        self.writable(to_db, to_hash).put_value(to_hash, to, value, expire_at_ms);
         self.changed(to_db, to_hash, to, &Effect::Move { db, key, to_db, to, keep_source });
         if !keep_source {
             self.touch(hash);
@@ -68,7 +68,7 @@ impl Shard {
     /// Removes the key and returns what it held, and its deadline.
     pub fn take_value(&mut self, db: u8, key: &[u8]) -> Option<(Value, Option<u64>)> {
         let hash = self.begin_removal(db, key)?;
-        let taken = self.keyspace_mut(db).take_value(hash, key)?;
+        let taken = self.writable(db, hash).take_value(hash, key)?;
         self.changed(db, hash, key, &Effect::Remove { db, key });
         Some(taken)
     }
@@ -92,37 +92,42 @@ impl Shard {
                 self.changed(db, hash, key, &Effect::Expire { db, key, expire_at_ms });
             }
         }
-        self.keyspace_mut(db).put_value(hash, key, value, expire_at_ms);
+        self.writable(db, hash).put_value(hash, key, value, expire_at_ms);
     }
 
     /// Logs all elements of a collection that the key gets.
     fn log_collection(&mut self, db: u8, hash: u64, key: &[u8], value: ValueRef<'_>) {
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        let mut log =
-            |change, elements: &[&[u8]]| self.changed_elements(db, hash, key, change, elements);
-        match value {
-            ValueRef::Str(_) => {}
-            ValueRef::Hash(fields) => fields.iter().for_each(|(field, value)| {
-                let pair = [bytes_of(field, &mut first), bytes_of(value, &mut second)];
-                log(Change::HashSet, &pair);
-            }),
-            ValueRef::List(items) => {
-                items.iter().for_each(|item| log(Change::PushBack, &[bytes_of(item, &mut first)]));
-            }
-            ValueRef::Set(members) => {
-                members.iter().for_each(|it| log(Change::SetAdd, &[bytes_of(it, &mut first)]));
-            }
-            ValueRef::SortedSet(members) => members.iter().for_each(|(member, score)| {
-                let pair = [bytes_of(member, &mut first), &score.to_le_bytes()[..]];
-                log(Change::SortedSetSet, &pair);
-            }),
-            other => unreachable!("no effect says what a {:?} holds", other.kind()),
+        each_change(value, &mut |change, elements| {
+            self.changed_elements(db, hash, key, change, elements);
+        });
+    }
+}
+
+/// The changes that make a collection out of nothing, in an order that keeps it as it is.
+pub(crate) fn each_change(value: ValueRef<'_>, told: &mut dyn FnMut(Change, &[&[u8]])) {
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    match value {
+        ValueRef::Str(_) => {}
+        ValueRef::Hash(fields) => fields.iter().for_each(|(field, value)| {
+            let pair = [bytes_of(field, &mut first), bytes_of(value, &mut second)];
+            told(Change::HashSet, &pair);
+        }),
+        ValueRef::List(items) => {
+            items.iter().for_each(|item| told(Change::PushBack, &[bytes_of(item, &mut first)]));
         }
+        ValueRef::Set(members) => {
+            members.iter().for_each(|it| told(Change::SetAdd, &[bytes_of(it, &mut first)]));
+        }
+        ValueRef::SortedSet(members) => members.iter().for_each(|(member, score)| {
+            let pair = [bytes_of(member, &mut first), &score.to_le_bytes()[..]];
+            told(Change::SortedSetSet, &pair);
+        }),
+        other => unreachable!("no effect says what a {:?} holds", other.kind()),
     }
 }
 
 /// The bytes of a string; `digits` has room for those of a number.
-fn bytes_of<'a>(value: StrRef<'a>, digits: &'a mut Vec<u8>) -> &'a [u8] {
+pub(crate) fn bytes_of<'a>(value: StrRef<'a>, digits: &'a mut Vec<u8>) -> &'a [u8] {
     match value {
         StrRef::Bytes(bytes) => bytes,
         StrRef::Int(_) => {

@@ -262,8 +262,12 @@ fn what_reads_remove_as_expired_is_reserved_on_whichever_shard() {
     });
     // All latches are held, so that nobody else removes them.
     let mut holder = Holder::new(&engine, Drain::Serve);
-    // A holder takes the time when it takes the first latch: it must be late enough before that.
-    while engine.now_ms() <= soon || !holder.try_hold(&all).unwrap() {
+    // The slice sees the clock as it was when its first latch was taken.
+    loop {
+        let before = engine.now_ms();
+        if holder.try_hold(&all).unwrap() && before > soon {
+            break;
+        }
         holder.release();
     }
     let read = |exec: &mut skeg_engine::Exec<'_>| {

@@ -7,5 +7,6 @@ mod model;
 mod offline;
 #[cfg(feature = "shuttle")]
 mod shuttle_latches;
+mod snapshots;
 mod support;
 mod threads;

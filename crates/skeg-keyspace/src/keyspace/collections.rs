@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::Keyspace;
 use crate::collection::element::Element;
 use crate::collection::flat::{self, HEAD_BYTES};
+use crate::collection::store::Collections;
 use crate::collection::{
     Collection, HashRef, Indexed, Items, ListRef, SetRef, Sorted, SortedSetRef, Table,
 };
@@ -32,21 +33,22 @@ pub(super) struct Place {
     pub(super) form: Form,
 }
 
-impl Keyspace {
-    pub(super) fn collection<'a>(&'a self, value: CellValue<'a>) -> ValueRef<'a> {
-        match value {
-            CellValue::Str(value) => ValueRef::Str(value),
-            CellValue::Flat(kind, bytes) => match kind {
-                Kind::Hash => ValueRef::Hash(HashRef::flat(bytes)),
-                Kind::List => ValueRef::List(ListRef::flat(bytes)),
-                Kind::Set => ValueRef::Set(SetRef::flat(bytes)),
-                Kind::SortedSet => ValueRef::SortedSet(SortedSetRef::flat(bytes)),
-                Kind::String => unreachable!("a string is no collection"),
-            },
-            CellValue::Indexed(_, number) => self.collections.get(number).view(),
-        }
+/// What a cell says of a value, with the collection that it may name.
+pub(super) fn collection<'a>(collections: &'a Collections, value: CellValue<'a>) -> ValueRef<'a> {
+    match value {
+        CellValue::Str(value) => ValueRef::Str(value),
+        CellValue::Flat(kind, bytes) => match kind {
+            Kind::Hash => ValueRef::Hash(HashRef::flat(bytes)),
+            Kind::List => ValueRef::List(ListRef::flat(bytes)),
+            Kind::Set => ValueRef::Set(SetRef::flat(bytes)),
+            Kind::SortedSet => ValueRef::SortedSet(SortedSetRef::flat(bytes)),
+            Kind::String => unreachable!("a string is no collection"),
+        },
+        CellValue::Indexed(_, number) => collections.get(number).view(),
     }
+}
 
+impl Keyspace {
     /// The collection of `key`, if the key is there.
     pub(super) fn place(
         &self,

@@ -353,3 +353,110 @@ fn mass_deletion_and_defragmentation_return_the_memory() {
     let left = pair.keyspace.memory_bytes();
     assert!(left < full / 8, "{left} bytes of {full} are left");
 }
+
+/// What happens while a walk goes on.
+#[derive(Clone, Debug)]
+enum Change {
+    Set(u16, u8, Option<u16>),
+    Append(u16),
+    Remove(u16),
+    Expire(u16, Option<u16>),
+    Lapse(u16),
+    Walk(u16),
+    Defragment,
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let key = || 0_u16..3_000;
+    let deadline = || prop::option::of(any::<u16>());
+    prop_oneof![
+        6 => (key(), any::<u8>(), deadline()).prop_map(|(k, v, at)| Change::Set(k, v, at)),
+        1 => key().prop_map(Change::Append),
+        3 => key().prop_map(Change::Remove),
+        1 => (key(), deadline()).prop_map(|(k, at)| Change::Expire(k, at)),
+        1 => (0_u16..2_000).prop_map(Change::Lapse),
+        3 => (1_u16..4_000).prop_map(Change::Walk),
+        1 => Just(Change::Defragment),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever is written meanwhile, a walk shows exactly what was there when it began, twice over.
+    #[test]
+    fn a_walk_shows_what_was_there_when_it_began(
+        before in prop::collection::vec((0_u16..3_000, prop::option::of(any::<u16>())), 0..2_000),
+        changes in prop::collection::vec(change(), 0..600),
+        grown in 0_u16..3_000,
+    ) {
+        let mut pair = Pair { keyspace: keyspace(), model: Model::new() };
+        let key = |number: u16| format!("key:{number}").into_bytes();
+        for (number, at) in before {
+            pair.apply(Step::Set(key(number), vec![7; number as usize % 40], at.map(u64::from)));
+        }
+        let mut changes = changes.into_iter();
+        for _ in 0..2 {
+            let expected = pair.contents();
+            let shown = std::cell::RefCell::new(Model::new());
+            let show = &mut |key: &[u8], entry: EntryRef<'_>| {
+                let entry = (bytes_of(entry.value), entry.expire_at_ms);
+                assert!(shown.borrow_mut().insert(key.to_vec(), entry).is_none(), "shown once");
+            };
+            pair.keyspace.begin_walk();
+            let mut cursor = None;
+            while cursor != Some(0) {
+                let change = changes.next().unwrap_or(Change::Walk(u16::MAX));
+                let mut touched = Vec::new();
+                match &change {
+                    Change::Set(n, ..) | Change::Append(n) | Change::Remove(n)
+                    | Change::Expire(n, _) => touched.push(key(*n)),
+                    Change::Lapse(at) => {
+                        let due = &mut |key: &[u8]| touched.push(key.to_vec());
+                        pair.keyspace.due(u64::from(*at), 5, due);
+                    }
+                    Change::Walk(_) | Change::Defragment => {}
+                }
+                for key in &touched {
+                    let hash = pair.keyspace.hash(key);
+                    pair.keyspace.preserve(hash, show);
+                }
+                match change {
+                    Change::Set(n, value, at) => {
+                        let value = vec![value; usize::from(value)];
+                        pair.keyspace.set(
+                            pair.keyspace.hash(&key(n)),
+                            &key(n),
+                            &value,
+                            at.map(u64::from),
+                        );
+                    }
+                    Change::Append(n) => drop(pair.keyspace.append(
+                        pair.keyspace.hash(&key(n)),
+                        &key(n),
+                        b"tail",
+                    )),
+                    Change::Remove(_) | Change::Lapse(_) => for key in touched {
+                        pair.keyspace.remove(pair.keyspace.hash(&key), &key);
+                    },
+                    Change::Expire(n, at) => drop(pair.keyspace.set_expiry(
+                        pair.keyspace.hash(&key(n)),
+                        &key(n),
+                        at.map(u64::from),
+                    )),
+                    Change::Walk(budget) => {
+                        let from = cursor.unwrap_or(0);
+                        cursor = Some(pair.keyspace.walk(from, usize::from(budget), show));
+                    }
+                    Change::Defragment => while pair.keyspace.defragment(50) {},
+                }
+            }
+            pair.model = pair.contents();
+            pair.keyspace.check();
+            prop_assert_eq!(shown.into_inner(), expected);
+            for number in 0..grown {
+                pair.apply(Step::Set(key(number), vec![1; 9], None));
+            }
+        }
+    }
+}

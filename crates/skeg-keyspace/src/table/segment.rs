@@ -300,7 +300,6 @@ impl Segment {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn set_version(&mut self, bucket: usize, version: u32) {
         self.buckets[bucket].version = version;
     }

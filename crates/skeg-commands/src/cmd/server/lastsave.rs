@@ -1,4 +1,5 @@
-//! LASTSAVE: when the database was opened. What is written later is in the log at once.
+//! LASTSAVE: when the last snapshot was published, or the database opened. What is written later is in
+//! the log at once.
 
 use skeg_proto::{Args, Reply};
 
@@ -22,6 +23,6 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(cx: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> Outcome {
-    reply.count((cx.context.started().unix_ms / 1_000) as usize);
+    reply.count((cx.context.engine().snapshot_status().last_ms / 1_000) as usize);
     Ok(())
 }

@@ -1,0 +1,256 @@
+//! One snapshot from its start to CURRENT, in steps that never block on anything but the disk.
+//!
+//! Shard after shard: a job starts the walk under the latch, further jobs walk slices; what they and
+//! the writers of the shard hand out is written to the file between them. Then what was flushed
+//! meanwhile and the rows of the vector indexes follow, without any latch.
+//!
+//! Invariants: the outlet is emptied in every step, whatever the step waits for, so whoever waits for
+//! room in it goes on; a walk is over when its run is dropped.
+
+use skeg_io::sync::{Arc, Mutex};
+use skeg_log::{Epoch, Health, Level, Log, ShardId, ShardPlace, SnapshotInfo, SnapshotWriter};
+
+use crate::effect::KIND_EFFECTS;
+use crate::engine::Shared;
+use crate::error::{Refusal, SnapshotError};
+use crate::exec::Exec;
+use crate::holder::Drain;
+use crate::home::Bell;
+use crate::job::{Bound, Job, Progress as JobProgress, Receipt};
+use crate::router::ShardList;
+use crate::walk::{Handed, Outlet, Started};
+
+/// Blocks of the file are about this large, or as large as what was handed out together.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// What a step came to.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// The next step has something to do.
+    More,
+    /// Something has to happen first: look again soon.
+    Waits,
+    /// It is published.
+    Done(SnapshotInfo),
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// A slice is to be posted to the shard; with the walk's start if that is to come.
+    Post { starts: bool },
+    /// It is on its way.
+    Posted,
+    /// The shard's latch is not needed any more.
+    Rest,
+    /// All shards are written.
+    Complete,
+    /// The file is; the log must be durable up to here.
+    Durable(Epoch),
+}
+
+/// A snapshot under way.
+pub(super) struct Run {
+    /// Until it is published.
+    writer: Option<SnapshotWriter>,
+    log: Arc<Log>,
+    stage: Stage,
+    shards: u16,
+    /// The one that is being walked.
+    shard: ShardId,
+    outlet: Arc<Outlet>,
+    outlet_bytes: usize,
+    reply: Arc<Reply>,
+    places: Vec<ShardPlace>,
+    indexes: Vec<(Box<[u8]>, Arc<skeg_vector::View>)>,
+    /// What was handed out and is not yet written.
+    handed: Handed,
+}
+
+impl Run {
+    pub(super) fn new(shared: &Shared, log: &Arc<Log>) -> Result<Self, SnapshotError> {
+        let outlet_bytes = shared.options.snapshot_buffer_bytes;
+        Ok(Self {
+            writer: Some(log.start_snapshot()?),
+            log: Arc::clone(log),
+            stage: Stage::Post { starts: true },
+            shards: shared.router.shards(),
+            shard: ShardId(0),
+            outlet: Arc::new(Outlet::new(outlet_bytes)),
+            outlet_bytes,
+            reply: Arc::new(Reply::new(&shared.snapshots.bell)),
+            places: Vec::new(),
+            indexes: Vec::new(),
+            handed: Handed::default(),
+        })
+    }
+
+    /// Entries and bytes written so far.
+    pub(super) fn figures(&self) -> (u64, u64) {
+        self.writer.as_ref().map_or((0, 0), |writer| (writer.entries(), writer.bytes()))
+    }
+
+    /// One step.
+    pub(super) fn step(&mut self, shared: &Shared) -> Result<Progress, SnapshotError> {
+        self.handed.append(self.outlet.take());
+        if self.handed.effects.len() >= BLOCK_BYTES {
+            self.write()?;
+        }
+        match self.stage {
+            Stage::Post { starts } => self.post(shared, starts),
+            Stage::Posted => self.receive(),
+            Stage::Rest => self.write_rest(),
+            Stage::Complete => {
+                let writer = self.writer.as_mut().expect("it is not yet published");
+                let covered = writer.complete(&self.places)?;
+                self.log.request_sync(covered);
+                self.stage = Stage::Durable(covered);
+                Ok(Progress::More)
+            }
+            Stage::Durable(covered) => self.publish(covered),
+        }
+    }
+
+    fn post(&mut self, shared: &Shared, starts: bool) -> Result<Progress, SnapshotError> {
+        let outlet = starts.then(|| Arc::clone(&self.outlet));
+        let slice = Slice::new(self.shard, outlet, &self.reply);
+        match shared.post(Box::new(slice), Drain::Serve) {
+            Ok(()) => {
+                self.stage = Stage::Posted;
+                Ok(Progress::More)
+            }
+            Err((_, Refusal::Busy)) => Ok(Progress::Waits),
+            Err((_, refusal)) => Err(refusal.into()),
+        }
+    }
+
+    fn receive(&mut self) -> Result<Progress, SnapshotError> {
+        let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
+        let Sliced { started, more } = outcome?;
+        if let Some(Started { place, indexes }) = started {
+            self.places.push(place);
+            self.indexes = indexes;
+        }
+        self.stage = if more { Stage::Post { starts: false } } else { Stage::Rest };
+        // Taken before anything of the next shard can be in it.
+        self.handed.append(self.outlet.take());
+        Ok(Progress::More)
+    }
+
+    /// Flushed databases and indexes of the shard, and on to the next one.
+    fn write_rest(&mut self) -> Result<Progress, SnapshotError> {
+        while let Some(mut flushed) = self.handed.flushed.pop() {
+            while self.handed.walk_flushed(&mut flushed) {
+                self.write_full()?;
+            }
+        }
+        for (name, view) in std::mem::take(&mut self.indexes) {
+            self.handed.add_index(&name, &view);
+            for (id, row) in view.iter() {
+                self.handed.add_row(&name, id, row);
+                self.write_full()?;
+            }
+        }
+        self.write()?;
+        // An outlet for each: nothing of one shard is ever taken for another's.
+        self.outlet.close();
+        self.outlet = Arc::new(Outlet::new(self.outlet_bytes));
+        self.shard.0 += 1;
+        let is_last = self.shard.0 == self.shards;
+        self.stage = if is_last { Stage::Complete } else { Stage::Post { starts: true } };
+        Ok(Progress::More)
+    }
+
+    fn publish(&mut self, covered: Epoch) -> Result<Progress, SnapshotError> {
+        if self.log.reached(Level::Disk) < covered {
+            return match self.log.status().health {
+                Health::Poisoned => Err(Refusal::Poisoned.into()),
+                _ => Ok(Progress::Waits),
+            };
+        }
+        let writer = self.writer.take().expect("it is published once");
+        Ok(Progress::Done(writer.publish()?))
+    }
+
+    fn write_full(&mut self) -> Result<(), SnapshotError> {
+        if self.handed.effects.len() >= BLOCK_BYTES { self.write() } else { Ok(()) }
+    }
+
+    /// Writes what was handed out as one block.
+    fn write(&mut self) -> Result<(), SnapshotError> {
+        if !self.handed.effects.is_empty() {
+            let Handed { effects, entries, .. } = &mut self.handed;
+            let writer = self.writer.as_mut().expect("it is not yet published");
+            writer.append(self.shard, KIND_EFFECTS, effects, std::mem::take(entries))?;
+            effects.clear();
+            effects.shrink_to(2 * BLOCK_BYTES);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.outlet.close();
+    }
+}
+
+/// What a slice came to.
+struct Sliced {
+    started: Option<Started>,
+    more: bool,
+}
+
+/// Where the slice on its way leaves what it came to.
+struct Reply {
+    outcome: Mutex<Option<Result<Sliced, Refusal>>>,
+    bell: Arc<Bell>,
+}
+
+impl Reply {
+    fn new(bell: &Arc<Bell>) -> Self {
+        Self { outcome: Mutex::default(), bell: Arc::clone(bell) }
+    }
+
+    fn take(&self) -> Option<Result<Sliced, Refusal>> {
+        self.outcome.lock().take()
+    }
+}
+
+/// A slice of a walk, as a job on the shard.
+struct Slice {
+    shards: ShardList,
+    /// The outlet of the walk to be started.
+    starts: Option<Arc<Outlet>>,
+    reply: Arc<Reply>,
+    sliced: Option<Sliced>,
+}
+
+impl Slice {
+    fn new(id: ShardId, starts: Option<Arc<Outlet>>, reply: &Arc<Reply>) -> Self {
+        Self { shards: ShardList::one(id), starts, reply: Arc::clone(reply), sliced: None }
+    }
+}
+
+impl Job for Slice {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::READ
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
+        for shard in exec.shards() {
+            let started = self.starts.take().map(|outlet| shard.start_walk(&outlet));
+            self.sliced = Some(Sliced { started, more: shard.walk_slice() });
+        }
+        JobProgress::Done
+    }
+
+    fn done(mut self: Box<Self>, outcome: Result<Receipt, Refusal>) {
+        let sliced = outcome.and_then(|_| self.sliced.take().ok_or(Refusal::Closed));
+        *self.reply.outcome.lock() = Some(sliced);
+        self.reply.bell.ring();
+    }
+}

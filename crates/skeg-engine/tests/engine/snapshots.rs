@@ -1,0 +1,313 @@
+//! Snapshots: with the log behind them they are the state, whatever was written meanwhile.
+
+use std::path::Path;
+use std::sync::mpsc;
+
+use skeg_engine::{
+    Bound, Drain, Engine, EngineOptions, Exec, Expiry, Holder, Receipt, Refusal, SavePoint,
+    ShardList, SnapshotError, SnapshotInfo,
+};
+use skeg_io::Io;
+use skeg_vector::{IndexOptions, Metric};
+
+use crate::support::{add, number};
+
+fn open(dir: &Path, options: &EngineOptions) -> Engine {
+    Engine::open(&Io::real(), Some(dir), options).expect("opens")
+}
+
+fn by_hand() -> EngineOptions {
+    EngineOptions { home_threads: 0, shards: Some(4), ..EngineOptions::default() }
+}
+
+/// What threads would do while somebody waits.
+fn turn(engine: &Engine) {
+    let log = engine.log().expect("on disk");
+    log.try_write();
+    log.maintain().expect("the disk is healthy");
+    log.sync().expect("the disk is healthy");
+}
+
+/// Runs a command on all shards, patiently.
+fn run<T>(engine: &Engine, mut command: impl FnMut(&mut Exec<'_>) -> T) -> (T, Receipt) {
+    let all = ShardList::all(engine.shards());
+    let mut holder = Holder::new(engine, Drain::Serve);
+    loop {
+        if holder.try_hold(&all).expect("open") {
+            match holder.run(&all, Bound::grow(64 << 10), &mut command) {
+                Err(Refusal::Wait) => {}
+                other => return other.expect("not refused"),
+            }
+        }
+        holder.release();
+        turn(engine);
+    }
+}
+
+/// Runs a command on the shard of one key, patiently.
+fn on_key(engine: &Engine, key: &[u8], mut command: impl FnMut(&mut Exec<'_>)) {
+    let id = engine.shard_of(key);
+    let mut holder = Holder::new(engine, Drain::Serve);
+    loop {
+        if holder.try_hold_one(id).expect("open") {
+            match holder.run_one(id, Bound::grow(4 << 10), &mut command) {
+                Err(Refusal::Wait) => {}
+                other => {
+                    other.expect("not refused");
+                    return;
+                }
+            }
+        }
+        holder.release();
+        turn(engine);
+    }
+}
+
+fn take(engine: &Engine) -> Result<SnapshotInfo, SnapshotError> {
+    let (sender, receiver) = mpsc::channel();
+    engine.snapshot(Box::new(move |result| sender.send(result).expect("waited for")))?;
+    receiver.recv().expect("told once")
+}
+
+/// Brings the snapshot under way to its end.
+fn finish(engine: &Engine) {
+    while engine.snapshot_status().running {
+        engine.step_snapshot();
+        turn(engine);
+    }
+}
+
+#[test]
+fn a_snapshot_with_the_log_behind_it_is_the_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = EngineOptions { segment_bytes: 64 << 10, ..EngineOptions::default() };
+    let engine = open(dir.path(), &options);
+    let far = engine.now_ms() + 3_600_000;
+    let key = |number: u32| format!("key:{number}").into_bytes();
+    for count in 0..3_000 {
+        on_key(&engine, &key(count), |exec| {
+            let expiry = if count % 3 == 0 { Expiry::At(far) } else { Expiry::Clear };
+            let db = (count % 5) as u8;
+            exec.shard(&key(count)).set(db, &key(count), &vec![b'v'; count as usize % 300], expiry);
+        });
+    }
+    run(&engine, |exec| {
+        let index = exec.shard(b"docs");
+        index.index_create(b"docs", IndexOptions::new(2, Metric::Euclidean)).unwrap();
+        index.vector_set(b"docs", "one".into(), &[1.0, 0.5]).unwrap();
+        exec.shard(b"n").set_int(0, b"n", -77);
+    });
+    let before = engine.log().unwrap().status();
+    let info = take(&engine).unwrap();
+    let status = engine.snapshot_status();
+    assert_eq!((status.running, status.last, status.last_error), (false, Some(info), None));
+    assert!(before.segments > 5 && engine.log().unwrap().status().segments <= 3);
+    run(&engine, |exec| {
+        add(exec.shard(b"n"), b"n", 7);
+        exec.shard(b"docs").vector_set(b"docs", "two".into(), &[0.0, 0.0]).unwrap();
+    });
+    engine.close().unwrap();
+
+    let engine = open(dir.path(), &options);
+    let recovered = engine.recovered();
+    assert_eq!(recovered.snapshot_entries, 3_002);
+    assert!(recovered.records < 1_000, "{recovered:?}");
+    run(&engine, |exec| {
+        assert_eq!(number(exec.shard(b"n"), b"n"), -70);
+        assert_eq!(exec.shard(b"docs").index_info(b"docs").unwrap().vectors, 2);
+        for count in 0..3_000 {
+            let (db, key) = ((count % 5) as u8, key(count));
+            let deadline = (count % 3 == 0).then_some(far);
+            assert_eq!(exec.shard(&key).expiry(db, &key), Some(deadline));
+            let value = exec.shard(&key).string(db, &key).unwrap().unwrap();
+            assert_eq!(value.len(), count as usize % 300);
+        }
+    });
+    engine.close().unwrap();
+}
+
+#[test]
+fn writers_go_on_while_snapshots_are_taken_and_nothing_is_doubled() {
+    let dir = tempfile::tempdir().unwrap();
+    // So small that writers meet a full outlet all the time.
+    let options = EngineOptions {
+        shards: Some(4),
+        snapshot_buffer_bytes: 500,
+        snapshot_log_bytes: 32 << 10,
+        segment_bytes: 64 << 10,
+        ..EngineOptions::default()
+    };
+    let engine = open(dir.path(), &options);
+    let key = |writer: usize, number: usize| format!("{writer}:{number}").into_bytes();
+    let writes = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..2)
+            .map(|writer| {
+                let engine = engine.clone();
+                scope.spawn(move || {
+                    for round in 0..6_000 {
+                        let key = key(writer, round % 997);
+                        on_key(&engine, &key, |exec| {
+                            add(exec.shard(&key), &key, 1);
+                        });
+                    }
+                })
+            })
+            .collect();
+        let mut taken = 0;
+        while !writers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            take(&engine).unwrap();
+            taken += 1;
+        }
+        taken
+    });
+    assert!(writes > 0);
+    take(&engine).unwrap();
+    engine.close().unwrap();
+    let engine = open(dir.path(), &options);
+    run(&engine, |exec| {
+        for (writer, count) in (0..2).flat_map(|w| (0..997).map(move |n| (w, n))) {
+            let expected = (0..6_000).filter(|round| round % 997 == count).count() as i64;
+            let key = key(writer, count);
+            assert_eq!(number(exec.shard(&key), &key), expected, "{writer}:{count}");
+        }
+    });
+    engine.close().unwrap();
+}
+
+#[test]
+fn what_is_flushed_or_swapped_meanwhile_is_in_the_snapshot_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path(), &by_hand());
+    let key = |number: u32| format!("key:{number}").into_bytes();
+    let fill = |db: u8, text: &[u8]| {
+        run(&engine, |exec| {
+            for count in 0..500 {
+                exec.shard(&key(count)).set(db, &key(count), text, Expiry::Clear);
+            }
+        });
+    };
+    fill(0, b"zero");
+    fill(1, b"one");
+    fill(2, b"two");
+    assert_eq!(engine.start_snapshot(), Ok(true));
+    assert_eq!(engine.start_snapshot(), Ok(false), "one at a time");
+    // The walk of the first shard has begun, and that of others has not.
+    for _ in 0..2 {
+        engine.step_snapshot();
+    }
+    run(&engine, |exec| exec.shards().for_each(|shard| shard.swap(0, 1)));
+    run(&engine, |exec| {
+        let old: Vec<_> = exec.shards().filter_map(|shard| shard.flush(1)).collect();
+        old.into_iter().for_each(|contents| exec.discard(contents));
+    });
+    fill(1, b"younger");
+    engine.step_snapshot();
+    run(&engine, |exec| exec.shards().for_each(|shard| shard.swap(1, 2)));
+    finish(&engine);
+    assert_eq!(engine.snapshot_status().last_error, None);
+    engine.close().unwrap();
+    let engine = open(dir.path(), &by_hand());
+    assert!(engine.recovered().snapshot_entries >= 1_500);
+    run(&engine, |exec| {
+        for (db, text) in [(0, &b"one"[..]), (1, b"two"), (2, b"younger")] {
+            for count in 0..500 {
+                let value = exec.shard(&key(count)).string(db, &key(count)).unwrap();
+                let mut found = Vec::new();
+                value.expect("it is there").write_to(&mut found);
+                assert_eq!(found, text, "{db} {count}");
+            }
+        }
+    });
+    engine.close().unwrap();
+}
+
+#[test]
+fn a_writer_waits_for_a_full_outlet_and_holds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = EngineOptions { snapshot_buffer_bytes: 1, ..by_hand() };
+    let engine = open(dir.path(), &options);
+    run(&engine, |exec| {
+        for count in 0..2_000 {
+            let key = format!("{{k}}{count}").into_bytes();
+            exec.shard(&key).set(0, &key, &[7; 100], Expiry::Clear);
+        }
+    });
+    let id = engine.shard_of(b"{k}");
+    engine.start_snapshot().unwrap();
+    let mut holder = Holder::new(&engine, Drain::Serve);
+    let mut waited = false;
+    while engine.snapshot_status().running {
+        engine.step_snapshot();
+        assert!(holder.try_hold_one(id).unwrap());
+        let write = |exec: &mut Exec<'_>| {
+            exec.shard(b"{k}7").set(0, b"{k}7", b"new", Expiry::Clear);
+        };
+        let ran = holder.run_one(id, Bound::grow(100), write);
+        waited |= matches!(ran, Err(Refusal::Wait));
+        let read = |exec: &mut Exec<'_>| exec.shard(b"{k}8").exists(0, b"{k}8");
+        assert!(holder.run_one(id, Bound::READ, read).unwrap().0, "readers never wait");
+        holder.release();
+        turn(&engine);
+    }
+    assert!(waited);
+    engine.close().unwrap();
+}
+
+#[test]
+fn a_snapshot_that_is_given_up_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path(), &by_hand());
+    run(&engine, |exec| add(exec.shard(b"n"), b"n", 1));
+    engine.start_snapshot().unwrap();
+    engine.step_snapshot();
+    let (sender, receiver) = mpsc::channel();
+    engine.snapshot(Box::new(move |result| sender.send(result).unwrap())).unwrap();
+    engine.close().unwrap();
+    assert_eq!(receiver.recv().unwrap(), Err(SnapshotError::GivenUp));
+    let left = std::fs::read_dir(dir.path().join("snap")).unwrap().count();
+    assert_eq!(left, 0);
+    assert_eq!(engine.start_snapshot(), Err(SnapshotError::Refused(Refusal::Closed)));
+}
+
+#[test]
+fn only_what_is_on_disk_and_writable_has_snapshots() {
+    let memory = Engine::open(&Io::real(), None, &by_hand()).unwrap();
+    assert_eq!(memory.start_snapshot(), Err(SnapshotError::InMemory));
+    memory.close().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path(), &by_hand()).close().unwrap();
+    let read_only = open(dir.path(), &EngineOptions { read_only: true, ..by_hand() });
+    assert_eq!(read_only.start_snapshot(), Err(SnapshotError::ReadOnly));
+    read_only.close().unwrap();
+}
+
+#[test]
+fn snapshots_are_taken_at_save_points_and_when_the_log_has_outgrown_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = EngineOptions { snapshot_log_bytes: 20_000, ..by_hand() };
+    let engine = open(dir.path(), &options);
+    let write = |bytes: usize| {
+        run(&engine, |exec| {
+            exec.shard(b"k").set(0, b"k", &vec![1; bytes], Expiry::Clear);
+        });
+        engine.log().unwrap().try_write();
+        engine.tick();
+    };
+    write(1_000);
+    assert!(!engine.snapshot_status().running, "nothing is due");
+    engine.set_save_points(vec![SavePoint { seconds: 0, changes: 3 }]);
+    write(10);
+    assert!(!engine.snapshot_status().running, "two of three changes");
+    write(10);
+    assert!(engine.snapshot_status().running);
+    finish(&engine);
+    assert_eq!(engine.snapshot_status().changes, 0);
+    engine.set_save_points(Vec::new());
+    write(15_000);
+    assert!(!engine.snapshot_status().running);
+    write(15_000);
+    assert!(engine.snapshot_status().running, "more than 20,000 bytes are behind it");
+    finish(&engine);
+    assert_eq!(engine.snapshot_status().last.unwrap().id, 2);
+    engine.close().unwrap();
+}

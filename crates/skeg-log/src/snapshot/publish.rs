@@ -1,0 +1,82 @@
+//! The step at which a snapshot takes the place of the log before it.
+//!
+//! Invariants: CURRENT drops a segment only when every record in it is older than the place of its
+//! shard; a file is removed only when the CURRENT that does not name it is durable.
+//! May not know: what is in the snapshot.
+
+use super::format::path_of;
+use crate::core::Core;
+use crate::current::{Current, SnapshotRef};
+use crate::error::LogError;
+use crate::failpoint::{Broken, breaks};
+use crate::segment;
+use crate::small_file::remove_if_there;
+use crate::types::Epoch;
+use crate::upkeep::Upkeeper;
+
+impl Upkeeper {
+    /// Number for the next snapshot, the database's id, and how large the snapshot may be expected to
+    /// become: what the last one had and what was written since.
+    pub(crate) fn next_snapshot(&self, core: &Core) -> (u64, u128, u64) {
+        let last = self.current.snapshot;
+        let id = last.map_or(0, |snapshot| snapshot.id) + 1;
+        let bytes = last.map_or(0, |snapshot| snapshot.length) + core.behind_bytes();
+        (id, self.current.database_id, bytes)
+    }
+
+    /// Lets CURRENT name a snapshot, for which epochs from `needed` on are replayed, and removes what
+    /// nobody needs any more.
+    pub(crate) fn publish_snapshot(
+        &mut self,
+        core: &Core,
+        snapshot: SnapshotRef,
+        needed: Epoch,
+    ) -> Result<(), LogError> {
+        let before = self.current.clone();
+        let mut next = self.sealed(core);
+        next.snapshot = Some(snapshot);
+        drop_superfluous(&mut next, needed);
+        if breaks(Broken::RemovesEarly) {
+            remove_unnamed(core, &before, &next)?;
+        }
+        match self.publish(core, next) {
+            Err(error @ LogError::Full { .. }) => return Err(error),
+            other => other.map_err(|error| core.poison(error.to_string()))?,
+        }
+        self.trim()?;
+        *core.inventory.lock() = self.inventory();
+        remove_unnamed(core, &before, &self.current)
+    }
+}
+
+/// Takes the leading segments out whose blocks are all older than `needed`.
+fn drop_superfluous(next: &mut Current, needed: Epoch) {
+    let superfluous = next
+        .segments
+        .iter()
+        .take_while(|named| named.sealed.is_some_and(|end| end.position.epoch < needed.0));
+    let count = superfluous.count().min(next.segments.len() - 1);
+    let last = next.segments.drain(..count).next_back();
+    if let Some(last) = last
+        && last.id >= next.start_segment
+    {
+        next.start = last.sealed.expect("only sealed ones are taken out").position;
+        next.start_segment = next.segments[0].id;
+    }
+}
+
+/// Removes the files that `before` names and `now` does not.
+fn remove_unnamed(core: &Core, before: &Current, now: &Current) -> Result<(), LogError> {
+    let disk = &*core.io.disk;
+    for named in &before.segments {
+        if !now.segments.iter().any(|kept| kept.id == named.id) {
+            remove_if_there(disk, &segment::path_of(&core.dir, named.id))?;
+        }
+    }
+    match before.snapshot {
+        Some(old) if Some(old) != now.snapshot => {
+            remove_if_there(disk, &path_of(&core.dir, old.id))
+        }
+        _ => Ok(()),
+    }
+}

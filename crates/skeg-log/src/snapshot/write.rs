@@ -1,0 +1,253 @@
+//! Writing a snapshot file, and handing it over when it is complete.
+//!
+//! Invariants: the file is reserved before it is filled, with room to spare for the log, so that a
+//! snapshot that the disk cannot hold is refused before it takes anything from writes; an unfinished
+//! file is removed when its writer is dropped, or by the next open.
+//! May not know: what is in the records, when to take a snapshot.
+
+use std::path::PathBuf;
+
+use skeg_io::sync::Arc;
+use skeg_io::sync::atomic::Ordering::SeqCst;
+use skeg_io::{File, OpenMode};
+
+use super::format::{
+    BLOCK_END, BLOCK_ENTRIES, BLOCK_HEADER_BYTES, BlockHead, End, FOLDER, HEADER_BYTES,
+    SnapshotHeader, path_of,
+};
+use crate::core::Core;
+use crate::current::SnapshotRef;
+use crate::error::{LogError, io_error};
+use crate::failpoint::{Broken, breaks};
+use crate::segment::fsync_error;
+use crate::small_file::{remove_if_there, write_all};
+use crate::types::{Epoch, ShardId, ShardPlace};
+
+/// A file is reserved in steps of this when it becomes larger than expected.
+const STEP_BYTES: u64 = 4 << 20;
+/// The log keeps at least this beside a snapshot, or a segment if that is smaller.
+const BESIDE_BYTES: u64 = 16 << 20;
+
+/// A published snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SnapshotInfo {
+    /// Its number; the file is named by it.
+    pub id: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// The newest epoch that is in it, in part at least.
+    pub covered: Epoch,
+}
+
+/// A snapshot that is being written. Dropped before [`SnapshotWriter::publish`], it leaves nothing.
+#[derive(Debug)]
+pub struct SnapshotWriter {
+    core: Arc<Core>,
+    path: PathBuf,
+    file: Arc<dyn File>,
+    header: SnapshotHeader,
+    offset: u64,
+    allocated: u64,
+    blocks: u64,
+    previous: u32,
+    entries: u64,
+    payload_bytes: u64,
+    /// Bytes of history when it was begun: what comes later is behind it for certain.
+    history_bytes: u64,
+    covered: Epoch,
+    /// Older ones need not be replayed.
+    needed: Epoch,
+    completed: bool,
+    published: bool,
+}
+
+impl SnapshotWriter {
+    /// Begins a snapshot.
+    pub(crate) fn create(core: &Arc<Core>) -> Result<Self, LogError> {
+        core.condition.check()?;
+        let (id, database_id, expected) = core.upkeeper.lock().next_snapshot(core);
+        let disk = &*core.io.disk;
+        let folder = core.dir.join(FOLDER);
+        disk.create_dir(&folder).map_err(|error| io_error("create", &folder, error))?;
+        let path = path_of(&core.dir, id);
+        remove_if_there(disk, &path)?;
+        let file = disk
+            .open(&path, OpenMode::CreateNew)
+            .map_err(|error| io_error("create", &path, error))?;
+        let header = SnapshotHeader {
+            id,
+            database_id,
+            salt: core.io.entropy.next_u64(),
+            shards: core.buffers.shards(),
+        };
+        let mut writer = Self {
+            core: Arc::clone(core),
+            path,
+            file,
+            header,
+            offset: HEADER_BYTES,
+            allocated: 0,
+            blocks: 0,
+            previous: 0,
+            entries: 0,
+            payload_bytes: 0,
+            history_bytes: core.history_bytes.load(SeqCst),
+            covered: Epoch(0),
+            needed: Epoch(0),
+            completed: false,
+            published: false,
+        };
+        // All at once with what the log may need meanwhile: the latter is given back at once.
+        let beside = BESIDE_BYTES.min(core.options.segment_bytes);
+        let expected = HEADER_BYTES + expected;
+        writer.allocate(expected + beside)?;
+        let cut = writer.file.set_len(expected);
+        cut.map_err(|error| io_error("cut", &writer.path, error))?;
+        writer.allocated = expected;
+        writer.write(&header.encode(), 0)?;
+        Ok(writer)
+    }
+
+    fn allocate(&mut self, bytes: u64) -> Result<(), LogError> {
+        if bytes > self.allocated {
+            self.file
+                .allocate(self.allocated, bytes - self.allocated)
+                .map_err(|error| io_error("allocate", &self.path, error))?;
+            self.allocated = bytes;
+        }
+        Ok(())
+    }
+
+    fn write(&self, bytes: &[u8], offset: u64) -> Result<(), LogError> {
+        write_all(&*self.file, &self.path, bytes, offset)
+    }
+
+    /// Appends a record that recreates `entries` entries of a shard.
+    ///
+    /// # Errors
+    /// [`LogError::Full`], [`LogError::Io`]: the snapshot is to be given up; nothing else is wrong.
+    pub fn append(
+        &mut self,
+        shard: ShardId,
+        kind: u8,
+        payload: &[u8],
+        entries: u64,
+    ) -> Result<(), LogError> {
+        self.core.condition.check()?;
+        let head = BlockHead {
+            kind: BLOCK_ENTRIES,
+            record: kind,
+            shard: shard.0,
+            length: payload.len() as u64,
+            number: self.blocks,
+            entries,
+            previous: self.previous,
+        };
+        self.put(&head, payload)?;
+        self.entries += entries;
+        self.payload_bytes += payload.len() as u64;
+        Ok(())
+    }
+
+    fn put(&mut self, head: &BlockHead, payload: &[u8]) -> Result<(), LogError> {
+        let end = self.offset + BLOCK_HEADER_BYTES as u64 + payload.len() as u64;
+        if end > self.allocated {
+            self.allocate(end + STEP_BYTES.min(self.core.options.segment_bytes))?;
+        }
+        let (bytes, sum) = head.encode(self.header.salt, self.offset, payload);
+        self.write(&bytes, self.offset)?;
+        self.write(payload, self.offset + BLOCK_HEADER_BYTES as u64)?;
+        self.offset = end;
+        self.previous = sum;
+        self.blocks += 1;
+        Ok(())
+    }
+
+    /// Bytes written so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.offset
+    }
+
+    /// Entries written so far.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Writes the end mark and makes the file durable, down to its directory entry. `places` are the
+    /// shards' places, all of them. Returns the epoch that must be durable before it may be published.
+    ///
+    /// # Errors
+    /// As [`SnapshotWriter::append`].
+    ///
+    /// # Panics
+    /// When the number of places is not that of the shards.
+    pub fn complete(&mut self, places: &[ShardPlace]) -> Result<Epoch, LogError> {
+        assert_eq!(places.len(), usize::from(self.header.shards), "each shard has its place");
+        self.covered = places.iter().map(|place| place.covered()).max().unwrap_or_default();
+        self.needed = places.iter().map(|place| place.epoch).min().unwrap_or_default();
+        let end = End { payload_bytes: self.payload_bytes, places: places.to_vec() };
+        let payload = end.encode();
+        let head = BlockHead {
+            kind: BLOCK_END,
+            record: 0,
+            shard: 0,
+            length: payload.len() as u64,
+            number: self.blocks,
+            entries: self.entries,
+            previous: self.previous,
+        };
+        self.put(&head, &payload)?;
+        self.file.set_len(self.offset).map_err(|error| io_error("cut", &self.path, error))?;
+        self.file.sync_all().map_err(|error| fsync_error(&self.path, error))?;
+        let folder = self.core.dir.join(FOLDER);
+        if !breaks(Broken::ForgetsTheDirectory) {
+            let synced = self.core.io.disk.sync_dir(&folder);
+            synced.map_err(|error| fsync_error(&folder, error))?;
+        }
+        self.completed = true;
+        Ok(if breaks(Broken::PublishesEarly) { Epoch(0) } else { self.covered })
+    }
+
+    /// Lets CURRENT name the snapshot, and removes what that makes superfluous.
+    ///
+    /// # Errors
+    /// [`LogError::Full`]: the snapshot is given up and everything is as it was. [`LogError::Io`]: it
+    /// is published, but not all that is superfluous could be removed; the next open does it.
+    /// [`LogError::Poisoned`]: the log has failed, now or earlier.
+    ///
+    /// # Panics
+    /// When the snapshot is not complete, or not everything that it covers is durable.
+    pub fn publish(mut self) -> Result<SnapshotInfo, LogError> {
+        let core = Arc::clone(&self.core);
+        core.condition.check()?;
+        assert!(self.completed, "only what is complete is published");
+        assert!(
+            core.durable() >= self.covered || breaks(Broken::PublishesEarly),
+            "nothing is published before what it covers is durable"
+        );
+        let named = SnapshotRef {
+            id: self.header.id,
+            length: self.offset,
+            covered: self.covered.0,
+            sum: self.previous,
+        };
+        let published = core.upkeeper.lock().publish_snapshot(&core, named, self.needed);
+        // After any other failure it is unknown which CURRENT a crash would leave: both keep their files.
+        self.published = !matches!(published, Err(LogError::Full { .. }));
+        if self.published {
+            core.behind_from.store(self.history_bytes, SeqCst);
+        }
+        published.map(|()| named.info())
+    }
+}
+
+impl Drop for SnapshotWriter {
+    fn drop(&mut self) {
+        if !self.published {
+            // What cannot be removed now is at the next open.
+            let _ = remove_if_there(&*self.core.io.disk, &self.path);
+        }
+    }
+}

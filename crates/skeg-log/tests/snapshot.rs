@@ -1,0 +1,283 @@
+//! Snapshots: loaded and replayed together they are the history, each record once; crashes at every
+//! step leave the old or the new; damage is named; a full disk hurts nobody.
+#![expect(clippy::unwrap_used, reason = "what helps a test is a test")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{Collect, DIR, Harness, Record, small_options, was_stopped};
+use skeg_io::Disk;
+use skeg_io::sim::{CrashPolicy, Damage, Failure, Fault, Injection, Operation};
+use skeg_log::{
+    ErrorKind, Health, Level, Log, LogError, Recovered, ShardId, SnapshotInfo, SyncPolicy,
+};
+
+/// Records of one shard up to an epoch.
+fn records_of(harness: &Harness, shard: u16, last: u64) -> Vec<Record> {
+    let all = harness.history.range(..=last).flat_map(|(_, records)| records);
+    all.filter(|record| record.0 == shard).cloned().collect()
+}
+
+/// Takes a snapshot: the state of a shard is the list of its records. Between the shards, others write.
+fn snapshot(
+    harness: &mut Harness,
+    mut between: impl FnMut(&mut Harness),
+) -> Result<SnapshotInfo, LogError> {
+    let log = Log::clone_of(harness);
+    let mut writer = log.start_snapshot()?;
+    let mut places = Vec::new();
+    for shard in 0..4 {
+        places.push(log.place(ShardId(shard)));
+        for (_, kind, payload) in records_of(harness, shard, u64::MAX) {
+            writer.append(ShardId(shard), kind, &payload, 1)?;
+        }
+        between(harness);
+    }
+    let covered = writer.complete(&places)?;
+    log.wait(Level::Disk, covered)?;
+    writer.publish()
+}
+
+trait CloneOf {
+    fn clone_of(harness: &Harness) -> std::sync::Arc<Log>;
+}
+
+impl CloneOf for Log {
+    fn clone_of(harness: &Harness) -> std::sync::Arc<Log> {
+        std::sync::Arc::clone(harness.log())
+    }
+}
+
+/// Opens the log: what each shard is told must be its part of a prefix of the history.
+fn open(harness: &mut Harness, least: u64) -> Result<Recovered, LogError> {
+    let mut told = Collect::default();
+    let io = harness.machine.io();
+    let (log, recovered) = Log::open(&io, Path::new(DIR), &harness.options, &mut told)?;
+    let last = recovered.last_epoch.0;
+    for shard in 0..4 {
+        let mine: Vec<Record> =
+            told.records.iter().filter(|record| record.0 == shard).cloned().collect();
+        assert!(
+            mine == records_of(harness, shard, last),
+            "shard {shard} up to epoch {last}: {} records, {} expected",
+            mine.len(),
+            records_of(harness, shard, last).len()
+        );
+    }
+    assert_eq!(recovered.records + recovered.snapshot_entries, told.records.len() as u64);
+    assert!(last >= least, "epoch {least} was acknowledged, the history ends at {last}");
+    harness.history.split_off(&(last + 1));
+    if !harness.options.read_only {
+        (harness.kernel, harness.disk) = (last, last);
+    }
+    harness.log = Some(log);
+    Ok(recovered)
+}
+
+fn files(harness: &Harness, ending: &str) -> Vec<String> {
+    let mut files = harness.machine.disk.files();
+    files.retain(|file| file.ends_with(ending));
+    files
+}
+
+fn push_some(harness: &mut Harness, count: u16) {
+    for number in 0..count {
+        harness.push(number % 4, 700).unwrap();
+        if number % 3 == 0 {
+            harness.turn();
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_takes_the_place_of_the_log_before_it() {
+    let mut harness = Harness::new(3, small_options(SyncPolicy::EverySecond));
+    open(&mut harness, 0).unwrap();
+    push_some(&mut harness, 400);
+    let before = harness.log().status();
+    assert!(before.segments > 3 && before.snapshot.is_none(), "{before:?}");
+    let info = snapshot(&mut harness, |harness| push_some(harness, 7)).unwrap();
+    let after = harness.log().status();
+    assert!(after.segments <= 2, "what is superfluous is gone: {after:?}");
+    assert_eq!(after.snapshot, Some(info));
+    assert!(after.behind_bytes < before.behind_bytes / 4, "{after:?}");
+    assert_eq!(files(&harness, ".seg").len() as u64, after.segments);
+    push_some(&mut harness, 20);
+    harness.write();
+    let last = harness.log().last_epoch().0;
+    harness.kill();
+    let recovered = open(&mut harness, last).unwrap();
+    assert_eq!(recovered.last_epoch.0, last);
+    assert!(recovered.snapshot_entries >= 400 && recovered.records < 60, "{recovered:?}");
+    assert_eq!(recovered.cut_bytes, 0, "{recovered:?}");
+}
+
+#[test]
+fn the_next_snapshot_takes_the_place_of_the_last() {
+    let mut harness = Harness::new(4, small_options(SyncPolicy::Never));
+    open(&mut harness, 0).unwrap();
+    for round in 1..=5 {
+        push_some(&mut harness, 150);
+        let info = snapshot(&mut harness, |_| ()).unwrap();
+        assert_eq!(info.id, round);
+        assert_eq!(files(&harness, ".snap").len(), 1);
+        if round % 2 == 0 {
+            harness.close().unwrap();
+            open(&mut harness, 0).unwrap();
+        }
+    }
+    let status = harness.log().status();
+    assert!(status.segments <= 2, "{status:?}");
+    harness.options.read_only = true;
+    harness.close().unwrap();
+    let changes = harness.machine.disk.changes();
+    open(&mut harness, 0).unwrap();
+    let error = harness.log().start_snapshot().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ReadOnly);
+    harness.close().unwrap();
+    assert_eq!(harness.machine.disk.changes(), changes, "a look changes nothing");
+}
+
+/// What a crash in the middle of the snapshot's how manieth change leaves.
+fn crash_in_a_snapshot(seed: u64, change: u64, power: Option<CrashPolicy>) -> bool {
+    let mut harness = Harness::new(seed, small_options(SyncPolicy::Never));
+    open(&mut harness, 0).unwrap();
+    for _ in 0..2 {
+        push_some(&mut harness, 90);
+        snapshot(&mut harness, |harness| push_some(harness, 2)).unwrap();
+    }
+    push_some(&mut harness, 40);
+    harness.observe();
+    harness.machine.disk.stop_at(harness.machine.disk.changes() + change);
+    let done = snapshot(&mut harness, |harness| {
+        // Nothing is refused for a stopped disk before somebody has seen that it is.
+        let _ = harness.push(change as u16 % 4, 500);
+        let _ = harness.log().try_write();
+    });
+    let was_stopped_in_it = harness.machine.disk.is_stopped();
+    assert!(done.is_ok() || was_stopped_in_it, "{done:?}");
+    harness.machine.disk.stop();
+    match power {
+        None => harness.kill(),
+        Some(policy) => harness.crash(policy),
+    }
+    let least = if power.is_none() { harness.kernel } else { harness.disk };
+    // A crash in the recovery that follows makes no difference.
+    harness.machine.disk.stop_at(harness.machine.disk.changes() + 1 + change % 11);
+    match open(&mut harness, least) {
+        Ok(_) => {}
+        Err(error) => assert!(was_stopped(&harness, &error), "{error}"),
+    }
+    harness.log = None;
+    harness.machine.crash(CrashPolicy::AnySubset);
+    let least = harness.disk;
+    open(&mut harness, least).unwrap();
+    assert!(files(&harness, ".snap").len() <= 1, "{:?}", files(&harness, ".snap"));
+    push_some(&mut harness, 30);
+    snapshot(&mut harness, |_| ()).unwrap();
+    harness.close().unwrap();
+    open(&mut harness, 0).unwrap();
+    was_stopped_in_it
+}
+
+#[test]
+fn a_crash_at_any_step_leaves_the_old_or_the_new() {
+    for (seed, power) in [
+        (1, None),
+        (2, Some(CrashPolicy::DropAll)),
+        (3, Some(CrashPolicy::AnySubset)),
+        (4, Some(CrashPolicy::KeepAll)),
+    ] {
+        let mut change = 1;
+        // Every write and sync of a small snapshot would do, but most are alike.
+        while crash_in_a_snapshot(seed * 1000 + change, change, power) {
+            change += if (8..400).contains(&change) { 61 } else { 1 };
+        }
+        assert!(change > 445, "the end was not tried: {change} changes");
+    }
+}
+
+#[test]
+fn damage_in_a_snapshot_stops_the_open_with_its_place() {
+    let mut harness = Harness::new(9, small_options(SyncPolicy::Never));
+    open(&mut harness, 0).unwrap();
+    push_some(&mut harness, 60);
+    let info = snapshot(&mut harness, |_| ()).unwrap();
+    harness.close().unwrap();
+    let file = PathBuf::from(DIR).join(format!("snap/{:08}.snap", info.id));
+    let (healthy, history) = (harness.machine.disk.clone(), harness.history.clone());
+    let mut is_refused = |damage: &dyn Fn(&Harness)| {
+        harness.machine.disk = healthy.after_kill();
+        harness.history.clone_from(&history);
+        damage(&harness);
+        match open(&mut harness, 0) {
+            Err(LogError::Corrupt(found)) => {
+                assert_eq!(found.file, file, "{found:?}");
+                assert!(found.remedy.contains("repair"), "{found:?}");
+            }
+            other => panic!("damage was not found: {other:?}"),
+        }
+        harness.log = None;
+    };
+    for at in (0..info.bytes).step_by(97).chain([8, 60, info.bytes - 1]) {
+        let bit = u8::try_from(at % 8).unwrap();
+        is_refused(&|harness: &Harness| {
+            harness.machine.disk.damage(&file, &Damage::FlipBit { offset: at, bit }).unwrap();
+        });
+    }
+    for length in [0, 63, 64, info.bytes / 2, info.bytes - 1] {
+        is_refused(&|harness: &Harness| {
+            let opened = harness.machine.disk.open(&file, skeg_io::OpenMode::ReadWrite).unwrap();
+            opened.set_len(length).unwrap();
+        });
+    }
+    is_refused(&|harness: &Harness| harness.machine.disk.remove(&file).unwrap());
+}
+
+#[test]
+fn a_disk_without_room_for_a_snapshot_refuses_it_and_nothing_else() {
+    let mut harness = Harness::new(6, small_options(SyncPolicy::EverySecond));
+    open(&mut harness, 0).unwrap();
+    push_some(&mut harness, 300);
+    let room = harness.machine.disk.used_bytes() + (200 << 10);
+    harness.machine.disk.set_capacity(room, Failure::OutOfSpace);
+    let error = snapshot(&mut harness, |_| ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full);
+    assert!(files(&harness, ".snap").is_empty(), "what was begun is gone");
+    push_some(&mut harness, 20);
+    assert_eq!(harness.log().status().health, Health::Healthy);
+    harness.machine.disk.set_capacity(1 << 40, Failure::OutOfSpace);
+    snapshot(&mut harness, |_| ()).unwrap();
+}
+
+#[test]
+fn a_snapshot_that_fails_leaves_the_log_as_it_was() {
+    for (operation, times) in [
+        (Operation::Write, 1),
+        (Operation::Write, 40),
+        (Operation::Sync, 0),
+        (Operation::SyncDir, 0),
+        (Operation::Create, 0),
+        (Operation::Allocate, 0),
+    ] {
+        let mut harness = Harness::new(7, small_options(SyncPolicy::Never));
+        open(&mut harness, 0).unwrap();
+        push_some(&mut harness, 50);
+        harness.write();
+        harness.log().sync().unwrap();
+        // The first snapshot makes the folder.
+        snapshot(&mut harness, |_| ()).unwrap();
+        let fault = Injection::once(operation, Fault::Fail(Failure::Io)).after(times);
+        harness.machine.disk.inject(fault);
+        let error = snapshot(&mut harness, |_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io, "{operation:?}: {error}");
+        harness.machine.disk.clear_injections();
+        let status = harness.log().status();
+        assert_eq!(status.health, Health::Healthy, "{operation:?}: {status:?}");
+        assert_eq!(status.snapshot.map(|snapshot| snapshot.id), Some(1));
+        assert_eq!(files(&harness, ".snap").len(), 1, "{operation:?}");
+        push_some(&mut harness, 50);
+        assert_eq!(snapshot(&mut harness, |_| ()).unwrap().id, 2);
+    }
+}
