@@ -76,12 +76,13 @@ impl Harm {
 }
 
 impl Runner<'_> {
-    /// Damages a copy of the files, and opens that.
-    pub(crate) fn damage(&mut self, harm: &Harm) -> Result<(), String> {
+    /// Damages a copy of the files, and opens that. `is_witnessed`: the files say how far they are
+    /// durable, so that a bit less of the last block cannot be taken for a torn tail.
+    pub(crate) fn damage(&mut self, harm: &Harm, is_witnessed: bool) -> Result<(), String> {
         let copy = self.machine.disk.after_kill();
         let (file, done) = harm.inflict(&copy).map_err(|error| error.to_string())?;
         let floor = match harm.kind {
-            HarmKind::FlipBit => self.oracle.last(),
+            HarmKind::FlipBit if is_witnessed => self.oracle.last(),
             _ => self.oracle.start(),
         };
         let disk: Arc<dyn Disk> = Arc::new(copy);

@@ -358,14 +358,17 @@ impl<'a> Runner<'a> {
 
     /// An orderly end: afterwards everything is durable.
     fn close(&mut self, engine: &Engine, damages: &[Harm]) -> Result<(), String> {
+        let before = self.seen.lock().hard_faults;
         let closed = engine.close();
+        // A closing log says how far it is durable, unless the disk has no room for saying so.
+        let is_witnessed = self.seen.lock().hard_faults == before;
         match closed {
             Ok(()) => {
                 let last = self.oracle.last();
                 self.floors = Floors { kernel: last, disk: last };
                 self.figures.closes += 1;
                 self.look()?;
-                damages.iter().try_for_each(|harm| self.damage(harm))?;
+                damages.iter().try_for_each(|harm| self.damage(harm, is_witnessed))?;
             }
             Err(error) if self.seen.lock().hard_faults == 0 => {
                 return Err(format!("does not close: {error}"));

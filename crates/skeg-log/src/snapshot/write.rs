@@ -5,7 +5,8 @@
 //! file is removed when its writer is dropped, or by the next open.
 //! May not know: what is in the records, when to take a snapshot.
 
-use std::path::PathBuf;
+use std::io::ErrorKind::{DirectoryNotEmpty, NotFound};
+use std::path::{Path, PathBuf};
 
 use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::Ordering::SeqCst;
@@ -68,7 +69,10 @@ impl SnapshotWriter {
         let (id, database_id, expected) = core.upkeeper.lock().next_snapshot(core);
         let disk = &*core.io.disk;
         let folder = core.dir.join(FOLDER);
-        disk.create_dir(&folder).map_err(|error| io_error("create", &folder, error))?;
+        if let Err(error) = disk.create_dir(&folder) {
+            make_again(core, &folder)?;
+            return Err(io_error("create", &folder, error));
+        }
         let path = path_of(&core.dir, id);
         remove_if_there(disk, &path)?;
         let file = disk
@@ -240,6 +244,16 @@ impl SnapshotWriter {
             core.behind_from.store(self.history_bytes, SeqCst);
         }
         published.map(|()| named.info())
+    }
+}
+
+/// The folder of snapshots could not be made durable. No later sync would tell that its entry is lost,
+/// so it goes, and the next snapshot makes it again. One that holds files was durable before.
+fn make_again(core: &Core, folder: &Path) -> Result<(), LogError> {
+    match core.io.disk.remove(folder) {
+        Ok(()) => Ok(()),
+        Err(error) if matches!(error.kind(), NotFound | DirectoryNotEmpty) => Ok(()),
+        Err(error) => Err(core.poison(io_error("remove", folder, error).to_string())),
     }
 }
 
