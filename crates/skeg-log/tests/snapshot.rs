@@ -281,3 +281,22 @@ fn a_snapshot_that_fails_leaves_the_log_as_it_was() {
         assert_eq!(snapshot(&mut harness, |_| ()).unwrap().id, 2);
     }
 }
+
+#[test]
+fn a_folder_whose_sync_has_failed_is_made_again() {
+    // What a failed sync loses is up to the seed.
+    for seed in 0..20 {
+        let mut harness = Harness::new(seed, small_options(SyncPolicy::Never));
+        harness.open(0).unwrap();
+        push_some(&mut harness, 20);
+        // The first sync is that of the database's own entry.
+        let fault = Injection::once(Operation::SyncDir, Fault::Fail(Failure::Io)).after(1);
+        harness.machine.disk.inject(fault);
+        assert_eq!(snapshot(&mut harness, |_| {}).unwrap_err().kind(), ErrorKind::Io);
+        harness.machine.disk.clear_injections();
+        let taken = snapshot(&mut harness, |_| {}).unwrap();
+        harness.crash(CrashPolicy::DropAll);
+        let recovered = open(&mut harness, taken.covered.0).unwrap();
+        assert_eq!(recovered.snapshot_bytes, taken.bytes);
+    }
+}
