@@ -8,7 +8,7 @@ use crate::error::CommandError;
 use crate::glob::{self, Case};
 use crate::help;
 use crate::parse;
-use crate::spec::{BoundRule, Category, Flags, Group, Handler, Keys, Outcome, Spec};
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
 use crate::table::{self, CommandId};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -210,9 +210,22 @@ fn get_keys_and_flags(_: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outc
     for index in keys {
         reply.array(2);
         reply.bulk(command.get(index));
-        describe::words(reply, spec.keys.flags_at(index).names(), "");
+        describe::words(reply, flags_of(spec, command, index).names(), "");
     }
     Ok(())
+}
+
+/// What this command does to the key at an index. Of those whose options decide it there is one: SET
+/// reads the old value only when it is asked for it.
+fn flags_of(spec: &Spec, command: Args<'_>, index: usize) -> KeyFlags {
+    let flags = spec.keys.flags_at(index);
+    if !flags.has(KeyFlags::VARIABLE_FLAGS) {
+        flags
+    } else if command.iter().skip(3).any(|word| parse::is_word(word, "GET")) {
+        KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE)
+    } else {
+        KeyFlags::OW.with(KeyFlags::UPDATE)
+    }
 }
 
 /// Where the keys of a command are, and its specification.
