@@ -791,6 +791,8 @@ declare class StandaloneServer implements AsyncDisposable {
  * @example
  * ```ts
  * const server = await serve({ data: './data', port: 6379 })
+ * // ... until it is closed, it goes on, also when this program ends
+ * await server.close()
  * ```
  */
 declare function serve(options?: ServeOptions): Promise<StandaloneServer>

@@ -75,6 +75,8 @@ export class StandaloneServer implements AsyncDisposable {
  * @example
  * ```ts
  * const server = await serve({ data: './data', port: 6379 })
+ * // ... until it is closed, it goes on, also when this program ends
+ * await server.close()
  * ```
  */
 export async function serve(options: ServeOptions = {}): Promise<StandaloneServer> {
