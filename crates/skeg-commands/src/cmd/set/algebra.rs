@@ -3,9 +3,10 @@
 //! Invariant: no set is copied; members are shown as they are stored, each once.
 
 use skeg_engine::{Exec, SetRef, StrRef, ValueRef};
-use skeg_proto::Args;
+use skeg_proto::{Args, Reply};
 
 use crate::error::CommandError;
+use crate::spec::Outcome;
 use crate::value;
 
 /// What is made of several sets.
@@ -17,6 +18,28 @@ pub(super) enum Operation {
     Union,
     /// What the first has and no other.
     Diff,
+}
+
+/// Replies with the members of the result, as a set.
+///
+/// # Errors
+/// A key holds something else.
+pub(super) fn reply_members(
+    exec: &mut Exec<'_>,
+    db: u8,
+    operation: Operation,
+    keys: Args<'_>,
+    reply: &mut Reply,
+) -> Outcome {
+    let started = reply.start_set();
+    let mut count = 0;
+    each(exec, db, operation, keys, &mut |member| {
+        value::reply_string(reply, member);
+        count += 1;
+        true
+    })?;
+    reply.finish(started, count);
+    Ok(())
 }
 
 /// Shows the members of the result until `visit` has enough.

@@ -1,7 +1,6 @@
 //! SDIFF.
 
 use crate::cmd::set::algebra::{self, Operation};
-use crate::value;
 use skeg_engine::Exec;
 use skeg_proto::{Args, Reply};
 
@@ -25,13 +24,5 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    let started = reply.start_set();
-    let mut count = 0;
-    algebra::each(exec, cx.db(), Operation::Diff, args.tail(1), &mut |member| {
-        value::reply_string(reply, member);
-        count += 1;
-        true
-    })?;
-    reply.finish(started, count);
-    Ok(())
+    algebra::reply_members(exec, cx.db(), Operation::Diff, args.tail(1), reply)
 }
