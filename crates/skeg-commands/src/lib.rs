@@ -14,6 +14,7 @@
 //! May not know: sockets, TLS, napi, files.
 #![forbid(unsafe_code)]
 
+mod blocking;
 mod clients;
 mod cmd;
 mod config;
@@ -57,6 +58,7 @@ mod watching;
 
 use skeg_engine::glob;
 
+pub use blocking::{Blocking, Plan, TakeHandler};
 pub use clients::{Buffers, Client, ClientRegistry, Connection, Origin};
 pub use config::{Config, ConfigError};
 pub use context::Context;

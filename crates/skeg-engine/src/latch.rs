@@ -177,14 +177,21 @@ impl Shared {
         let reached = self.reached();
         held.iter_mut().for_each(|shard| shard.begin(now_ms, reached));
         let outcome = self.run(held, now_ms, job.bound(), |exec| job.run(exec));
-        if outcome == Err(Refusal::Wait) {
+        if matches!(outcome, Err(Refusal::Wait)) {
             self.give_back_and_keep_place(ticket, work);
             return After::Gone;
         }
         let mut held = std::mem::take(&mut ticket.held);
         let last = held.pop().expect("a job has at least one shard");
         self.free(held, work);
-        ticket.job.done(outcome.map(|(_, receipt)| receipt));
+        match outcome {
+            Ok(ran) if !ran.owed.is_empty() => {
+                // The job is over when everybody is served that it has made ready.
+                let then = move || ticket.job.done(Ok(ran.receipt));
+                work.push(self.hand_over(ran.owed, Some(Box::new(then))));
+            }
+            outcome => ticket.job.done(outcome.map(|ran| ran.receipt)),
+        }
         After::Held(last)
     }
 
@@ -206,9 +213,12 @@ impl Shared {
                 return After::Gone;
             }
             Err(refusal) => ticket.job.done(Err(refusal)),
-            Ok((progress, receipt)) => {
-                ticket.receipt = ticket.receipt.and(receipt);
-                ticket.at += usize::from(progress == Progress::Done);
+            Ok(ran) => {
+                if !ran.owed.is_empty() {
+                    work.push(self.hand_over(ran.owed, None));
+                }
+                ticket.receipt = ticket.receipt.and(ran.receipt);
+                ticket.at += usize::from(ran.result == Progress::Done);
                 if ticket.at < ticket.job.shards().as_slice().len() {
                     work.push(self.enqueue(ticket));
                 } else {
