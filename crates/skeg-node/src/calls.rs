@@ -48,6 +48,28 @@ fn command<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<(Value<'e>,
     }
 }
 
+/// `callOff(handle, request)`: the command ends with an error, if it waits for keys or would have to;
+/// 0: every command does, also those to come.
+pub(crate) struct CallOff;
+
+impl Function<Environment> for CallOff {
+    const NAME: &'static str = "callOff";
+
+    fn call<'e>(state: &mut Environment, frame: &Frame<'e>) -> Value<'e> {
+        let result = call_off(state, frame);
+        state.finish(frame, result)
+    }
+}
+
+fn call_off<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Failure> {
+    let (database, request) = (state.database(frame.u32(0)?)?, frame.u32(1)?);
+    match request {
+        0 => database.end_waits(),
+        request => database.call_off(request),
+    }
+    Ok(frame.js.undefined())
+}
+
 /// `ended()`: how the last call of `command` or `commit` ended: the epoch it wrote (0: none), the
 /// negative of its request when it has not ended, NaN when it failed.
 pub(crate) struct Ended;
@@ -149,8 +171,10 @@ pub(crate) fn value_of<'e>(js: Js<'e>, outcome: Outcome) -> Result<(Value<'e>, f
             (reply::to_js(js, &reply, form)?, epoch(written))
         }
         // These need the environment, which takes them before.
-        Outcome::Opened(_) | Outcome::Closed | Outcome::Completed(_) | Outcome::Listening(_) => {
-            (js.undefined(), 0.0)
-        }
+        Outcome::Opened(_)
+        | Outcome::Closed
+        | Outcome::Blocked
+        | Outcome::Completed(_)
+        | Outcome::Listening(_) => (js.undefined(), 0.0),
     })
 }

@@ -117,6 +117,7 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("READONLY ", "ERR_READ_ONLY"),
     ("BUSY ", "ERR_BUSY"),
     ("CLOSED ", "ERR_CLOSED"),
+    ("UNBLOCKED ", "ERR_ABORTED"),
     ("TOOLARGE ", "ERR_TOO_LARGE"),
     ("ERR string exceeds maximum allowed size", "ERR_TOO_LARGE"),
     ("CASMISMATCH ", "ERR_CAS_MISMATCH"),
