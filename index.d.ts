@@ -222,6 +222,15 @@ type Reply =
   | {
       [name: string]: Reply
     }
+/** An argument of a command. */
+type Word = Bytes | number | bigint
+/** Options of {@link Database.call}: its last argument. */
+interface CommandOptions {
+  /** Calls the command off while it waits, as `BLPOP` does: it rejects with `ERR_ABORTED`. */
+  signal?: AbortSignal
+}
+/** What {@link Database.call} takes behind the name of a command. */
+type CallArguments = Word[] | [...words: Word[], options: CommandOptions]
 
 /** Options of {@link Database.listen}. */
 interface ListenOptions {
@@ -659,10 +668,21 @@ declare class Database implements AsyncDisposable {
    * ```ts
    * const length = await db.call('APPEND', 'log', 'line\n')
    * ```
+   *
+   * Commands that wait (`BLPOP` and the like) settle when they are served or their time is up, and
+   * hold nothing up meanwhile. A signal, given in options behind the arguments, gives the place up:
+   * nothing is taken from the key for a call that rejects.
+   *
+   * @example
+   * ```ts
+   * const { signal } = new AbortController()
+   * await db.call('RPUSH', 'jobs', 'first')
+   * const job = await db.call('BLPOP', 'jobs', 0, { signal })
+   * ```
    */
-  call(command: string, ...args: (Bytes | number | bigint)[]): Promise<Reply>
+  call(command: string, ...args: CallArguments): Promise<Reply>
   /** As {@link call}, with strings in the reply as bytes. */
-  callBuffer(command: string, ...args: (Bytes | number | bigint)[]): Promise<Reply>
+  callBuffer(command: string, ...args: CallArguments): Promise<Reply>
   /**
    * A vector index: with options it is created when it is missing; without, it must be there. Rejects
    * with `ERR_INDEX_MISMATCH` when it has other options.
@@ -728,7 +748,10 @@ declare class Database implements AsyncDisposable {
   subscribeBuffer(channels: Channels, options?: SubscribeOptions): Subscription<Buffer>
   /** Figures of the store. */
   stats(): Promise<Stats>
-  /** Resolves when every call made before has taken effect and is on disk. */
+  /**
+   * Resolves when every call made before has taken effect and is on disk, but for those that wait for
+   * a key.
+   */
   flush(): Promise<void>
   /**
    * Takes a snapshot of what every call made before has left, and resolves when it is on disk: opening
@@ -736,12 +759,16 @@ declare class Database implements AsyncDisposable {
    * taken by themselves, when the log has outgrown the last one or as `snapshotEvery` says.
    */
   snapshot(): Promise<void>
-  /** Resolves when every call made before has settled: what to wait for after `ERR_BUSY`. */
+  /**
+   * Resolves when every call made before has settled, but for those that wait for a key: what to wait
+   * for after `ERR_BUSY`.
+   */
   drain(): Promise<void>
   /** What is unsettled now. */
   get pressure(): Pressure
   /**
-   * Closes the store: calls made before settle, later ones reject with `ERR_CLOSED`. Other threads
+   * Closes the store: calls made before settle, later ones reject with `ERR_CLOSED`, and so do those
+   * that wait for a key. Other threads
    * of the process that have it open keep it. Closing again returns the same promise.
    */
   close(): Promise<void>
@@ -843,9 +870,11 @@ export {
 }
 export type {
   Bytes,
+  CallArguments,
   Change,
   ChangeOptions,
   Channels,
+  CommandOptions,
   Durability,
   ErrorCode,
   Hit,

@@ -33,6 +33,10 @@ export const WAITING = 0
 export const REACHED = 1
 export const NEVER = 2
 
+/** States of what `collect` returns that are no epochs: it failed; it waits for keys, and ends later. */
+export const FAILED = -1
+export const BLOCKED = -2
+
 /** The functions of the addon for one environment. */
 export interface Binding {
   open(
@@ -46,7 +50,10 @@ export interface Binding {
     snapshotWrites: number,
   ): RequestId | undefined
   close(handle: Handle): RequestId | undefined
-  /** `request, state, value` triples; the state is an epoch, or -1 with `[code, message]` as value. */
+  /**
+   * `request, state, value` triples; the state is an epoch, or {@link FAILED} with `[code, message]` as
+   * value, or {@link BLOCKED}.
+   */
   collect(most: number): unknown[]
   failure(): [code: string, message: string]
   keepAlive(yes: number): void
@@ -62,6 +69,11 @@ export interface Binding {
   ): number | undefined
   /** The reply; `undefined` when it failed or comes later, which `ended` tells. */
   command(handle: Handle, mode: number, args: readonly unknown[]): unknown
+  /**
+   * Has a command end with an error, if it waits for keys or would have to; request 0: every command,
+   * those to come as well.
+   */
+  callOff(handle: Handle, request: RequestId): undefined
   /** Reads as `get`, and notices from then on when the key changes. */
   watch(handle: Handle, transaction: number, key: unknown, mode: number): unknown
   /** Makes the changes, all or none, unless something that was watched has changed. */

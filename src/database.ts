@@ -12,9 +12,9 @@ import {
   type VectorId,
 } from './bytes.ts'
 import { SkegError } from './errors.ts'
-import type { Lane } from './lane.ts'
+import { aborted, type CallOptions, type Lane } from './lane.ts'
 import { checkIterable, checkList, expected } from './options.ts'
-import { callWords, type Reply } from './reply.ts'
+import { readCall, type CallArguments, type Reply } from './reply.ts'
 import { readScanOptions, scanKeys, type ScanOptions } from './scan.ts'
 import { deadlineWords, milliseconds, readSetOptions, type SetOptions } from './set-options.ts'
 import type { ListenOptions, Server } from './server.ts'
@@ -314,14 +314,33 @@ export class Database implements AsyncDisposable {
    * ```ts
    * const length = await db.call('APPEND', 'log', 'line\n')
    * ```
+   *
+   * Commands that wait (`BLPOP` and the like) settle when they are served or their time is up, and
+   * hold nothing up meanwhile. A signal, given in options behind the arguments, gives the place up:
+   * nothing is taken from the key for a call that rejects.
+   *
+   * @example
+   * ```ts
+   * const { signal } = new AbortController()
+   * await db.call('RPUSH', 'jobs', 'first')
+   * const job = await db.call('BLPOP', 'jobs', 0, { signal })
+   * ```
    */
-  call(command: string, ...args: (Bytes | number | bigint)[]): Promise<Reply> {
-    return attempt(() => this.#write<Reply>(callWords(command, args), 0, {}))
+  call(command: string, ...args: CallArguments): Promise<Reply> {
+    return this.#call(command, args, 0)
   }
 
   /** As {@link call}, with strings in the reply as bytes. */
-  callBuffer(command: string, ...args: (Bytes | number | bigint)[]): Promise<Reply> {
-    return attempt(() => this.#write<Reply>(callWords(command, args), MODE_BYTES, {}))
+  callBuffer(command: string, ...args: CallArguments): Promise<Reply> {
+    return this.#call(command, args, MODE_BYTES)
+  }
+
+  #call(command: string, args: CallArguments, mode: number): Promise<Reply> {
+    return attempt(() => {
+      const { words, signal } = readCall(command, args)
+      if (signal?.aborted === true) throw aborted(signal)
+      return this.#write<Reply>(words, mode, { signal })
+    })
   }
 
   /**
@@ -420,7 +439,10 @@ export class Database implements AsyncDisposable {
     return this.#lane.command(['SKEG.STATS'], 0, { convert: readStats })
   }
 
-  /** Resolves when every call made before has taken effect and is on disk. */
+  /**
+   * Resolves when every call made before has taken effect and is on disk, but for those that wait for
+   * a key.
+   */
   flush(): Promise<void> {
     return this.#lane.flush()
   }
@@ -434,7 +456,10 @@ export class Database implements AsyncDisposable {
     return this.#lane.command(['SAVE'], MODE_LOCAL, { convert: () => undefined })
   }
 
-  /** Resolves when every call made before has settled: what to wait for after `ERR_BUSY`. */
+  /**
+   * Resolves when every call made before has settled, but for those that wait for a key: what to wait
+   * for after `ERR_BUSY`.
+   */
   drain(): Promise<void> {
     return this.#lane.drain()
   }
@@ -445,7 +470,8 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Closes the store: calls made before settle, later ones reject with `ERR_CLOSED`. Other threads
+   * Closes the store: calls made before settle, later ones reject with `ERR_CLOSED`, and so do those
+   * that wait for a key. Other threads
    * of the process that have it open keep it. Closing again returns the same promise.
    */
   close(): Promise<void> {
@@ -461,7 +487,7 @@ export class Database implements AsyncDisposable {
   #write<T>(
     words: readonly unknown[],
     mode: number,
-    options: { level?: number; convert?: (value: unknown) => T },
+    options: Omit<CallOptions<T>, 'bytes'>,
   ): Promise<T> {
     return attempt(() => {
       const bytes = sizeOfAll(words)

@@ -3,7 +3,7 @@
 use skeg_keyspace::Keyspace;
 use skeg_log::{Epoch, Log, ShardId};
 
-use crate::blocking::Owed;
+use crate::blocking::{Owed, Served};
 use crate::effect::{KIND_PART, put_varint};
 use crate::engine::Shared;
 use crate::error::Refusal;
@@ -89,8 +89,8 @@ impl Exec<'_> {
 pub(crate) struct Ran<R> {
     pub(crate) result: R,
     pub(crate) receipt: Receipt,
-    /// Whom it has made ready to be served under more latches; see [`Shared::hand_over`].
-    pub(crate) owed: Owed,
+    /// What serving clients has left, if it has left anything.
+    pub(crate) owed: Option<Box<Owed>>,
 }
 
 impl Shared {
@@ -117,7 +117,7 @@ impl Shared {
         let anybody_ready = exec.shards.iter().any(|shard| shard.waits.has_ready());
         let (served, owed) = match anybody_ready {
             true => exec.serve_ready(),
-            false => Default::default(),
+            false => (Served::default(), None),
         };
         drop(watch);
         let must_wait = exec.must_wait;

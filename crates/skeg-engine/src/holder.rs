@@ -187,8 +187,8 @@ impl Holder {
 
     #[inline]
     fn note<R>(&mut self, ran: Ran<R>) -> (R, Receipt) {
-        if !ran.owed.is_empty() {
-            self.owed.append(ran.owed);
+        if let Some(owed) = ran.owed {
+            self.owed.append(*owed);
         }
         (ran.result, ran.receipt)
     }
@@ -198,7 +198,7 @@ impl Holder {
     #[inline]
     #[must_use]
     pub fn owes(&self) -> bool {
-        !self.owed.is_empty()
+        !self.owed.is_served()
     }
 
     /// Frees every latch and has those served who are owed; `then` is called when that is done, on any
@@ -206,13 +206,16 @@ impl Holder {
     pub fn hand_over(&mut self, then: impl FnOnce() + Send + 'static) {
         let owed = std::mem::take(&mut self.owed);
         self.release();
-        self.post_owed(owed, Some(Box::new(then)));
+        self.settle(owed, Some(Box::new(then)));
     }
 
-    fn post_owed(&self, owed: Owed, then: Option<Then>) {
+    fn settle(&self, mut owed: Owed, then: Option<Then>) {
         let shared = &self.engine.shared;
-        let at = shared.hand_over(owed, then);
-        shared.look_after(at, self.drain);
+        let mut queues = owed.take_queues();
+        if !owed.is_served() {
+            queues.push(shared.hand_over(owed, then));
+        }
+        queues.into_iter().for_each(|id| shared.look_after(id, self.drain));
     }
 
     /// Frees every latch, then looks after what queued up.
@@ -229,10 +232,8 @@ impl Holder {
         for &id in &ids {
             self.engine.shared.look_after(id, self.drain);
         }
-        if self.owes() {
-            let owed = std::mem::take(&mut self.owed);
-            self.post_owed(owed, None);
-        }
+        let owed = std::mem::take(&mut self.owed);
+        self.settle(owed, None);
     }
 }
 

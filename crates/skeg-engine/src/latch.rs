@@ -17,6 +17,7 @@ use skeg_io::sync::{Mutex, Slot};
 use skeg_log::ShardId;
 use smallvec::SmallVec;
 
+use crate::blocking::Owed;
 use crate::engine::Shared;
 use crate::error::Refusal;
 use crate::job::{Hold, Progress, Ticket};
@@ -185,12 +186,11 @@ impl Shared {
         let last = held.pop().expect("a job has at least one shard");
         self.free(held, work);
         match outcome {
-            Ok(ran) if !ran.owed.is_empty() => {
-                // The job is over when everybody is served that it has made ready.
+            Ok(ran) => {
                 let then = move || ticket.job.done(Ok(ran.receipt));
-                work.push(self.hand_over(ran.owed, Some(Box::new(then))));
+                self.settle(ran.owed, then, work);
             }
-            outcome => ticket.job.done(outcome.map(|ran| ran.receipt)),
+            Err(refusal) => ticket.job.done(Err(refusal)),
         }
         After::Held(last)
     }
@@ -214,9 +214,7 @@ impl Shared {
             }
             Err(refusal) => ticket.job.done(Err(refusal)),
             Ok(ran) => {
-                if !ran.owed.is_empty() {
-                    work.push(self.hand_over(ran.owed, None));
-                }
+                self.settle(ran.owed, || (), work);
                 ticket.receipt = ticket.receipt.and(ran.receipt);
                 ticket.at += usize::from(ran.result == Progress::Done);
                 if ticket.at < ticket.job.shards().as_slice().len() {
@@ -227,6 +225,22 @@ impl Shared {
             }
         }
         After::Held(shard)
+    }
+
+    /// Goes on with `then` when everybody is served that a run has made ready.
+    fn settle(
+        &self,
+        owed: Option<Box<Owed>>,
+        then: impl FnOnce() + Send + 'static,
+        work: &mut Work,
+    ) {
+        let Some(mut owed) = owed else { return then() };
+        work.extend(owed.take_queues());
+        if owed.is_served() {
+            then();
+        } else {
+            work.push(self.hand_over(*owed, Some(Box::new(then))));
+        }
     }
 
     /// Puts shards back; what is queued at them is served next.

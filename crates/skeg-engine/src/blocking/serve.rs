@@ -21,21 +21,33 @@ use crate::shard::Shard;
 /// What goes on when everybody has been served that a command made ready.
 pub(crate) type Then = Box<dyn FnOnce() + Send>;
 
-/// Keys that are ready for clients whom to serve takes more latches than the command held.
+/// What serving clients has left to whoever lets go of the latches.
 #[derive(Debug, Default)]
 pub(crate) struct Owed {
-    shards: ShardList,
+    /// Keys that are ready for clients whom to serve takes more latches than the command held, and the
+    /// shards of these latches.
     keys: Keys,
+    shards: ShardList,
+    /// Shards to whose queues something was added.
+    queues: SmallVec<[ShardId; 2]>,
 }
 
 impl Owed {
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether nobody is left to be served.
+    #[inline]
+    pub(crate) fn is_served(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// The shards whose queues have to be looked after.
+    pub(crate) fn take_queues(&mut self) -> SmallVec<[ShardId; 2]> {
+        std::mem::take(&mut self.queues)
     }
 
     pub(crate) fn append(&mut self, mut other: Self) {
         other.shards.as_slice().iter().for_each(|id| self.shards.insert(*id));
         self.keys.append(&mut other.keys);
+        self.queues.append(&mut other.queues);
     }
 
     fn add(&mut self, db: u8, key: &[u8], shard: ShardId, also: &ShardList) {
@@ -91,7 +103,7 @@ impl Exec<'_> {
 
     /// Serves whom the command has made ready, and says what is left for more latches.
     #[cold]
-    pub(crate) fn serve_ready(&mut self) -> (Served, Owed) {
+    pub(crate) fn serve_ready(&mut self) -> (Served, Option<Box<Owed>>) {
         let (mut served, mut owed) = (Served::default(), Owed::default());
         let first = |exec: &Self| {
             let numbers = exec.shards.iter().enumerate();
@@ -103,7 +115,8 @@ impl Exec<'_> {
                 self.serve_key(db, &key, &mut served, &mut owed);
             }
         }
-        (served, owed)
+        let is_nothing = owed.is_served() && owed.queues.is_empty();
+        (served, (!is_nothing).then(|| Box::new(owed)))
     }
 
     fn serve_key(&mut self, db: u8, key: &[u8], served: &mut Served, owed: &mut Owed) {
@@ -122,7 +135,7 @@ impl Exec<'_> {
                 outcome => outcome,
             };
             let claimed = waiter.claim();
-            self.remove_wait(&waiter);
+            self.remove_wait(&waiter, owed);
             let Some(mut blocked) = claimed.filter(|blocked| !blocked.is_gone()) else { continue };
             if outcome.is_ok() {
                 blocked.serve(self, key);
@@ -137,14 +150,11 @@ impl Exec<'_> {
     }
 
     /// Removes a wait that is over from the queues of its keys; what is not held, a job does.
-    fn remove_wait(&mut self, waiter: &Arc<Waiter>) {
+    fn remove_wait(&mut self, waiter: &Arc<Waiter>, owed: &mut Owed) {
         let router = self.shared.router;
         self.shards.iter_mut().for_each(|shard| waiter.leave(shard, router));
         let held: SmallVec<[ShardId; 4]> = self.shards.iter().map(|shard| shard.id).collect();
-        if let Some(at) = self.shared.forget(waiter, &held) {
-            // Latches are held: whoever comes next serves the queue, or the home thread.
-            self.shared.wake_home(at);
-        }
+        owed.queues.extend(self.shared.forget(waiter, &held));
     }
 }
 
@@ -208,7 +218,8 @@ impl Shared {
         Some(self.enqueue(Ticket::new(Box::new(forget))))
     }
 
-    /// Lets a job serve what a command could not, and goes on with `then`.
+    /// Lets a job serve what a command could not, and goes on with `then`; returns whose queue has to
+    /// be looked after for that.
     pub(crate) fn hand_over(&self, owed: Owed, then: Option<Then>) -> ShardId {
         self.enqueue(Ticket::new(Box::new(Handoff { owed, then })))
     }
