@@ -12,6 +12,8 @@ pub enum Broken {
     ForgetsTheDirectory,
     /// Segments are removed before the CURRENT that does without them is durable.
     RemovesEarly,
+    /// Segments are removed that have values which somebody needs.
+    DropsValues,
     /// Replay does not skip what is in the snapshot.
     IgnoresPlaces,
 }

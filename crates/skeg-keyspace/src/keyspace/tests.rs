@@ -124,7 +124,8 @@ impl Pair {
             Step::SendAway(key, home) => self.send_away(&key, home),
             Step::TakeBack(key) => self.take_back(&key),
             Step::Relocate(from, to) => {
-                keyspace.relocate(&|away| (away.home == from).then_some(Away { home: to, ..*away }))
+                keyspace
+                    .relocate(&|away| (away.home == from).then_some(Away { home: to, ..*away }));
             }
             Step::Copy(key, to) => {
                 let copied = keyspace.copy_value(keyspace.hash(&key), &key);
