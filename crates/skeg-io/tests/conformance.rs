@@ -326,6 +326,7 @@ suite! {
     opens_by_mode
     refuses_directories_as_files
     reads_end_at_the_length
+    resident_reads_give_what_reads_give
     writes_behind_the_end_leave_zeros
     cut_bytes_never_come_back
     allocate_extends_and_keeps
