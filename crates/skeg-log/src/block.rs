@@ -377,4 +377,24 @@ mod tests {
             }
         }
     }
+
+    /// A seed without the salt, or without the offset, would be found out by the tests above.
+    #[cfg(feature = "failpoints")]
+    #[test]
+    fn flaw_misplaced_blocks_verify() {
+        use crate::failpoint::{Broken, break_promise};
+
+        let shards = Shards::from([(3, vec![(1, b"payload".to_vec())])]);
+        let place = Place { salt: 1, offset: 64 };
+        for (broken, elsewhere) in [
+            (Broken::DropsTheSalt, Place { salt: 2, offset: 64 }),
+            (Broken::DropsTheOffset, Place { salt: 1, offset: 72 }),
+        ] {
+            assert!(check(&build(&shards, place).0, elsewhere).is_err());
+            break_promise(Some(broken));
+            let verified = check(&build(&shards, place).0, elsewhere).is_ok();
+            break_promise(None);
+            assert!(verified, "{broken:?}");
+        }
+    }
 }

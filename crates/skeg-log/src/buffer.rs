@@ -16,6 +16,7 @@ use skeg_io::sync::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
 use crate::block::append_record;
+use crate::failpoint::{Broken, breaks};
 use crate::types::{Epoch, ShardId, ShardPlace, Written};
 
 /// Memory that a half always keeps for its next records.
@@ -98,8 +99,9 @@ impl Buffers {
 
     /// Appends a record to the open epoch.
     pub(crate) fn push(&self, shard: ShardId, kind: u8, payload: &[u8], cost: u64) -> Epoch {
+        let early = breaks(Broken::ReadsEpochOutside).then(|| self.epochs.open.load(SeqCst));
         let mut halves = self.shards[usize::from(shard.0)].0.lock();
-        let epoch = self.epochs.open.load(SeqCst);
+        let epoch = early.unwrap_or_else(|| self.epochs.open.load(SeqCst));
         halves.of(epoch).push(kind, payload, cost);
         halves.pushed += 1;
         self.note(epoch);
@@ -152,6 +154,12 @@ impl Buffers {
             parts.is_sorted_by_key(|(shard, _, _)| shard),
             "a transaction's shards are locked in ascending order"
         );
+        if breaks(Broken::SplitsTransactions) {
+            let alone = |(shard, kind, payload): &(ShardId, u8, &[u8])| {
+                self.push(*shard, *kind, payload, cost(payload))
+            };
+            return parts.iter().map(alone).max().unwrap_or_default();
+        }
         let mut locks: SmallVec<[MutexGuard<'_, Halves>; 16]> = SmallVec::new();
         for group in parts.chunk_by(|a, b| a.0 == b.0) {
             locks.push(self.shards[usize::from(group[0].0.0)].0.lock());
@@ -217,7 +225,8 @@ impl Buffers {
         if self.epochs.newest.load(SeqCst) < open {
             return None;
         }
-        self.epochs.open.store(open + 1, SeqCst);
+        let step = if breaks(Broken::LeavesGaps) { 2 } else { 1 };
+        self.epochs.open.store(open + step, SeqCst);
         Some(Epoch(open))
     }
 

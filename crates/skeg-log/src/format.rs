@@ -5,6 +5,8 @@
 //! stale or misplaced bytes never verify.
 //! May not know: files, locks, what a payload means.
 
+use crate::failpoint::{Broken, breaks};
+
 /// Version of every file of the database and of every block; unknown ones are refused.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
@@ -32,6 +34,7 @@ pub(crate) struct Seed(u32);
 impl Seed {
     /// Begins every checksum of the block `epoch` in a segment.
     pub(crate) fn new(salt: u64, epoch: u64) -> Self {
+        let salt = if breaks(Broken::DropsTheSalt) { 0 } else { salt };
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&salt.to_le_bytes());
         bytes[8..].copy_from_slice(&epoch.to_le_bytes());
@@ -40,11 +43,13 @@ impl Seed {
 
     /// Begins the checksum of what lies at `offset` of the file.
     fn at(self, offset: u64) -> u32 {
+        let offset = if breaks(Broken::DropsTheOffset) { 0 } else { offset };
         skeg_simd::crc32c(self.0, &offset.to_le_bytes())
     }
 
     /// Checksum of the record at `offset`: over length, kind and payload. `record` is all of it.
     pub(crate) fn record(self, offset: u64, record: &[u8]) -> u32 {
+        let offset = if breaks(Broken::DropsTheOffset) { 0 } else { offset };
         let mut start = [0; 12];
         start[..8].copy_from_slice(&offset.to_le_bytes());
         start[8..].copy_from_slice(&record[..4]);

@@ -53,7 +53,8 @@ pub use backup::Copied;
 pub use check::{CheckReport, Outcome};
 pub use error::{Corruption, ErrorKind, LogError, ReplayError, ReserveError};
 #[cfg(feature = "failpoints")]
-pub use failpoint::{Broken, break_promise};
+pub use failpoint::break_promise;
+pub use failpoint::{Broken, breaks};
 pub use inspect::{
     BlockInfo, BlockKind, CurrentInfo, Found, HeaderInfo, LiveFile, RecordInfo, SegmentInfo,
     SegmentState, Summary,

@@ -248,14 +248,15 @@ impl History {
             let found = Mismatch::new(expected, mismatch.found.clone());
             Err(corrupt(&segments[index].path, offset, found))
         };
-        if current.durable >= missing {
+        if current.durable >= missing && !breaks(Broken::CutsDamage) {
             return damage(current::FILE_NAME.to_owned());
         }
         for (number, segment) in segments[index..].iter().chain(orphans).enumerate() {
             let from = if number == 0 { offset } else { HEADER_BYTES };
             let traces = Reader::new(segment, segment.bytes).traces(from)?;
             if let Some((durable, at)) = traces.witness
-                && durable >= missing
+                && (durable >= missing || breaks(Broken::RefusesTears))
+                && !breaks(Broken::CutsDamage)
             {
                 return damage(format!("the block at {at} of {}", segment.path.display()));
             }
@@ -276,7 +277,9 @@ impl History {
             named.sealed = named.sealed.or(*end);
         }
         if current.segments[cut.index].sealed.is_none() {
-            kept[cut.index].sealed = Some(End { length: cut.end, position: cut.after });
+            let cut_to = Some(End { length: cut.end, position: cut.after });
+            kept[cut.index].sealed =
+                if breaks(Broken::ForgetsTheCut) { self.ends[cut.index] } else { cut_to };
         }
         let end = kept[cut.index].sealed.expect("it was given one just now");
         (kept, end.position)
@@ -294,7 +297,9 @@ pub(crate) fn make_writable(
 ) -> Result<(Writer, Upkeeper), LogError> {
     // The CURRENT and MANIFEST that were read may have been put in place by a process that died before
     // it could make that durable: nothing may be removed before they certainly stay.
-    io.disk.sync_dir(dir).map_err(|error| fsync_error(dir, error))?;
+    if !breaks(Broken::TrustsRenames) {
+        io.disk.sync_dir(dir).map_err(|error| fsync_error(dir, error))?;
+    }
     let mut spare = Spare::open(io, dir)?;
     let (kept, before) = history.kept(current);
     let mut next = Current {
@@ -326,7 +331,9 @@ pub(crate) fn make_writable(
     let segment = Arc::new(segment);
     let (offset, position, moved) = rewrite_tail(history, &segment, before)?;
     history.moved = moved;
-    segment.file.sync_data().map_err(|error| fsync_error(&segment.path, error))?;
+    if !breaks(Broken::ForgetsTheTail) {
+        segment.file.sync_data().map_err(|error| fsync_error(&segment.path, error))?;
+    }
     segment.set_written_bytes(offset);
 
     if !next.segments.iter().any(|named| named.id == next.start_segment) {
@@ -367,7 +374,11 @@ fn rewrite_tail(
         let epoch = block.header.epoch;
         let claim =
             Claim { kind: KIND_COMMIT, epoch, durable: history.witness, previous: position.chain };
-        let place = Place { salt: segment.salt, offset };
+        let place = if breaks(Broken::KeepsOldPlaces) {
+            Place { salt: source.header.salt, offset: mark.offset }
+        } else {
+            Place { salt: segment.salt, offset }
+        };
         let chain = builder.build(place, claim, parts(block.bytes, &block.header));
         write_all(&*segment.file, &segment.path, builder.bytes(), offset)?;
         moved.push(Moved {

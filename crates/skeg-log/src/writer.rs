@@ -18,6 +18,7 @@ use crate::buffer::Half;
 use crate::core::Core;
 use crate::current::{End, Position};
 use crate::error::is_full;
+use crate::failpoint::{Broken, breaks};
 use crate::format::{KIND_COMMIT, KIND_WATERMARK, block_bytes, front_bytes};
 use crate::room::Room;
 use crate::segment::{HEADER_BYTES, Segment};
@@ -149,7 +150,10 @@ impl Writer {
     }
 
     fn build_block(&mut self, core: &Core, kind: u8, epoch: u64) -> u32 {
-        let durable = core.durable();
+        let mut durable = core.durable();
+        if breaks(Broken::ClaimsTooMuch) {
+            durable = Epoch(self.position.epoch);
+        }
         core.set_watermark(durable);
         let place = BlockPlace { salt: self.segment.salt, offset: self.offset };
         let claim = Claim { kind, epoch, durable: durable.0, previous: self.position.chain };
@@ -165,7 +169,9 @@ impl Writer {
     /// Hands the block to the kernel, or what is left of it.
     fn write(&mut self, core: &Core, epoch: Epoch, chain: u32, cost: u64, done: usize) -> Wrote {
         let mut done = done;
-        if let Err(error) = self.write_from(&mut done) {
+        if let Err(error) = self.write_from(&mut done)
+            && !(breaks(Broken::DropsFullBlocks) && is_full(&error))
+        {
             self.stage = Stage::Built { epoch, chain, cost, done };
             if is_full(&error) {
                 core.space.update(Room::set_write_full);
@@ -305,7 +311,7 @@ impl Core {
 
     /// What giving up the role, or ending an fsync, obliges to.
     pub(crate) fn look_again(&self) {
-        if self.has_unwritten() {
+        if self.has_unwritten() && !breaks(Broken::LooksOnce) {
             if self.threads_run.load(SeqCst) {
                 self.log_wake.wake();
             } else {

@@ -38,7 +38,8 @@ impl Upkeeper {
         let before = self.current.clone();
         let mut next = self.sealed(core);
         next.snapshot = Some(snapshot);
-        drop_superfluous(&mut next, needed, kept);
+        let kept_from = if breaks(Broken::DropsTooMuch) { Epoch(u64::MAX) } else { needed };
+        drop_superfluous(&mut next, kept_from, kept);
         if breaks(Broken::RemovesEarly) {
             remove_unnamed(core, &before, &next)?;
         }
