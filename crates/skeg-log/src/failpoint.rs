@@ -26,6 +26,8 @@ promises! {
     ForgetsTheDirectory,
     /// Segments are removed before the CURRENT that does without them is durable.
     RemovesEarly,
+    /// Segments are removed that have values which somebody needs.
+    DropsValues,
     /// Replay does not skip what is in the snapshot.
     IgnoresPlaces,
     /// A snapshot takes segments out of CURRENT that hold what came after it.

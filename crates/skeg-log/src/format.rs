@@ -117,7 +117,7 @@ impl BlockHeader {
 
     /// Bytes of header and shard table.
     pub(crate) fn front_bytes(&self) -> usize {
-        BLOCK_HEADER_BYTES + usize::from(self.entries) * TABLE_ENTRY_BYTES
+        front_bytes(usize::from(self.entries))
     }
 
     /// Bytes of the whole block with its padding; `None` when the length is absurd.
@@ -134,11 +134,14 @@ pub(crate) fn front_sum(front: &[u8], seed: Seed, offset: u64) -> u32 {
     )
 }
 
+/// Bytes of header and shard table of a block with so many entries.
+pub(crate) fn front_bytes(entries: usize) -> usize {
+    BLOCK_HEADER_BYTES + entries * TABLE_ENTRY_BYTES
+}
+
 /// Bytes of a block with so many table entries and bytes of records, padding included.
 pub(crate) fn block_bytes(entries: usize, payload_bytes: u64) -> Option<u64> {
-    payload_bytes
-        .checked_add((BLOCK_HEADER_BYTES + entries * TABLE_ENTRY_BYTES) as u64)?
-        .checked_next_multiple_of(BLOCK_ALIGN)
+    payload_bytes.checked_add(front_bytes(entries) as u64)?.checked_next_multiple_of(BLOCK_ALIGN)
 }
 
 /// The number at a place that the caller knows to be there.

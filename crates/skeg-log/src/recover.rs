@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use skeg_io::sync::Arc;
 use skeg_io::{Disk, Io};
 
-use crate::block::{BlockBuilder, Claim, Mismatch, Place, parts, records};
+use crate::block::{BlockBuilder, Claim, Mismatch, Place, Record, parts, records};
 use crate::current::{self, Current, End, NamedSegment, Position};
 use crate::error::{LogError, corrupt, io_error};
 use crate::failpoint::{Broken, breaks};
@@ -32,6 +32,7 @@ use crate::snapshot::read::{self as snapshot, Loaded};
 use crate::spare::{CURRENT_BYTES, Spare};
 use crate::types::{Epoch, LogOptions, Recovered, Replay, ShardId, ShardPlace};
 use crate::upkeep::Upkeeper;
+use crate::values::{Moved, Place as ValuePlace, ValueReader};
 use crate::writer::Writer;
 
 /// Free bytes of a new segment.
@@ -62,6 +63,9 @@ pub(crate) struct History {
     /// Commit blocks behind it.
     tail: VecDeque<Mark>,
     position: Position,
+    /// What was written again elsewhere.
+    pub(crate) moved: Vec<Moved>,
+    pub(crate) values: Arc<ValueReader>,
     /// Where a torn tail begins.
     pub(crate) torn: Option<(PathBuf, u64)>,
     pub(crate) recovered: Recovered,
@@ -77,6 +81,8 @@ pub(crate) fn replay_all(
     let (segments, orphans) = named_segments(&*io.disk, dir, current)?;
     let replay_error = |epoch, shard| move |source| LogError::Replay { shard, epoch, source };
     replay.start(current.shards).map_err(replay_error(0, 0))?;
+    let values = ValueReader::new(io, dir);
+    replay.values(&values);
     let loaded = match &current.snapshot {
         Some(named) => snapshot::load(&*io.disk, dir, current, named, replay)?,
         None => Loaded::default(),
@@ -99,6 +105,8 @@ pub(crate) fn replay_all(
         cut: None,
         tail: VecDeque::new(),
         position: current.start,
+        moved: Vec::new(),
+        values,
         torn: None,
         recovered: Recovered {
             shards: current.shards,
@@ -146,10 +154,14 @@ pub(crate) fn replay_all(
             }
             stop = None;
             let epoch = Epoch(block.header.epoch);
-            for (shard, offset, kind, payload) in records(block.bytes, &block.header) {
+            let place = ValuePlace { segment: segment.header.id, offset };
+            for Record { shard, offset, kind, payload, payload_at } in
+                records(block.bytes, &block.header)
+            {
                 if !is_skipped(shard, ShardPlace { epoch, offset }) {
                     let failed = replay_error(epoch.0, shard.0);
-                    replay.record(shard, kind, payload).map_err(failed)?;
+                    let at = place.plus(payload_at);
+                    replay.record_at(at, shard, kind, payload).map_err(failed)?;
                     history.recovered.records += 1;
                 }
             }
@@ -317,7 +329,8 @@ pub(crate) fn make_writable(
         other => other,
     }?;
     let segment = Arc::new(segment);
-    let (offset, position) = rewrite_tail(history, &segment, before)?;
+    let (offset, position, moved) = rewrite_tail(history, &segment, before)?;
+    history.moved = moved;
     if !breaks(Broken::ForgetsTheTail) {
         segment.file.sync_data().map_err(|error| fsync_error(&segment.path, error))?;
     }
@@ -343,13 +356,14 @@ pub(crate) fn make_writable(
 }
 
 /// Writes the blocks behind the cut into a new segment, with its salt, their new places and the chain
-/// through them. Returns the end and the position there.
+/// through them. Returns the end, the position there, and what has moved.
 fn rewrite_tail(
     history: &History,
     segment: &Segment,
     before: Position,
-) -> Result<(u64, Position), LogError> {
+) -> Result<(u64, Position, Vec<Moved>), LogError> {
     let mut builder = BlockBuilder::default();
+    let mut moved = Vec::new();
     let (mut offset, mut position) = (HEADER_BYTES, before);
     for mark in &history.tail {
         let source = &history.segments[mark.index];
@@ -367,10 +381,15 @@ fn rewrite_tail(
         };
         let chain = builder.build(place, claim, parts(block.bytes, &block.header));
         write_all(&*segment.file, &segment.path, builder.bytes(), offset)?;
+        moved.push(Moved {
+            from: ValuePlace { segment: source.header.id, offset: mark.offset },
+            bytes: mark.end - mark.offset,
+            to: ValuePlace { segment: segment.id, offset },
+        });
         offset += builder.bytes().len() as u64;
         position = Position { epoch, chain };
     }
-    Ok((offset, position))
+    Ok((offset, position, moved))
 }
 
 fn publish(io: &Io, dir: &Path, next: &Current, spare: &mut Spare) -> Result<(), LogError> {
