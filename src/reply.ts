@@ -48,7 +48,7 @@ export interface Call {
 /** Reads what `call` was given. */
 export function readCall(command: string, args: CallArguments): Call {
   const last = args.at(-1)
-  if (typeof last !== 'object' || last === null || last instanceof Uint8Array) {
+  if (typeof last !== 'object' || last instanceof Uint8Array) {
     return { words: callWords(command, args as Word[]), signal: undefined }
   }
   checkKeys('the options of call', last, ['signal'])
