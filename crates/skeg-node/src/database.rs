@@ -7,7 +7,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use skeg_commands::{Complete, Completion as CommandCompletion, Flow, Lane, Origin, Session};
+use skeg_commands::{
+    Author, Complete, Completion as CommandCompletion, Flow, Lane, Origin, Session,
+};
 use skeg_engine::{Drain, Engine, Holder, Log, Notify, Receipt, Refusal, ShardId, Subscription};
 use skeg_io::sync::Arc;
 use skeg_io::sync::thread::yield_now;
@@ -256,6 +258,14 @@ impl Database {
             Flow::Pending | Flow::Paused => Receipt::default(),
         };
         Some((take(reply.as_bytes(), form), receipt))
+    }
+
+    /// As whom the commands of transactions run.
+    pub(crate) fn author(&mut self) -> Author {
+        let session = self.sessions.take(&mut self.holder);
+        let author = session.author();
+        self.sessions.free.push(session);
+        author
     }
 
     /// A request has ended: if it was the barrier, the calls behind it go on, up to the next one.
