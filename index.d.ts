@@ -1200,6 +1200,16 @@ declare class SkegError extends Error {
  * - `disk`: it was synced. It survives power loss.
  */
 type Durability = 'memory' | 'kernel' | 'disk'
+/** When a snapshot is taken by time. */
+interface SnapshotEvery {
+  /** So many milliseconds after the last one, if there were `writes`. */
+  ms: number
+  /**
+   * How many writes there must have been.
+   * @defaultValue 1
+   */
+  writes?: number
+}
 /** Options of {@link open} for a data directory. */
 interface OpenOptions {
   /**
@@ -1222,6 +1232,11 @@ interface OpenOptions {
    * @defaultValue `true`
    */
   createIfMissing?: boolean
+  /**
+   * Take snapshots by time, too.
+   * @defaultValue only when the log has outgrown the last one
+   */
+  snapshotEvery?: SnapshotEvery
   /**
    * How long to try, in milliseconds, while another process has the directory open.
    * @defaultValue 0: `ERR_LOCKED` at once
@@ -1804,6 +1819,12 @@ declare class Database extends Commands implements AsyncDisposable {
   stats(): Promise<Stats>
   /** Resolves when every call made before has taken effect and is on disk. */
   flush(): Promise<void>
+  /**
+   * Takes a snapshot of what every call made before has left, and resolves when it is on disk: opening
+   * the store then reads the snapshot and no more of the log than what came after it. Snapshots are also
+   * taken by themselves, when the log has outgrown the last one or as `snapshotEvery` says.
+   */
+  snapshot(): Promise<void>
   /** Resolves when every call made before has settled: what to wait for after `ERR_BUSY`. */
   drain(): Promise<void>
   /** What is unsettled now. */
@@ -1955,6 +1976,7 @@ export type {
   ServeOptions,
   SetOptions,
   SetStep,
+  SnapshotEvery,
   SortOptions,
   SortedSetStep,
   Stats,

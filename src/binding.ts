@@ -44,6 +44,8 @@ export interface Binding {
     level: number,
     readOnly: number,
     createIfMissing: number,
+    snapshotMs: number,
+    snapshotWrites: number,
   ): RequestId | undefined
   close(handle: Handle): RequestId | undefined
   /** `request, state, value` triples; the state is an epoch, or -1 with `[code, message]` as value. */

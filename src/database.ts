@@ -419,6 +419,15 @@ export class Database extends Commands implements AsyncDisposable {
     return this.#lane.flush()
   }
 
+  /**
+   * Takes a snapshot of what every call made before has left, and resolves when it is on disk: opening
+   * the store then reads the snapshot and no more of the log than what came after it. Snapshots are also
+   * taken by themselves, when the log has outgrown the last one or as `snapshotEvery` says.
+   */
+  snapshot(): Promise<void> {
+    return this.#lane.command(['SAVE'], MODE_LOCAL, { convert: () => undefined })
+  }
+
   /** Resolves when every call made before has settled: what to wait for after `ERR_BUSY`. */
   drain(): Promise<void> {
     return this.#lane.drain()

@@ -29,7 +29,7 @@ export { SkegError, type ErrorCode } from './errors.ts'
 export type { ChangeCommands, Commands, TransactionCommands } from './generated/commands.ts'
 export { executablePath } from './load-binding.ts'
 export { open } from './open.ts'
-export type { Durability, MemoryOptions, OpenOptions } from './options.ts'
+export type { Durability, MemoryOptions, OpenOptions, SnapshotEvery } from './options.ts'
 export type {
   Entry,
   HashStep,

@@ -15,11 +15,12 @@ import {
   level,
   type MemoryOptions,
   type OpenOptions,
+  type SnapshotEvery,
 } from './options.ts'
 
 const PENDING_KEYS = ['maxPendingBytes', 'maxPendingCalls'] as const
 const OPEN_KEYS = [
-  ...['shards', 'durability', 'readOnly', 'createIfMissing', 'waitForLock'],
+  ...['shards', 'durability', 'readOnly', 'createIfMissing', 'snapshotEvery', 'waitForLock'],
   ...PENDING_KEYS,
 ]
 const MEMORY_KEYS = ['memory', 'name', 'shards', ...PENDING_KEYS] as const
@@ -56,10 +57,19 @@ export async function open(
 const LOCK_PAUSE_MS = 25
 
 async function openWhenFree(environment: Environment, request: OpenRequest): Promise<Handle> {
-  const { kind, name, shards, durability, readOnly, createIfMissing } = request
+  const { kind, name, shards, durability, readOnly, createIfMissing, snapshot } = request
   const end = performance.now() + request.waitForLock
   for (;;) {
-    const id = environment.binding.open(kind, name, shards, durability, readOnly, createIfMissing)
+    const id = environment.binding.open(
+      kind,
+      name,
+      shards,
+      durability,
+      readOnly,
+      createIfMissing,
+      snapshot.ms,
+      snapshot.writes,
+    )
     if (id === undefined) throw environment.failure()
     try {
       return await environment.request(id, (value) => value as Handle)
@@ -79,6 +89,7 @@ interface OpenRequest {
   durability: number
   readOnly: number
   createIfMissing: number
+  snapshot: Required<SnapshotEvery>
   pendingBytes: number
   pendingCalls: number
 }
@@ -93,6 +104,7 @@ function inDirectory(directory: string, options: OpenOptions): OpenRequest {
     readOnly: Number(boolean('readOnly', options.readOnly, false)),
     waitForLock: integer('waitForLock', options.waitForLock, 0, 2 ** 31 - 1, 0),
     createIfMissing: Number(boolean('createIfMissing', options.createIfMissing, true)),
+    snapshot: snapshotEvery(options.snapshotEvery),
     ...shared(options),
   }
 }
@@ -113,8 +125,23 @@ function inMemory(options: MemoryOptions): OpenRequest {
     durability: MEMORY,
     readOnly: 0,
     createIfMissing: 1,
+    snapshot: NEVER,
     waitForLock: 0,
     ...shared(options),
+  }
+}
+
+/** No snapshots by time. */
+const NEVER: Required<SnapshotEvery> = { ms: 0, writes: 0 }
+
+function snapshotEvery(options: SnapshotEvery | undefined): Required<SnapshotEvery> {
+  if (options === undefined) return NEVER
+  checkKeys('`snapshotEvery`', options, ['ms', 'writes'])
+  const { ms, writes } = options as { ms?: unknown; writes?: unknown }
+  return {
+    // It has no default: what is missing is refused as what is wrong.
+    ms: integer('snapshotEvery.ms', ms ?? null, 1, 2 ** 32 - 1, 0),
+    writes: integer('snapshotEvery.writes', writes, 1, 2 ** 32 - 1, 1),
   }
 }
 

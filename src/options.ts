@@ -12,6 +12,17 @@ import { SkegError } from './errors.ts'
  */
 export type Durability = 'memory' | 'kernel' | 'disk'
 
+/** When a snapshot is taken by time. */
+export interface SnapshotEvery {
+  /** So many milliseconds after the last one, if there were `writes`. */
+  ms: number
+  /**
+   * How many writes there must have been.
+   * @defaultValue 1
+   */
+  writes?: number
+}
+
 /** Options of {@link open} for a data directory. */
 export interface OpenOptions {
   /**
@@ -34,6 +45,11 @@ export interface OpenOptions {
    * @defaultValue `true`
    */
   createIfMissing?: boolean
+  /**
+   * Take snapshots by time, too.
+   * @defaultValue only when the log has outgrown the last one
+   */
+  snapshotEvery?: SnapshotEvery
   /**
    * How long to try, in milliseconds, while another process has the directory open.
    * @defaultValue 0: `ERR_LOCKED` at once

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import { open } from 'skeg'
 import { directory, rejects } from '../fixtures/stores.ts'
 import { writeProgram } from '../fixtures/programs.ts'
@@ -22,6 +23,27 @@ test('what was stored is there when the store is opened again', async (t) => {
   t.deepEqual(await again.getMany(['a', 'b', 'later']), ['1', null, '3'])
   t.true(((await again.getTtl('later')) ?? 0) > 50_000)
   await again.close()
+})
+
+test('snapshots are taken when asked for and by time', async (t) => {
+  const folder = directory(t)
+  const snapshots = (): string[] => readdirSync(path.join(folder, 'snap'))
+  const db = await open(folder, { snapshotEvery: { ms: 1, writes: 1_000 } })
+  const written = db.set('a', '1')
+  await db.snapshot()
+  t.deepEqual(snapshots(), ['00000001.snap'])
+  t.true(await written)
+  await db.setMany(Array.from({ length: 1_000 }, (_, i) => [`key:${i}`, 'value']))
+  for (let i = 0; i < 999; i++) await db.set('b', String(i))
+  while (snapshots().includes('00000001.snap')) await setTimeout(10)
+  await db.close()
+  const again = await open(folder, { snapshotEvery: { ms: 1, writes: 1_000 } })
+  t.deepEqual(await again.getMany(['a', 'key:999']), ['1', 'value'])
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => open(folder, { snapshotEvery: { ms: 0 } }))
+  await again.close()
+  const memory = await open({ memory: true })
+  await rejects(t, 'ERR_REPLY', () => memory.snapshot())
+  await memory.close()
 })
 
 test('closing twice is closing once; later calls reject', async (t) => {
@@ -56,7 +78,12 @@ test('a store that is open already can not be opened with other options', async 
   const folder = directory(t)
   const db = await open(folder, { shards: 4 })
   t.teardown(() => db.close())
-  const differing = [{ shards: 8 }, { durability: 'disk' }, { readOnly: true }] as const
+  const differing = [
+    { shards: 8 },
+    { durability: 'disk' },
+    { readOnly: true },
+    { snapshotEvery: { ms: 1_000 } },
+  ] as const
   for (const options of differing) {
     await rejects(t, 'ERR_INVALID_ARGUMENT', () => open(folder, options))
   }

@@ -5,7 +5,7 @@ use skeg_io::Clock;
 use skeg_io::sync::Arc;
 
 use crate::clients::ClientRegistry;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, save};
 use crate::host::Host;
 use crate::memory::MemoryWatch;
 use crate::pause::Pause;
@@ -54,10 +54,12 @@ impl Context {
     ) -> Result<Arc<Self>, ConfigError> {
         let config = Config::new();
         let shards = engine.shards().to_string();
+        let save = save::show(&engine.save_points());
         let facts = [
             ("appendonly", if engine.log().is_some() { "yes" } else { "no" }),
             ("appendfsync", fsync_policy(&engine)),
             ("shards", shards.as_str()),
+            ("save", save.as_str()),
         ];
         let pairs: Vec<(&[u8], &[u8])> = facts
             .iter()

@@ -372,6 +372,40 @@ fn what_waits_is_let_go_when_the_context_closes() {
 }
 
 #[test]
+fn save_answers_when_the_snapshot_has_what_was_written_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = Disk::open(dir.path(), SyncPolicy::Never);
+    disk.call("BGSAVE");
+    disk.call("SET a 1");
+    assert_eq!(disk.call("SAVE").0, "+OK\r\n", "behind the one that may be under way");
+    let status = disk.engine.snapshot_status();
+    assert_eq!((status.changes, status.running), (0, false));
+    let saves = format!("rdb_saves:{}\r\n", status.last.unwrap().id);
+    assert!(disk.call("INFO persistence").0.contains(&saves));
+    let saved_s: u64 = disk.call("LASTSAVE").0[1..].trim_end().parse().unwrap();
+    assert_eq!(saved_s, status.last_ms / 1_000);
+    disk.close();
+    let disk = Disk::open(dir.path(), SyncPolicy::Never);
+    assert_eq!(disk.engine.recovered().snapshot_entries, 1);
+    disk.close();
+}
+
+#[test]
+fn save_points_are_set_and_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = Disk::open(dir.path(), SyncPolicy::Never);
+    assert_eq!(disk.call("CONFIG GET save").0, "*2\r\n$4\r\nsave\r\n$0\r\n\r\n");
+    assert!(disk.call("CONFIG SET save '300'").0.ends_with("Invalid save parameters\r\n"));
+    assert_eq!(disk.call("CONFIG SET save '300 1000 60  5'").0, "+OK\r\n");
+    assert!(disk.call("CONFIG GET save").0.ends_with("\r\n300 1000 60 5\r\n"));
+    let points = disk.engine.save_points();
+    assert_eq!(points.iter().map(|point| point.after_ms).collect::<Vec<_>>(), [300_000, 60_000]);
+    assert_eq!(disk.call("CONFIG SET save ''").0, "+OK\r\n");
+    assert!(disk.engine.save_points().is_empty());
+    disk.close();
+}
+
+#[test]
 fn bgsave_takes_a_snapshot_and_info_tells_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut disk = Disk::open(dir.path(), SyncPolicy::Never);

@@ -25,12 +25,11 @@ const PAUSE_MS: u64 = 5_000;
 /// How often the thread looks again for what it waits for, at least.
 const NAP: Duration = Duration::from_millis(2);
 
-/// A snapshot is taken when so many seconds have passed since the last, and so many records were
-/// written.
+/// A snapshot is taken when so much time has passed since the last, and so many records were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SavePoint {
-    /// Seconds.
-    pub seconds: u64,
+    /// Milliseconds.
+    pub after_ms: u64,
     /// Records of the log: commands that changed something.
     pub changes: u64,
 }
@@ -59,6 +58,8 @@ pub struct SnapshotStatus {
     pub last_duration_ms: Option<u64>,
     /// Why the last one failed, if it did.
     pub last_error: Option<String>,
+    /// Snapshots published since the database was opened.
+    pub published: u64,
     /// Records written since the last one began.
     pub changes: u64,
     /// Bytes of log that an open would replay behind it.
@@ -92,6 +93,7 @@ struct State {
     last_pushed: u64,
     last_duration_ms: Option<u64>,
     last_error: Option<String>,
+    published: u64,
     /// None is taken by itself before this, in milliseconds of the monotonic clock.
     not_before_ms: u64,
 }
@@ -137,6 +139,7 @@ impl Engine {
             last_ms: state.last_ms,
             last_duration_ms: state.last_duration_ms,
             last_error: state.last_error.clone(),
+            published: state.published,
             changes: pushed.saturating_sub(state.last_pushed),
             behind_bytes: log.behind_bytes,
         }
@@ -146,6 +149,12 @@ impl Engine {
     /// last one.
     pub fn set_save_points(&self, points: Vec<SavePoint>) {
         self.shared.snapshots.state.lock().save_points = points;
+    }
+
+    /// The points at which snapshots are taken by themselves.
+    #[must_use]
+    pub fn save_points(&self) -> Vec<SavePoint> {
+        self.shared.snapshots.state.lock().save_points.clone()
     }
 
     /// Does by hand what the snapshot's thread does in one go, if one is under way: for an engine
@@ -287,6 +296,7 @@ impl Shared {
                 state.last_ms = now_ms;
                 state.last_pushed = state.started_pushed;
                 state.last_error = None;
+                state.published += 1;
             }
             Err(error) => {
                 state.last_error = Some(error.to_string());
@@ -329,11 +339,9 @@ impl Shared {
             return false;
         }
         let changes = log.pushed().saturating_sub(state.last_pushed);
-        let seconds = self.now_ms().saturating_sub(state.last_ms) / 1_000;
-        state
-            .save_points
-            .iter()
-            .any(|point| changes >= point.changes.max(1) && seconds >= point.seconds)
+        let passed_ms = self.now_ms().saturating_sub(state.last_ms);
+        let mut points = state.save_points.iter();
+        points.any(|point| changes >= point.changes.max(1) && passed_ms >= point.after_ms)
     }
 
     /// Joins the snapshot's thread, which gives up when the engine is closed.

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use skeg_engine::{EngineOptions, Level, SyncPolicy};
+use skeg_engine::{EngineOptions, Level, SavePoint, SyncPolicy};
 
 use crate::calls::value_of;
 use crate::database::Database;
@@ -15,7 +15,8 @@ use crate::raw::{Frame, Function, Js, Value};
 use crate::registry::{self, Target};
 use crate::{reply, serving};
 
-/// `open(kind, name, shards, level, readOnly, createIfMissing)`: the number of the request.
+/// `open(kind, name, shards, level, readOnly, createIfMissing, snapshotMs, snapshotWrites)`: the number
+/// of the request. 0 writes stand for no snapshots by time.
 pub(crate) struct Open;
 
 impl Function<Environment> for Open {
@@ -38,6 +39,7 @@ fn open<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Fai
         1 => (Level::Kernel, SyncPolicy::EverySecond),
         _ => (Level::Disk, SyncPolicy::Always),
     };
+    let snapshot = SavePoint { after_ms: frame.u32(6)?.into(), changes: frame.u32(7)?.into() };
     let options = EngineOptions {
         // 0 stands for `auto`; what does not fit is refused by the engine like any wrong count.
         shards: match frame.u32(2)? {
@@ -48,6 +50,7 @@ fn open<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Fai
         sync,
         read_only: frame.u32(4)? != 0,
         create_if_missing: frame.u32(5)? != 0,
+        save_points: if snapshot.changes > 0 { vec![snapshot] } else { Vec::new() },
         ..EngineOptions::default()
     };
     in_background(state, frame, "skeg-open", move || {

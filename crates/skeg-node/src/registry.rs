@@ -221,6 +221,9 @@ fn difference(engine: &Engine, asked: &EngineOptions) -> Option<&'static str> {
     if asked.level != has.level || asked.sync != has.sync {
         return Some("durability");
     }
+    if asked.save_points != has.save_points {
+        return Some("snapshotEvery");
+    }
     (asked.read_only != has.read_only).then_some("readOnly")
 }
 

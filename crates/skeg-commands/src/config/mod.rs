@@ -5,10 +5,11 @@
 //! May not know: sockets; a transport reads the figures it needs through [`Config`].
 
 mod notify;
+pub(crate) mod save;
 mod settings;
 mod value;
 
-use skeg_engine::NotifyClass;
+use skeg_engine::{NotifyClass, SavePoint};
 use skeg_io::sync::Mutex;
 use skeg_io::sync::atomic::{AtomicU64, Ordering};
 
@@ -182,6 +183,11 @@ impl Config {
     pub(crate) fn notifications(&self) -> NotifyClass {
         let text = self.get("notify-keyspace-events").unwrap_or_default();
         notify::read(text.as_bytes()).unwrap_or_default()
+    }
+
+    /// The points at which snapshots are taken by themselves.
+    pub(crate) fn save_points(&self) -> Vec<SavePoint> {
+        self.get("save").and_then(|text| save::read(&text)).unwrap_or_default()
     }
 
     fn read(cell: &AtomicU64) -> u64 {

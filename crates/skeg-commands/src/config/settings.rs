@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     OutputLimits,
     /// Letters of classes of events.
     NotifyClasses,
+    /// Pairs of seconds and writes.
+    SavePoints,
     /// Anything.
     Text,
 }
@@ -134,8 +136,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     live("proto-max-bulk-len", Kind::Bytes(1 << 20, 512 << 20), "536870912", |live| {
         &live.bulk_bytes_max
     }),
-    // There are no points in time to save at: the log has everything.
-    tuning("save", Kind::Word(&[""]), ""),
+    tuning("save", Kind::SavePoints, ""),
     tuning("set-max-intset-entries", COUNT, "512"),
     tuning("set-max-listpack-entries", COUNT, "128"),
     tuning("set-max-listpack-value", BYTES, "64"),

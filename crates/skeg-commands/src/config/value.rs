@@ -1,6 +1,7 @@
 //! Values of settings: reading them, and why one is refused.
 
 use crate::config::notify;
+use crate::config::save;
 use crate::config::settings::Kind;
 use crate::parse;
 
@@ -46,6 +47,10 @@ impl Kind {
             Self::NotifyClasses => match notify::read(text) {
                 Some(classes) => Ok(number(0, &notify::show(classes))),
                 None => Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()),
+            },
+            Self::SavePoints => match std::str::from_utf8(text).ok().and_then(save::read) {
+                Some(points) => Ok(number(0, &save::show(&points))),
+                None => Err("Invalid save parameters".into()),
             },
             Self::Text | Self::OutputLimits => match std::str::from_utf8(text) {
                 Ok(text) => Ok(number(0, text)),

@@ -295,7 +295,7 @@ fn snapshots_are_taken_at_save_points_and_when_the_log_has_outgrown_them() {
     };
     write(1_000);
     assert!(!engine.snapshot_status().running, "nothing is due");
-    engine.set_save_points(vec![SavePoint { seconds: 0, changes: 3 }]);
+    engine.set_save_points(vec![SavePoint { after_ms: 0, changes: 3 }]);
     write(10);
     assert!(!engine.snapshot_status().running, "two of three changes");
     write(10);

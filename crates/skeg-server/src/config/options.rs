@@ -52,6 +52,9 @@ pub struct ServeOptions {
     pub shards: Option<u16>,
     /// Size of a log file in bytes.
     pub segment_bytes: u64,
+    /// Snapshots are taken after such a time with so many writes, beside when the log has outgrown the
+    /// last one.
+    pub save_points: Vec<(Duration, u64)>,
     /// Addresses to listen on; none listens on no TCP port.
     pub hosts: Vec<IpAddr>,
     /// TCP port; 0 takes a free one.
@@ -90,6 +93,7 @@ impl Default for ServeOptions {
             sync: SyncTiming::EverySecond,
             shards: None,
             segment_bytes: 64 << 20,
+            save_points: Vec::new(),
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port: 6379,
             unix_socket: None,

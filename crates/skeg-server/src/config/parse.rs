@@ -73,6 +73,18 @@ pub(crate) fn duration(text: &str) -> Parsed<Duration> {
         .ok_or_else(|| "is not a duration such as 500ms, 30s, 5m or 1h".into())
 }
 
+/// Pairs of a duration and a number of writes, separated by blanks; none for an empty text.
+pub(super) fn save_points(text: &str) -> Parsed<Vec<(Duration, u64)>> {
+    let point = |[after, writes]: &[&str; 2]| {
+        let writes = writes.parse().ok().filter(|writes| *writes > 0)?;
+        Some((duration(after).ok()?, writes))
+    };
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let (pairs, rest) = words.as_chunks::<2>();
+    let points = if rest.is_empty() { pairs.iter().map(point).collect() } else { None };
+    points.ok_or_else(|| "is not pairs of a time and a number of writes such as 300 1000".into())
+}
+
 /// A power of two within `range`.
 pub(super) fn power_of_two(text: &str, range: RangeInclusive<u16>) -> Parsed<u16> {
     let problem = format!("is not a power of two from {} to {}", range.start(), range.end());
@@ -182,6 +194,16 @@ mod tests {
         assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
         for text in ["", "s", "-1", "1d", "99999999999h"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn save_points_are_pairs() {
+        assert_eq!(save_points(""), Ok(Vec::new()));
+        let five_minutes = Duration::from_secs(300);
+        assert_eq!(save_points("300 1  5m 7"), Ok(vec![(five_minutes, 1), (five_minutes, 7)]));
+        for text in ["300", "x 1", "1 0", "1 2 3"] {
+            assert!(save_points(text).is_err(), "{text}");
         }
     }
 

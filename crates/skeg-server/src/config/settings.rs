@@ -165,6 +165,15 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "save",
+        value: Some("POINTS"),
+        help: "Snapshots by time, too: '300 1000 5s 50000' takes one after\n\
+               300 seconds with 1000 writes or after 5 with 50000 (without,\n\
+               when the log has outgrown the last one)",
+        apply: |options, text| parse::save_points(text).map(|points| options.save_points = points),
+        ..PLAIN
+    },
+    Setting {
         name: "host",
         alias: Some("bind"),
         value: Some("ADDRESS"),

@@ -1,6 +1,7 @@
 //! BGSAVE and BGREWRITEAOF: both take a snapshot, after which the log before it is not needed any more.
 
-use skeg_engine::SnapshotError;
+use skeg_engine::{Refusal, SnapshotError};
+use skeg_log::ErrorKind;
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -65,9 +66,16 @@ fn rewrite(cx: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> Outcome {
     Ok(())
 }
 
-fn refused(error: SnapshotError) -> CommandError {
+/// Why there is no snapshot, as a client reads it.
+pub(super) fn refused(error: SnapshotError) -> CommandError {
     match error {
         SnapshotError::Refused(refusal) => refusal.into(),
+        SnapshotError::ReadOnly => Refusal::ReadOnly.into(),
+        SnapshotError::NoThread => CommandError::owned(format!("BUSY {error}")),
+        SnapshotError::Failed { kind: ErrorKind::Full, reason } => {
+            CommandError::owned(format!("NOSPACE {reason}"))
+        }
+        SnapshotError::Failed { reason, .. } => CommandError::owned(format!("MISCONF {reason}")),
         other => CommandError::owned(format!("ERR {other}")),
     }
 }

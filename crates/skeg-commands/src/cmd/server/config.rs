@@ -127,8 +127,12 @@ fn set(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     config.set(&pairs).map_err(|error| CommandError::owned(format!("ERR {error}")))?;
     cx.context.follow_settings();
     // The engine's own: another server of the same store may have chosen too, and the last choice holds.
-    if pairs.iter().any(|(name, _)| parse::is_word(name, "notify-keyspace-events")) {
+    let names = |name| pairs.iter().any(|(named, _)| parse::is_word(named, name));
+    if names("notify-keyspace-events") {
         cx.engine().set_notifications(config.notifications());
+    }
+    if names("save") {
+        cx.context.engine().set_save_points(config.save_points());
     }
     if config.memory_max() > 0 {
         exec.shards().for_each(|shard| cx.context.memory().note(shard));

@@ -16,6 +16,7 @@ pub(crate) mod latency;
 pub(crate) mod lolwut;
 pub(crate) mod memory;
 pub(crate) mod role;
+pub(crate) mod save;
 pub(crate) mod shutdown;
 pub(crate) mod slowlog;
 pub(crate) mod swapdb;

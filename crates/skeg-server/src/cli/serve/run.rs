@@ -12,7 +12,7 @@ use std::time::Instant;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use skeg_engine::{
-    Bound, Drain, Engine, EngineOptions, Holder, Level, Refusal, ShardId, SyncPolicy,
+    Bound, Drain, Engine, EngineOptions, Holder, Level, Refusal, SavePoint, ShardId, SyncPolicy,
 };
 use skeg_io::Io;
 
@@ -91,6 +91,14 @@ fn engine_options(options: &ServeOptions) -> EngineOptions {
             SyncTiming::Always => SyncPolicy::Always,
         },
         segment_bytes: options.segment_bytes,
+        save_points: options
+            .save_points
+            .iter()
+            .map(|(after, changes)| SavePoint {
+                after_ms: after.as_millis() as u64,
+                changes: *changes,
+            })
+            .collect(),
         ..EngineOptions::default()
     }
 }
