@@ -5,10 +5,11 @@
 export type RequestId = number
 export type Handle = number
 
-/** Mode bits: strings as Buffers; now or never; all keys of a command are on one shard. */
+/** Mode bits: strings as Buffers; now or never; all keys of a command are on one shard; watch without reading. */
 export const MODE_BYTES = 1
 export const MODE_SYNC = 2
 export const MODE_LOCAL = 4
+export const MODE_UNREAD = 8
 
 /** What `set` does to the deadline of the key. */
 export const DEADLINE_CLEAR = 0
@@ -22,6 +23,7 @@ export const CHANGE_REMOVE = 1
 export const CHANGE_EXPIRE = 2
 export const CHANGE_VECTOR_SET = 3
 export const CHANGE_VECTOR_REMOVE = 4
+export const CHANGE_COMMAND = 5
 
 /** What `open` opens. */
 export const TARGET_DIRECTORY = 0
@@ -74,7 +76,7 @@ export interface Binding {
    * those to come as well.
    */
   callOff(handle: Handle, request: RequestId): undefined
-  /** Reads as `get`, and notices from then on when the key changes. */
+  /** Reads as `get` (unless the mode says not to), and notices from then on when the key changes. */
   watch(handle: Handle, transaction: number, key: unknown, mode: number): unknown
   /** Makes the changes, all or none, unless something that was watched has changed. */
   commit(handle: Handle, transaction: number, changes: readonly unknown[]): undefined

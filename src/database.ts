@@ -2,17 +2,10 @@
 
 import { Batch, writeLevel, type WriteOptions } from './batch.ts'
 import { MODE_BYTES, MODE_LOCAL, MODE_SYNC } from './binding.ts'
-import {
-  attempt,
-  rejected,
-  sizeOf,
-  sizeOfAll,
-  type Bytes,
-  type Vector,
-  type VectorId,
-} from './bytes.ts'
+import { attempt, rejected, sizeOf, type Bytes, type Vector, type VectorId } from './bytes.ts'
 import { SkegError } from './errors.ts'
-import { aborted, type CallOptions, type Lane } from './lane.ts'
+import { Commands } from './generated/commands.ts'
+import { aborted, type Lane } from './lane.ts'
 import { checkIterable, checkList, expected } from './options.ts'
 import { readCall, type CallArguments, type Reply } from './reply.ts'
 import { readScanOptions, scanKeys, type ScanOptions } from './scan.ts'
@@ -49,12 +42,13 @@ export interface Pressure {
  * {@link SkegError}, also for wrong arguments. Calls take effect in the order in which they are made,
  * and arguments may be changed as soon as a call has returned.
  */
-export class Database implements AsyncDisposable {
+export class Database extends Commands implements AsyncDisposable {
   readonly #lane: Lane
   readonly #updates: Updates
   #closing: Promise<void> | undefined
 
   private constructor(lane: Lane) {
+    super((words, mode, convert) => lane.write(words, mode, { convert }))
     this.#lane = lane
     this.#updates = new Updates(lane)
   }
@@ -135,7 +129,7 @@ export class Database implements AsyncDisposable {
       if (returnsOld) words.push('GET')
       const convert = (reply: unknown): boolean | string | null =>
         returnsOld ? (reply as string | null) : reply !== null
-      return this.#write(['SET', key, value, ...words], MODE_LOCAL, { level, convert })
+      return this.#lane.write(() => ['SET', key, value, ...words], MODE_LOCAL, { level, convert })
     })
   }
 
@@ -166,7 +160,7 @@ export class Database implements AsyncDisposable {
    * deadline of the key stays.
    */
   cas(key: Bytes, expected: Bytes, value: Bytes): Promise<void> {
-    return this.#write(['SKEG.CAS', key, expected, value], MODE_LOCAL, {
+    return this.#lane.write(() => ['SKEG.CAS', key, expected, value], MODE_LOCAL, {
       convert: () => undefined,
     })
   }
@@ -191,7 +185,7 @@ export class Database implements AsyncDisposable {
   /** Deletes keys and returns how many there were. */
   del(...keys: Bytes[]): Promise<number> {
     if (keys.length === 0) return Promise.resolve(0)
-    return this.#write(['DEL', ...keys], modeOf(keys), { convert: Number })
+    return this.#lane.write(() => ['DEL', ...keys], modeOf(keys), { convert: Number })
   }
 
   /** Whether there is such a key. */
@@ -207,7 +201,7 @@ export class Database implements AsyncDisposable {
     return attempt(() => {
       const words =
         ms === null ? ['PERSIST', key] : ['PEXPIRE', key, String(milliseconds('ms', ms))]
-      return this.#write(words, MODE_LOCAL, { convert: Boolean })
+      return this.#lane.write(() => words, MODE_LOCAL, { convert: Boolean })
     })
   }
 
@@ -257,7 +251,7 @@ export class Database implements AsyncDisposable {
         words.push(entry[0], entry[1])
       }
       if (words.length === 1) return Promise.resolve()
-      return this.#write(words, 0, { level, convert: () => undefined })
+      return this.#lane.write(() => words, 0, { level, convert: () => undefined })
     })
   }
 
@@ -339,7 +333,7 @@ export class Database implements AsyncDisposable {
     return attempt(() => {
       const { words, signal } = readCall(command, args)
       if (signal?.aborted === true) throw aborted(signal)
-      return this.#write<Reply>(words, mode, { signal })
+      return this.#lane.write<Reply>(() => words, mode, { signal })
     })
   }
 
@@ -356,7 +350,7 @@ export class Database implements AsyncDisposable {
   index(name: string, options: IndexOptions & { ids?: 'string' }): Promise<VectorIndex<string>>
   index(name: string, options?: IndexOptions): Promise<VectorIndex>
   async index(name: string, options?: IndexOptions): Promise<VectorIndex> {
-    if (options !== undefined) await this.#write(createWords(name, options), MODE_LOCAL, {})
+    if (options !== undefined) await this.#lane.write(() => createWords(name, options), MODE_LOCAL)
     const info = await this.#lane.command(['SKEG.VINDEX.INFO', name], MODE_LOCAL, {
       convert: readInfo,
     })
@@ -408,7 +402,7 @@ export class Database implements AsyncDisposable {
    * subscribers in this process at once.
    */
   publish(channel: Bytes, message: Bytes): Promise<number> {
-    return this.#write(['PUBLISH', channel, message], 0, { convert: Number })
+    return this.#lane.write(() => ['PUBLISH', channel, message], 0, { convert: Number })
   }
 
   /**
@@ -482,18 +476,6 @@ export class Database implements AsyncDisposable {
   /** Closes the store at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  #write<T>(
-    words: readonly unknown[],
-    mode: number,
-    options: Omit<CallOptions<T>, 'bytes'>,
-  ): Promise<T> {
-    return attempt(() => {
-      const bytes = sizeOfAll(words)
-      this.#lane.checkPressure(bytes)
-      return this.#lane.command(words, mode, { ...options, bytes })
-    })
   }
 
   /** The promise of a read that could not be answered at once. */

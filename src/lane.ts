@@ -2,7 +2,7 @@
 
 import { Acknowledgements, DISK } from './acknowledgements.ts'
 import type { Handle } from './binding.ts'
-import { rejected } from './bytes.ts'
+import { attempt, rejected, sizeOfAll } from './bytes.ts'
 import type { Environment } from './environment.ts'
 import { SkegError } from './errors.ts'
 import { readListenOptions, Server, type Listening, type ListenOptions } from './server.ts'
@@ -21,7 +21,7 @@ export interface CallOptions<T> {
   /** Bytes of keys and values in it. */
   bytes?: number
   /** Turns what the addon returned into the value of the promise; may throw. */
-  convert?: (value: unknown) => T
+  convert?: ((value: unknown) => T) | undefined
   /** Calls the command off, if it waits. */
   signal?: AbortSignal | undefined
 }
@@ -81,6 +81,20 @@ export class Lane {
   command<T>(args: readonly unknown[], mode: number, options: CallOptions<T> = {}): Promise<T> {
     const value = this.environment.binding.command(this.handle, mode, args)
     return this.settle(value, options)
+  }
+
+  /** Runs a command that may take log space: its bytes count as unsettled. `words` may throw. */
+  write<T>(
+    words: () => readonly unknown[],
+    mode: number,
+    options: CallOptions<T> = {},
+  ): Promise<T> {
+    return attempt(() => {
+      const args = words()
+      const bytes = sizeOfAll(args)
+      this.checkPressure(bytes)
+      return this.command(args, mode, { ...options, bytes })
+    })
   }
 
   /** The promise of a call that ended as `ended()` tells. */

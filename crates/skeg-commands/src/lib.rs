@@ -37,6 +37,7 @@ mod memory;
 mod number;
 mod parse;
 mod pause;
+mod prepared;
 mod ranges;
 mod report;
 mod session;
@@ -66,6 +67,7 @@ pub use cx::Cx;
 pub use error::CommandError;
 pub use flow::{Complete, Completion, Flow};
 pub use host::{Host, NetworkFigures, ProcessFigures, Shutdown};
+pub use prepared::{Author, Prepared, Types};
 pub use session::{Session, Turn};
 pub use spec::{
     BoundRule, Category, ControlHandler, Find, Flags, Group, Handler, KeyFlags, Keys,

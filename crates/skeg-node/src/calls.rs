@@ -13,6 +13,8 @@ use crate::work::{Work, check_key};
 
 /// Bit of the mode of [`Command`]: all its keys are on one shard.
 const MODE_LOCAL: u32 = 4;
+/// Bit of the mode of [`Watch`]: it reads nothing.
+const MODE_UNREAD: u32 = 8;
 
 /// `command(handle, mode, args)`: the reply; `undefined` when it failed or comes later. `ended()`
 /// tells, and which epoch it wrote.
@@ -82,7 +84,7 @@ impl Function<Environment> for Ended {
     }
 }
 
-/// `watch(handle, transaction, key, mode)`: reads as `get` does, and notices from then on when the
+/// `watch(handle, transaction, key, mode)`: reads as `get` does, unless told not to, and notices from then on when the
 /// key changes. A transaction has a number that its caller chose.
 pub(crate) struct Watch;
 
@@ -100,9 +102,14 @@ fn watch<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<(Value<'e>, f
     let mut key = Vec::new();
     frame.js.append_bytes(frame.argument(2), &mut key)?;
     check_key(&key)?;
-    let form = form_of(frame.u32(3)?);
+    let mode = frame.u32(3)?;
     let watching = state.database(handle)?.watchings.of(transaction);
-    begin(state, frame, handle, Work::Read { key, form, watching: Some(watching) })
+    let work = if mode & MODE_UNREAD == 0 {
+        Work::Read { key, form: form_of(mode), watching: Some(watching) }
+    } else {
+        Work::Watch { key, watching }
+    };
+    begin(state, frame, handle, work)
 }
 
 /// `commit(handle, transaction, changes)`: makes the changes, all or none, unless something that the
@@ -120,7 +127,8 @@ impl Function<Environment> for Commit {
 
 fn commit<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<(Value<'e>, f64), Failure> {
     let (handle, transaction) = (frame.u32(0)?, frame.u32(1)?);
-    let changes = Changes::from_js(frame.js, frame.argument(2))?;
+    let author = state.database(handle)?.author();
+    let changes = Changes::from_js(frame.js, frame.argument(2), author)?;
     let watching = state.database(handle)?.watchings.get(transaction);
     begin(state, frame, handle, Work::Commit { changes, watching })
 }

@@ -7,7 +7,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use skeg_commands::{Complete, Completion as CommandCompletion, Flow, Lane, Origin, Session};
+use skeg_commands::{
+    Author, Complete, Completion as CommandCompletion, Flow, Lane, Origin, Session,
+};
 use skeg_engine::{Drain, Engine, Holder, Log, Notify, Receipt, Refusal, ShardId, Subscription};
 use skeg_io::sync::Arc;
 use skeg_io::sync::thread::yield_now;
@@ -281,6 +283,14 @@ impl Database {
     pub(crate) fn end_waits(&mut self) {
         self.waits_are_over = true;
         self.sessions.pending.values().for_each(|(session, _)| session.call_off());
+    }
+
+    /// As whom the commands of transactions run.
+    pub(crate) fn author(&mut self) -> Author {
+        let session = self.sessions.take(&mut self.holder);
+        let author = session.author();
+        self.sessions.free.push(session);
+        author
     }
 
     /// A request has ended, or waits for keys: if it was the barrier, the calls behind it go on, up to
