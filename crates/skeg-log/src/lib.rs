@@ -50,7 +50,7 @@ mod writer;
 
 pub use backup::Copied;
 pub use check::{CheckReport, Outcome};
-pub use error::{Corruption, ErrorKind, LogError, ReplayError, ReserveError};
+pub use error::{Corruption, ErrorKind, LogError, ReplayError, ReserveError, Unapplied};
 #[cfg(feature = "failpoints")]
 pub use failpoint::{Broken, break_promise};
 pub use inspect::{

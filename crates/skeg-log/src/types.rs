@@ -3,7 +3,7 @@
 //! Invariants: epochs start at 1 and have no gaps; levels are ordered, a higher one promises more.
 //! May not know: how any of it is done.
 
-use crate::error::ReplayError;
+use crate::error::{ReplayError, Unapplied};
 use crate::snapshot::SnapshotInfo;
 
 /// Number of a block: the acknowledgement token of the writes in it. 0 stands for "nothing".
@@ -112,14 +112,28 @@ pub trait Replay {
         Ok(())
     }
 
+    /// The records that follow stand here: in the block of this epoch, or of the snapshot at this offset.
+    fn enter(&mut self, mark: u64) {
+        let _ = mark;
+    }
+
     /// One record, in the order of the history; those of the snapshot, which recreate what was there
-    /// at its place, come first. Its block was verified as a whole before.
+    /// at its place, come first. Its block was verified as a whole before. It may be applied later, until
+    /// [`Replay::settle`]; what that tells goes before an error of this.
     ///
     /// # Errors
     /// A record that cannot be applied; the open stops.
     fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError>;
 
-    /// Called now and then: bytes replayed so far, and of all segments.
+    /// Applies what is left: called behind the snapshot, at the end of the log, and where reading has stopped.
+    ///
+    /// # Errors
+    /// The first record that could not be applied; the open stops.
+    fn settle(&mut self) -> Result<(), Unapplied> {
+        Ok(())
+    }
+
+    /// Called now and then: bytes read so far, and of snapshot and segments.
     fn progress(&mut self, done_bytes: u64, total_bytes: u64) {
         let _ = (done_bytes, total_bytes);
     }
