@@ -23,7 +23,8 @@ function report(part: string, result: RunResult, counted: Count): boolean {
  */
 function interleavings(): string[] {
   const crates = ['skeg-io', 'skeg-log', 'skeg-engine', 'skeg-server', 'skeg-node']
-  const features = crates.map((name) => `${name}/shuttle`).join(',')
+  // With broken promises, too: the models must notice.
+  const features = [...crates.map((name) => `${name}/shuttle`), 'skeg-log/failpoints'].join(',')
   const chosen = crates.flatMap((name) => ['-p', name])
   return ['test', '--locked', '--no-fail-fast', ...chosen, '--features', features, 'shuttle_']
 }

@@ -18,7 +18,7 @@ pub(crate) use values::{bytes_of, each_change};
 
 use skeg_io::sync::Arc;
 use skeg_keyspace::{Collection, EntryRef, HashSeed, Keyspace, Kind, StrRef, ValueRef, WrongType};
-use skeg_log::{Epoch, Log, Purpose, Reservation, ShardId, ShardPlace};
+use skeg_log::{Broken, Epoch, Log, Purpose, Reservation, ShardId, ShardPlace, breaks};
 use smallvec::SmallVec;
 
 use crate::effect::{Change, Effect, KIND_EFFECTS, Run};
@@ -232,7 +232,7 @@ impl Shard {
     }
 
     pub(crate) fn see(&mut self, hash: u64) {
-        if self.pending.newest() > self.slice.reached {
+        if self.pending.newest() > self.slice.reached && !breaks(Broken::ForgetsToWait) {
             self.slice.seen = self.slice.seen.max(self.pending.of(hash));
         }
     }
@@ -281,7 +281,9 @@ impl Shard {
     /// way must have as it is has been handed out. All changes but those of replay come through here.
     pub(crate) fn writable(&mut self, db: u8, hash: u64) -> &mut Keyspace {
         let keyspace = &mut self.databases[usize::from(db)];
-        if let Some(walk) = &self.walk {
+        if let Some(walk) = &self.walk
+            && !breaks(Broken::ForgetsImages)
+        {
             walk.preserve(db, keyspace, hash);
         }
         keyspace

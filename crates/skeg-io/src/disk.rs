@@ -137,6 +137,15 @@ pub trait File: Send + Sync + Debug {
     /// `Interrupted` when a signal came first: nothing was read, call again.
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// As [`File::read_at`], but only what the system has in memory: it never waits for the medium.
+    ///
+    /// # Errors
+    /// `WouldBlock` when it would have to wait, and where the system cannot tell.
+    fn read_resident_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        let _ = (bytes, offset);
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Writes at `offset` and returns how many bytes were taken: perhaps fewer than given. A gap
     /// behind the former end reads as zeros. Durable only after [`File::sync_data`].
     ///

@@ -70,6 +70,15 @@ fn reads_end_at_the_length(disk: &dyn Disk, root: &Path) {
     assert!(!file.is_empty().unwrap());
 }
 
+fn resident_reads_give_what_reads_give(disk: &dyn Disk, root: &Path) {
+    let file = create(disk, &root.join("a"), b"0123456789");
+    let mut bytes = [b'-'; 4];
+    match file.read_resident_at(&mut bytes, 8) {
+        Ok(count) => assert_eq!((count, &bytes), (2, b"89--")),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+    }
+}
+
 fn writes_behind_the_end_leave_zeros(disk: &dyn Disk, root: &Path) {
     let file = create(disk, &root.join("a"), b"x");
     assert_eq!(file.write_at(b"y", 10_000).unwrap(), 1);
@@ -317,6 +326,7 @@ suite! {
     opens_by_mode
     refuses_directories_as_files
     reads_end_at_the_length
+    resident_reads_give_what_reads_give
     writes_behind_the_end_leave_zeros
     cut_bytes_never_come_back
     allocate_extends_and_keeps

@@ -4,12 +4,14 @@
 //! mark: u8            bits 0-2 encoding (1 bytes, 2 integer, 3 hash, 4 list, 5 set, 6 sorted
 //!                     set; 0 is a free cell)
 //!                     bit 3 has a deadline, bit 4 the cell is longer than the entry,
-//!                     bit 5 the value is the number (u32) of an indexed collection
+//!                     bit 5 the value is not here: of a string it is kept elsewhere (`Away`), of
+//!                     a collection the number (u32) of an indexed one stands here
 //! deadline: u48       Unix milliseconds          } only with bit 3; all little-endian
 //! place: u32          in the deadline index      }
 //! key length          LEB128
 //! key, value          bytes; an integer takes as few two's-complement bytes as hold it; a
-//!                     collection is flat or, with bit 5, a number
+//!                     collection is flat or, with bit 5, a number; of a string with bit 5 length
+//!                     (u32), home (u64) and what its owner knows of the place (12 bytes)
 //! ...                 unused
 //! excess: u8          unused bytes, this one included; only with bit 4
 //! ```
@@ -20,7 +22,7 @@
 
 use std::ops::Range;
 
-use crate::value::{Kind, StrRef};
+use crate::value::{Away, Kind, StrRef};
 
 const ENCODING: u8 = 0b111 | IS_INDEXED;
 const ENCODING_BYTES: u8 = 1;
@@ -32,6 +34,9 @@ const ENCODING_SORTED_SET: u8 = 6;
 const HAS_DEADLINE: u8 = 1 << 3;
 const HAS_EXCESS: u8 = 1 << 4;
 const IS_INDEXED: u8 = 1 << 5;
+const ENCODING_AWAY: u8 = ENCODING_BYTES | IS_INDEXED;
+/// What stands in the cell of a string that is kept elsewhere.
+const AWAY_BYTES: usize = 24;
 
 /// Longer keys are compared by `memcmp`.
 const COMPARED_IN_PLACE_MAX: usize = 32;
@@ -43,6 +48,8 @@ const PLACE: Range<usize> = 7..11;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CellValue<'a> {
     Str(StrRef<'a>),
+    /// A string that is kept elsewhere.
+    Away(Away),
     /// A small collection.
     Flat(Kind, &'a [u8]),
     /// The number of a large collection.
@@ -54,7 +61,7 @@ pub(crate) enum CellValue<'a> {
 pub(crate) struct Stored<'a> {
     encoding: u8,
     /// The value, if `bytes` is none.
-    short: [u8; 8],
+    short: [u8; AWAY_BYTES],
     short_bytes: u8,
     bytes: Option<&'a [u8]>,
 }
@@ -76,12 +83,8 @@ impl<'a> Stored<'a> {
             StrRef::Bytes(bytes) => Self::of_bytes(ENCODING_BYTES, bytes),
             StrRef::Int(value) => {
                 let significant_bits = 65 - (value ^ (value >> 63)).leading_zeros() as usize;
-                Self {
-                    encoding: ENCODING_INT,
-                    short: value.to_le_bytes(),
-                    short_bytes: significant_bits.div_ceil(8) as u8,
-                    bytes: None,
-                }
+                let bytes = significant_bits.div_ceil(8) as u8;
+                Self::of_short(ENCODING_INT, &value.to_le_bytes(), bytes)
             }
         }
     }
@@ -93,9 +96,16 @@ impl<'a> Stored<'a> {
 
     /// A large collection.
     pub(crate) fn indexed(kind: Kind, number: u32) -> Self {
-        let [a, b, c, d] = number.to_le_bytes();
-        let encoding = encoding_of(kind) | IS_INDEXED;
-        Self { encoding, short: [a, b, c, d, 0, 0, 0, 0], short_bytes: 4, bytes: None }
+        Self::of_short(encoding_of(kind) | IS_INDEXED, &number.to_le_bytes(), 4)
+    }
+
+    /// A string that is kept elsewhere.
+    pub(crate) fn away(away: &Away) -> Self {
+        let mut bytes = [0; AWAY_BYTES];
+        bytes[..4].copy_from_slice(&away.len.to_le_bytes());
+        bytes[4..12].copy_from_slice(&away.home.to_le_bytes());
+        bytes[12..].copy_from_slice(&away.at);
+        Self::of_short(ENCODING_AWAY, &bytes, AWAY_BYTES as u8)
     }
 
     /// The value of an entry, as it is.
@@ -104,7 +114,14 @@ impl<'a> Stored<'a> {
     }
 
     fn of_bytes(encoding: u8, bytes: &'a [u8]) -> Self {
-        Self { encoding, short: [0; 8], short_bytes: 0, bytes: Some(bytes) }
+        Self { encoding, short: [0; AWAY_BYTES], short_bytes: 0, bytes: Some(bytes) }
+    }
+
+    #[inline]
+    fn of_short(encoding: u8, bytes: &[u8], short_bytes: u8) -> Self {
+        let mut short = [0; AWAY_BYTES];
+        short[..bytes.len()].copy_from_slice(bytes);
+        Self { encoding, short, short_bytes, bytes: None }
     }
 
     #[inline]
@@ -210,8 +227,17 @@ fn value_from(cell: &[u8], value_start: usize) -> CellValue<'_> {
     match cell[0] & ENCODING {
         ENCODING_BYTES => CellValue::Str(StrRef::Bytes(value)),
         ENCODING_INT => CellValue::Str(StrRef::Int(decode_int(value))),
+        ENCODING_AWAY => CellValue::Away(away_from(value)),
         encoding => collection_from(encoding, value),
     }
+}
+
+#[inline(never)]
+fn away_from(value: &[u8]) -> Away {
+    let bytes = value.first_chunk::<AWAY_BYTES>().expect("a string elsewhere takes 24 bytes");
+    let [a, b, c, d, home @ .., _, _, _, _, _, _, _, _, _, _, _, _] = *bytes;
+    let at = *bytes.last_chunk().expect("twelve of them");
+    Away { len: u32::from_le_bytes([a, b, c, d]), home: u64::from_le_bytes(home), at }
 }
 
 #[inline(never)]
@@ -230,12 +256,23 @@ fn collection_from(encoding: u8, value: &[u8]) -> CellValue<'_> {
     CellValue::Indexed(kind, u32::from_le_bytes([a, b, c, d]))
 }
 
+/// Whether all of the value is in the cell.
+#[inline]
+pub(crate) fn is_here(cell: &[u8]) -> bool {
+    cell[0] & IS_INDEXED == 0
+}
+
 /// The number of the large collection that the entry holds, if it holds one.
 pub(crate) fn number(cell: &[u8]) -> Option<u32> {
     match view(cell).1 {
         CellValue::Indexed(_, number) => Some(number),
         _ => None,
     }
+}
+
+/// Where the entry's string is kept, if that is elsewhere.
+pub(crate) fn away(cell: &[u8]) -> Option<Away> {
+    (cell[0] & ENCODING == ENCODING_AWAY).then(|| away_from(&cell[key_range(cell).end..end(cell)]))
 }
 
 /// Where the value lies, if it is stored as bytes or is a small collection.
@@ -353,6 +390,22 @@ mod tests {
                 assert_eq!(view(&copy), (&b"key"[..], value));
                 assert_eq!(deadline(&copy), Some(7));
             }
+        }
+    }
+
+    #[test]
+    fn a_string_elsewhere_is_a_length_and_a_place() {
+        let away = Away { len: u32::MAX - 1, home: 1 << 61, at: *b"twelve bytes" };
+        let stored = Stored::away(&away);
+        for excess in [0, 9] {
+            let mut cell = vec![0xee; value_start(3, true) + stored.len() + excess];
+            write(&mut cell, b"key", &stored, Some(7));
+            assert_eq!(view(&cell), (&b"key"[..], CellValue::Away(away)));
+            assert_eq!(super::away(&cell), Some(away));
+            assert_eq!((number(&cell), value_range(&cell)), (None, None));
+            let mut copy = vec![0; value_start(3, false) + stored.len()];
+            write(&mut copy, b"key", &Stored::copied(&cell), None);
+            assert_eq!(super::away(&copy), Some(away));
         }
     }
 

@@ -6,6 +6,7 @@
 //!
 //! May not know: clocks, logs, shards.
 
+mod away;
 mod collections;
 mod hashes;
 mod lists;
@@ -17,6 +18,7 @@ mod walk;
 
 pub use values::Value;
 
+use self::away::Homes;
 use crate::collection::store::Collections;
 use crate::entry::{self, CellValue, Stored};
 use crate::expiry::Deadlines;
@@ -45,6 +47,7 @@ pub struct Keyspace {
     store: Store,
     deadlines: Deadlines,
     collections: Collections,
+    homes: Homes,
     /// Number of the walk that runs, or ran last.
     walk: u32,
 }
@@ -91,6 +94,7 @@ impl Keyspace {
             store: Store::new(),
             deadlines: Deadlines::new(),
             collections: Collections::new(),
+            homes: Homes::default(),
             walk: 0,
         }
     }
@@ -255,10 +259,17 @@ impl Keyspace {
         found.is_some()
     }
 
-    /// Frees the large collection that an entry holds, if it holds one.
+    /// Frees the large collection that an entry holds, or counts out the string that is elsewhere.
+    #[inline]
     fn release(&mut self, handle: u32) {
-        if let Some(number) = entry::number(self.store.cell(handle)) {
-            self.collections.remove(number);
+        let cell = self.store.cell(handle);
+        if entry::is_here(cell) {
+            return;
+        }
+        match (entry::number(cell), entry::away(cell)) {
+            (Some(number), _) => self.collections.remove(number),
+            (None, Some(away)) => self.homes.remove(&away),
+            (None, None) => {}
         }
     }
 
@@ -329,6 +340,7 @@ impl Keyspace {
             + self.store.memory_bytes()
             + self.deadlines.memory_bytes()
             + self.collections.memory_bytes()
+            + self.homes.memory_bytes()
     }
 
     /// The bytes that `key`, its value and its share of table and deadline index take.
@@ -447,6 +459,7 @@ impl Keyspace {
         self.store.check();
         self.deadlines.check(&self.store);
         self.collections.check();
+        assert_eq!(self.homes, self.recounted_homes());
     }
 }
 

@@ -4,7 +4,8 @@
 //! [`Keyspace`] joins three parts that know nothing of each other's insides: `store` holds the
 //! bytes of entries in cells addressed by 32-bit handles, `table` finds handles by hash, and
 //! `expiry` keeps handles in deadline order. `entry` is the layout of the bytes in a cell.
-//! `collection` holds hashes, lists, sets and sorted sets.
+//! `collection` holds hashes, lists, sets and sorted sets. Of a string that is kept elsewhere there is
+//! only its length and its place here (`keyspace/away.rs`).
 //!
 //! Invariants:
 //! - every function is deterministic: time, randomness and the hash seed are arguments;
@@ -30,4 +31,6 @@ pub use collection::{
     SortedSetRef,
 };
 pub use keyspace::{Keyspace, Value};
-pub use value::{DEADLINE_MS_MAX, EntryRef, HashSeed, Kind, StrRef, ValueRef, WrongType};
+pub use value::{
+    Away, DEADLINE_MS_MAX, EntryRef, HashSeed, Kept, Kind, StrRef, ValueRef, WrongType,
+};

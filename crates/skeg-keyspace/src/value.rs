@@ -71,6 +71,26 @@ impl StrRef<'_> {
     }
 }
 
+/// A string that is kept elsewhere: how long it is, and what whoever put it there knows of the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Away {
+    /// Its length in bytes.
+    pub len: u32,
+    /// What it is counted under ([`Keyspace::homes`](crate::Keyspace::homes)): the file, say.
+    pub home: u64,
+    /// The rest of the place; nothing here looks at it.
+    pub at: [u8; 12],
+}
+
+/// What a keyspace keeps at one home.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Strings.
+    pub values: u64,
+    /// Their bytes together.
+    pub bytes: u64,
+}
+
 /// The type of a key's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -93,6 +113,8 @@ pub enum Kind {
 pub enum ValueRef<'a> {
     /// A string.
     Str(StrRef<'a>),
+    /// A string that is kept elsewhere.
+    Away(Away),
     /// A hash.
     Hash(HashRef<'a>),
     /// A list.
@@ -108,7 +130,7 @@ impl<'a> ValueRef<'a> {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Str(_) => Kind::String,
+            Self::Str(_) | Self::Away(_) => Kind::String,
             Self::Hash(_) => Kind::Hash,
             Self::List(_) => Kind::List,
             Self::Set(_) => Kind::Set,
@@ -116,7 +138,7 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// The string.
+    /// The string, if it is here: whoever may have put it elsewhere looks at that before.
     ///
     /// # Errors
     /// [`WrongType`] when it is something else; so with the other kinds.

@@ -232,12 +232,27 @@ pub(crate) fn parts<'a>(
     })
 }
 
-/// The records of a verified block: shard, offset in the shard's part, kind, payload.
+/// A record of a verified block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
+    pub(crate) shard: ShardId,
+    /// Where it begins in the shard's part.
+    pub(crate) offset: u64,
+    pub(crate) kind: u8,
+    pub(crate) payload: &'a [u8],
+    /// Where the payload begins in the block.
+    pub(crate) payload_at: u64,
+}
+
+/// The records of a verified block.
 pub(crate) fn records<'a>(
     block: &'a [u8],
     header: &BlockHeader,
-) -> impl Iterator<Item = (ShardId, u64, u8, &'a [u8])> {
-    parts(block, header).flat_map(|(shard, part)| {
+) -> impl Iterator<Item = Record<'a>> {
+    let mut next_part = header.front_bytes();
+    parts(block, header).flat_map(move |(shard, part)| {
+        let part_at = next_part;
+        next_part += part.len();
         let mut at = 0;
         std::iter::from_fn(move || {
             if at == part.len() {
@@ -245,8 +260,10 @@ pub(crate) fn records<'a>(
             }
             let end = at + RECORD_HEADER_BYTES + u32_at(part, at) as usize;
             let (offset, record) = (at as u64, &part[at..end]);
+            let payload_at = (part_at + at + RECORD_HEADER_BYTES) as u64;
             at = end;
-            Some((ShardId(shard), offset, record[8], &record[RECORD_HEADER_BYTES..]))
+            let (kind, payload) = (record[8], &record[RECORD_HEADER_BYTES..]);
+            Some(Record { shard: ShardId(shard), offset, kind, payload, payload_at })
         })
     })
 }
@@ -327,7 +344,11 @@ mod tests {
             prop_assert_eq!((header.epoch, header.durable, header.previous), (9, 7, 0xfeed));
             prop_assert_eq!(header.block_sum, sum);
             let found: Vec<_> = records(&block, &header)
-                .map(|(shard, _, kind, payload)| (shard.0, kind, payload.to_vec()))
+                .map(|record| {
+                    let at = record.payload_at as usize;
+                    assert_eq!(&block[at..at + record.payload.len()], record.payload);
+                    (record.shard.0, record.kind, record.payload.to_vec())
+                })
                 .collect();
             let expected: Vec<_> = shards
                 .iter()
@@ -354,6 +375,26 @@ mod tests {
             for place in elsewhere {
                 prop_assert!(check(&block, place).is_err(), "misplaced: {:?}", place);
             }
+        }
+    }
+
+    /// A seed without the salt, or without the offset, would be found out by the tests above.
+    #[cfg(feature = "failpoints")]
+    #[test]
+    fn flaw_misplaced_blocks_verify() {
+        use crate::failpoint::{Broken, break_promise};
+
+        let shards = Shards::from([(3, vec![(1, b"payload".to_vec())])]);
+        let place = Place { salt: 1, offset: 64 };
+        for (broken, elsewhere) in [
+            (Broken::DropsTheSalt, Place { salt: 2, offset: 64 }),
+            (Broken::DropsTheOffset, Place { salt: 1, offset: 72 }),
+        ] {
+            assert!(check(&build(&shards, place).0, elsewhere).is_err());
+            break_promise(Some(broken));
+            let verified = check(&build(&shards, place).0, elsewhere).is_ok();
+            break_promise(None);
+            assert!(verified, "{broken:?}");
         }
     }
 }

@@ -16,7 +16,8 @@ use skeg_io::sync::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
 use crate::block::append_record;
-use crate::types::{Epoch, ShardId, ShardPlace};
+use crate::failpoint::{Broken, breaks};
+use crate::types::{Epoch, ShardId, ShardPlace, Written};
 
 /// Memory that a half always keeps for its next records.
 const KEPT_BYTES: usize = 64 << 10;
@@ -28,6 +29,8 @@ pub(crate) struct Half {
     pub(crate) bytes: Vec<u8>,
     /// What was reserved for them.
     pub(crate) cost: u64,
+    /// Somebody wants to know where they are written.
+    pub(crate) traced: bool,
 }
 
 impl Half {
@@ -38,11 +41,14 @@ impl Half {
         self.bytes.clear();
         self.bytes.shrink_to(kept);
         self.cost = 0;
+        self.traced = false;
     }
 
-    fn push(&mut self, kind: u8, payload: &[u8], cost: u64) {
+    /// Appends a record; returns where its payload begins.
+    fn push(&mut self, kind: u8, payload: &[u8], cost: u64) -> u64 {
         append_record(&mut self.bytes, kind, payload);
         self.cost += cost;
+        (self.bytes.len() - payload.len()) as u64
     }
 }
 
@@ -52,6 +58,8 @@ struct Halves {
     halves: [Half; 2],
     /// Records pushed since the log was opened.
     pushed: u64,
+    /// Where traced records were written, since somebody asked last.
+    written: Vec<Written>,
 }
 
 impl Halves {
@@ -91,12 +99,25 @@ impl Buffers {
 
     /// Appends a record to the open epoch.
     pub(crate) fn push(&self, shard: ShardId, kind: u8, payload: &[u8], cost: u64) -> Epoch {
+        let early = breaks(Broken::ReadsEpochOutside).then(|| self.epochs.open.load(SeqCst));
         let mut halves = self.shards[usize::from(shard.0)].0.lock();
-        let epoch = self.epochs.open.load(SeqCst);
+        let epoch = early.unwrap_or_else(|| self.epochs.open.load(SeqCst));
         halves.of(epoch).push(kind, payload, cost);
         halves.pushed += 1;
         self.note(epoch);
         Epoch(epoch)
+    }
+
+    /// [`Self::push`], of a record whose place somebody wants to know; returns where its payload begins.
+    pub(crate) fn push_traced(
+        &self,
+        shard: ShardId,
+        kind: u8,
+        payload: &[u8],
+        cost: u64,
+    ) -> ShardPlace {
+        let places = self.push_many_traced(&[(shard, kind, payload)], |_| cost);
+        places[0]
     }
 
     /// Appends records of several shards to one epoch. `cost` is that of a record by its payload.
@@ -105,10 +126,40 @@ impl Buffers {
         parts: &[(ShardId, u8, &[u8])],
         cost: impl Fn(&[u8]) -> u64,
     ) -> Epoch {
+        self.push_all(parts, cost, |_, _| {})
+    }
+
+    /// [`Self::push_many`], of records whose places somebody wants to know.
+    pub(crate) fn push_many_traced(
+        &self,
+        parts: &[(ShardId, u8, &[u8])],
+        cost: impl Fn(&[u8]) -> u64,
+    ) -> Vec<ShardPlace> {
+        let mut places = Vec::with_capacity(parts.len());
+        let epoch = self.push_all(parts, cost, |half, offset| {
+            half.traced = true;
+            places.push(ShardPlace { epoch: Epoch(0), offset });
+        });
+        places.iter_mut().for_each(|place| place.epoch = epoch);
+        places
+    }
+
+    fn push_all(
+        &self,
+        parts: &[(ShardId, u8, &[u8])],
+        cost: impl Fn(&[u8]) -> u64,
+        mut pushed: impl FnMut(&mut Half, u64),
+    ) -> Epoch {
         assert!(
             parts.is_sorted_by_key(|(shard, _, _)| shard),
             "a transaction's shards are locked in ascending order"
         );
+        if breaks(Broken::SplitsTransactions) {
+            let alone = |(shard, kind, payload): &(ShardId, u8, &[u8])| {
+                self.push(*shard, *kind, payload, cost(payload))
+            };
+            return parts.iter().map(alone).max().unwrap_or_default();
+        }
         let mut locks: SmallVec<[MutexGuard<'_, Halves>; 16]> = SmallVec::new();
         for group in parts.chunk_by(|a, b| a.0 == b.0) {
             locks.push(self.shards[usize::from(group[0].0.0)].0.lock());
@@ -116,7 +167,9 @@ impl Buffers {
         let epoch = self.epochs.open.load(SeqCst);
         for (group, halves) in parts.chunk_by(|a, b| a.0 == b.0).zip(&mut locks) {
             for (_, kind, payload) in group {
-                halves.of(epoch).push(*kind, payload, cost(payload));
+                let half = halves.of(epoch);
+                let offset = half.push(*kind, payload, cost(payload));
+                pushed(half, offset);
                 halves.pushed += 1;
             }
         }
@@ -137,6 +190,16 @@ impl Buffers {
         let mut halves = self.shards[usize::from(shard.0)].0.lock();
         let epoch = self.epochs.open.load(SeqCst);
         ShardPlace { epoch: Epoch(epoch), offset: halves.of(epoch).bytes.len() as u64 }
+    }
+
+    /// The writer has written the part of a shard that has traced records.
+    pub(crate) fn note_written(&self, shard: usize, written: Written) {
+        self.shards[shard].0.lock().written.push(written);
+    }
+
+    /// What was noted since this was asked last.
+    pub(crate) fn take_written(&self, shard: ShardId) -> Vec<Written> {
+        std::mem::take(&mut self.shards[usize::from(shard.0)].0.lock().written)
     }
 
     /// Records pushed since the log was opened.
@@ -162,7 +225,8 @@ impl Buffers {
         if self.epochs.newest.load(SeqCst) < open {
             return None;
         }
-        self.epochs.open.store(open + 1, SeqCst);
+        let step = if breaks(Broken::LeavesGaps) { 2 } else { 1 };
+        self.epochs.open.store(open + step, SeqCst);
         Some(Epoch(open))
     }
 

@@ -23,6 +23,7 @@ use crate::sync::Syncing;
 use crate::threads::Wake;
 use crate::types::{Epoch, Health, Level, LogOptions, LogStatus, SyncPolicy};
 use crate::upkeep::{Inventory, Upkeeper};
+use crate::values::ValueReader;
 use crate::writer::Writer;
 
 /// Everything of an open log.
@@ -42,6 +43,7 @@ pub(crate) struct Core {
     pub(crate) syncing: Syncing,
     pub(crate) upkeeper: Mutex<Upkeeper>,
     pub(crate) inventory: Mutex<Inventory>,
+    pub(crate) values: Arc<ValueReader>,
     /// Newest epoch handed to the kernel.
     pub(crate) written: AtomicU64,
     /// Newest epoch that `kernel`-level acknowledgements may be given for.
@@ -75,6 +77,7 @@ pub(crate) struct Parts {
     pub(crate) last: Epoch,
     /// Bytes of it that were read.
     pub(crate) history_bytes: u64,
+    pub(crate) values: Arc<ValueReader>,
     pub(crate) writer: Option<Writer>,
     pub(crate) upkeeper: Upkeeper,
     pub(crate) lock: Option<Box<dyn DirLock>>,
@@ -107,6 +110,7 @@ impl Core {
             next: Mutex::new(None),
             syncing: Syncing::new(dirty, parts.last.0),
             inventory: Mutex::new(parts.upkeeper.inventory()),
+            values: parts.values,
             upkeeper: Mutex::new(parts.upkeeper),
             written: AtomicU64::new(parts.last.0),
             kernel: AtomicU64::new(parts.last.0),

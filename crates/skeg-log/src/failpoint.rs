@@ -1,19 +1,85 @@
-//! Promises that a simulation breaks on purpose, to see that it would notice.
+//! Promises of the log and of the engine above it that a test breaks on purpose, to see that it would
+//! notice.
 //!
 //! Without the feature `failpoints` nothing is ever broken, and the compiler knows it.
 
-/// A promise to break.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "failpoints"), expect(unreachable_pub, reason = "nobody may break it"))]
-pub enum Broken {
+macro_rules! promises {
+    ($($(#[$about:meta])* $name:ident,)*) => {
+        /// A promise to break.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Broken {
+            $($(#[$about])* $name,)*
+        }
+
+        #[cfg(feature = "failpoints")]
+        impl Broken {
+            /// Every promise that can be broken.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+promises! {
     /// A snapshot is published before the epochs that it covers are durable.
     PublishesEarly,
     /// The directory entry of a snapshot is not synced.
     ForgetsTheDirectory,
     /// Segments are removed before the CURRENT that does without them is durable.
     RemovesEarly,
+    /// Segments are removed that have values which somebody needs.
+    DropsValues,
     /// Replay does not skip what is in the snapshot.
     IgnoresPlaces,
+    /// A snapshot takes segments out of CURRENT that hold what came after it.
+    DropsTooMuch,
+    /// An epoch is read before the lock that orders it is held.
+    ReadsEpochOutside,
+    /// A transaction reads the epoch once for each shard.
+    SplitsTransactions,
+    /// An epoch number is left out.
+    LeavesGaps,
+    /// What the writer is called to look at again is not looked at.
+    LooksOnce,
+    /// Only the segment written to last is synced.
+    SyncsNewestOnly,
+    /// A failed fsync counts as done.
+    IgnoresFailedSyncs,
+    /// Blocks call durable what is only written.
+    ClaimsTooMuch,
+    /// A block that found no space is given up, and counts as written.
+    DropsFullBlocks,
+    /// The writer goes on to a segment that no CURRENT names.
+    UsesUnnamedSegments,
+    /// CURRENT gives a segment its length before that is synced.
+    SealsEarly,
+    /// The directory entry of a segment is not synced.
+    ForgetsSegments,
+    /// CURRENT is written over in place.
+    ReplacesInPlace,
+    /// What replaces CURRENT is renamed before it is synced.
+    ReplacesUnsynced,
+    /// The renaming of what replaces CURRENT is not synced.
+    ForgetsRenames,
+    /// Checksums do not depend on the segment they stand in.
+    DropsTheSalt,
+    /// Checksums do not depend on the place they stand at.
+    DropsTheOffset,
+    /// Recovery takes damage for a torn tail and cuts it.
+    CutsDamage,
+    /// Recovery takes a torn tail for damage.
+    RefusesTears,
+    /// Recovery removes files before the CURRENT that does without them is certain to stay.
+    TrustsRenames,
+    /// Recovery does not sync the tail that it has rewritten.
+    ForgetsTheTail,
+    /// Recovery rewrites a tail as if it stood in the old place.
+    KeepsOldPlaces,
+    /// Recovery leaves the segment that it has rewritten the tail of as long as it was.
+    ForgetsTheCut,
+    /// A change of what a snapshot has not visited yet does not hand it out first.
+    ForgetsImages,
+    /// A reply does not wait for the pending changes that it shows.
+    ForgetsToWait,
 }
 
 #[cfg(feature = "failpoints")]
@@ -41,12 +107,14 @@ pub use set::break_promise;
 
 /// Whether a promise is to be broken here.
 #[cfg(feature = "failpoints")]
-pub(crate) fn breaks(broken: Broken) -> bool {
+#[must_use]
+pub fn breaks(broken: Broken) -> bool {
     set::now() == Some(broken)
 }
 
 /// Whether a promise is to be broken here.
 #[cfg(not(feature = "failpoints"))]
-pub(crate) const fn breaks(_: Broken) -> bool {
+#[must_use]
+pub const fn breaks(_: Broken) -> bool {
     false
 }

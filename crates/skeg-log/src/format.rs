@@ -5,6 +5,8 @@
 //! stale or misplaced bytes never verify.
 //! May not know: files, locks, what a payload means.
 
+use crate::failpoint::{Broken, breaks};
+
 /// Version of every file of the database and of every block; unknown ones are refused.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
@@ -32,6 +34,7 @@ pub(crate) struct Seed(u32);
 impl Seed {
     /// Begins every checksum of the block `epoch` in a segment.
     pub(crate) fn new(salt: u64, epoch: u64) -> Self {
+        let salt = if breaks(Broken::DropsTheSalt) { 0 } else { salt };
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&salt.to_le_bytes());
         bytes[8..].copy_from_slice(&epoch.to_le_bytes());
@@ -40,11 +43,13 @@ impl Seed {
 
     /// Begins the checksum of what lies at `offset` of the file.
     fn at(self, offset: u64) -> u32 {
+        let offset = if breaks(Broken::DropsTheOffset) { 0 } else { offset };
         skeg_simd::crc32c(self.0, &offset.to_le_bytes())
     }
 
     /// Checksum of the record at `offset`: over length, kind and payload. `record` is all of it.
     pub(crate) fn record(self, offset: u64, record: &[u8]) -> u32 {
+        let offset = if breaks(Broken::DropsTheOffset) { 0 } else { offset };
         let mut start = [0; 12];
         start[..8].copy_from_slice(&offset.to_le_bytes());
         start[8..].copy_from_slice(&record[..4]);
@@ -112,7 +117,7 @@ impl BlockHeader {
 
     /// Bytes of header and shard table.
     pub(crate) fn front_bytes(&self) -> usize {
-        BLOCK_HEADER_BYTES + usize::from(self.entries) * TABLE_ENTRY_BYTES
+        front_bytes(usize::from(self.entries))
     }
 
     /// Bytes of the whole block with its padding; `None` when the length is absurd.
@@ -129,11 +134,14 @@ pub(crate) fn front_sum(front: &[u8], seed: Seed, offset: u64) -> u32 {
     )
 }
 
+/// Bytes of header and shard table of a block with so many entries.
+pub(crate) fn front_bytes(entries: usize) -> usize {
+    BLOCK_HEADER_BYTES + entries * TABLE_ENTRY_BYTES
+}
+
 /// Bytes of a block with so many table entries and bytes of records, padding included.
 pub(crate) fn block_bytes(entries: usize, payload_bytes: u64) -> Option<u64> {
-    payload_bytes
-        .checked_add((BLOCK_HEADER_BYTES + entries * TABLE_ENTRY_BYTES) as u64)?
-        .checked_next_multiple_of(BLOCK_ALIGN)
+    payload_bytes.checked_add(front_bytes(entries) as u64)?.checked_next_multiple_of(BLOCK_ALIGN)
 }
 
 /// The number at a place that the caller knows to be there.

@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use crate::block::{Mismatch, records};
+use crate::block::{Mismatch, Record, records};
 use crate::current::{self, Current};
 use crate::error::{LogError, corrupt};
 use crate::format::{FORMAT_VERSION, KIND_COMMIT, RECORD_HEADER_BYTES};
@@ -213,11 +213,10 @@ impl<'a> BlockInfo<'a> {
 
     /// Its records, those of a shard together.
     pub fn records(&self) -> impl Iterator<Item = RecordInfo<'a>> {
-        let mut offset = self.offset + self.block.header.front_bytes() as u64;
-        records(self.block.bytes, &self.block.header).map(move |(shard, _, kind, payload)| {
-            let record = RecordInfo { offset, shard, kind, payload };
-            offset += (RECORD_HEADER_BYTES + payload.len()) as u64;
-            record
+        let start = self.offset - RECORD_HEADER_BYTES as u64;
+        records(self.block.bytes, &self.block.header).map(move |record| {
+            let Record { shard, kind, payload, payload_at, .. } = record;
+            RecordInfo { offset: start + payload_at, shard, kind, payload }
         })
     }
 }

@@ -213,9 +213,8 @@ pub(crate) fn named_segments(
     }
     let mut others = Vec::new();
     for id in segment_ids(disk, dir)? {
-        // Those before the first one were superseded by a snapshot: they know nothing of what is later.
-        let first = current.segments.first().map_or(0, |named| named.id);
-        if id < first || current.segments.iter().any(|named| named.id == id) {
+        // Those before the replay start were superseded by a snapshot: they know nothing of what is later.
+        if id < current.start_segment || current.segments.iter().any(|named| named.id == id) {
             continue;
         }
         match SegmentFile::open(disk, dir, id) {

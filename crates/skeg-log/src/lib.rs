@@ -2,7 +2,7 @@
 //!
 //! A record goes from a shard's buffer (`buffer.rs`) into a block (`block.rs`) that whoever holds the
 //! writer's role (`writer.rs`) hands to the kernel; an fsync (`sync.rs`) makes it durable;
-//! `upkeep.rs` keeps allocated room ahead; `snapshot/` takes the place of old segments; `recover.rs`
+//! `upkeep.rs` keeps allocated room ahead; `values.rs` reads large values back; `snapshot/` takes the place of old segments; `recover.rs`
 //! reads it all back.
 //!
 //! Invariants: what a crash leaves is a prefix of the history; all records of one epoch are one
@@ -45,6 +45,7 @@ mod sync;
 mod threads;
 mod types;
 mod upkeep;
+mod values;
 mod walk;
 mod writer;
 
@@ -52,7 +53,8 @@ pub use backup::Copied;
 pub use check::{CheckReport, Outcome};
 pub use error::{Corruption, ErrorKind, LogError, ReplayError, ReserveError, Unapplied};
 #[cfg(feature = "failpoints")]
-pub use failpoint::{Broken, break_promise};
+pub use failpoint::break_promise;
+pub use failpoint::{Broken, breaks};
 pub use inspect::{
     BlockInfo, BlockKind, CurrentInfo, Found, HeaderInfo, LiveFile, RecordInfo, SegmentInfo,
     SegmentState, Summary,
@@ -65,5 +67,6 @@ pub use space::{MAX_RESERVATION_BYTES, RECORD_OVERHEAD_BYTES, Reservation};
 pub use subscription::{Notify, Subscription, Want};
 pub use types::{
     Epoch, Health, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, ShardId, ShardPlace,
-    SyncPolicy, Upkeep, Wrote,
+    SyncPolicy, Upkeep, Written, Wrote,
 };
+pub use values::{Logged, Moved, Place, ValueReader};

@@ -19,9 +19,10 @@ use crate::spare::Spare;
 use crate::subscription::{Notify, Subscription};
 use crate::types::{
     Epoch, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, ShardId, ShardPlace, Upkeep,
-    Wrote,
+    Written, Wrote,
 };
 use crate::upkeep::Upkeeper;
+use crate::values::ValueReader;
 use crate::writer::By;
 
 const SHARDS_MAX: u16 = 16384;
@@ -72,6 +73,7 @@ impl Log {
             (None, Upkeeper::new(current.clone(), Vec::new(), Spare::none()))
         } else {
             let (writer, upkeeper) = make_writable(io, dir, options, &current, &mut history)?;
+            replay.moved(&history.moved);
             (Some(writer), upkeeper)
         };
         let recovered = Recovered { created, ..history.recovered };
@@ -82,6 +84,7 @@ impl Log {
             shards: current.shards,
             last: recovered.last_epoch,
             history_bytes: recovered.bytes,
+            values: history.values,
             writer,
             upkeeper,
             lock,
@@ -156,6 +159,43 @@ impl Log {
             self.core.space.spend(reservation, cost(payload));
         }
         self.core.buffers.push_many(parts, cost)
+    }
+
+    /// [`Log::push`], of a record whose place somebody wants to know: returns where its payload stands
+    /// in the shard's part of the block, whose place [`Log::take_written`] tells.
+    pub fn push_traced(
+        &self,
+        reservation: &mut Reservation,
+        shard: ShardId,
+        kind: u8,
+        payload: &[u8],
+    ) -> ShardPlace {
+        let cost = cost(payload);
+        self.core.space.spend(reservation, cost);
+        self.core.buffers.push_traced(shard, kind, payload, cost)
+    }
+
+    /// [`Log::push_many`], of records whose places somebody wants to know.
+    pub fn push_many_traced(
+        &self,
+        reservation: &mut Reservation,
+        parts: &[(ShardId, u8, &[u8])],
+    ) -> Vec<ShardPlace> {
+        for (_, _, payload) in parts {
+            self.core.space.spend(reservation, cost(payload));
+        }
+        self.core.buffers.push_many_traced(parts, cost)
+    }
+
+    /// Where traced records of a shard were written since this was asked last, oldest first: complete
+    /// for every epoch that has reached [`Level::Kernel`].
+    pub fn take_written(&self, shard: ShardId) -> Vec<Written> {
+        self.core.buffers.take_written(shard)
+    }
+
+    /// What reads values back.
+    pub fn values(&self) -> &Arc<ValueReader> {
+        &self.core.values
     }
 
     /// Newest epoch that has reached a level.

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use skeg_io::sync::Arc;
 use skeg_io::{Disk, Io};
 
-use crate::block::{BlockBuilder, Claim, Mismatch, Place, parts, records};
+use crate::block::{BlockBuilder, Claim, Mismatch, Place, Record, parts, records};
 use crate::current::{self, Current, End, NamedSegment, Position};
 use crate::error::{LogError, Unapplied, corrupt, io_error};
 use crate::failpoint::{Broken, breaks};
@@ -32,6 +32,7 @@ use crate::snapshot::read::{self as snapshot, Loaded};
 use crate::spare::{CURRENT_BYTES, Spare};
 use crate::types::{Epoch, LogOptions, Recovered, Replay, ShardId, ShardPlace};
 use crate::upkeep::Upkeeper;
+use crate::values::{Moved, Place as ValuePlace, ValueReader};
 use crate::writer::Writer;
 
 /// Free bytes of a new segment.
@@ -62,6 +63,9 @@ pub(crate) struct History {
     /// Commit blocks behind it.
     tail: VecDeque<Mark>,
     position: Position,
+    /// What was written again elsewhere.
+    pub(crate) moved: Vec<Moved>,
+    pub(crate) values: Arc<ValueReader>,
     /// Where a torn tail begins.
     pub(crate) torn: Option<(PathBuf, u64)>,
     pub(crate) recovered: Recovered,
@@ -79,6 +83,8 @@ pub(crate) fn replay_all(
     replay.start(current.shards).map_err(refused)?;
     let first = current.segments.iter().take_while(|s| s.id < current.start_segment).count();
     let log_bytes: u64 = segments[first..].iter().map(|segment| segment.bytes).sum();
+    let values = ValueReader::new(io, dir);
+    replay.values(&values);
     let loaded = match &current.snapshot {
         Some(named) => snapshot::load(&*io.disk, dir, current, named, log_bytes, replay)?,
         None => Loaded::default(),
@@ -95,6 +101,8 @@ pub(crate) fn replay_all(
         cut: None,
         tail: VecDeque::new(),
         position: current.start,
+        moved: Vec::new(),
+        values,
         torn: None,
         recovered: Recovered {
             shards: current.shards,
@@ -185,11 +193,15 @@ impl History {
                 stop = None;
                 let epoch = Epoch(block.header.epoch);
                 replay.enter(epoch.0);
-                for (shard, offset, kind, payload) in records(block.bytes, &block.header) {
+                let place = ValuePlace { segment: segment.header.id, offset };
+                for Record { shard, offset, kind, payload, payload_at } in
+                    records(block.bytes, &block.header)
+                {
                     if !is_skipped(shard, ShardPlace { epoch, offset }) {
                         let failed =
                             |source| LogError::Replay { shard: shard.0, epoch: epoch.0, source };
-                        replay.record(shard, kind, payload).map_err(failed)?;
+                        let at = place.plus(payload_at);
+                        replay.record_at(at, shard, kind, payload).map_err(failed)?;
                         self.recovered.records += 1;
                     }
                 }
@@ -273,14 +285,15 @@ impl History {
             let found = Mismatch::new(expected, mismatch.found.clone());
             Err(corrupt(&segments[index].path, offset, found))
         };
-        if current.durable >= missing {
+        if current.durable >= missing && !breaks(Broken::CutsDamage) {
             return damage(current::FILE_NAME.to_owned());
         }
         for (number, segment) in segments[index..].iter().chain(orphans).enumerate() {
             let from = if number == 0 { offset } else { HEADER_BYTES };
             let traces = Reader::new(segment, segment.bytes).traces(from)?;
             if let Some((durable, at)) = traces.witness
-                && durable >= missing
+                && (durable >= missing || breaks(Broken::RefusesTears))
+                && !breaks(Broken::CutsDamage)
             {
                 return damage(format!("the block at {at} of {}", segment.path.display()));
             }
@@ -301,7 +314,9 @@ impl History {
             named.sealed = named.sealed.or(*end);
         }
         if current.segments[cut.index].sealed.is_none() {
-            kept[cut.index].sealed = Some(End { length: cut.end, position: cut.after });
+            let cut_to = Some(End { length: cut.end, position: cut.after });
+            kept[cut.index].sealed =
+                if breaks(Broken::ForgetsTheCut) { self.ends[cut.index] } else { cut_to };
         }
         let end = kept[cut.index].sealed.expect("it was given one just now");
         (kept, end.position)
@@ -319,7 +334,9 @@ pub(crate) fn make_writable(
 ) -> Result<(Writer, Upkeeper), LogError> {
     // The CURRENT and MANIFEST that were read may have been put in place by a process that died before
     // it could make that durable: nothing may be removed before they certainly stay.
-    io.disk.sync_dir(dir).map_err(|error| fsync_error(dir, error))?;
+    if !breaks(Broken::TrustsRenames) {
+        io.disk.sync_dir(dir).map_err(|error| fsync_error(dir, error))?;
+    }
     let mut spare = Spare::open(io, dir)?;
     let (kept, before) = history.kept(current);
     let mut next = Current {
@@ -349,8 +366,11 @@ pub(crate) fn make_writable(
         other => other,
     }?;
     let segment = Arc::new(segment);
-    let (offset, position) = rewrite_tail(history, &segment, before)?;
-    segment.file.sync_data().map_err(|error| fsync_error(&segment.path, error))?;
+    let (offset, position, moved) = rewrite_tail(history, &segment, before)?;
+    history.moved = moved;
+    if !breaks(Broken::ForgetsTheTail) {
+        segment.file.sync_data().map_err(|error| fsync_error(&segment.path, error))?;
+    }
     segment.set_written_bytes(offset);
 
     if !next.segments.iter().any(|named| named.id == next.start_segment) {
@@ -373,13 +393,14 @@ pub(crate) fn make_writable(
 }
 
 /// Writes the blocks behind the cut into a new segment, with its salt, their new places and the chain
-/// through them. Returns the end and the position there.
+/// through them. Returns the end, the position there, and what has moved.
 fn rewrite_tail(
     history: &History,
     segment: &Segment,
     before: Position,
-) -> Result<(u64, Position), LogError> {
+) -> Result<(u64, Position, Vec<Moved>), LogError> {
     let mut builder = BlockBuilder::default();
+    let mut moved = Vec::new();
     let (mut offset, mut position) = (HEADER_BYTES, before);
     for mark in &history.tail {
         let source = &history.segments[mark.index];
@@ -390,13 +411,22 @@ fn rewrite_tail(
         let epoch = block.header.epoch;
         let claim =
             Claim { kind: KIND_COMMIT, epoch, durable: history.witness, previous: position.chain };
-        let place = Place { salt: segment.salt, offset };
+        let place = if breaks(Broken::KeepsOldPlaces) {
+            Place { salt: source.header.salt, offset: mark.offset }
+        } else {
+            Place { salt: segment.salt, offset }
+        };
         let chain = builder.build(place, claim, parts(block.bytes, &block.header));
         write_all(&*segment.file, &segment.path, builder.bytes(), offset)?;
+        moved.push(Moved {
+            from: ValuePlace { segment: source.header.id, offset: mark.offset },
+            bytes: mark.end - mark.offset,
+            to: ValuePlace { segment: segment.id, offset },
+        });
         offset += builder.bytes().len() as u64;
         position = Position { epoch, chain };
     }
-    Ok((offset, position))
+    Ok((offset, position, moved))
 }
 
 fn publish(io: &Io, dir: &Path, next: &Current, spare: &mut Spare) -> Result<(), LogError> {

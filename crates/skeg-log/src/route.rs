@@ -180,8 +180,7 @@ impl Offline {
                     break;
                 };
                 let mut all = records(block.bytes, &block.header);
-                if all.any(|(shard, _, kind, payload)| replay.record(shard, kind, payload).is_err())
-                {
+                if all.any(|it| replay.record(it.shard, it.kind, it.payload).is_err()) {
                     goes_on = false;
                     break;
                 }

@@ -16,6 +16,7 @@ use skeg_io::{File, Io, OpenMode};
 use crate::block::Mismatch;
 use crate::current::{End, Position};
 use crate::error::{LogError, corrupt, io_error};
+use crate::failpoint::{Broken, breaks};
 use crate::format::{FORMAT_VERSION, u32_at, u64_at};
 use crate::small_file::write_all;
 
@@ -146,7 +147,9 @@ impl Segment {
             return Err(error);
         }
         file.sync_all().map_err(|source| fsync_error(&path, source))?;
-        io.disk.sync_dir(&folder).map_err(|source| fsync_error(&folder, source))?;
+        if !breaks(Broken::ForgetsSegments) {
+            io.disk.sync_dir(&folder).map_err(|source| fsync_error(&folder, source))?;
+        }
         Ok(Self {
             id: header.id,
             path,

@@ -12,6 +12,7 @@ use skeg_io::{Disk, OpenMode};
 
 use crate::block::Mismatch;
 use crate::error::{LogError, corrupt, io_error};
+use crate::failpoint::{Broken, breaks};
 use crate::format::{FORMAT_VERSION, u32_at};
 
 const FRAME_BYTES: usize = 16;
@@ -122,7 +123,7 @@ pub(crate) fn new_name(file: &Path) -> PathBuf {
 /// [`LogError::Full`] only before anything has changed; after any other error it is unknown which
 /// of both files a crash would leave.
 pub(crate) fn replace(disk: &dyn Disk, file: &Path, bytes: &[u8]) -> Result<(), LogError> {
-    let new = new_name(file);
+    let new = if breaks(Broken::ReplacesInPlace) { file.to_owned() } else { new_name(file) };
     let dir = file.parent().expect("files of a database lie in its directory");
     remove_if_there(disk, &new)?;
     let opened =
@@ -135,8 +136,13 @@ pub(crate) fn replace(disk: &dyn Disk, file: &Path, bytes: &[u8]) -> Result<(), 
         remove_if_there(disk, &new)?;
         return Err(error);
     }
-    opened.sync_all().map_err(|error| sync_error(&new, error))?;
+    if !breaks(Broken::ReplacesUnsynced) {
+        opened.sync_all().map_err(|error| sync_error(&new, error))?;
+    }
     disk.rename(&new, file).map_err(|error| io_error("rename", &new, error))?;
+    if breaks(Broken::ForgetsRenames) {
+        return Ok(());
+    }
     disk.sync_dir(dir).map_err(|error| sync_error(dir, error))
 }
 

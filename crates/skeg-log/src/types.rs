@@ -3,8 +3,11 @@
 //! Invariants: epochs start at 1 and have no gaps; levels are ordered, a higher one promises more.
 //! May not know: how any of it is done.
 
+use skeg_io::sync::Arc;
+
 use crate::error::{ReplayError, Unapplied};
 use crate::snapshot::SnapshotInfo;
+use crate::values::{Moved, Place, ValueReader};
 
 /// Number of a block: the acknowledgement token of the writes in it. 0 stands for "nothing".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +33,15 @@ impl ShardPlace {
     pub fn covered(self) -> Epoch {
         Epoch(if self.offset > 0 { self.epoch.0 } else { self.epoch.0.saturating_sub(1) })
     }
+}
+
+/// Where the records of a shard were written that one epoch has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The block.
+    pub epoch: Epoch,
+    /// Where the shard's part of it begins: places in the part count from here.
+    pub place: Place,
 }
 
 /// How safe an acknowledged write is.
@@ -112,6 +124,11 @@ pub trait Replay {
         Ok(())
     }
 
+    /// Called once, before any record: what reads values back, now and as long as the log is open.
+    fn values(&mut self, reader: &Arc<ValueReader>) {
+        let _ = reader;
+    }
+
     /// The records that follow stand here: in the block of this epoch, or of the snapshot at this offset.
     fn enter(&mut self, mark: u64) {
         let _ = mark;
@@ -124,6 +141,27 @@ pub trait Replay {
     /// # Errors
     /// A record that cannot be applied; the open stops.
     fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError>;
+
+    /// [`Replay::record`] of the log, whose payload begins at `place`.
+    ///
+    /// # Errors
+    /// As [`Replay::record`].
+    fn record_at(
+        &mut self,
+        place: Place,
+        shard: ShardId,
+        kind: u8,
+        payload: &[u8],
+    ) -> Result<(), ReplayError> {
+        let _ = place;
+        self.record(shard, kind, payload)
+    }
+
+    /// Called once, after all records: these parts of the log were written again elsewhere, and are
+    /// not where [`Replay::record_at`] said any more.
+    fn moved(&mut self, moved: &[Moved]) {
+        let _ = moved;
+    }
 
     /// Applies what is left: called behind the snapshot, at the end of the log, and where reading has stopped.
     ///

@@ -14,6 +14,7 @@ use skeg_io::sync::Arc;
 use crate::core::Core;
 use crate::current::{self, Current, NamedSegment, SnapshotRef};
 use crate::error::LogError;
+use crate::failpoint::{Broken, breaks};
 use crate::room::{Present, Room, UNSYNCED_BYTES, Wanted};
 use crate::segment::{HEADER_BYTES, Segment, SegmentHeader};
 use crate::small_file::{remove_if_there, replace};
@@ -245,7 +246,10 @@ impl Upkeeper {
 
     /// The next CURRENT: as before, with the length of each segment that has become durable whole.
     pub(crate) fn sealed(&self, core: &Core) -> Current {
-        let clean_below = core.syncing.clean_below();
+        let mut clean_below = core.syncing.clean_below();
+        if breaks(Broken::SealsEarly) {
+            clean_below = u64::MAX;
+        }
         let mut next = self.current.clone();
         for segment in self.live.iter().filter(|segment| segment.id < clean_below) {
             for named in next.segments.iter_mut().filter(|named| named.id == segment.id) {
@@ -258,7 +262,9 @@ impl Upkeeper {
     pub(crate) fn publish(&mut self, core: &Core, mut next: Current) -> Result<(), LogError> {
         next.generation += 1;
         next.durable = core.durable().0;
-        replace(&*core.io.disk, &core.dir.join(current::FILE_NAME), &next.encode())?;
+        if !breaks(Broken::UsesUnnamedSegments) || next.snapshot != self.current.snapshot {
+            replace(&*core.io.disk, &core.dir.join(current::FILE_NAME), &next.encode())?;
+        }
         self.current = next;
         Ok(())
     }

@@ -13,16 +13,18 @@
 use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::Ordering::SeqCst;
 
-use crate::block::{BlockBuilder, Claim, Place};
+use crate::block::{BlockBuilder, Claim, Place as BlockPlace};
 use crate::buffer::Half;
 use crate::core::Core;
 use crate::current::{End, Position};
 use crate::error::is_full;
-use crate::format::{KIND_COMMIT, KIND_WATERMARK, block_bytes};
+use crate::failpoint::{Broken, breaks};
+use crate::format::{KIND_COMMIT, KIND_WATERMARK, block_bytes, front_bytes};
 use crate::room::Room;
 use crate::segment::{HEADER_BYTES, Segment};
 use crate::space::{RECORD_OVERHEAD_BYTES, Reservation};
-use crate::types::{Epoch, Purpose, Wrote};
+use crate::types::{Epoch, Purpose, Written, Wrote};
+use crate::values::Place;
 
 /// Blocks that a thread writes before it leaves the rest to the log thread: its own, and what
 /// others pushed meanwhile and found the role taken.
@@ -148,9 +150,12 @@ impl Writer {
     }
 
     fn build_block(&mut self, core: &Core, kind: u8, epoch: u64) -> u32 {
-        let durable = core.durable();
+        let mut durable = core.durable();
+        if breaks(Broken::ClaimsTooMuch) {
+            durable = Epoch(self.position.epoch);
+        }
         core.set_watermark(durable);
-        let place = Place { salt: self.segment.salt, offset: self.offset };
+        let place = BlockPlace { salt: self.segment.salt, offset: self.offset };
         let claim = Claim { kind, epoch, durable: durable.0, previous: self.position.chain };
         let collected: &[Half] = if kind == KIND_COMMIT { &self.halves } else { &[] };
         let parts = collected.iter().enumerate().filter(|(_, half)| !half.bytes.is_empty());
@@ -164,7 +169,9 @@ impl Writer {
     /// Hands the block to the kernel, or what is left of it.
     fn write(&mut self, core: &Core, epoch: Epoch, chain: u32, cost: u64, done: usize) -> Wrote {
         let mut done = done;
-        if let Err(error) = self.write_from(&mut done) {
+        if let Err(error) = self.write_from(&mut done)
+            && !(breaks(Broken::DropsFullBlocks) && is_full(&error))
+        {
             self.stage = Stage::Built { epoch, chain, cost, done };
             if is_full(&error) {
                 core.space.update(Room::set_write_full);
@@ -174,12 +181,29 @@ impl Writer {
             return Wrote::Refused;
         }
         let bytes = self.builder.bytes().len() as u64;
+        self.tell_places(core, epoch);
         self.advance(core, bytes, Position { epoch: epoch.0, chain });
         self.halves.iter_mut().for_each(Half::clear);
         self.stage = Stage::Idle;
         let pressure = core.space.wrote(bytes, cost);
         core.publish_written(epoch, pressure);
         Wrote::Wrote(epoch)
+    }
+
+    /// Tells where the parts with traced records stand in the block that was written.
+    fn tell_places(&self, core: &Core, epoch: Epoch) {
+        if !self.halves.iter().any(|half| half.traced) {
+            return;
+        }
+        let parts = || self.halves.iter().enumerate().filter(|(_, half)| !half.bytes.is_empty());
+        let mut offset = self.offset + front_bytes(parts().count()) as u64;
+        for (shard, half) in parts() {
+            if half.traced {
+                let place = Place { segment: self.segment.id, offset };
+                core.buffers.note_written(shard, Written { epoch, place });
+            }
+            offset += half.bytes.len() as u64;
+        }
     }
 
     fn write_from(&self, done: &mut usize) -> std::io::Result<()> {
@@ -287,7 +311,7 @@ impl Core {
 
     /// What giving up the role, or ending an fsync, obliges to.
     pub(crate) fn look_again(&self) {
-        if self.has_unwritten() {
+        if self.has_unwritten() && !breaks(Broken::LooksOnce) {
             if self.threads_run.load(SeqCst) {
                 self.log_wake.wake();
             } else {

@@ -99,99 +99,105 @@ impl Seen {
     }
 }
 
-/// Without log threads: whoever gives up the writer's role looks again, so when all have tried,
-/// nothing is left.
 #[test]
 fn shuttle_no_push_is_left_behind() {
-    check(|| {
-        let setup = open(SyncPolicy::Never, false);
-        let handles: Vec<_> = (0..3_u16)
-            .map(|number| {
-                let log = Arc::clone(&setup.log);
-                thread::spawn(move || {
-                    for round in 0..2 {
-                        push(&log, number % 2, &[number as u8, round]);
-                        log.try_write();
-                    }
-                })
-            })
-            .collect();
-        for handle in handles {
-            handle.join().unwrap();
-        }
-        assert!(!setup.log.has_unwritten(), "a push was left behind");
-        assert_eq!(setup.log.reached(Level::Kernel), setup.log.last_epoch());
-        assert_eq!(Seen::of(setup.machine.disk.after_kill(), &setup.io).0.len(), 6);
-    });
+    check(no_push_is_left_behind);
 }
 
-/// As before, with an fsync going on: what serving threads leave to the syncer is not forgotten.
-#[test]
-fn shuttle_no_push_is_left_behind_an_fsync() {
-    check(|| {
-        let setup = open(SyncPolicy::Always, false);
-        let syncer = {
+/// Without log threads: whoever gives up the writer's role looks again, so when all have tried,
+/// nothing is left.
+fn no_push_is_left_behind() {
+    let setup = open(SyncPolicy::Never, false);
+    let handles: Vec<_> = (0..3_u16)
+        .map(|number| {
             let log = Arc::clone(&setup.log);
             thread::spawn(move || {
-                for _ in 0..3 {
-                    log.sync().unwrap();
-                }
-            })
-        };
-        let pusher = {
-            let log = Arc::clone(&setup.log);
-            thread::spawn(move || {
-                for round in 0..3 {
-                    push(&log, 0, &[round]);
+                for round in 0..2 {
+                    push(&log, number % 2, &[number as u8, round]);
                     log.try_write();
                 }
             })
-        };
-        pusher.join().unwrap();
-        syncer.join().unwrap();
-        assert!(!setup.log.has_unwritten(), "a push was left behind");
-    });
+        })
+        .collect();
+    for handle in handles {
+        handle.join().unwrap();
+    }
+    assert!(!setup.log.has_unwritten(), "a push was left behind");
+    assert_eq!(setup.log.reached(Level::Kernel), setup.log.last_epoch());
+    assert_eq!(Seen::of(setup.machine.disk.after_kill(), &setup.io).0.len(), 6);
+}
+
+#[test]
+fn shuttle_no_push_is_left_behind_an_fsync() {
+    check(no_push_is_left_behind_an_fsync);
+}
+
+/// As before, with an fsync going on: what serving threads leave to the syncer is not forgotten.
+fn no_push_is_left_behind_an_fsync() {
+    let setup = open(SyncPolicy::Always, false);
+    let syncer = {
+        let log = Arc::clone(&setup.log);
+        thread::spawn(move || {
+            for _ in 0..3 {
+                log.sync().unwrap();
+            }
+        })
+    };
+    let pusher = {
+        let log = Arc::clone(&setup.log);
+        thread::spawn(move || {
+            for round in 0..3 {
+                push(&log, 0, &[round]);
+                log.try_write();
+            }
+        })
+    };
+    pusher.join().unwrap();
+    syncer.join().unwrap();
+    assert!(!setup.log.has_unwritten(), "a push was left behind");
+}
+
+#[test]
+fn shuttle_every_moment_is_a_prefix() {
+    check(every_moment_is_a_prefix);
 }
 
 /// Any moment's files hold a prefix: transactions whole, nothing without what happened before it.
-#[test]
-fn shuttle_every_moment_is_a_prefix() {
-    check(|| {
-        let setup = open(SyncPolicy::Never, false);
-        let first_done = Arc::new(AtomicBool::new(false));
-        let transactions = {
-            let (log, first_done) = (Arc::clone(&setup.log), Arc::clone(&first_done));
-            thread::spawn(move || {
-                let before = push(&log, 1, b"before");
-                first_done.store(true, SeqCst);
-                let both = push_both(&log, b"both");
-                assert!(before <= both, "program order");
-                log.try_write();
-            })
-        };
-        let follower = {
-            let (log, first_done) = (Arc::clone(&setup.log), Arc::clone(&first_done));
-            thread::spawn(move || {
-                if first_done.load(SeqCst) {
-                    push(&log, 0, b"after");
-                }
-                log.try_write();
-                push_both(&log, b"more");
-                log.try_write();
-            })
-        };
-        for _ in 0..2 {
-            let seen = Seen::of(setup.machine.disk.after_kill(), &setup.io);
-            for both in [b"both", b"more"] {
-                assert_eq!(seen.has(0, both), seen.has(1, both), "whole or absent");
+fn every_moment_is_a_prefix() {
+    let setup = open(SyncPolicy::Never, false);
+    let first_done = Arc::new(AtomicBool::new(false));
+    let transactions = {
+        let (log, first_done) = (Arc::clone(&setup.log), Arc::clone(&first_done));
+        thread::spawn(move || {
+            let before = push(&log, 1, b"before");
+            first_done.store(true, SeqCst);
+            let both = push_both(&log, b"both");
+            assert!(before <= both, "program order");
+            log.try_write();
+        })
+    };
+    let follower = {
+        let (log, first_done) = (Arc::clone(&setup.log), Arc::clone(&first_done));
+        thread::spawn(move || {
+            if first_done.load(SeqCst) {
+                push(&log, 0, b"after");
             }
-            assert!(!seen.has(0, b"after") || seen.has(1, b"before"), "cause before effect");
-            assert!(!seen.has(0, b"both") || seen.has(1, b"before"), "program order");
-            thread::yield_now();
+            log.try_write();
+            push_both(&log, b"more");
+            log.try_write();
+        })
+    };
+    for _ in 0..2 {
+        let seen = Seen::of(setup.machine.disk.after_kill(), &setup.io);
+        for both in [b"both", b"more"] {
+            assert_eq!(seen.has(0, both), seen.has(1, both), "whole or absent");
         }
-        transactions.join().unwrap();
-        follower.join().unwrap();
-    });
+        assert!(!seen.has(0, b"after") || seen.has(1, b"before"), "cause before effect");
+        assert!(!seen.has(0, b"both") || seen.has(1, b"before"), "program order");
+        thread::yield_now();
+    }
+    transactions.join().unwrap();
+    follower.join().unwrap();
 }
 
 /// With log threads, in every way to get a block written: waiting always ends.
@@ -412,4 +418,38 @@ fn shuttle_closing_ends_the_threads_and_loses_nothing() {
         let left = setup.machine.disk.after_power_loss(&mut rng, CrashPolicy::DropAll);
         assert_eq!(Seen::of(left, &setup.io).0.len(), 3);
     });
+}
+
+/// The models bite: a log with one promise broken is caught.
+#[cfg(feature = "failpoints")]
+mod flaws {
+    use std::panic::catch_unwind;
+
+    use skeg_log::{Broken, break_promise};
+
+    use super::{
+        check, every_moment_is_a_prefix, no_push_is_left_behind, no_push_is_left_behind_an_fsync,
+    };
+
+    fn is_caught(broken: Broken, model: fn()) {
+        break_promise(Some(broken));
+        let found = catch_unwind(|| check(model));
+        break_promise(None);
+        assert!(found.is_err(), "{broken:?} was not caught");
+    }
+
+    #[test]
+    fn shuttle_flaw_an_epoch_read_outside_the_lock() {
+        is_caught(Broken::ReadsEpochOutside, no_push_is_left_behind);
+    }
+
+    #[test]
+    fn shuttle_flaw_a_transaction_in_parts() {
+        is_caught(Broken::SplitsTransactions, every_moment_is_a_prefix);
+    }
+
+    #[test]
+    fn shuttle_flaw_a_role_given_up_without_a_look() {
+        is_caught(Broken::LooksOnce, no_push_is_left_behind_an_fsync);
+    }
 }

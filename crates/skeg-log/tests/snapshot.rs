@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use common::{Collect, DIR, Harness, Record, small_options, was_stopped};
@@ -36,7 +37,7 @@ fn snapshot(
     }
     let covered = writer.complete(&places)?;
     log.wait(Level::Disk, covered)?;
-    writer.publish()
+    writer.publish(&BTreeSet::new())
 }
 
 trait CloneOf {

@@ -7,6 +7,8 @@
 //! Invariants: the outlet is emptied in every step, whatever the step waits for, so whoever waits for
 //! room in it goes on; a walk is over when its run is dropped.
 
+use std::collections::BTreeSet;
+
 use skeg_io::sync::{Arc, Mutex};
 use skeg_log::{Epoch, Health, Level, Log, ShardId, ShardPlace, SnapshotInfo, SnapshotWriter};
 
@@ -168,7 +170,7 @@ impl Run {
             };
         }
         let writer = self.writer.take().expect("it is published once");
-        Ok(Progress::Done(writer.publish()?))
+        Ok(Progress::Done(writer.publish(&BTreeSet::new())?))
     }
 
     fn write_full(&mut self) -> Result<(), SnapshotError> {

@@ -42,6 +42,10 @@ impl File for RealFile {
         self.file.read_at(bytes, offset)
     }
 
+    fn read_resident_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        read_resident(&self.file, bytes, offset)
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         self.file.write_at(bytes, offset)
     }
@@ -82,6 +86,24 @@ impl File for RealFile {
     fn len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn read_resident(file: &fs::File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    use rustix::io::{Errno, ReadWriteFlags, preadv2};
+    let mut buffers = [io::IoSliceMut::new(bytes)];
+    match preadv2(file, &mut buffers, offset, ReadWriteFlags::NOWAIT) {
+        // File systems that cannot tell say so.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+        other => Ok(other?),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn read_resident(_file: &fs::File, _bytes: &mut [u8], _offset: u64) -> io::Result<usize> {
+    Err(io::ErrorKind::WouldBlock.into())
 }
 
 /// Reserves blocks by the file system's own means. Only Linux's call says honestly that it cannot:

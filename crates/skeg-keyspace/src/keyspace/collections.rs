@@ -37,6 +37,7 @@ pub(super) struct Place {
 pub(super) fn collection<'a>(collections: &'a Collections, value: CellValue<'a>) -> ValueRef<'a> {
     match value {
         CellValue::Str(value) => ValueRef::Str(value),
+        CellValue::Away(away) => ValueRef::Away(away),
         CellValue::Flat(kind, bytes) => match kind {
             Kind::Hash => ValueRef::Hash(HashRef::flat(bytes)),
             Kind::List => ValueRef::List(ListRef::flat(bytes)),

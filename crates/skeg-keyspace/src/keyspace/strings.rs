@@ -12,7 +12,7 @@ impl Keyspace {
     /// returns the new length. An integer becomes bytes.
     ///
     /// # Errors
-    /// [`WrongType`] when the key holds no string.
+    /// [`WrongType`] when the key holds no string, or one that is elsewhere.
     pub fn append(&mut self, hash: u64, key: &[u8], tail: &[u8]) -> Result<usize, WrongType> {
         let Some((spot, handle)) = self.find(hash, key) else {
             self.add(hash, key, &Stored::new(StrRef::Bytes(tail)), None);
@@ -29,7 +29,7 @@ impl Keyspace {
     /// empty patch changes nothing and creates nothing.
     ///
     /// # Errors
-    /// [`WrongType`] when the key holds no string.
+    /// [`WrongType`] when the key holds no string, or one that is elsewhere.
     pub fn set_range(
         &mut self,
         hash: u64,
@@ -42,6 +42,7 @@ impl Keyspace {
             return match found.map(|(_, handle)| entry::view(self.store.cell(handle)).1) {
                 None => Ok(0),
                 Some(CellValue::Str(value)) => Ok(value.len()),
+                Some(CellValue::Away(away)) => Ok(away.len as usize),
                 Some(_) => Err(WrongType),
             };
         }

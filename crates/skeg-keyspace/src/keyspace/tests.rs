@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::value::Away;
 
 mod collections;
 
@@ -30,12 +31,56 @@ fn bytes_of(value: ValueRef<'_>) -> Vec<u8> {
 struct Pair {
     keyspace: Keyspace,
     model: Model,
+    /// Strings that were sent away, by the number in their places.
+    elsewhere: Vec<Vec<u8>>,
 }
 
 impl Pair {
+    fn new() -> Self {
+        Self { keyspace: keyspace(), model: Model::new(), elsewhere: Vec::new() }
+    }
+
     fn get(&self, key: &[u8]) -> Option<(Vec<u8>, Option<u64>)> {
         let entry = self.keyspace.get(self.keyspace.hash(key), key)?;
-        Some((bytes_of(entry.value), entry.expire_at_ms))
+        Some((self.bytes(entry.value), entry.expire_at_ms))
+    }
+
+    fn bytes(&self, value: ValueRef<'_>) -> Vec<u8> {
+        let ValueRef::Away(away) = value else { return bytes_of(value) };
+        let bytes = &self.elsewhere[usize::from(away.at[0]) << 8 | usize::from(away.at[1])];
+        assert_eq!(bytes.len(), away.len as usize);
+        bytes.clone()
+    }
+
+    /// Sends a string away, if the key holds one that is here.
+    fn send_away(&mut self, key: &[u8], home: u64) {
+        let hash = self.keyspace.hash(key);
+        let Some(ValueRef::Str(value @ StrRef::Bytes(_))) =
+            self.keyspace.get(hash, key).map(|entry| entry.value)
+        else {
+            return;
+        };
+        let number = u16::try_from(self.elsewhere.len()).expect("a test has fewer steps");
+        let mut at = [0; 12];
+        at[..2].copy_from_slice(&number.to_be_bytes());
+        let away = Away { len: value.len() as u32, home, at };
+        self.elsewhere.push(bytes_of(ValueRef::Str(value)));
+        let wrong = Away { len: away.len + 1, ..away };
+        assert!(!self.keyspace.send_away(hash, key, wrong), "it is of another length");
+        assert!(self.keyspace.send_away(hash, key, away));
+    }
+
+    /// Takes a string back, if it is elsewhere.
+    fn take_back(&mut self, key: &[u8]) {
+        let hash = self.keyspace.hash(key);
+        let entry = self.keyspace.get(hash, key).map(|entry| entry.value);
+        match entry {
+            Some(value @ ValueRef::Away(_)) => {
+                let bytes = self.bytes(value);
+                assert!(self.keyspace.take_back(hash, key, &bytes));
+            }
+            _ => assert!(!self.keyspace.take_back(hash, key, b"")),
+        }
     }
 
     fn contents(&self) -> Model {
@@ -43,7 +88,7 @@ impl Pair {
         let mut cursor = 0;
         loop {
             cursor = self.keyspace.scan(cursor, 7, &mut |key, entry| {
-                let shown = (bytes_of(entry.value), entry.expire_at_ms);
+                let shown = (self.bytes(entry.value), entry.expire_at_ms);
                 assert!(
                     contents.insert(key.to_vec(), shown).is_none(),
                     "nothing changed meanwhile"
@@ -64,15 +109,38 @@ impl Pair {
         for (key, expected) in &self.model {
             assert_eq!(self.get(key).as_ref(), Some(expected));
             let bytes = self.keyspace.entry_bytes(self.keyspace.hash(key), key);
-            let least = key.len() + if expected.0.len() > 20 { expected.0.len() } else { 0 };
+            let least = key.len() + if expected.0.len() > 20 { 20 } else { 0 };
             assert!(bytes.is_some_and(|bytes| bytes > least));
         }
         assert_eq!(self.contents(), self.model);
     }
 
     fn apply(&mut self, step: Step) {
-        let Self { keyspace, model } = self;
+        if let Step::Append(key, _) | Step::SetRange(key, _, _) = &step {
+            self.take_back(key);
+        }
+        let Self { keyspace, model, .. } = self;
         match step {
+            Step::SendAway(key, home) => self.send_away(&key, home),
+            Step::TakeBack(key) => self.take_back(&key),
+            Step::Relocate(from, to) => {
+                keyspace
+                    .relocate(&|away| (away.home == from).then_some(Away { home: to, ..*away }));
+            }
+            Step::Copy(key, to) => {
+                let copied = keyspace.copy_value(keyspace.hash(&key), &key);
+                assert_eq!(copied.is_some(), model.contains_key(&key));
+                if let Some((value, deadline)) = copied {
+                    keyspace.put_value(keyspace.hash(&to), &to, value, deadline);
+                    model.insert(to, model[&key].clone());
+                }
+            }
+            Step::Take(key) => {
+                let taken = keyspace.take_value(keyspace.hash(&key), &key);
+                let expected = model.remove(&key);
+                let taken = taken.map(|(value, at)| (self.bytes(value.view()), at));
+                assert_eq!(taken, expected);
+            }
             Step::Set(key, value, deadline) => {
                 let replaced = keyspace.set(keyspace.hash(&key), &key, &value, deadline);
                 assert_eq!(replaced, model.insert(key, (value, deadline)).is_some());
@@ -128,7 +196,8 @@ impl Pair {
             Step::Clear => {
                 let old = keyspace.clear();
                 let new = std::mem::take(model);
-                let old = Self { keyspace: old, model: new };
+                let elsewhere = self.elsewhere.clone();
+                let old = Self { keyspace: old, model: new, elsewhere };
                 old.check();
             }
         }
@@ -143,6 +212,11 @@ enum Step {
     SetRange(Vec<u8>, usize, Vec<u8>),
     SetExpiry(Vec<u8>, Option<u64>),
     Remove(Vec<u8>),
+    SendAway(Vec<u8>, u64),
+    TakeBack(Vec<u8>),
+    Relocate(u64, u64),
+    Copy(Vec<u8>, Vec<u8>),
+    Take(Vec<u8>),
     PopExpired(u64, usize),
     Defragment(usize),
     Clear,
@@ -179,6 +253,11 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(key, offset, patch)| Step::SetRange(key, offset, patch)),
         3 => (key(), deadline()).prop_map(|(key, at)| Step::SetExpiry(key, at)),
         4 => key().prop_map(Step::Remove),
+        6 => (key(), 0_u64..4).prop_map(|(key, home)| Step::SendAway(key, home)),
+        1 => key().prop_map(Step::TakeBack),
+        1 => (0_u64..4, 0_u64..4).prop_map(|(from, to)| Step::Relocate(from, to)),
+        2 => (key(), key()).prop_map(|(key, to)| Step::Copy(key, to)),
+        1 => key().prop_map(Step::Take),
         1 => (0_u64..1_200, 0_usize..20).prop_map(|(now, limit)| Step::PopExpired(now, limit)),
         1 => (1_usize..20).prop_map(Step::Defragment),
     ]
@@ -191,7 +270,7 @@ proptest! {
     fn agrees_with_a_sorted_map(
         steps in prop::collection::vec(prop_oneof![99 => step(), 1 => Just(Step::Clear)], 0..300),
     ) {
-        let mut pair = Pair { keyspace: keyspace(), model: Model::new() };
+        let mut pair = Pair::new();
         let empty = pair.keyspace.memory_bytes();
         for (index, step) in steps.into_iter().enumerate() {
             pair.apply(step);
@@ -334,7 +413,7 @@ fn touching_finds_what_is_there_and_changes_nothing() {
 
 #[test]
 fn mass_deletion_and_defragmentation_return_the_memory() {
-    let mut pair = Pair { keyspace: keyspace(), model: Model::new() };
+    let mut pair = Pair::new();
     let key = |number: u32| format!("key:{number:012}").into_bytes();
     for number in 0..30_000 {
         let deadline = (number % 3 == 0).then_some(u64::from(number) * 1_000);
@@ -390,7 +469,7 @@ proptest! {
         changes in prop::collection::vec(change(), 0..600),
         grown in 0_u16..3_000,
     ) {
-        let mut pair = Pair { keyspace: keyspace(), model: Model::new() };
+        let mut pair = Pair::new();
         let key = |number: u16| format!("key:{number}").into_bytes();
         for (number, at) in before {
             pair.apply(Step::Set(key(number), vec![7; number as usize % 40], at.map(u64::from)));

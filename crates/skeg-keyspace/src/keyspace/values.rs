@@ -5,7 +5,7 @@
 use super::Keyspace;
 use crate::collection::Collection;
 use crate::entry::{self, CellValue, Stored};
-use crate::value::{Kind, StrRef, ValueRef};
+use crate::value::{Away, Kind, StrRef, ValueRef};
 
 /// A value of any kind that no key holds. It can go into any keyspace.
 #[derive(Clone, Debug)]
@@ -15,11 +15,18 @@ pub struct Value(Inner);
 enum Inner {
     Bytes(Box<[u8]>),
     Int(i64),
+    Away(Away),
     Flat(Kind, Box<[u8]>),
     Indexed(Box<Collection>),
 }
 
 impl Value {
+    /// A string; an integer's text is none here.
+    #[must_use]
+    pub fn bytes(bytes: &[u8]) -> Self {
+        Self(Inner::Bytes(bytes.into()))
+    }
+
     /// A look at it, as in a keyspace.
     #[must_use]
     pub fn view(&self) -> ValueRef<'_> {
@@ -27,6 +34,7 @@ impl Value {
         match &self.0 {
             Inner::Bytes(bytes) => ValueRef::Str(StrRef::Bytes(bytes)),
             Inner::Int(value) => ValueRef::Str(StrRef::Int(*value)),
+            Inner::Away(away) => ValueRef::Away(*away),
             Inner::Flat(Kind::Hash, bytes) => ValueRef::Hash(HashRef::flat(bytes)),
             Inner::Flat(Kind::List, bytes) => ValueRef::List(ListRef::flat(bytes)),
             Inner::Flat(Kind::Set, bytes) => ValueRef::Set(SetRef::flat(bytes)),
@@ -45,6 +53,7 @@ impl Keyspace {
         let value = match entry::view(cell).1 {
             CellValue::Str(StrRef::Bytes(bytes)) => Inner::Bytes(bytes.into()),
             CellValue::Str(StrRef::Int(value)) => Inner::Int(value),
+            CellValue::Away(away) => Inner::Away(away),
             CellValue::Flat(kind, bytes) => Inner::Flat(kind, bytes.into()),
             CellValue::Indexed(_, number) => {
                 Inner::Indexed(Box::new(self.collections.get(number).clone()))
@@ -84,6 +93,7 @@ impl Keyspace {
             Inner::Int(value) => {
                 self.put(hash, key, &Stored::new(StrRef::Int(value)), expire_at_ms)
             }
+            Inner::Away(away) => self.put_away(hash, key, away, expire_at_ms),
             Inner::Flat(kind, bytes) => {
                 self.put(hash, key, &Stored::flat(kind, &bytes), expire_at_ms)
             }

@@ -1,10 +1,12 @@
 //! The step at which a snapshot takes the place of the log before it.
 //!
 //! Invariants: CURRENT drops a segment only when every record in it is older than the place of its
-//! shard; a file is removed only when the CURRENT that does not name it is durable.
+//! shard, and no value in it is needed; a file is removed only when the CURRENT that does not name it is durable.
 //! May not know: what is in the snapshot.
 
 use super::format::path_of;
+use std::collections::BTreeSet;
+
 use crate::core::Core;
 use crate::current::{Current, SnapshotRef};
 use crate::error::LogError;
@@ -25,17 +27,19 @@ impl Upkeeper {
     }
 
     /// Lets CURRENT name a snapshot, for which epochs from `needed` on are replayed, and removes what
-    /// nobody needs any more.
+    /// nobody needs any more. `kept` are segments that have values which somebody needs.
     pub(crate) fn publish_snapshot(
         &mut self,
         core: &Core,
         snapshot: SnapshotRef,
         needed: Epoch,
+        kept: &BTreeSet<u64>,
     ) -> Result<(), LogError> {
         let before = self.current.clone();
         let mut next = self.sealed(core);
         next.snapshot = Some(snapshot);
-        drop_superfluous(&mut next, needed);
+        let kept_from = if breaks(Broken::DropsTooMuch) { Epoch(u64::MAX) } else { needed };
+        drop_superfluous(&mut next, kept_from, kept);
         if breaks(Broken::RemovesEarly) {
             remove_unnamed(core, &before, &next)?;
         }
@@ -49,20 +53,24 @@ impl Upkeeper {
     }
 }
 
-/// Takes the leading segments out whose blocks are all older than `needed`.
-fn drop_superfluous(next: &mut Current, needed: Epoch) {
-    let superfluous = next
+/// Starts the replay behind the leading segments whose blocks are all older than `needed`, and takes
+/// those of them out that nobody needs for their values.
+fn drop_superfluous(next: &mut Current, needed: Epoch, kept: &BTreeSet<u64>) {
+    let older = next
         .segments
         .iter()
         .take_while(|named| named.sealed.is_some_and(|end| end.position.epoch < needed.0));
-    let count = superfluous.count().min(next.segments.len() - 1);
-    let last = next.segments.drain(..count).next_back();
-    if let Some(last) = last
+    let count = older.count().min(next.segments.len() - 1);
+    let first = next.segments[count].id;
+    if let Some(last) = next.segments[..count].last()
         && last.id >= next.start_segment
     {
-        next.start = last.sealed.expect("only sealed ones are taken out").position;
-        next.start_segment = next.segments[0].id;
+        next.start = last.sealed.expect("only sealed ones are older").position;
+        next.start_segment = first;
     }
+    next.segments.retain(|named| {
+        named.id >= first || kept.contains(&named.id) && !breaks(Broken::DropsValues)
+    });
 }
 
 /// Removes the files that `before` names and `now` does not.
@@ -70,6 +78,7 @@ fn remove_unnamed(core: &Core, before: &Current, now: &Current) -> Result<(), Lo
     let disk = &*core.io.disk;
     for named in &before.segments {
         if !now.segments.iter().any(|kept| kept.id == named.id) {
+            core.values.forget(named.id);
             remove_if_there(disk, &segment::path_of(&core.dir, named.id))?;
         }
     }

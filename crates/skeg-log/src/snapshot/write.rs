@@ -5,6 +5,7 @@
 //! file is removed when its writer is dropped, or by the next open.
 //! May not know: what is in the records, when to take a snapshot.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind::{DirectoryNotEmpty, NotFound};
 use std::path::{Path, PathBuf};
 
@@ -56,6 +57,8 @@ pub struct SnapshotWriter {
     /// Bytes of history when it was begun: what comes later is behind it for certain.
     history_bytes: u64,
     covered: Epoch,
+    /// Must be durable before it is published.
+    awaited: Epoch,
     /// Older ones need not be replayed.
     needed: Epoch,
     completed: bool,
@@ -97,6 +100,7 @@ impl SnapshotWriter {
             payload_bytes: 0,
             history_bytes: core.history_bytes.load(SeqCst),
             covered: Epoch(0),
+            awaited: Epoch(0),
             needed: Epoch(0),
             completed: false,
             published: false,
@@ -211,10 +215,14 @@ impl SnapshotWriter {
             synced.map_err(|error| fsync_error(&folder, error))?;
         }
         self.completed = true;
-        Ok(if breaks(Broken::PublishesEarly) { Epoch(0) } else { self.covered })
+        // A value that was moved while its shard was walked is named by its new place, in a block that
+        // may be younger than all that is covered.
+        self.awaited = self.covered.max(self.core.written());
+        Ok(if breaks(Broken::PublishesEarly) { Epoch(0) } else { self.awaited })
     }
 
-    /// Lets CURRENT name the snapshot, and removes what that makes superfluous.
+    /// Lets CURRENT name the snapshot, and removes what that makes superfluous: segments that need not
+    /// be replayed and are not among `kept`, those with values that the snapshot or memory names.
     ///
     /// # Errors
     /// [`LogError::Full`]: the snapshot is given up and everything is as it was. [`LogError::Io`]: it
@@ -223,12 +231,12 @@ impl SnapshotWriter {
     ///
     /// # Panics
     /// When the snapshot is not complete, or not everything that it covers is durable.
-    pub fn publish(mut self) -> Result<SnapshotInfo, LogError> {
+    pub fn publish(mut self, kept: &BTreeSet<u64>) -> Result<SnapshotInfo, LogError> {
         let core = Arc::clone(&self.core);
         core.condition.check()?;
         assert!(self.completed, "only what is complete is published");
         assert!(
-            core.durable() >= self.covered || breaks(Broken::PublishesEarly),
+            core.durable() >= self.awaited || breaks(Broken::PublishesEarly),
             "nothing is published before what it covers is durable"
         );
         let named = SnapshotRef {
@@ -237,7 +245,7 @@ impl SnapshotWriter {
             covered: self.covered.0,
             sum: self.previous,
         };
-        let published = core.upkeeper.lock().publish_snapshot(&core, named, self.needed);
+        let published = core.upkeeper.lock().publish_snapshot(&core, named, self.needed, kept);
         // After any other failure it is unknown which CURRENT a crash would leave: both keep their files.
         self.published = !matches!(published, Err(LogError::Full { .. }));
         if self.published {

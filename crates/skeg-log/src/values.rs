@@ -1,0 +1,171 @@
+//! Bytes of records read back: a large value stays in the log only, whoever owns it knows its place.
+//!
+//! Invariants: what is handed out has the length and the checksum that were asked for, or it is an
+//! error that names file and offset; no allocation is larger than the file; segments are opened for
+//! reading when they are needed, and only so many stay open.
+//! May not know: what the bytes mean, which segments are needed.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use skeg_io::sync::{Arc, Mutex};
+use skeg_io::{Disk, File, Io, OpenMode};
+
+use crate::block::Mismatch;
+use crate::error::{LogError, corrupt, io_error};
+use crate::segment::path_of;
+
+/// Segments that stay open for reading.
+const OPEN_MAX: usize = 64;
+/// The checksum of no bytes.
+const SUM_SEED: u32 = 0;
+
+/// Where bytes stand in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The segment, by its number.
+    pub segment: u64,
+    /// Offset in its file.
+    pub offset: u64,
+}
+
+impl Place {
+    /// So many bytes behind it.
+    #[must_use]
+    pub fn plus(self, bytes: u64) -> Self {
+        Self { offset: self.offset + bytes, ..self }
+    }
+}
+
+/// Bytes at a place of the log, and what they must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Logged {
+    /// Where they begin.
+    pub place: Place,
+    /// How many they are.
+    pub bytes: u32,
+    /// Their checksum, by [`Logged::sum`].
+    pub sum: u32,
+}
+
+impl Logged {
+    /// The checksum of a value.
+    #[must_use]
+    pub fn sum(bytes: &[u8]) -> u32 {
+        skeg_simd::crc32c(SUM_SEED, bytes)
+    }
+}
+
+/// Bytes of the log that have moved: recovery writes again what nobody witnesses as durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Where they stood.
+    pub from: Place,
+    /// How many they are.
+    pub bytes: u64,
+    /// Where they stand now.
+    pub to: Place,
+}
+
+impl Moved {
+    /// Where something of them stands now.
+    #[must_use]
+    pub fn apply(&self, place: Place) -> Option<Place> {
+        let behind = place.offset.checked_sub(self.from.offset)?;
+        let is_in = place.segment == self.from.segment && behind < self.bytes;
+        is_in.then(|| self.to.plus(behind))
+    }
+}
+
+/// Reads values back.
+#[derive(Debug)]
+pub struct ValueReader {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    /// The one that was opened last at the end.
+    open: Mutex<VecDeque<(u64, Arc<dyn File>)>>,
+}
+
+impl ValueReader {
+    /// A reader of the segments of the database in `dir`.
+    pub(crate) fn new(io: &Io, dir: &std::path::Path) -> Arc<Self> {
+        Arc::new(Self {
+            disk: Arc::clone(&io.disk),
+            dir: dir.to_owned(),
+            open: Mutex::new(VecDeque::new()),
+        })
+    }
+
+    /// Reads a value. It may wait for the medium.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] when other bytes are there, or none; [`LogError::Io`].
+    pub fn read(&self, value: &Logged) -> Result<Arc<[u8]>, LogError> {
+        let path = path_of(&self.dir, value.place.segment);
+        let file = self.file(value.place.segment)?;
+        let offset = value.place.offset;
+        let length = file.len().map_err(|error| io_error("measure", &path, error))?;
+        if offset.checked_add(u64::from(value.bytes)).is_none_or(|end| end > length) {
+            let expected = format!("a value of {} bytes", value.bytes);
+            let found = Mismatch::new(expected, format!("the end of the file at {length}"));
+            return Err(corrupt(&path, offset, found));
+        }
+        let mut bytes = vec![0; value.bytes as usize];
+        file.read_exact_at(&mut bytes, offset).map_err(|error| io_error("read", &path, error))?;
+        let sum = Logged::sum(&bytes);
+        if sum != value.sum {
+            let expected = format!("a value of checksum {:08x}", value.sum);
+            return Err(corrupt(&path, offset, Mismatch::new(expected, format!("{sum:08x}"))));
+        }
+        Ok(bytes.into())
+    }
+
+    /// Reads a value without waiting for the medium: `None` when that cannot be, and for whatever else
+    /// [`ValueReader::read`] would say.
+    #[must_use]
+    pub fn read_resident(&self, value: &Logged) -> Option<Arc<[u8]>> {
+        let file = self.opened(value.place.segment)?;
+        let mut bytes = vec![0; value.bytes as usize];
+        let mut done = 0;
+        while done < bytes.len() {
+            let rest = &mut bytes[done..];
+            match file.read_resident_at(rest, value.place.offset + done as u64) {
+                Ok(0) | Err(_) => return None,
+                Ok(count) => done += count,
+            }
+        }
+        (Logged::sum(&bytes) == value.sum).then(|| bytes.into())
+    }
+
+    fn opened(&self, segment: u64) -> Option<Arc<dyn File>> {
+        let open = self.open.lock();
+        open.iter().rev().find(|(id, _)| *id == segment).map(|(_, file)| Arc::clone(file))
+    }
+
+    fn file(&self, segment: u64) -> Result<Arc<dyn File>, LogError> {
+        if let Some(file) = self.opened(segment) {
+            return Ok(file);
+        }
+        let path = path_of(&self.dir, segment);
+        let file = match self.disk.open(&path, OpenMode::Read) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(corrupt(&path, 0, Mismatch::new("a segment with a value", "no file")));
+            }
+            Err(error) => return Err(io_error("open", &path, error)),
+        };
+        let mut open = self.open.lock();
+        if !open.iter().any(|(id, _)| *id == segment) {
+            if open.len() == OPEN_MAX {
+                open.pop_front();
+            }
+            open.push_back((segment, Arc::clone(&file)));
+        }
+        Ok(file)
+    }
+
+    /// A segment is removed: its space is free when nobody has it open any more.
+    pub(crate) fn forget(&self, segment: u64) {
+        self.open.lock().retain(|(id, _)| *id != segment);
+    }
+}
