@@ -14,6 +14,7 @@ use skeg_io::{Io, Join};
 use skeg_keyspace::{Collection, Keyspace};
 use skeg_log::{Epoch, Level, Log, LogOptions, Recovered, ShardId};
 
+use crate::blocking::{Board, Waits};
 use crate::error::{EngineError, Refusal};
 use crate::holder::Drain;
 use crate::home::{self, Bell};
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) bells: Vec<Bell>,
     pub(crate) pubsub: PubSub,
     pub(crate) switches: Arc<Switches>,
+    pub(crate) board: Arc<Board>,
     search: SearchPool,
     recovered: Recovered,
     pub(crate) snapshots: Snapshots,
@@ -108,8 +110,9 @@ impl Engine {
             0 => options.shards.unwrap_or(EngineOptions::SHARDS_DEFAULT),
             stored => stored,
         };
-        let switches = Arc::default();
-        let shards_built = rebuild.finish(shards, log.as_ref(), &switches);
+        let (switches, board) = (Arc::default(), Arc::default());
+        let mut shards_built = rebuild.finish(shards, log.as_ref(), &switches);
+        shards_built.iter_mut().for_each(|shard| shard.waits = Waits::new(&board));
         let latches = shards_built.into_iter().map(Latch::new).collect();
         let shared = Arc::new(Shared {
             io: io.clone(),
@@ -120,6 +123,7 @@ impl Engine {
             bells: (0..options.home_threads).map(|_| Bell::default()).collect(),
             pubsub: PubSub::default(),
             switches,
+            board,
             search: SearchPool::new(options.search_threads),
             recovered,
             snapshots: Snapshots::default(),
@@ -245,6 +249,7 @@ impl Engine {
             self.shared.expire(id);
             self.shared.defragment(id);
         }
+        self.shared.end_due_waits();
         self.shared.free_discarded();
         self.shared.snapshot_if_due();
         self.step_snapshot();
@@ -280,7 +285,9 @@ impl Engine {
             loop {
                 shared.attend(id);
                 match shared.latch(id).take() {
-                    Some(shard) if shared.latch(id).queued() == 0 => break drop(shard),
+                    Some(mut shard) if shared.latch(id).queued() == 0 => {
+                        break shard.waits.end_all(Refusal::Closed);
+                    }
                     Some(shard) => shared.latch(id).put_back(shard),
                     None if shared.has_failed() => break,
                     None => pause.wait(Duration::from_millis(1)),

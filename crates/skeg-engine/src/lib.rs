@@ -16,6 +16,7 @@
 //! Record format: `docs/format/effects.md`, implemented in `effect.rs`.
 #![forbid(unsafe_code)]
 
+mod blocking;
 mod describe;
 mod dump;
 mod effect;
@@ -42,6 +43,7 @@ mod stats;
 mod walk;
 mod watch;
 
+pub use blocking::{Blocked, Room, Wait, WaitEnd, Waiter};
 pub use dump::{DumpError, Dumped};
 pub use engine::Engine;
 pub use error::{EngineError, Refusal, SnapshotError};

@@ -21,6 +21,7 @@ use skeg_keyspace::{Collection, EntryRef, HashSeed, Keyspace, Kind, StrRef, Valu
 use skeg_log::{Broken, Epoch, Log, Purpose, Reservation, ShardId, ShardPlace, breaks};
 use smallvec::SmallVec;
 
+use crate::blocking::Waits;
 use crate::effect::{Change, Effect, KIND_EFFECTS, Run};
 use crate::indexes::Indexes;
 use crate::notify::{Event, NotifyClass, Switches};
@@ -52,6 +53,7 @@ pub struct Shard {
     pub(crate) indexes: Indexes,
     pub(crate) stats: ShardStats,
     pub(crate) watches: Watches,
+    pub(crate) waits: Waits,
     pub(crate) switches: Arc<Switches>,
     /// What the current command is to publish.
     pub(crate) events: Vec<Event>,
@@ -111,6 +113,7 @@ impl Shard {
             indexes: Indexes::new(index_seed),
             stats: ShardStats::default(),
             watches: Watches::default(),
+            waits: Waits::new(&Arc::default()),
             switches: Arc::default(),
             events: Vec::new(),
             walk: None,
@@ -270,6 +273,9 @@ impl Shard {
         self.touch(hash);
         if !self.watches.is_empty() {
             self.watches.changed(db, key);
+        }
+        if !self.waits.is_empty() {
+            self.waits.note_change(db, key);
         }
     }
 
@@ -472,6 +478,12 @@ impl Shard {
         self.find(db, key).map(|entry| entry.kind())
     }
 
+    /// Whether a client waits for the key to hold this kind of value.
+    #[must_use]
+    pub fn has_waiter(&self, db: u8, key: &[u8], kind: Kind) -> bool {
+        self.waits.has_waiter(db, key, kind)
+    }
+
     /// Whether the key exists.
     pub fn exists(&mut self, db: u8, key: &[u8]) -> bool {
         self.find(db, key).is_some()
@@ -662,6 +674,10 @@ impl Shard {
         }
         self.log_effect(&Effect::Swap { a, b });
         self.slice.touched_all = true;
+        if !self.waits.is_empty() {
+            self.waits.note_all(a);
+            self.waits.note_all(b);
+        }
     }
 
     /// Tells the watchers of keys that exist in the database or in the one that takes its place.
