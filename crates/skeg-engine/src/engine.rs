@@ -11,7 +11,7 @@ use std::time::Duration;
 use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use skeg_io::sync::{Arc, Mutex};
 use skeg_io::{Io, Join};
-use skeg_keyspace::{Collection, HashSeed, Keyspace};
+use skeg_keyspace::{Collection, Keyspace};
 use skeg_log::{Epoch, Level, Log, LogOptions, Recovered, ShardId};
 
 use crate::blocking::{Board, Waits};
@@ -23,7 +23,7 @@ use crate::latch::Latch;
 use crate::notify::Switches;
 use crate::options::EngineOptions;
 use crate::pubsub::PubSub;
-use crate::replay::Rebuild;
+use crate::replay::{Progress, Rebuild};
 use crate::router::Router;
 use crate::search::SearchPool;
 use crate::snapshot::Snapshots;
@@ -75,11 +75,21 @@ impl Engine {
     /// [`EngineError::Option`] for an option out of range, [`EngineError::Log`] for whatever the
     /// directory refuses: locked, damaged, of another format, no rights.
     pub fn open(io: &Io, dir: Option<&Path>, options: &EngineOptions) -> Result<Self, EngineError> {
+        Self::open_with(io, dir, options, &|_, _| {})
+    }
+
+    /// As [`Engine::open`]; `progress` is told how much of the snapshot and the log is read.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn open_with(
+        io: &Io,
+        dir: Option<&Path>,
+        options: &EngineOptions,
+        progress: Progress<'_>,
+    ) -> Result<Self, EngineError> {
         options.validate()?;
-        let (mut seed, mut index_seed) = ([0_u8; 32], [0_u8; 8]);
-        io.entropy.fill(&mut seed);
-        io.entropy.fill(&mut index_seed);
-        let mut rebuild = Rebuild::new(HashSeed::from_bytes(seed), u64::from_le_bytes(index_seed));
+        let mut rebuild = Rebuild::new(io, options.home_threads > 0, progress);
         let (log, recovered) = match dir {
             Some(dir) => {
                 let log_options = LogOptions {
