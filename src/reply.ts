@@ -45,12 +45,15 @@ export interface Call {
   signal: AbortSignal | undefined
 }
 
+/** Whether an argument is options: any other object is a wrong argument, and refused as one. */
+function isOptions(value: unknown): value is CommandOptions {
+  return typeof value === 'object' && value !== null && 'signal' in value
+}
+
 /** Reads what `call` was given. */
 export function readCall(command: string, args: CallArguments): Call {
   const last = args.at(-1)
-  if (typeof last !== 'object' || last instanceof Uint8Array) {
-    return { words: callWords(command, args as Word[]), signal: undefined }
-  }
+  if (!isOptions(last)) return { words: callWords(command, args as Word[]), signal: undefined }
   checkKeys('the options of call', last, ['signal'])
   const { signal } = last
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
