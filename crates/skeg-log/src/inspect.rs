@@ -32,6 +32,8 @@ pub enum LiveFile {
     Segment(u64),
     /// The snapshot that CURRENT names, by its id.
     Snapshot(u64),
+    /// A segment of vectors that CURRENT names, by its id.
+    Vectors(u64),
 }
 
 impl Current {
@@ -41,6 +43,7 @@ impl Current {
             .iter()
             .map(|named| LiveFile::Segment(named.id))
             .chain(self.snapshot.map(|named| LiveFile::Snapshot(named.id)))
+            .chain(self.vectors.iter().map(|named| LiveFile::Vectors(named.id)))
             .chain([LiveFile::Current, LiveFile::Manifest])
     }
 }

@@ -36,6 +36,7 @@ mod route;
 mod salvage;
 mod scan;
 mod segment;
+mod side;
 mod small_file;
 mod snapshot;
 mod space;
@@ -46,6 +47,7 @@ mod threads;
 mod types;
 mod upkeep;
 mod values;
+mod vector;
 mod walk;
 mod writer;
 
@@ -70,3 +72,4 @@ pub use types::{
     SyncPolicy, Upkeep, Written, Wrote,
 };
 pub use values::{Logged, Moved, Place, ValueReader};
+pub use vector::{VectorEntry, VectorFile, VectorWriter};

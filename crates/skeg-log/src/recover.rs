@@ -33,6 +33,7 @@ use crate::spare::{CURRENT_BYTES, Spare};
 use crate::types::{Epoch, LogOptions, Recovered, Replay, ShardId, ShardPlace};
 use crate::upkeep::Upkeeper;
 use crate::values::{Moved, Place as ValuePlace, ValueReader};
+use crate::vector::open_all;
 use crate::writer::Writer;
 
 /// Free bytes of a new segment.
@@ -81,6 +82,7 @@ pub(crate) fn replay_all(
     let (segments, orphans) = named_segments(&*io.disk, dir, current)?;
     let replay_error = |epoch, shard| move |source| LogError::Replay { shard, epoch, source };
     replay.start(current.shards).map_err(replay_error(0, 0))?;
+    open_all(&*io.disk, dir, current)?.iter().try_for_each(|file| replay.vectors(file))?;
     let values = ValueReader::new(io, dir);
     replay.values(&values);
     let loaded = match &current.snapshot {
