@@ -13,8 +13,8 @@ use std::path::Path;
 use skeg_io::Io;
 use skeg_io::sync::Arc;
 use skeg_keyspace::HashSeed;
-use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId};
-use skeg_vector::{Index, IndexOptions, VectorError};
+use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId, VectorFile};
+use skeg_vector::{Index, VectorError};
 
 pub use skeg_log::{
     BlockInfo, BlockKind, CheckReport, Copied, Corruption, CurrentInfo, Dropped, ErrorKind, Found,
@@ -24,11 +24,12 @@ pub use skeg_log::{
 use crate::describe::effects_of;
 pub use crate::describe::{Detail, EffectInfo, RecordEffects, Subject};
 use crate::effect::Effect;
-use crate::indexes::{replayed, row_of};
+use crate::indexes::{Created, replayed, row_of};
 use crate::options::EngineOptions;
 use crate::replay::{Rebuild, place_of};
 use crate::router::{SHARDS_MAX, slot_of};
 use crate::stats::ShardFigures;
+use crate::vectors::verify_segment;
 
 /// Told now and then how many bytes are read, and of how many.
 pub type Progress<'a> = &'a dyn Fn(u64, u64);
@@ -119,6 +120,10 @@ impl Replay for Counting<'_> {
         self.rebuild.start(shards)
     }
 
+    fn vectors(&mut self, file: &VectorFile) -> Result<(), LogError> {
+        self.rebuild.vectors(file)
+    }
+
     fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
         self.rebuild.record(shard, kind, payload)
     }
@@ -145,8 +150,8 @@ impl<'a> Verify<'a> {
         match *effect {
             Effect::SetRange { offset, .. } => drop(place_of(offset)?),
             Effect::IndexCreate { name, options } => {
-                let options = IndexOptions::from_bytes(options).map_err(said)?;
-                let index = Index::new(options, 0).map_err(said)?;
+                let created = Created::from_bytes(options)?;
+                let index = Index::new(created.options, 0).map_err(said)?;
                 self.indexes.insert((shard.0, name.into()), index);
             }
             Effect::IndexDrop { name } => {
@@ -158,6 +163,9 @@ impl<'a> Verify<'a> {
             }
             Effect::VectorRemove { name, id } => {
                 replayed(id)?;
+                self.index(shard, name)?;
+            }
+            Effect::IndexFreeze { name } => {
                 self.index(shard, name)?;
             }
             Effect::Set { .. }
@@ -183,6 +191,10 @@ impl<'a> Verify<'a> {
 }
 
 impl Replay for Verify<'_> {
+    fn vectors(&mut self, file: &VectorFile) -> Result<(), LogError> {
+        verify_segment(file)
+    }
+
     fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
         for effect in effects_of(kind, payload)?.1 {
             let effect = effect.map_err(|bad| ReplayError(bad.to_string()))?;

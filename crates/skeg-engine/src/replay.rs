@@ -3,25 +3,30 @@
 //! Invariant: applying the effects of a history in order gives the state that wrote them; replay
 //! knows no clock, so what has expired since is removed when it is met.
 
+use std::collections::BTreeSet;
+
 use skeg_io::sync::Arc;
 use skeg_keyspace::{End, HashSeed, Keyspace, WrongType};
-use skeg_log::{Log, Replay, ReplayError, ShardId};
+use skeg_log::{Log, LogError, Replay, ReplayError, ShardId, VectorFile};
 
 use crate::describe::effects_of;
 use crate::effect::{self, Change, Effect, Elements};
 use crate::notify::Switches;
 use crate::shard::Shard;
+use crate::vectors::{Task, open_segment};
 
 /// Builds shards from records.
 pub(crate) struct Rebuild {
     seed: HashSeed,
     index_seed: u64,
     shards: Vec<Shard>,
+    /// Indexes that CURRENT names segments of, with their shards.
+    vectors: Vec<(ShardId, u64)>,
 }
 
 impl Rebuild {
     pub(crate) fn new(seed: HashSeed, index_seed: u64) -> Self {
-        Self { seed, index_seed, shards: Vec::new() }
+        Self { seed, index_seed, shards: Vec::new(), vectors: Vec::new() }
     }
 
     fn grow(&mut self, count: u16) {
@@ -29,6 +34,21 @@ impl Rebuild {
             let id = ShardId(u16::try_from(id).expect("below a u16"));
             self.shards.push(Shard::new(id, self.seed, self.index_seed));
         }
+    }
+
+    /// A name of an index that misses segments.
+    pub(crate) fn missing_segments(&self) -> Option<&[u8]> {
+        self.shards.iter().find_map(|shard| shard.indexes.missing())
+    }
+
+    /// Indexes that are no more and that CURRENT names segments of.
+    pub(crate) fn forgotten(&self) -> impl Iterator<Item = Task> {
+        let is_gone = |(shard, number): &&(ShardId, u64)| {
+            let mut numbers = self.shards[usize::from(shard.0)].indexes.numbers();
+            !numbers.any(|other| other == *number)
+        };
+        let gone: BTreeSet<(ShardId, u64)> = self.vectors.iter().filter(is_gone).copied().collect();
+        gone.into_iter().map(|(shard, number)| Task::Forget { shard, number })
     }
 
     /// The shards, connected to the log that their effects go to from now on.
@@ -50,6 +70,13 @@ impl Rebuild {
 impl Replay for Rebuild {
     fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
         self.grow(shards);
+        Ok(())
+    }
+
+    fn vectors(&mut self, file: &VectorFile) -> Result<(), LogError> {
+        let segment = open_segment(file)?;
+        self.vectors.push((file.shard, file.index));
+        self.shards[usize::from(file.shard.0)].indexes.find(segment);
         Ok(())
     }
 
@@ -138,7 +165,8 @@ impl Shard {
             Effect::IndexCreate { .. }
             | Effect::IndexDrop { .. }
             | Effect::VectorSet { .. }
-            | Effect::VectorRemove { .. } => return self.apply_to_index(effect),
+            | Effect::VectorRemove { .. }
+            | Effect::IndexFreeze { .. } => return self.apply_to_index(effect),
         }
         Ok(())
     }
