@@ -11,7 +11,7 @@ use std::time::Duration;
 use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use skeg_io::sync::{Arc, Mutex};
 use skeg_io::{Io, Join};
-use skeg_keyspace::{Collection, HashSeed, Keyspace};
+use skeg_keyspace::{Collection, Keyspace};
 use skeg_log::{Epoch, Level, Log, LogError, LogOptions, Recovered, ShardId};
 use skeg_vector::SearchScratch;
 
@@ -24,7 +24,7 @@ use crate::latch::Latch;
 use crate::notify::Switches;
 use crate::options::EngineOptions;
 use crate::pubsub::PubSub;
-use crate::replay::Rebuild;
+use crate::replay::{Progress, Rebuild};
 use crate::router::Router;
 use crate::search::{Search, SearchPool};
 use crate::snapshot::Snapshots;
@@ -78,11 +78,21 @@ impl Engine {
     /// [`EngineError::Option`] for an option out of range, [`EngineError::Log`] for whatever the
     /// directory refuses: locked, damaged, of another format, no rights.
     pub fn open(io: &Io, dir: Option<&Path>, options: &EngineOptions) -> Result<Self, EngineError> {
+        Self::open_with(io, dir, options, &|_, _| {})
+    }
+
+    /// As [`Engine::open`]; `progress` is told how much of the snapshot and the log is read.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn open_with(
+        io: &Io,
+        dir: Option<&Path>,
+        options: &EngineOptions,
+        progress: Progress<'_>,
+    ) -> Result<Self, EngineError> {
         options.validate()?;
-        let (mut seed, mut index_seed) = ([0_u8; 32], [0_u8; 8]);
-        io.entropy.fill(&mut seed);
-        io.entropy.fill(&mut index_seed);
-        let mut rebuild = Rebuild::new(HashSeed::from_bytes(seed), u64::from_le_bytes(index_seed));
+        let mut rebuild = Rebuild::new(io, options.home_threads > 0, progress);
         let (log, recovered) = match dir {
             Some(dir) => {
                 let log_options = LogOptions {
@@ -103,19 +113,17 @@ impl Engine {
             0 => options.shards.unwrap_or(EngineOptions::SHARDS_DEFAULT),
             stored => stored,
         };
-        if let (Some(dir), Some(name)) = (dir, rebuild.missing_segments()) {
+        let writes = log.is_some() && !options.read_only;
+        let store = writes.then(|| Arc::new(Store::new(options.vector_delta_bytes)));
+        let (switches, board) = (Arc::default(), Arc::default());
+        let mut shards_built = rebuild.finish(shards, log.as_ref(), &switches);
+        let missing = shards_built.iter().find_map(|shard| shard.indexes.missing());
+        if let (Some(dir), Some(name)) = (dir, missing) {
             let expected = format!("the vector segments of index {}", name.escape_ascii());
             let (file, found) = (dir.join("CURRENT"), "none of them".to_owned());
             let damage = skeg_log::Corruption::new(&file, 0, expected, found);
             return Err(LogError::Corrupt(Box::new(damage)).into());
         }
-        let writes = log.is_some() && !options.read_only;
-        let store = writes.then(|| Arc::new(Store::new(options.vector_delta_bytes)));
-        if let Some(store) = &store {
-            rebuild.forgotten().for_each(|task| store.add(task));
-        }
-        let (switches, board) = (Arc::default(), Arc::default());
-        let mut shards_built = rebuild.finish(shards, log.as_ref(), &switches);
         for shard in &mut shards_built {
             shard.waits = Waits::new(&board);
             shard.indexes.attach(shard.id, store.as_ref());

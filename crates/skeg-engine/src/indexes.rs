@@ -52,6 +52,8 @@ pub(crate) struct Indexes {
     numbered: u64,
     /// Segments that an open has found and no index has taken up yet, by the index's number.
     found: BTreeMap<u64, Vec<Segment>>,
+    /// Numbers of indexes with segments that replay has dropped.
+    dropped: Vec<u64>,
     /// Where segments are made, in a database on disk that can be written to.
     store: Option<Arc<Store>>,
 }
@@ -66,7 +68,14 @@ pub(crate) struct Image {
 
 impl Indexes {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { by_name: BTreeMap::new(), seed, numbered: 0, found: BTreeMap::new(), store: None }
+        Self {
+            by_name: BTreeMap::new(),
+            seed,
+            numbered: 0,
+            found: BTreeMap::new(),
+            dropped: Vec::new(),
+            store: None,
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Held)> {
@@ -91,18 +100,17 @@ impl Indexes {
 
     /// Replay is over: segments are made here from now on, and rows written that were too many.
     pub(crate) fn attach(&mut self, shard: ShardId, store: Option<&Arc<Store>>) {
-        self.found.clear();
+        let found = std::mem::take(&mut self.found);
+        let dropped = std::mem::take(&mut self.dropped);
         self.store = store.cloned();
         self.numbered = u64::from(shard.0) << 48;
         let Some(store) = store else { return };
+        for number in found.into_keys().chain(dropped) {
+            store.add(Task::Forget { shard, number });
+        }
         for (name, held) in &mut self.by_name {
             held.note_size(shard, name, store);
         }
-    }
-
-    /// Numbers of the indexes that have one.
-    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
-        self.by_name.values().map(|held| held.number).filter(|number| *number != 0)
     }
 
     /// An index whose snapshot relied on segments that are not there.
@@ -458,7 +466,9 @@ impl Shard {
                 return self.indexes.insert(name, &created).map_err(said);
             }
             Effect::IndexDrop { name } => {
-                self.indexes.by_name.remove(name);
+                let dropped = self.indexes.by_name.remove(name);
+                let dropped = dropped.filter(|held| held.index.stored_generation() > 0);
+                self.indexes.dropped.extend(dropped.map(|held| held.number));
                 return Ok(());
             }
             Effect::VectorSet { name: of, id: logged, row: bytes } => {

@@ -1,54 +1,64 @@
 //! Replay: the shards as the log's records say they are.
 //!
+//! Whoever reads and verifies the log deals its records out to lanes (`lane.rs`), which apply those of
+//! their shards at the same time. Shards know nothing of each other, so the order in which a lane gets
+//! its records is all that matters; and the log hands on a block only when all of it has verified, so a
+//! transaction over several shards is applied whole.
+//!
 //! Invariant: applying the effects of a history in order gives the state that wrote them; replay
 //! knows no clock, so what has expired since is removed when it is met.
 
-use std::collections::BTreeSet;
+mod lane;
 
 use skeg_io::sync::Arc;
+use skeg_io::sync::atomic::{AtomicBool, Ordering};
+use skeg_io::{Io, Threads};
 use skeg_keyspace::{End, HashSeed, Keyspace, WrongType};
-use skeg_log::{Log, LogError, Replay, ReplayError, ShardId, VectorFile};
+use skeg_log::{Log, LogError, Replay, ReplayError, ShardId, Unapplied, VectorFile};
 
-use crate::describe::effects_of;
 use crate::effect::{self, Change, Effect, Elements};
 use crate::notify::Switches;
 use crate::shard::Shard;
-use crate::vectors::{Task, open_segment};
+use crate::vectors::open_segment;
+use lane::{Batch, Lane};
+
+/// Told now and then how many bytes are read, and of how many.
+pub type Progress<'a> = &'a dyn Fn(u64, u64);
 
 /// Builds shards from records.
-pub(crate) struct Rebuild {
+pub(crate) struct Rebuild<'a> {
     seed: HashSeed,
     index_seed: u64,
-    shards: Vec<Shard>,
-    /// Indexes that CURRENT names segments of, with their shards.
-    vectors: Vec<(ShardId, u64)>,
+    /// Where a thread for each lane comes from, when there is much to apply.
+    threads: Option<Arc<dyn Threads>>,
+    lanes: Vec<Lane>,
+    /// What is dealt to each lane next.
+    filling: Vec<Batch>,
+    shards: u16,
+    /// Where the records come from that are dealt now.
+    mark: u64,
+    failed: Arc<AtomicBool>,
+    progress: Progress<'a>,
 }
 
-impl Rebuild {
-    pub(crate) fn new(seed: HashSeed, index_seed: u64) -> Self {
-        Self { seed, index_seed, shards: Vec::new(), vectors: Vec::new() }
-    }
-
-    fn grow(&mut self, count: u16) {
-        for id in self.shards.len()..usize::from(count) {
-            let id = ShardId(u16::try_from(id).expect("below a u16"));
-            self.shards.push(Shard::new(id, self.seed, self.index_seed));
+impl<'a> Rebuild<'a> {
+    /// On all processors, or, without `parallel`, on the calling thread alone.
+    pub(crate) fn new(io: &Io, parallel: bool, progress: Progress<'a>) -> Self {
+        let (mut seed, mut index_seed) = ([0_u8; 32], [0_u8; 8]);
+        io.entropy.fill(&mut seed);
+        io.entropy.fill(&mut index_seed);
+        let parallel = parallel && io.threads.processors() > 1;
+        Self {
+            seed: HashSeed::from_bytes(seed),
+            index_seed: u64::from_le_bytes(index_seed),
+            threads: parallel.then(|| Arc::clone(&io.threads)),
+            lanes: Vec::new(),
+            filling: Vec::new(),
+            shards: 0,
+            mark: 0,
+            failed: Arc::default(),
+            progress,
         }
-    }
-
-    /// A name of an index that misses segments.
-    pub(crate) fn missing_segments(&self) -> Option<&[u8]> {
-        self.shards.iter().find_map(|shard| shard.indexes.missing())
-    }
-
-    /// Indexes that are no more and that CURRENT names segments of.
-    pub(crate) fn forgotten(&self) -> impl Iterator<Item = Task> {
-        let is_gone = |(shard, number): &&(ShardId, u64)| {
-            let mut numbers = self.shards[usize::from(shard.0)].indexes.numbers();
-            !numbers.any(|other| other == *number)
-        };
-        let gone: BTreeSet<(ShardId, u64)> = self.vectors.iter().filter(is_gone).copied().collect();
-        gone.into_iter().map(|(shard, number)| Task::Forget { shard, number })
     }
 
     /// The shards, connected to the log that their effects go to from now on.
@@ -58,37 +68,86 @@ impl Rebuild {
         log: Option<&Arc<Log>>,
         switches: &Arc<Switches>,
     ) -> Vec<Shard> {
-        self.grow(count);
-        self.shards.iter_mut().for_each(|shard| shard.obey(switches));
-        if let Some(log) = log {
-            self.shards.iter_mut().for_each(|shard| shard.attach(Arc::clone(log)));
+        if self.lanes.is_empty() {
+            self.make_lanes(count);
         }
-        self.shards
+        let mut shards: Vec<Shard> = self.lanes.into_iter().flat_map(Lane::finish).collect();
+        shards.sort_unstable_by_key(Shard::id);
+        for shard in &mut shards {
+            shard.obey(switches);
+            if let Some(log) = log {
+                shard.attach(Arc::clone(log));
+            }
+        }
+        shards
+    }
+
+    fn make_lanes(&mut self, shards: u16) {
+        let processors = self.threads.as_ref().map_or(1, |threads| threads.processors());
+        let lanes = processors.clamp(1, usize::from(shards.max(1)));
+        let of_lane = |lane: usize| {
+            let ids = (0..shards).skip(lane).step_by(lanes);
+            ids.map(|id| Shard::new(ShardId(id), self.seed, self.index_seed)).collect()
+        };
+        self.lanes = (0..lanes).map(|lane| Lane::new(of_lane(lane), lanes, &self.failed)).collect();
+        self.filling = (0..lanes).map(|_| Batch::default()).collect();
+        self.shards = shards;
+    }
+
+    fn send(&mut self, lane: usize) {
+        let batch = std::mem::take(&mut self.filling[lane]);
+        self.filling[lane] = self.lanes[lane].send(batch);
     }
 }
 
-impl Replay for Rebuild {
+impl Replay for Rebuild<'_> {
     fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
-        self.grow(shards);
+        self.make_lanes(shards);
         Ok(())
     }
 
     fn vectors(&mut self, file: &VectorFile) -> Result<(), LogError> {
         let segment = open_segment(file)?;
-        self.vectors.push((file.shard, file.index));
-        self.shards[usize::from(file.shard.0)].indexes.find(segment);
+        self.lanes[usize::from(file.shard.0) % self.lanes.len()].find(file.shard, segment);
         Ok(())
     }
 
+    fn enter(&mut self, mark: u64) {
+        self.mark = mark;
+    }
+
     fn record(&mut self, id: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
-        let effects = effects_of(kind, payload)?.1;
-        let shard = self.shards.get_mut(usize::from(id.0));
-        let shard = shard.ok_or_else(|| ReplayError(format!("no shard {}", id.0)))?;
-        for effect in effects {
-            let effect = effect.map_err(|error| ReplayError(error.to_string()))?;
-            shard.apply(&effect).map_err(ReplayError)?;
+        if id.0 >= self.shards {
+            return Err(ReplayError(format!("no shard {}", id.0)));
+        }
+        let lane = usize::from(id.0) % self.lanes.len();
+        self.filling[lane].push(id, kind, self.mark, payload);
+        if self.filling[lane].is_full() {
+            if self.failed.load(Ordering::SeqCst) {
+                // Which one `settle` tells.
+                return Err(ReplayError("a record before it could not be applied".into()));
+            }
+            // From here on it is worth a thread.
+            if let Some(threads) = &self.threads {
+                self.lanes.iter_mut().for_each(|lane| lane.start(&**threads));
+            }
+            self.send(lane);
         }
         Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), Unapplied> {
+        for lane in 0..self.lanes.len() {
+            if !self.filling[lane].is_empty() {
+                self.send(lane);
+            }
+        }
+        let failures = self.lanes.iter().filter_map(Lane::settle);
+        failures.min_by_key(|failure| (failure.mark, failure.shard)).map_or(Ok(()), Err)
+    }
+
+    fn progress(&mut self, done_bytes: u64, total_bytes: u64) {
+        (self.progress)(done_bytes, total_bytes);
     }
 }
 
@@ -100,6 +159,15 @@ pub(crate) fn place_of(offset: u64) -> Result<usize, String> {
 }
 
 impl Shard {
+    /// Frees large collections that no key names any more.
+    fn drop_removed(&mut self) {
+        for keyspace in &mut self.databases {
+            if keyspace.has_removed() {
+                drop(keyspace.take_removed());
+            }
+        }
+    }
+
     fn apply(&mut self, effect: &Effect<'_>) -> Result<(), String> {
         match *effect {
             Effect::Set { db, key, value, expire_at_ms } => {
