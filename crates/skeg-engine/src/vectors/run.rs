@@ -258,9 +258,8 @@ impl Run {
         let mut write = |bytes: &[u8], offset| writer.write(bytes, offset);
         let (built, length, sum) = build.finish(file, &mut write)?;
         writer.complete(length)?;
-        // Of a merge all is durable already; of a flush, what was written until now.
-        let covered =
-            if replaces.is_empty() { self.log.last_epoch() } else { self.log.reached(Level::Disk) };
+        // Also of a merge: the writes that killed the rows that it leaves out have to stay.
+        let covered = self.log.last_epoch();
         self.log.request_sync(covered);
         let built = Box::new(built);
         let finished = Finished { built, writer, sum, rows, replaces };
