@@ -67,9 +67,9 @@ impl Runner<'_> {
         self.read_journal(work)?;
         if matches!(step, Step::Tick | Step::Turn | Step::Vectors { .. }) {
             self.notice_lapsed(work)?;
-            // An index was frozen, perhaps.
-            self.oracle.note_epoch(work.log().last_epoch().0);
         }
+        // An index was frozen, perhaps.
+        self.oracle.note_epoch(work.log().last_epoch().0);
         if self.machine.disk.is_stopped() {
             return Ok(());
         }
