@@ -11,7 +11,7 @@
 
 mod elements;
 
-pub(crate) use elements::{Change, Elements, Run, score};
+pub(crate) use elements::{Change, Elements, Run, put_element, score};
 
 /// Record kind: the effects of one command on one shard.
 pub(crate) const KIND_EFFECTS: u8 = 1;

@@ -44,7 +44,7 @@ mod walk;
 mod watch;
 
 pub use blocking::{Blocked, Room, Wait, WaitEnd, Waiter};
-pub use dump::{DumpError, Dumped};
+pub use dump::{DumpError, Dumped, DumpedElements};
 pub use engine::Engine;
 pub use error::{EngineError, Refusal, SnapshotError};
 pub use exec::Exec;

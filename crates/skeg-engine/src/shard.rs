@@ -332,6 +332,7 @@ impl Shard {
         if self.keyspace(db).expiring_len() != 0 {
             self.clear_expired(db, hash, key);
         }
+        self.notify_if_new(db, hash, key);
         hash
     }
 
@@ -471,6 +472,11 @@ impl Shard {
         let entry = keyspace.get(keyspace.hash(key), key)?;
         let is_live = entry.expire_at_ms.is_none_or(|at| at > self.slice.now_ms);
         is_live.then_some(entry.value)
+    }
+
+    /// What the key holds.
+    pub(crate) fn value(&mut self, db: u8, key: &[u8]) -> Option<ValueRef<'_>> {
+        self.find(db, key).map(|entry| entry.value)
     }
 
     /// What kind of value the key holds.

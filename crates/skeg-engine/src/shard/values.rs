@@ -9,7 +9,6 @@ use skeg_keyspace::{StrRef, Value, ValueRef};
 
 use super::Shard;
 use crate::effect::{Change, Effect};
-use crate::notify::NotifyClass;
 
 /// Bytes of log that an element takes beside its own, a score included.
 const ELEMENT_BYTES: u64 = 20;
@@ -31,9 +30,7 @@ impl Shard {
         };
         let Some((value, expire_at_ms)) = moved else { return false };
         let to_hash = self.keyspace(to_db).hash(to);
-        if self.keyspace(to_db).get(to_hash, to).is_none() {
-            self.notify(NotifyClass::NEW, "new", to_db, to);
-        }
+        self.notify_if_new(to_db, to_hash, to);
         self.writable(to_db, to_hash).put_value(to_hash, to, value, expire_at_ms);
         self.changed(to_db, to_hash, to, &Effect::Move { db, key, to_db, to, keep_source });
         if !keep_source {
@@ -76,9 +73,6 @@ impl Shard {
     /// Stores a value, whatever the key held.
     pub fn put_value(&mut self, db: u8, key: &[u8], value: Value, expire_at_ms: Option<u64>) {
         let hash = self.begin_write(db, key);
-        if self.keyspace(db).get(hash, key).is_none() {
-            self.notify(NotifyClass::NEW, "new", db, key);
-        }
         if let ValueRef::Str(string) = value.view() {
             let mut bytes = Vec::new();
             let value = bytes_of(string, &mut bytes);

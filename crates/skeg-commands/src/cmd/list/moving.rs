@@ -1,9 +1,10 @@
 //! What LMOVE, RPOPLPUSH and those that wait share: an item that goes from an end of a list to an end of another, or
 //! of the same one.
 
-use skeg_engine::{Bound, End, Exec, ListRef, StrRef};
+use skeg_engine::{Bound, End, Exec, ListRef, NotifyClass, StrRef};
 use skeg_proto::{Args, Reply};
 
+use crate::cmd::list::{popping, pushing};
 use crate::cx::Cx;
 use crate::error::CommandError;
 use crate::parse;
@@ -64,14 +65,21 @@ pub(super) fn transfer(
         found.write_to(&mut item);
     }
     exec.shard(destination).list(db, destination)?;
-    if source == destination && from == to {
+    let stays = source == destination && from == to;
+    if stays {
         // It stays where it is, and so does the list, which may have no other.
         exec.shard(source).list_set(db, source, index, &item)?;
     } else {
         // First to its new place, so that a list that has no other item keeps its deadline.
         exec.shard(destination).list_push(db, destination, to, &item)?;
+    }
+    let pushed = pushing::pushed_at(to);
+    exec.shard(destination).notify(NotifyClass::LIST, pushed, db, destination);
+    if !stays {
         exec.shard(source).list_pop(db, source, from)?;
     }
+    let popped = popping::popped_at(from);
+    exec.shard(source).notify_removal(NotifyClass::LIST, popped, db, source);
     reply.bulk(&item);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What LPOP, RPOP, LMPOP and those that wait share.
 
-use skeg_engine::{Bound, End, Exec, Shard};
+use skeg_engine::{Bound, End, Exec, NotifyClass, Shard};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -33,6 +33,14 @@ pub(super) fn pop(
     Ok(())
 }
 
+/// The event of a pop.
+pub(super) fn popped_at(end: End) -> &'static str {
+    match end {
+        End::Front => "lpop",
+        End::Back => "rpop",
+    }
+}
+
 /// Removes the item at an end of a list that is there, and replies with it.
 pub(super) fn pop_one(
     shard: &mut Shard,
@@ -51,6 +59,7 @@ pub(super) fn pop_one(
     };
     value::reply_optional(reply, list.get(index));
     shard.list_remove(db, key, index, 1)?;
+    shard.notify_removal(NotifyClass::LIST, popped_at(end), db, key);
     Ok(())
 }
 
@@ -112,6 +121,8 @@ fn pop_many(
             length - count
         }
     };
-    shard.list_remove(db, key, start, count)?;
+    if shard.list_remove(db, key, start, count)? > 0 {
+        shard.notify_removal(NotifyClass::LIST, popped_at(end), db, key);
+    }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What ZPOPMIN, ZPOPMAX, ZMPOP and those that wait share.
 
-use skeg_engine::{Bound, End, Exec, Shard, SortedSetRef};
+use skeg_engine::{Bound, End, Exec, NotifyClass, Shard, SortedSetRef};
 use skeg_proto::{Args, Reply, Version};
 
 use super::members::{self, Member};
@@ -25,6 +25,19 @@ fn first(set: SortedSetRef<'_>, end: End, count: usize) -> Vec<Member> {
         End::Front => members::copied(set.iter().take(count)),
         End::Back => members::copied(set.iter().rev().take(count)),
     }
+}
+
+/// Removes the outermost members, which were copied before.
+fn pop_copied(shard: &mut Shard, db: u8, key: &[u8], members: &[Member], end: End) -> Outcome {
+    remove(shard, db, key, members)?;
+    if !members.is_empty() {
+        let event = match end {
+            End::Front => "zpopmin",
+            End::Back => "zpopmax",
+        };
+        shard.notify_removal(NotifyClass::SORTED_SET, event, db, key);
+    }
+    Ok(())
 }
 
 /// Removes members.
@@ -70,7 +83,7 @@ pub(super) fn pop(
     let shard = exec.shard(key);
     let set = shard.sorted_set(db, key)?;
     let taken = set.map_or_else(Vec::new, |set| first(set, end, count.unwrap_or(1)));
-    remove(shard, db, key, &taken)?;
+    pop_copied(shard, db, key, &taken, end)?;
     let nested = reply.version() == Version::Resp3 && count.is_some();
     reply.array(if nested { taken.len() } else { taken.len() * 2 });
     for (member, score) in &taken {
@@ -94,7 +107,7 @@ pub(super) fn take_many(
     let shard = exec.shard(key);
     let set = shard.sorted_set(cx.db(), key)?;
     let taken = set.map_or_else(Vec::new, |set| first(set, end_of(pop), pop.count));
-    remove(shard, cx.db(), key, &taken)?;
+    pop_copied(shard, cx.db(), key, &taken, end_of(pop))?;
     reply.array(2);
     reply.bulk(key);
     reply.array(taken.len());
@@ -117,7 +130,7 @@ pub(super) fn take_one(
     let shard = exec.shard(key);
     let set = shard.sorted_set(cx.db(), key)?;
     let taken = set.map_or_else(Vec::new, |set| first(set, end, 1));
-    remove(shard, cx.db(), key, &taken)?;
+    pop_copied(shard, cx.db(), key, &taken, end)?;
     reply.array(1 + 2 * taken.len());
     reply.bulk(key);
     for (member, score) in &taken {
