@@ -44,10 +44,11 @@ skeg inspect: show what is in the files of a database that nobody has open
 Usage: skeg inspect DIR [--segment N | --snapshot] [--blocks | --records] [--from EPOCH]
                     [--limit N] [--json]
 
-Shows MANIFEST, CURRENT, the snapshot and the segments of the log; of a segment its blocks (epoch,
-offset, bytes, records of each shard, which epoch was known to be durable), of a snapshot its blocks
-(shard, entries) and the place where the log of each shard goes on, and of a block its records and
-what they say. Damaged pieces are shown in their place. Nothing is written.
+Shows MANIFEST, CURRENT, the snapshot and the segments of the log; of a segment its blocks
+(epoch, offset, bytes, records of each shard, which epoch was known to be durable), of a
+snapshot its blocks (shard, entries) and the place where the log of each shard goes on, and of
+a block its records and what they say. Damaged pieces are shown in their place. Nothing is
+written.
 
 Options:
       --segment N   This segment only, with its blocks
