@@ -17,7 +17,8 @@ use skeg_vector::{Index, VectorError};
 
 pub use skeg_log::{
     BlockInfo, BlockKind, CheckReport, Copied, Corruption, CurrentInfo, Dropped, ErrorKind, Found,
-    HeaderInfo, Offline, Outcome, RecordInfo, RepairPlan, SegmentInfo, SegmentState, Summary,
+    HeaderInfo, Offline, Outcome, RecordInfo, RepairPlan, SegmentInfo, SegmentState, ShardPlace,
+    SnapshotFound, Summary,
 };
 
 use crate::describe::effects_of;

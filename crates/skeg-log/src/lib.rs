@@ -64,7 +64,7 @@ pub use inspect::{
 pub use log::Log;
 pub use offline::Offline;
 pub use salvage::{Dropped, Fresh, RepairPlan};
-pub use snapshot::{SnapshotInfo, SnapshotWriter};
+pub use snapshot::{SnapshotFound, SnapshotInfo, SnapshotWriter};
 pub use space::{MAX_RESERVATION_BYTES, RECORD_OVERHEAD_BYTES, Reservation};
 pub use subscription::{Notify, Subscription, Want};
 pub use types::{
