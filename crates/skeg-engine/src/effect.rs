@@ -49,7 +49,7 @@ pub(crate) enum Effect<'a> {
     Flush { db: u8 },
     /// Two databases changed places on this shard.
     Swap { a: u8, b: u8 },
-    /// A vector index was created; the options are the vector crate's encoding.
+    /// A vector index was created; for the options see `indexes::Created`.
     IndexCreate { name: &'a [u8], options: &'a [u8] },
     /// A vector index is gone with all that was in it.
     IndexDrop { name: &'a [u8] },
@@ -57,6 +57,8 @@ pub(crate) enum Effect<'a> {
     VectorSet { name: &'a [u8], id: VectorId<'a>, row: &'a [u8] },
     /// A vector is gone.
     VectorRemove { name: &'a [u8], id: VectorId<'a> },
+    /// What was in memory of an index was frozen, to become a segment of vectors.
+    IndexFreeze { name: &'a [u8] },
 }
 
 /// The id of a vector, as the index's options fix it.
@@ -99,6 +101,7 @@ mod op {
     pub(super) const VECTOR_SET_STR: u8 = 35;
     pub(super) const VECTOR_REMOVE: u8 = 36;
     pub(super) const VECTOR_REMOVE_STR: u8 = 37;
+    pub(super) const INDEX_FREEZE: u8 = 38;
 }
 
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -154,7 +157,8 @@ impl<'a> Effect<'a> {
             | Self::IndexCreate { .. }
             | Self::IndexDrop { .. }
             | Self::VectorSet { .. }
-            | Self::VectorRemove { .. } => None,
+            | Self::VectorRemove { .. }
+            | Self::IndexFreeze { .. } => None,
         }
     }
 
@@ -230,6 +234,10 @@ impl<'a> Effect<'a> {
             }
             Self::VectorRemove { name, id } => {
                 put_vector(out, [op::VECTOR_REMOVE, op::VECTOR_REMOVE_STR], name, id);
+            }
+            Self::IndexFreeze { name } => {
+                out.push(op::INDEX_FREEZE);
+                put_bytes(out, name);
             }
         }
     }
@@ -337,6 +345,7 @@ impl<'a> Effects<'a> {
             op::SWAP => Effect::Swap { a: self.database()?, b: self.database()? },
             op::INDEX_CREATE => Effect::IndexCreate { name: self.bytes()?, options: self.bytes()? },
             op::INDEX_DROP => Effect::IndexDrop { name: self.bytes()? },
+            op::INDEX_FREEZE => Effect::IndexFreeze { name: self.bytes()? },
             op::VECTOR_SET..=op::VECTOR_REMOVE_STR => {
                 let name = self.bytes()?;
                 let id = if op == op::VECTOR_SET || op == op::VECTOR_REMOVE {
@@ -395,7 +404,7 @@ mod tests {
             let (db, to_db, number, expire_at_ms) = (a % 16, b % 16, *number, *expire_at_ms);
             let id = if *flag { VectorId::U64(number) } else { VectorId::Str(key) };
             let index = number;
-            match which % 17 {
+            match which % 18 {
                 0 => Effect::Set { db, key, value: other, expire_at_ms },
                 1 => Effect::SetInt { db, key, value: number as i64 },
                 2 => Effect::Remove { db, key },
@@ -417,6 +426,7 @@ mod tests {
                 13 => Effect::ListSet { db, key, index, item: other },
                 14 => Effect::ListInsert { db, key, index, item: other },
                 15 => Effect::ListRemove { db, key, start: index, count: u64::from(*b) },
+                16 => Effect::IndexFreeze { name: key },
                 _ => Effect::VectorRemove { name: other, id },
             }
         }

@@ -12,7 +12,8 @@ use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use skeg_io::sync::{Arc, Mutex};
 use skeg_io::{Io, Join};
 use skeg_keyspace::{Collection, Keyspace};
-use skeg_log::{Epoch, Level, Log, LogOptions, Recovered, ShardId};
+use skeg_log::{Epoch, Level, Log, LogError, LogOptions, Recovered, ShardId};
+use skeg_vector::SearchScratch;
 
 use crate::blocking::{Board, Waits};
 use crate::error::{EngineError, Refusal};
@@ -25,8 +26,9 @@ use crate::options::EngineOptions;
 use crate::pubsub::PubSub;
 use crate::replay::{Progress, Rebuild};
 use crate::router::Router;
-use crate::search::SearchPool;
+use crate::search::{Search, SearchPool};
 use crate::snapshot::Snapshots;
+use crate::vectors::{Store, Vectors};
 
 /// An open database. Clones are handles of the same one.
 #[derive(Clone, Debug)]
@@ -55,6 +57,7 @@ pub(crate) struct Shared {
     search: SearchPool,
     recovered: Recovered,
     pub(crate) snapshots: Snapshots,
+    pub(crate) vectors: Vectors,
     threads: Mutex<Vec<Box<dyn Join>>>,
     discarded: Mutex<Discarded>,
     transactions: AtomicU64,
@@ -110,9 +113,21 @@ impl Engine {
             0 => options.shards.unwrap_or(EngineOptions::SHARDS_DEFAULT),
             stored => stored,
         };
+        let writes = log.is_some() && !options.read_only;
+        let store = writes.then(|| Arc::new(Store::new(options.vector_delta_bytes)));
         let (switches, board) = (Arc::default(), Arc::default());
         let mut shards_built = rebuild.finish(shards, log.as_ref(), &switches);
-        shards_built.iter_mut().for_each(|shard| shard.waits = Waits::new(&board));
+        let missing = shards_built.iter().find_map(|shard| shard.indexes.missing());
+        if let (Some(dir), Some(name)) = (dir, missing) {
+            let expected = format!("the vector segments of index {}", name.escape_ascii());
+            let (file, found) = (dir.join("CURRENT"), "none of them".to_owned());
+            let damage = skeg_log::Corruption::new(&file, 0, expected, found);
+            return Err(LogError::Corrupt(Box::new(damage)).into());
+        }
+        for shard in &mut shards_built {
+            shard.waits = Waits::new(&board);
+            shard.indexes.attach(shard.id, store.as_ref());
+        }
         let latches = shards_built.into_iter().map(Latch::new).collect();
         let shared = Arc::new(Shared {
             io: io.clone(),
@@ -127,6 +142,7 @@ impl Engine {
             search: SearchPool::new(options.search_threads),
             recovered,
             snapshots: Snapshots::default(),
+            vectors: Vectors::new(store),
             threads: Mutex::new(Vec::new()),
             discarded: Mutex::default(),
             transactions: AtomicU64::new(0),
@@ -233,10 +249,10 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::Busy`] when too much waits already, [`Refusal::Closed`].
-    pub fn search(&self, work: Box<dyn FnOnce() + Send>) -> Result<(), Refusal> {
+    pub fn search(&self, work: Search) -> Result<(), Refusal> {
         self.shared.check_open()?;
         if self.shared.options.home_threads == 0 {
-            work();
+            work(&mut SearchScratch::default());
             return Ok(());
         }
         self.shared.search.submit(&self.shared.io, work)
@@ -253,6 +269,7 @@ impl Engine {
         self.shared.free_discarded();
         self.shared.snapshot_if_due();
         self.step_snapshot();
+        self.step_vectors();
     }
 
     /// Commands waiting at all shards.
@@ -274,6 +291,7 @@ impl Engine {
         }
         shared.bells.iter().for_each(Bell::ring);
         shared.close_snapshots();
+        shared.close_vectors();
         for thread in std::mem::take(&mut *shared.threads.lock()) {
             // A home thread that panicked has failed the engine already.
             let _ = thread.join();

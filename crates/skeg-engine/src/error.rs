@@ -1,6 +1,7 @@
 //! What can go wrong above the log: opening an engine, and running a command on it.
 
 use skeg_log::{ErrorKind, LogError, ReserveError};
+use skeg_vector::VectorError;
 
 /// Why an engine could not be opened or closed.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,35 @@ impl From<LogError> for SnapshotError {
     fn from(error: LogError) -> Self {
         Self::Failed { kind: error.kind(), reason: error.to_string() }
     }
+}
+
+/// Why no segment of vectors was made. Index and database are as they were.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VectorsError {
+    /// The database is in memory only, or open read-only.
+    #[error("only a database on disk that can be written to has segments of vectors")]
+    NoSegments,
+    /// There is no index of this name, or it was dropped meanwhile.
+    #[error("no such index")]
+    NoIndex,
+    /// Whoever asked for it has given up.
+    #[error("given up")]
+    Aborted,
+    /// The engine refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A row of a segment could not be read.
+    #[error(transparent)]
+    Vector(#[from] VectorError),
+    /// The log or the disk refused.
+    #[error("{reason}")]
+    Failed {
+        /// The class of the error.
+        kind: ErrorKind,
+        /// What was said.
+        reason: String,
+    },
 }
 
 /// Why a command was not run. Nothing was changed.

@@ -88,6 +88,7 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
             }
             if number == 0 {
                 shared.snapshot_if_due();
+                shared.vectors_if_due();
             }
         }
         if number == 0 {

@@ -40,13 +40,14 @@ mod search;
 mod shard;
 mod snapshot;
 mod stats;
+mod vectors;
 mod walk;
 mod watch;
 
 pub use blocking::{Blocked, Room, Wait, WaitEnd, Waiter};
 pub use dump::{DumpError, Dumped, DumpedElements};
 pub use engine::Engine;
-pub use error::{EngineError, Refusal, SnapshotError};
+pub use error::{EngineError, Refusal, SnapshotError, VectorsError};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
 pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo};
@@ -55,6 +56,7 @@ pub use notify::NotifyClass;
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 pub use pubsub::{Delivery, Message, PubSub, Subscriber, SubscriberId, Topic};
 pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
+pub use search::Search;
 pub use shard::{Expiry, Shard};
 pub use skeg_keyspace::{
     End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, StrRef, Value, ValueRef,
@@ -66,4 +68,5 @@ pub use skeg_log::{
 };
 pub use snapshot::{SavePoint, SnapshotDone, SnapshotStatus};
 pub use stats::{ShardFigures, ShardStats};
+pub use vectors::{ConsolidateDone, ConsolidateProgress, VectorsStatus};
 pub use watch::WatchFlag;

@@ -12,23 +12,25 @@ use std::path::Path;
 
 use skeg_io::Io;
 use skeg_io::sync::Arc;
-use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId};
-use skeg_vector::{Index, IndexOptions, VectorError};
+use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId, VectorFile};
+use skeg_vector::{Index, VectorError};
 
 pub use skeg_log::{
     BlockInfo, BlockKind, CheckReport, Copied, Corruption, CurrentInfo, Dropped, ErrorKind, Found,
-    HeaderInfo, Offline, Outcome, RecordInfo, RepairPlan, SegmentInfo, SegmentState, Summary,
+    HeaderInfo, Offline, Outcome, RecordInfo, RepairPlan, SegmentInfo, SegmentState, ShardPlace,
+    SnapshotFound, Summary,
 };
 
 use crate::describe::effects_of;
 pub use crate::describe::{Detail, EffectInfo, RecordEffects, Subject};
 use crate::effect::Effect;
-use crate::indexes::{replayed, row_of};
+use crate::indexes::{Created, replayed, row_of};
 use crate::options::EngineOptions;
 pub use crate::replay::Progress;
 use crate::replay::{Rebuild, place_of};
 use crate::router::{SHARDS_MAX, slot_of};
 use crate::stats::ShardFigures;
+use crate::vectors::verify_segment;
 
 /// Told of every record that a repair would lose and that can still be read.
 pub type Lost<'a> = &'a mut dyn FnMut(Epoch, RecordInfo<'_>);
@@ -120,8 +122,8 @@ impl<'a> Verify<'a> {
         match *effect {
             Effect::SetRange { offset, .. } => drop(place_of(offset)?),
             Effect::IndexCreate { name, options } => {
-                let options = IndexOptions::from_bytes(options).map_err(said)?;
-                let index = Index::new(options, 0).map_err(said)?;
+                let created = Created::from_bytes(options)?;
+                let index = Index::new(created.options, 0).map_err(said)?;
                 self.indexes.insert((shard.0, name.into()), index);
             }
             Effect::IndexDrop { name } => {
@@ -133,6 +135,9 @@ impl<'a> Verify<'a> {
             }
             Effect::VectorRemove { name, id } => {
                 replayed(id)?;
+                self.index(shard, name)?;
+            }
+            Effect::IndexFreeze { name } => {
                 self.index(shard, name)?;
             }
             Effect::Set { .. }
@@ -158,6 +163,10 @@ impl<'a> Verify<'a> {
 }
 
 impl Replay for Verify<'_> {
+    fn vectors(&mut self, file: &VectorFile) -> Result<(), LogError> {
+        verify_segment(file)
+    }
+
     fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
         for effect in effects_of(kind, payload)?.1 {
             let effect = effect.map_err(|bad| ReplayError(bad.to_string()))?;

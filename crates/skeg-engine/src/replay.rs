@@ -14,11 +14,12 @@ use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::{AtomicBool, Ordering};
 use skeg_io::{Io, Threads};
 use skeg_keyspace::{End, HashSeed, Keyspace, WrongType};
-use skeg_log::{Log, Replay, ReplayError, ShardId, Unapplied};
+use skeg_log::{Log, LogError, Replay, ReplayError, ShardId, Unapplied, VectorFile};
 
 use crate::effect::{self, Change, Effect, Elements};
 use crate::notify::Switches;
 use crate::shard::Shard;
+use crate::vectors::open_segment;
 use lane::{Batch, Lane};
 
 /// Told now and then how many bytes are read, and of how many.
@@ -102,6 +103,12 @@ impl<'a> Rebuild<'a> {
 impl Replay for Rebuild<'_> {
     fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
         self.make_lanes(shards);
+        Ok(())
+    }
+
+    fn vectors(&mut self, file: &VectorFile) -> Result<(), LogError> {
+        let segment = open_segment(file)?;
+        self.lanes[usize::from(file.shard.0) % self.lanes.len()].find(file.shard, segment);
         Ok(())
     }
 
@@ -226,7 +233,8 @@ impl Shard {
             Effect::IndexCreate { .. }
             | Effect::IndexDrop { .. }
             | Effect::VectorSet { .. }
-            | Effect::VectorRemove { .. } => return self.apply_to_index(effect),
+            | Effect::VectorRemove { .. }
+            | Effect::IndexFreeze { .. } => return self.apply_to_index(effect),
         }
         Ok(())
     }

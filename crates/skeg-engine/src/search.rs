@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 
 use skeg_io::sync::{Arc, Condvar, Mutex};
 use skeg_io::{Io, Join};
+use skeg_vector::SearchScratch;
 
 use crate::error::Refusal;
 
 /// Searches that wait before more are refused.
 const WAITING_MAX: usize = 16_384;
 
-type Work = Box<dyn FnOnce() + Send>;
+/// A search. What it allocates is for the next one on the same thread.
+pub type Search = Box<dyn FnOnce(&mut SearchScratch) + Send>;
 
 /// Threads that start with the first search.
 pub(crate) struct SearchPool {
@@ -27,7 +29,7 @@ struct Queue {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Work>,
+    waiting: VecDeque<Search>,
     closed: bool,
 }
 
@@ -36,7 +38,7 @@ impl SearchPool {
         Self { threads, shared: Arc::default(), started: Mutex::new(Vec::new()) }
     }
 
-    pub(crate) fn submit(&self, io: &Io, work: Work) -> Result<(), Refusal> {
+    pub(crate) fn submit(&self, io: &Io, work: Search) -> Result<(), Refusal> {
         self.start(io)?;
         let mut state = self.shared.state.lock();
         if state.closed {
@@ -78,11 +80,12 @@ impl SearchPool {
 
 impl Queue {
     fn run(&self) {
+        let mut scratch = SearchScratch::default();
         let mut state = self.state.lock();
         loop {
             if let Some(work) = state.waiting.pop_front() {
                 drop(state);
-                work();
+                work(&mut scratch);
                 state = self.state.lock();
             } else if state.closed {
                 return;

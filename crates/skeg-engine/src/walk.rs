@@ -14,10 +14,10 @@ use skeg_io::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use skeg_io::sync::{Arc, Mutex};
 use skeg_keyspace::{EntryRef, Keyspace, ValueRef};
 use skeg_log::ShardPlace;
-use skeg_vector::{IdRef, View};
+use skeg_vector::Change;
 
 use crate::effect::{Effect, Run};
-use crate::indexes::logged;
+use crate::indexes::{Created, Image, logged};
 use crate::options::DATABASES;
 use crate::shard::{Shard, bytes_of, each_change};
 
@@ -76,16 +76,32 @@ impl Handed {
         self.flushed.append(&mut later.flushed);
     }
 
-    /// Hands out an empty index.
-    pub(crate) fn add_index(&mut self, name: &[u8], view: &View) {
-        Effect::IndexCreate { name, options: &view.options().to_bytes() }.encode(&mut self.effects);
+    /// Hands out an index without the rows that are in its segments.
+    pub(crate) fn add_index(&mut self, image: &Image) {
+        let created = Created {
+            options: *image.view.options(),
+            number: image.number,
+            generation: image.view.base_generation(),
+            relies_on: image.view.stored_generation(),
+        };
+        let options = &created.to_bytes();
+        Effect::IndexCreate { name: &image.name, options }.encode(&mut self.effects);
     }
 
-    /// Hands out a row of an index.
-    pub(crate) fn add_row(&mut self, name: &[u8], id: IdRef<'_>, row: &[f32]) {
-        let bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
-        Effect::VectorSet { name, id: logged(id), row: &bytes }.encode(&mut self.effects);
-        self.entries += 1;
+    /// Hands out what has happened to an index since its segments were written.
+    pub(crate) fn add_change(&mut self, name: &[u8], change: Change<'_>) {
+        match change {
+            Change::Set(id, row) => {
+                let bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
+                let effect = Effect::VectorSet { name, id: logged(id), row: &bytes };
+                effect.encode(&mut self.effects);
+                self.entries += 1;
+            }
+            Change::Remove(id) => {
+                Effect::VectorRemove { name, id: logged(id) }.encode(&mut self.effects);
+            }
+            Change::Freeze => Effect::IndexFreeze { name }.encode(&mut self.effects),
+        }
     }
 }
 
@@ -160,7 +176,7 @@ pub(crate) struct Walk {
 pub(crate) struct Started {
     pub(crate) place: ShardPlace,
     /// The vector indexes, as they were at the place.
-    pub(crate) indexes: Vec<(Box<[u8]>, Arc<View>)>,
+    pub(crate) indexes: Vec<Image>,
 }
 
 impl Shard {
@@ -173,7 +189,7 @@ impl Shard {
         };
         let parts = (0..DATABASES).map(part).collect();
         self.walk = Some(Walk { outlet: Arc::clone(outlet), parts });
-        Started { place: self.log_place(), indexes: self.indexes.views() }
+        Started { place: self.log_place(), indexes: self.indexes.images() }
     }
 
     /// Hands out a slice. Whether there is more to come; when there is not, the walk is over.

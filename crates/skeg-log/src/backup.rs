@@ -4,7 +4,7 @@
 //! so a copy that was cut short is no database.
 //! May not know: what payloads mean.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::current;
 use crate::error::{LogError, io_error};
@@ -18,6 +18,7 @@ use crate::segment::{FOLDER, HEADER_BYTES, path_of};
 use crate::small_file::{read, replace};
 use crate::snapshot::format as snapshot;
 use crate::types::{Epoch, LogOptions};
+use crate::vector;
 
 /// What a copy consists of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,18 +89,16 @@ impl Offline {
                     continue;
                 }
                 LiveFile::Snapshot(id) => {
-                    let folder = target.join(snapshot::FOLDER);
-                    create_dir(disk, &folder)?;
-                    let from = snapshot::path_of(&self.dir, id);
-                    let to = snapshot::path_of(target, id);
                     let bytes = current.snapshot.map_or(0, |named| named.length);
-                    copied.bytes += bytes;
-                    if link {
-                        copied.linked += u64::from(link_or_copy(disk, &from, &to)?);
-                    } else {
-                        copy(disk, &from, &to, bytes)?;
-                    }
-                    sync_dir(disk, &folder)?;
+                    let paths = [&self.dir, target].map(|dir| snapshot::path_of(dir, id));
+                    self.copy_whole(snapshot::FOLDER, target, paths, bytes, link, &mut copied)?;
+                    continue;
+                }
+                LiveFile::Vectors(id) => {
+                    let named = current.vectors.iter().find(|named| named.id == id);
+                    let bytes = named.expect("it is one of them").length;
+                    let paths = [&self.dir, target].map(|dir| vector::path_of(dir, id));
+                    self.copy_whole(vector::FOLDER, target, paths, bytes, link, &mut copied)?;
                     continue;
                 }
                 LiveFile::Current => current::FILE_NAME,
@@ -117,5 +116,27 @@ impl Offline {
             Some(damage) => Err(LogError::Corrupt(Box::new(damage))),
             None => Ok(copied),
         }
+    }
+
+    /// Copies a file that never changes into a folder of its own kind.
+    fn copy_whole(
+        &self,
+        folder: &str,
+        target: &Path,
+        [from, to]: [PathBuf; 2],
+        bytes: u64,
+        link: bool,
+        copied: &mut Copied,
+    ) -> Result<(), LogError> {
+        let disk = &*self.disk;
+        let folder = target.join(folder);
+        create_dir(disk, &folder)?;
+        copied.bytes += bytes;
+        if link {
+            copied.linked += u64::from(link_or_copy(disk, &from, &to)?);
+        } else {
+            copy(disk, &from, &to, bytes)?;
+        }
+        sync_dir(disk, &folder)
     }
 }

@@ -21,6 +21,7 @@ use crate::small_file::{new_name, read, remove_if_there, replace};
 use crate::snapshot::format as snapshot;
 use crate::spare::Spare;
 use crate::types::LogOptions;
+use crate::vector;
 
 pub(crate) const LOCK_NAME: &str = "LOCK";
 /// Shards of a database when nothing else was asked for.
@@ -103,6 +104,7 @@ pub(crate) fn create(io: &Io, dir: &Path, options: &LogOptions) -> Result<Curren
         start: Position::default(),
         snapshot: None,
         segments: vec![NamedSegment { id: 1, sealed: None }],
+        vectors: Vec::new(),
     };
     replace(disk, &dir.join(current::FILE_NAME), &current.encode())?;
     replace(disk, &dir.join(manifest::FILE_NAME), &Manifest { database_id }.encode())?;
@@ -116,6 +118,7 @@ pub(crate) fn refuse_foreign(disk: &dyn Disk, dir: &Path) -> Result<(), LogError
         LOCK_NAME,
         FOLDER,
         snapshot::FOLDER,
+        vector::FOLDER,
         current::FILE_NAME,
         manifest::FILE_NAME,
         "lost+found",
@@ -146,7 +149,7 @@ pub(crate) fn refuse_remains(disk: &dyn Disk, dir: &Path) -> Result<(), LogError
     refuse_blocks(disk, dir)
 }
 
-/// Nobody writes a block or a snapshot before MANIFEST is there: with one of them it has been lost.
+/// Nobody writes a block, a snapshot or vectors before MANIFEST is there: with one of them it has been lost.
 fn refuse_blocks(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     let lost = |beside: &str| {
         let mismatch = Mismatch::new(format!("a MANIFEST beside {beside}"), "no file");
@@ -154,6 +157,9 @@ fn refuse_blocks(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     };
     if !snapshot_ids(disk, dir)?.is_empty() {
         return lost("snapshots");
+    }
+    if !vector_ids(disk, dir)?.is_empty() {
+        return lost("vectors");
     }
     for id in segment_ids(disk, dir)? {
         let segment = match SegmentFile::open(disk, dir, id) {
@@ -170,21 +176,28 @@ fn refuse_blocks(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
 
 /// The snapshots in the directory, finished or not.
 pub(crate) fn snapshot_ids(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, LogError> {
-    let folder = dir.join(snapshot::FOLDER);
-    match disk.read_dir(&folder) {
-        Ok(names) => Ok(names.iter().filter_map(|name| snapshot::id_of(name)).collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(io_error("list", &folder, error)),
-    }
+    ids_in(disk, &dir.join(snapshot::FOLDER), snapshot::id_of)
 }
 
 /// The segments whose files are there, by their names.
 pub(crate) fn segment_ids(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, LogError> {
-    let folder = dir.join(FOLDER);
-    match disk.read_dir(&folder) {
+    ids_in(disk, &dir.join(FOLDER), id_of)
+}
+
+/// The segments of vectors in the directory, finished or not.
+pub(crate) fn vector_ids(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, LogError> {
+    ids_in(disk, &dir.join(vector::FOLDER), vector::id_of)
+}
+
+fn ids_in(
+    disk: &dyn Disk,
+    folder: &Path,
+    id_of: impl Fn(&str) -> Option<u64>,
+) -> Result<Vec<u64>, LogError> {
+    match disk.read_dir(folder) {
         Ok(names) => Ok(names.iter().filter_map(|name| id_of(name)).collect()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(io_error("list", &folder, error)),
+        Err(error) => Err(io_error("list", folder, error)),
     }
 }
 
@@ -248,7 +261,7 @@ pub(crate) fn check_owner(
     Ok(())
 }
 
-/// Removes segments and snapshots that CURRENT does not name, and replacements that were not finished.
+/// Removes segments, snapshots and vectors that CURRENT does not name, and replacements that were not finished.
 pub(crate) fn remove_leftovers(
     disk: &dyn Disk,
     dir: &Path,
@@ -267,11 +280,14 @@ pub(crate) fn leftovers(
     ids.retain(|id| !current.segments.iter().any(|named| named.id == *id));
     let mut snapshots = snapshot_ids(disk, dir)?;
     snapshots.retain(|id| current.snapshot.is_none_or(|named| named.id != *id));
+    let mut vectors = vector_ids(disk, dir)?;
+    vectors.retain(|id| !current.vectors.iter().any(|named| named.id == *id));
     let replacements = [current::FILE_NAME, manifest::FILE_NAME];
     Ok(ids
         .into_iter()
         .map(|id| path_of(dir, id))
         .chain(snapshots.into_iter().map(|id| snapshot::path_of(dir, id)))
+        .chain(vectors.into_iter().map(|id| vector::path_of(dir, id)))
         .chain(replacements.map(|name| new_name(&dir.join(name))))
         .collect())
 }

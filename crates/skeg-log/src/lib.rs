@@ -36,6 +36,7 @@ mod route;
 mod salvage;
 mod scan;
 mod segment;
+mod side;
 mod small_file;
 mod snapshot;
 mod space;
@@ -46,6 +47,7 @@ mod threads;
 mod types;
 mod upkeep;
 mod values;
+mod vector;
 mod walk;
 mod writer;
 
@@ -62,7 +64,7 @@ pub use inspect::{
 pub use log::Log;
 pub use offline::Offline;
 pub use salvage::{Dropped, Fresh, RepairPlan};
-pub use snapshot::{SnapshotInfo, SnapshotWriter};
+pub use snapshot::{SnapshotFound, SnapshotInfo, SnapshotWriter};
 pub use space::{MAX_RESERVATION_BYTES, RECORD_OVERHEAD_BYTES, Reservation};
 pub use subscription::{Notify, Subscription, Want};
 pub use types::{
@@ -70,3 +72,4 @@ pub use types::{
     SyncPolicy, Upkeep, Written, Wrote,
 };
 pub use values::{Logged, Moved, Place, ValueReader};
+pub use vector::{VectorEntry, VectorFile, VectorWriter};

@@ -18,6 +18,7 @@ use crate::current::{self, End, NamedSegment, Position};
 use crate::error::{LogError, io_error};
 use crate::files::{create_dir, link_or_copy, remove_tree, sync_dir};
 use crate::format::KIND_COMMIT;
+use crate::layout::vector_ids;
 use crate::manifest::{self, Manifest};
 use crate::offline::Offline;
 use crate::salvage::{Fresh, NewHistory, RepairPlan};
@@ -25,6 +26,7 @@ use crate::segment::{
     FOLDER, HEADER_BYTES, Segment, SegmentHeader, file_name, fsync_error, path_of,
 };
 use crate::small_file::{remove_if_there, replace, write_all};
+use crate::vector;
 
 /// Where a repair puts together what it needs.
 pub(crate) const STAGE_NAME: &str = "repair.new";
@@ -120,7 +122,18 @@ impl Offline {
         let small = [manifest::FILE_NAME, current::FILE_NAME].map(str::to_owned);
         let dropped = plan.steps.history.iter().flat_map(|history| &history.dropped);
         let segments = dropped.map(|id| format!("{FOLDER}/{}", file_name(*id)));
-        for name in segments.chain(small) {
+        // The next open removes them: CURRENT names none any more.
+        let vectors = match plan.steps.history {
+            Some(_) => vector_ids(disk, &self.dir)?,
+            None => Vec::new(),
+        };
+        let vectors_folder = originals.join(vector::FOLDER);
+        if !vectors.is_empty() {
+            create_dir(disk, &vectors_folder)?;
+        }
+        let vectors =
+            vectors.iter().map(|id| format!("{}/{}", vector::FOLDER, vector::file_name(*id)));
+        for name in segments.chain(vectors.clone()).chain(small) {
             let from = self.dir.join(&name);
             match disk.metadata(&from) {
                 Ok(_) => drop(link_or_copy(disk, &from, &originals.join(&name))?),
@@ -129,6 +142,9 @@ impl Offline {
             }
         }
         sync_dir(disk, &originals.join(FOLDER))?;
+        if vectors.len() > 0 {
+            sync_dir(disk, &vectors_folder)?;
+        }
         sync_dir(disk, &originals)?;
         let moved = disk.rename(&originals, &plan.originals);
         moved.map_err(|error| io_error("rename", &originals, error))?;

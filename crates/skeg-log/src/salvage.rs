@@ -266,6 +266,8 @@ impl Offline {
             start: prefix.start,
             segments: kept,
             snapshot: None,
+            // Without a snapshot all vectors are in the log.
+            vectors: Vec::new(),
         };
         Ok(RepairPlan {
             damage: report.damage,

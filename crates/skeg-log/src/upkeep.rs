@@ -43,6 +43,8 @@ pub(crate) struct Upkeeper {
     spare: Spare,
     retry_ns: u64,
     demanded_ns: u64,
+    /// The greatest number that a segment of vectors was given.
+    pub(crate) vectors_begun: u64,
 }
 
 /// The segments of a log.
@@ -73,7 +75,7 @@ struct Round {
 
 impl Upkeeper {
     pub(crate) fn new(current: Current, live: Vec<Arc<Segment>>, spare: Spare) -> Self {
-        Self { current, live, spare, retry_ns: 0, demanded_ns: 0 }
+        Self { current, live, spare, retry_ns: 0, demanded_ns: 0, vectors_begun: 0 }
     }
 
     pub(crate) fn allowed(&self) -> u64 {

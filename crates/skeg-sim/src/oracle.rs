@@ -54,6 +54,13 @@ impl Oracle {
         Ok(())
     }
 
+    /// Notes that the log has come to an epoch, perhaps by records that change nothing that is seen.
+    pub(crate) fn note_epoch(&mut self, epoch: u64) {
+        if epoch > self.last() {
+            self.history.push((epoch, Vec::new()));
+        }
+    }
+
     /// The epoch that the history starts behind.
     pub(crate) fn start(&self) -> u64 {
         self.base_epoch

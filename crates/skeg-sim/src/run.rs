@@ -196,6 +196,7 @@ impl<'a> Runner<'a> {
             segment_bytes: settings.segment_bytes,
             snapshot_log_bytes: settings.snapshot_log_bytes,
             snapshot_buffer_bytes: settings.snapshot_buffer_bytes,
+            vector_delta_bytes: settings.vector_delta_bytes,
             ..EngineOptions::default()
         };
         Engine::open(io, Some(Path::new(DIR)), &options)

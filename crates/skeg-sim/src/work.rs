@@ -65,9 +65,11 @@ impl Runner<'_> {
         let before = (work.log().reached(Level::Kernel), work.log().reached(Level::Disk));
         self.act(work, step)?;
         self.read_journal(work)?;
-        if matches!(step, Step::Tick | Step::Turn) {
+        if matches!(step, Step::Tick | Step::Turn | Step::Vectors { .. }) {
             self.notice_lapsed(work)?;
         }
+        // An index was frozen, perhaps.
+        self.oracle.note_epoch(work.log().last_epoch().0);
         if self.machine.disk.is_stopped() {
             return Ok(());
         }
@@ -115,6 +117,25 @@ impl Runner<'_> {
                 for _ in 0..*steps {
                     work.engine.step_snapshot();
                 }
+            }
+            Step::Vectors { steps, consolidate } => {
+                if let Some(name) = consolidate {
+                    // What refuses it is no trouble.
+                    let _ = work.engine.consolidate(name, Box::new(|_, _| true), Box::new(drop));
+                }
+                let before = work.engine.vectors_status().published;
+                for number in 0..*steps {
+                    work.engine.step_vectors();
+                    // What waited at the shard has run.
+                    self.read_journal(work)?;
+                    if number % 4 == 3 {
+                        // It may wait for the log to be durable.
+                        turn(work);
+                        self.read_journal(work)?;
+                    }
+                }
+                let published = work.engine.vectors_status().published - before;
+                self.figures.vector_segments += published;
             }
             Step::WaitDurable => {
                 if self.seen.lock().hard_faults == 0 && self.capacity.is_none() {

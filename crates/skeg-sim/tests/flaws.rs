@@ -66,17 +66,22 @@ flaws! {
     segments_dropped_that_are_needed: Flaw::Breaks(Broken::DropsTooMuch), Snapshots;
     places_of_shards_ignored: Flaw::Breaks(Broken::IgnoresPlaces), Snapshots;
     a_change_not_handed_out_first: Flaw::Breaks(Broken::ForgetsImages), Snapshots;
+    // Segments of vectors.
+    vectors_published_before_they_are_durable: Flaw::Breaks(Broken::PublishesVectorsEarly), Vectors;
+    the_entry_of_vectors_not_synced: Flaw::Breaks(Broken::ForgetsVectorEntries), Vectors;
+    vectors_removed_before_current_is_durable: Flaw::Breaks(Broken::RemovesVectorsEarly), Vectors;
 }
 
 /// What a simulation on one thread and a single fault cannot show, caught in skeg-log: the first three
-/// by the models of threads (`shuttle_flaw_`), the others where checksums are (`block.rs`; the chain
-/// through the blocks would catch stale bytes, too).
-const ELSEWHERE: [Broken; 5] = [
+/// by the models of threads (`shuttle_flaw_`), the next two where checksums are (`block.rs`; the chain
+/// through the blocks would catch stale bytes, too), the last by `tests/values.rs`.
+const ELSEWHERE: [Broken; 6] = [
     Broken::ReadsEpochOutside,
     Broken::SplitsTransactions,
     Broken::LooksOnce,
     Broken::DropsTheSalt,
     Broken::DropsTheOffset,
+    Broken::DropsValues,
 ];
 
 #[test]

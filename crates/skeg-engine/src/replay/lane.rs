@@ -14,6 +14,7 @@ use skeg_io::sync::atomic::{AtomicBool, Ordering};
 use skeg_io::sync::{Arc, Condvar, Mutex};
 use skeg_io::{Join, Threads};
 use skeg_log::{ReplayError, ShardId, Unapplied};
+use skeg_vector::Segment;
 use smallvec::SmallVec;
 
 use crate::describe::effects_of;
@@ -187,6 +188,13 @@ impl Lane {
             failed: Arc::clone(failed),
         };
         Self { shared: Arc::new(shared), thread: None }
+    }
+
+    /// Gives a shard a segment of vectors that its indexes will take up.
+    pub(super) fn find(&self, shard: ShardId, segment: Segment) {
+        if let Some(shard) = self.shared.shards.lock().of(shard) {
+            shard.indexes.find(segment);
+        }
     }
 
     /// Gives the lane a thread, if there is one to be had.

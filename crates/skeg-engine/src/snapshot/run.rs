@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use skeg_io::sync::{Arc, Mutex};
 use skeg_log::{Epoch, Health, Level, Log, ShardId, ShardPlace, SnapshotInfo, SnapshotWriter};
+use skeg_vector::Backend;
 
 use crate::effect::KIND_EFFECTS;
 use crate::engine::Shared;
@@ -18,6 +19,7 @@ use crate::error::{Refusal, SnapshotError};
 use crate::exec::Exec;
 use crate::holder::Drain;
 use crate::home::Bell;
+use crate::indexes::Image;
 use crate::job::{Bound, Job, Progress as JobProgress, Receipt};
 use crate::router::ShardList;
 use crate::walk::{Handed, Outlet, Started};
@@ -63,7 +65,7 @@ pub(super) struct Run {
     outlet_bytes: usize,
     reply: Arc<Reply>,
     places: Vec<ShardPlace>,
-    indexes: Vec<(Box<[u8]>, Arc<skeg_vector::View>)>,
+    indexes: Vec<Image>,
     /// What was handed out and is not yet written.
     handed: Handed,
 }
@@ -145,10 +147,13 @@ impl Run {
                 self.write_full()?;
             }
         }
-        for (name, view) in std::mem::take(&mut self.indexes) {
-            self.handed.add_index(&name, &view);
-            for (id, row) in view.iter() {
-                self.handed.add_row(&name, id, row);
+        for image in std::mem::take(&mut self.indexes) {
+            self.handed.add_index(&image);
+            if image.view.options().backend == Backend::Ephemeral {
+                continue;
+            }
+            for change in image.view.changes() {
+                self.handed.add_change(&image.name, change);
                 self.write_full()?;
             }
         }

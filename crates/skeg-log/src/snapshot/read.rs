@@ -4,6 +4,7 @@
 //! file and offset: a snapshot that CURRENT names was durable, so no crash explains it.
 //! May not know: what a payload means.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use skeg_io::sync::Arc;
@@ -16,6 +17,7 @@ use super::format::{
 use crate::block::Mismatch;
 use crate::current::{Current, SnapshotRef};
 use crate::error::{LogError, ReplayError, Unapplied, corrupt, io_error};
+use crate::inspect::RecordInfo;
 use crate::types::{Replay, ShardId, ShardPlace};
 
 /// What a snapshot came to.
@@ -39,6 +41,63 @@ pub(crate) fn load(
     let loaded = reader.load(current, named, log_bytes, replay);
     replay.settle().map_err(|Unapplied { mark, source, .. }| reader.not_applied(mark, source))?;
     loaded
+}
+
+/// A block of a snapshot that has verified.
+#[derive(Clone, Debug)]
+pub enum SnapshotFound<'a> {
+    /// What recreates entries of a shard.
+    Entries {
+        /// Bytes of the block.
+        bytes: u64,
+        /// Keys and vectors that it recreates.
+        entries: u64,
+        /// The record, which begins with the block.
+        record: RecordInfo<'a>,
+    },
+    /// The end mark.
+    End {
+        /// Where it is in the file.
+        offset: u64,
+        /// Its bytes.
+        bytes: u64,
+        /// Entries of all blocks.
+        entries: u64,
+        /// Where the history goes on, for shard 0 first.
+        places: Vec<ShardPlace>,
+    },
+}
+
+/// Shows the blocks of the snapshot that CURRENT names, up to the first that does not verify.
+pub(crate) fn walk(
+    disk: &dyn Disk,
+    dir: &Path,
+    current: &Current,
+    named: &SnapshotRef,
+    show: &mut dyn FnMut(SnapshotFound<'_>) -> ControlFlow<()>,
+) -> Result<(), LogError> {
+    let mut reader = Reader::open(disk, dir, current, named)?;
+    let (mut offset, mut number, mut previous) = (HEADER_BYTES, 0, 0);
+    loop {
+        let (head, sum) = reader.block(offset, number, previous, current.shards)?;
+        let (bytes, entries) = (BLOCK_HEADER_BYTES as u64 + head.length, head.entries);
+        let payload = reader.payload.as_slice();
+        let is_end = head.kind == BLOCK_END;
+        let found = if is_end {
+            let places = End::decode(payload, current.shards).map(|end| end.places);
+            SnapshotFound::End { offset, bytes, entries, places: places.unwrap_or_default() }
+        } else {
+            let shard = ShardId(head.shard);
+            let record = RecordInfo { offset, shard, kind: head.record, payload };
+            SnapshotFound::Entries { bytes, entries, record }
+        };
+        if show(found).is_break() || is_end {
+            return Ok(());
+        }
+        offset += bytes;
+        number += 1;
+        previous = sum;
+    }
 }
 
 struct Reader {
