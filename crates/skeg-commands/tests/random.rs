@@ -299,11 +299,13 @@ fn stores_of_any_shape_answer_the_same_to_commands_at_random() {
 /// Long numbers as doubles are written here: RESP2 has a double as text, in the fewest digits that tell it.
 fn number_text(value: Value) -> Value {
     match value {
-        Value::Bulk(text) if text.len() > 15 => {
+        Value::Bulk(text) if text.len() > 15 || text.contains(&b'e') => {
             let number = std::str::from_utf8(&text).ok().and_then(|text| text.parse::<f64>().ok());
             number.map_or(Value::Bulk(text), Value::Double)
         }
-        Value::Array(items) => Value::Array(items.into_iter().map(number_text).collect()),
+        Value::Array(items) | Value::Set(items) => {
+            Value::Array(items.into_iter().map(number_text).collect())
+        }
         other => other,
     }
 }
