@@ -207,6 +207,10 @@ impl SegmentHead {
                 offset: u64_at(bytes, at + 8),
                 length: u64_at(bytes, at + 16),
             };
+            if kind == Kind::Rows && section.sum != 0 {
+                let found = format!("{:08x}", section.sum);
+                return damaged(at + 4, "no checksum of all rows", found);
+            }
             let section_end = section.offset.checked_add(section.length);
             let follows = section.offset == end && section_end.is_some_and(|end| end <= length);
             if !follows {
