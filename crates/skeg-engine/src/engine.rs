@@ -299,9 +299,10 @@ impl Engine {
         shared.search.close();
         let pause = Bell::default();
         for id in (0..self.shards()).map(ShardId) {
-            // Holders let go within their slice; what is queued still runs.
+            // Holders let go within their slice; what is queued still runs. A job that has this latch
+            // may wait at any later shard.
             loop {
-                shared.attend(id);
+                (0..self.shards()).map(ShardId).for_each(|id| shared.attend(id));
                 match shared.latch(id).take() {
                     Some(mut shard) if shared.latch(id).queued() == 0 => {
                         break shard.waits.end_all(Refusal::Closed);
