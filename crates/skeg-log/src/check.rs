@@ -20,7 +20,7 @@ use crate::layout;
 use crate::manifest;
 use crate::offline::Offline;
 use crate::recover::{History, replay_all};
-use crate::segment::{HEADER_BYTES, path_of};
+use crate::segment::{FILES, HEADER_BYTES};
 use crate::snapshot;
 use crate::types::{Epoch, Recovered, Replay};
 use crate::vector;
@@ -249,7 +249,7 @@ impl Offline {
             Ok(segment) => segment,
             Err(error) => return report.add_error(error).map(|()| 0),
         };
-        let path = path_of(&self.dir, named.id);
+        let path = FILES.path(&self.dir, named.id);
         let limit = named.sealed.map_or(segment.bytes, |end| end.length);
         if limit > segment.bytes {
             let mismatch = Mismatch::new(format!("{limit} bytes"), segment.bytes.to_string());

@@ -11,11 +11,11 @@ use crate::block::{Mismatch, Record, records};
 use crate::current::{self, Current};
 use crate::error::{LogError, corrupt};
 use crate::format::{FORMAT_VERSION, KIND_COMMIT, RECORD_HEADER_BYTES};
-use crate::layout::{check_owner, leftovers, segment_ids};
+use crate::layout::{check_owner, leftovers};
 use crate::manifest::{self, Manifest};
 use crate::offline::Offline;
 use crate::scan::{Block, SegmentFile};
-use crate::segment::{FOLDER, HEADER_BYTES, SPARE_NAME, path_of};
+use crate::segment::{FILES, HEADER_BYTES, SPARE_NAME};
 use crate::small_file::read;
 use crate::snapshot::{self, SnapshotFound, SnapshotInfo};
 use crate::types::{Epoch, ShardId};
@@ -235,7 +235,7 @@ impl Offline {
     /// in its place.
     pub fn summary(&self) -> Result<Summary, LogError> {
         let current = self.read_current()?;
-        let mut ids = segment_ids(&*self.disk, &self.dir)?;
+        let mut ids = FILES.ids(&*self.disk, &self.dir)?;
         let mut leftover_files = Vec::new();
         if let Ok(current) = &current {
             ids.extend(current.segments.iter().map(|named| named.id));
@@ -256,12 +256,13 @@ impl Offline {
             .into_iter()
             .map(|id| self.segment_info(id, current.as_ref().ok()))
             .collect::<Result<_, _>>()?;
-        let spare = self.dir.join(FOLDER).join(SPARE_NAME);
+        let spare = self.dir.join(FILES.folder).join(SPARE_NAME);
         let snapshot = current.as_ref().ok().and_then(|current| current.snapshot);
         Ok(Summary {
             format_version: FORMAT_VERSION,
             manifest,
-            snapshot: snapshot.map(|it| (it.info(), snapshot::format::path_of(&self.dir, it.id))),
+            snapshot: snapshot
+                .map(|it| (it.info(), snapshot::format::FILES.path(&self.dir, it.id))),
             current: current.map(|current| current.info()),
             segments,
             leftovers: leftover_files,
@@ -293,7 +294,7 @@ impl Offline {
         id: u64,
         database_id: Option<u128>,
     ) -> Result<Result<SegmentFile, LogError>, LogError> {
-        let path = path_of(&self.dir, id);
+        let path = FILES.path(&self.dir, id);
         let opened = SegmentFile::open(&*self.disk, &self.dir, id).and_then(|segment| {
             let missing = || corrupt(&path, 0, Mismatch::new("a segment", "no file"));
             let segment = segment.ok_or_else(missing)?;
@@ -330,7 +331,7 @@ impl Offline {
                 checksum: end.position.chain,
             },
         };
-        let path = path_of(&self.dir, id);
+        let path = FILES.path(&self.dir, id);
         let segment = self.open_segment(id, current.map(|current| current.database_id))?;
         Ok(SegmentInfo {
             id,

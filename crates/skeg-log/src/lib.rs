@@ -28,6 +28,7 @@ mod inspect;
 mod layout;
 mod log;
 mod manifest;
+mod numbered;
 mod offline;
 mod recover;
 mod repair;

@@ -452,7 +452,7 @@ fn give_up(spare: &mut Spare, bytes: u64) -> Result<(), LogError> {
 fn trim_sealed(io: &Io, dir: &Path, before: &Current, now: &Current) -> Result<(), LogError> {
     for named in now.segments.iter().filter(|named| !before.segments.contains(named)) {
         let Some(end) = named.sealed else { continue };
-        let path = crate::segment::path_of(dir, named.id);
+        let path = crate::segment::FILES.path(dir, named.id);
         open_and_cut(&*io.disk, &path, end.length)
             .map_err(|error| io_error("cut", &path, error))?;
     }

@@ -13,6 +13,7 @@ use skeg_io::{File, OpenMode};
 
 use crate::core::Core;
 use crate::error::{LogError, io_error};
+use crate::numbered::Numbered;
 use crate::segment::fsync_error;
 use crate::small_file::{remove_if_there, write_all};
 
@@ -33,17 +34,16 @@ pub(crate) struct SideFile {
 }
 
 impl SideFile {
-    /// Creates the file `path` in `folder` of the database's directory, in place of what has that name,
-    /// and reserves `expected` bytes.
+    /// Creates the file `id` of a kind, in place of what has that name, and reserves `expected` bytes.
     pub(crate) fn create(
         core: &Arc<Core>,
-        folder: &str,
-        path: PathBuf,
+        files: Numbered,
+        id: u64,
         expected: u64,
     ) -> Result<Self, LogError> {
         core.condition.check()?;
         let disk = &*core.io.disk;
-        let folder = core.dir.join(folder);
+        let (folder, path) = (core.dir.join(files.folder), files.path(&core.dir, id));
         if let Err(error) = disk.create_dir(&folder) {
             make_again(core, &folder)?;
             return Err(io_error("create", &folder, error));

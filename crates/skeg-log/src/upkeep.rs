@@ -271,6 +271,15 @@ impl Upkeeper {
         Ok(())
     }
 
+    /// [`Self::publish`] for what is beside the log: only a full disk leaves everything as it was, and
+    /// whatever else fails is known to nobody yet.
+    pub(crate) fn publish_or_poison(&mut self, core: &Core, next: Current) -> Result<(), LogError> {
+        match self.publish(core, next) {
+            Err(error @ LogError::Full { .. }) => Err(error),
+            other => other.map_err(|error| core.poison(error.to_string())),
+        }
+    }
+
     /// Frees what sealed segments do not use, and forgets them and those that are named no more.
     pub(crate) fn trim(&mut self) -> Result<(), LogError> {
         let named = &self.current.segments;

@@ -8,38 +8,21 @@
 use std::path::{Path, PathBuf};
 
 use skeg_io::sync::Arc;
-use skeg_io::{Disk, File, OpenMode};
+use skeg_io::{Disk, File};
 
-use crate::block::Mismatch;
 use crate::core::Core;
 use crate::current::{Current, VectorRef};
-use crate::error::{LogError, corrupt, io_error};
+use crate::error::LogError;
 use crate::failpoint::{Broken, breaks};
 use crate::log::Log;
+use crate::numbered::{Numbered, open_named};
 use crate::side::SideFile;
 use crate::small_file::remove_if_there;
 use crate::types::{Epoch, ShardId};
 use crate::upkeep::Upkeeper;
 
-/// Folder of the segments in the database directory.
-pub(crate) const FOLDER: &str = "vectors";
-const EXTENSION: &str = ".vec";
-
-/// Name of a file: its id with at least eight digits.
-pub(crate) fn file_name(id: u64) -> String {
-    format!("{id:08}{EXTENSION}")
-}
-
-/// The id in a file's name, if it is the name of a segment of vectors.
-pub(crate) fn id_of(name: &str) -> Option<u64> {
-    let id = name.strip_suffix(EXTENSION)?.parse().ok()?;
-    (file_name(id) == name).then_some(id)
-}
-
-/// Path of a file.
-pub(crate) fn path_of(dir: &Path, id: u64) -> PathBuf {
-    dir.join(FOLDER).join(file_name(id))
-}
+/// Where the segments are.
+pub(crate) const FILES: Numbered = Numbered::new("vectors", ".vec");
 
 /// A segment of vectors that CURRENT names.
 #[derive(Clone, Debug)]
@@ -77,21 +60,9 @@ pub(crate) fn open(
     database_id: u128,
     named: &VectorRef,
 ) -> Result<VectorFile, LogError> {
-    let path = path_of(dir, named.id);
-    let file = match disk.open(&path, OpenMode::Read) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let expected = "the vector segment named in CURRENT";
-            return Err(corrupt(&path, 0, Mismatch::new(expected, "no file")));
-        }
-        Err(error) => return Err(io_error("open", &path, error)),
-    };
-    let bytes = file.len().map_err(|error| io_error("measure", &path, error))?;
-    if bytes != named.length {
-        let found = Mismatch::new(format!("{} bytes", named.length), bytes.to_string());
-        return Err(corrupt(&path, bytes.min(named.length), found));
-    }
-    let VectorRef { id, index, shard, sum, .. } = *named;
+    let path = FILES.path(dir, named.id);
+    let file = open_named(disk, &path, "vector segment", named.length)?;
+    let VectorRef { id, index, shard, sum, length: bytes, .. } = *named;
     Ok(VectorFile { id, index, shard: ShardId(shard), sum, bytes, database_id, path, file })
 }
 
@@ -207,8 +178,7 @@ impl Log {
         let core = self.core();
         core.condition.check()?;
         let (id, database_id) = core.upkeeper.lock().next_vectors();
-        let path = path_of(&core.dir, id);
-        let side = SideFile::create(core, FOLDER, path, expected)?;
+        let side = SideFile::create(core, FILES, id, expected)?;
         Ok(VectorWriter { side, id, database_id, length: None })
     }
 
@@ -253,7 +223,7 @@ impl Upkeeper {
         replaces: &[u64],
     ) -> Result<Option<LogError>, LogError> {
         let remove = || {
-            let mut paths = replaces.iter().map(|id| path_of(&core.dir, *id));
+            let mut paths = replaces.iter().map(|id| FILES.path(&core.dir, *id));
             paths.try_for_each(|path| remove_if_there(&*core.io.disk, &path))
         };
         let mut next = self.sealed(core);
@@ -262,10 +232,7 @@ impl Upkeeper {
         if breaks(Broken::RemovesVectorsEarly) {
             remove()?;
         }
-        match self.publish(core, next) {
-            Err(error @ LogError::Full { .. }) => return Err(error),
-            other => other.map_err(|error| core.poison(error.to_string()))?,
-        }
+        self.publish_or_poison(core, next)?;
         let trimmed = self.trim();
         *core.inventory.lock() = self.inventory();
         Ok(trimmed.and_then(|()| remove()).err())

@@ -8,16 +8,17 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use skeg_io::sync::Arc;
-use skeg_io::{Disk, File, OpenMode};
+use skeg_io::{Disk, File};
 
 use super::format::{
-    BLOCK_END, BLOCK_ENTRIES, BLOCK_HEADER_BYTES, BlockHead, End, HEADER_BYTES, SnapshotHeader,
-    block_sum, path_of,
+    BLOCK_END, BLOCK_ENTRIES, BLOCK_HEADER_BYTES, BlockHead, End, FILES, HEADER_BYTES,
+    SnapshotHeader, block_sum,
 };
 use crate::block::Mismatch;
 use crate::current::{Current, SnapshotRef};
 use crate::error::{LogError, ReplayError, Unapplied, corrupt, io_error};
 use crate::inspect::RecordInfo;
+use crate::numbered::open_named;
 use crate::types::{Replay, ShardId, ShardPlace};
 
 /// What a snapshot came to.
@@ -117,25 +118,12 @@ impl Reader {
         current: &Current,
         named: &SnapshotRef,
     ) -> Result<Self, LogError> {
-        let path = path_of(dir, named.id);
+        let path = FILES.path(dir, named.id);
+        let file = open_named(disk, &path, "snapshot", named.length)?;
+        let bytes = named.length;
         let damage = |at: u64, expected: String, found: String| {
             Err(corrupt(&path, at, Mismatch::new(expected, found)))
         };
-        let file = match disk.open(&path, OpenMode::Read) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return damage(0, "the snapshot named in CURRENT".into(), "no file".into());
-            }
-            Err(error) => return Err(io_error("open", &path, error)),
-        };
-        let bytes = file.len().map_err(|error| io_error("measure", &path, error))?;
-        if bytes != named.length {
-            return damage(
-                bytes.min(named.length),
-                format!("{} bytes", named.length),
-                format!("{bytes}"),
-            );
-        }
         let mut header = vec![0; bytes.min(HEADER_BYTES) as usize];
         file.read_exact_at(&mut header, 0).map_err(|error| io_error("read", &path, error))?;
         let header = SnapshotHeader::decode(&path, &header)?;

@@ -9,8 +9,8 @@ use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::Ordering::SeqCst;
 
 use super::format::{
-    BLOCK_END, BLOCK_ENTRIES, BLOCK_HEADER_BYTES, BlockHead, End, FOLDER, HEADER_BYTES,
-    SnapshotHeader, path_of,
+    BLOCK_END, BLOCK_ENTRIES, BLOCK_HEADER_BYTES, BlockHead, End, FILES, HEADER_BYTES,
+    SnapshotHeader,
 };
 use crate::core::Core;
 use crate::current::SnapshotRef;
@@ -55,8 +55,7 @@ impl SnapshotWriter {
     pub(crate) fn create(core: &Arc<Core>) -> Result<Self, LogError> {
         core.condition.check()?;
         let (id, database_id, expected) = core.upkeeper.lock().next_snapshot(core);
-        let path = path_of(&core.dir, id);
-        let side = SideFile::create(core, FOLDER, path, HEADER_BYTES + expected)?;
+        let side = SideFile::create(core, FILES, id, HEADER_BYTES + expected)?;
         let header = SnapshotHeader {
             id,
             database_id,
