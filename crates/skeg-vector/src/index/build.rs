@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use super::Slot;
+use super::{Slot, newest};
 use crate::flat;
 use crate::quant::{CodeKind, Parameters, Trainer};
 use crate::row_set::RowSet;
@@ -108,8 +108,8 @@ impl Build {
     }
 
     pub(super) fn merge(options: IndexOptions, slots: Vec<Slot>) -> Self {
-        let newest = slots.last().expect("there is something to merge");
-        let generation = newest.segment.head().tag.generation;
+        assert!(!slots.is_empty(), "there is something to merge");
+        let generation = newest(&slots);
         let (rows, sources) = slots
             .into_iter()
             .map(|Slot { segment, dead }| {

@@ -46,6 +46,13 @@ struct Frozen {
     generation: u64,
 }
 
+impl Frozen {
+    /// Live rows.
+    fn len(&self) -> usize {
+        self.rows.len() - self.dead.len()
+    }
+}
+
 /// A segment and its dead rows.
 #[derive(Debug, Clone)]
 pub(crate) struct Slot {
@@ -62,6 +69,11 @@ impl Slot {
     fn find(&self, id: IdRef<'_>) -> Option<u32> {
         self.segment.find(id).filter(|&row| !self.dead.contains(row))
     }
+}
+
+/// The generation of the newest of some segments, oldest first; 0 when there is none.
+fn newest(segments: &[Slot]) -> u64 {
+    segments.last().map_or(0, |slot| slot.segment.head().tag.generation)
 }
 
 /// See the module's header.
@@ -176,8 +188,12 @@ impl Index {
     /// Vectors in the index.
     #[must_use]
     pub fn len(&self) -> usize {
-        let frozen = self.frozen.as_ref().map_or(0, |frozen| frozen.rows.len() - frozen.dead.len());
-        self.delta.len() + frozen + self.segments.iter().map(Slot::len).sum::<usize>()
+        self.len_in_memory() + self.segments.iter().map(Slot::len).sum::<usize>()
+    }
+
+    /// Vectors that are in no segment.
+    fn len_in_memory(&self) -> usize {
+        self.delta.len() + self.frozen.as_ref().map_or(0, Frozen::len)
     }
 
     /// Whether there is none.
@@ -206,12 +222,10 @@ impl Index {
     /// Figures.
     #[must_use]
     pub fn figures(&self) -> IndexFigures {
-        let frozen = self.frozen.as_ref();
-        let frozen_dead = frozen.map_or(0, |frozen| frozen.dead.len());
-        let frozen_rows = frozen.map_or(0, |frozen| frozen.rows.len());
+        let frozen_dead = self.frozen.as_ref().map_or(0, |frozen| frozen.dead.len());
         IndexFigures {
             vectors: self.len(),
-            delta_vectors: self.delta.len() + frozen_rows - frozen_dead,
+            delta_vectors: self.len_in_memory(),
             segments: self.segments.len(),
             dead: self.segments.iter().map(|slot| slot.dead.len()).sum::<usize>() + frozen_dead,
             memory_bytes: self.memory_bytes(),
@@ -334,7 +348,7 @@ impl Index {
     /// The greatest generation of a segment.
     #[must_use]
     pub fn stored_generation(&self) -> u64 {
-        self.segments.last().map_or(0, |slot| slot.segment.head().tag.generation)
+        newest(&self.segments)
     }
 
     /// Whether rows are frozen and not yet in a segment.

@@ -12,7 +12,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::Slot;
+use super::{Slot, newest};
 use crate::flat;
 use crate::quant::{Part, RowSource, ScanOptions, Scratch, check_queries, search_parts};
 use crate::row_set::RowSet;
@@ -92,7 +92,7 @@ impl View {
     /// The greatest generation of its segments.
     #[must_use]
     pub fn stored_generation(&self) -> u64 {
-        self.segments.last().map_or(0, |slot| slot.segment.head().tag.generation)
+        newest(&self.segments)
     }
 
     /// Bytes that it takes beside what the index has.
