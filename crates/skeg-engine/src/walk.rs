@@ -143,6 +143,11 @@ impl Outlet {
         self.bytes.load(Ordering::SeqCst) >= self.bytes_max && !self.is_closed()
     }
 
+    /// Whether writers are about to find it full.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.bytes.load(Ordering::SeqCst) >= self.bytes_max / 2
+    }
+
     /// Walks that use it are over, wherever they are.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);

@@ -93,6 +93,11 @@ impl Run {
         self.writer.as_ref().map_or((0, 0), |writer| (writer.entries(), writer.bytes()))
     }
 
+    /// Whether writers may soon have to wait until what they hand out is taken.
+    pub(super) fn is_pressed(&self) -> bool {
+        self.outlet.is_half_full()
+    }
+
     /// One step.
     pub(super) fn step(&mut self, shared: &Shared) -> Result<Progress, SnapshotError> {
         self.handed.append(self.outlet.take());
