@@ -271,15 +271,18 @@ impl Shared {
         loop {
             self.check_open()?;
             match run.step(self)? {
-                Progress::More if run.is_pressed() => continue,
                 Progress::More => {
-                    let Some(time) = pace.due(now_ns()) else { continue };
-                    rest(time);
+                    if let Some(time) = pace.due(now_ns()).filter(|_| run.may_rest()) {
+                        rest(time);
+                        pace = Pace::new(now_ns());
+                    }
                 }
-                Progress::Waits => self.snapshots.bell.wait(NAP),
+                Progress::Waits => {
+                    self.snapshots.bell.wait(NAP);
+                    pace = Pace::new(now_ns());
+                }
                 Progress::Done(info) => return Ok(info),
             }
-            pace = Pace::new(now_ns());
             self.note_progress(run);
         }
     }
