@@ -8,7 +8,7 @@ use skeg_commands::{Buffers, Completion, Config, Flow, Session};
 use skeg_engine::{Epoch, Holder, Level, Receipt};
 use skeg_io::Clock;
 use skeg_io::sync::Arc;
-use skeg_proto::{KeysAhead, Parsed, Parser};
+use skeg_proto::{ArgumentsAhead, Parsed, Parser};
 
 use crate::address::Address;
 use crate::event_loop::Readiness;
@@ -384,7 +384,7 @@ impl Connection {
         let stop = loop {
             let is_touched = !(commands as usize).is_multiple_of(Holder::TOUCHED_KEYS_MAX);
             if !is_touched && bytes.len() - at > MANY_BYTES {
-                session.touch(holder, KeysAhead::new(&bytes[at..]));
+                session.touch(holder, ArgumentsAhead::new(&bytes[at..]));
             }
             let args = match parser.next(&bytes[at..]) {
                 Ok(Parsed::Command { args, consumed }) => {
