@@ -59,8 +59,8 @@ pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
 pub use search::Search;
 pub use shard::{Expiry, Shard};
 pub use skeg_keyspace::{
-    End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, StrRef, Value, ValueRef,
-    WrongType,
+    DEADLINE_MS_MAX, End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, StrRef,
+    Value, ValueRef, WrongType,
 };
 pub use skeg_log::{
     Epoch, Health, Level, Log, LogError, LogStatus, Notify, Purpose, Recovered, ShardId,
