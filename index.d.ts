@@ -1588,10 +1588,11 @@ interface IndexInfo {
   /** Bytes of its segments. */
   diskBytes: number
   /**
-   * What becomes of its segments: nothing (`ready`), vectors in memory wait to be written (`due`), or a
-   * segment is being built (`building`).
+   * What becomes of its segments: nothing (`ready`), vectors in memory wait to be written (`due`), a
+   * segment is being built (`building`), or vectors come faster than they are written (`behind`): then
+   * promises of writes wait.
    */
-  state: 'ready' | 'due' | 'building'
+  state: 'ready' | 'due' | 'building' | 'behind'
   /** How far the segment is that is being built. */
   progress?: ConsolidateProgress
 }
