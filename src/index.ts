@@ -58,12 +58,16 @@ export type { Change } from './update.ts'
 export { Transaction, type TransactionIndex } from './transaction.ts'
 export {
   VectorIndex,
+  type Backend,
+  type ConsolidateOptions,
+  type ConsolidateProgress,
   type Hit,
   type IndexInfo,
   type IndexOptions,
   type ManyHits,
   type Metric,
   type SearchOptions,
+  type Tier,
   type VectorWriteOptions,
 } from './vector-index.ts'
 

@@ -261,6 +261,12 @@ impl Engine {
         self.shared.search.submit(&self.shared.io, work)
     }
 
+    /// Threads of the search pool.
+    #[must_use]
+    pub fn search_threads(&self) -> usize {
+        self.shared.options.search_threads
+    }
+
     /// Does by hand what home threads do every 100 ms: for an engine without threads.
     pub fn tick(&self) {
         for id in (0..self.shards()).map(ShardId) {

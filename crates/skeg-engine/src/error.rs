@@ -100,8 +100,8 @@ impl From<LogError> for BackupError {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VectorsError {
-    /// The database is in memory only, or open read-only.
-    #[error("only a database on disk that can be written to has segments of vectors")]
+    /// The database is in memory only.
+    #[error("only a database on disk has segments of vectors")]
     NoSegments,
     /// There is no index of this name, or it was dropped meanwhile.
     #[error("no such index")]

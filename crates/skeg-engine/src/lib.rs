@@ -52,7 +52,7 @@ pub use engine::Engine;
 pub use error::{BackupError, EngineError, Refusal, SnapshotError, VectorsError};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
-pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo};
+pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo, IndexState};
 pub use job::{Bound, Hold, Job, Progress, Receipt};
 pub use notify::NotifyClass;
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};

@@ -143,6 +143,11 @@ impl Outlet {
         self.bytes.load(Ordering::SeqCst) >= self.bytes_max && !self.is_closed()
     }
 
+    /// Whether writers are about to find it full.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.bytes.load(Ordering::SeqCst) >= self.bytes_max / 2
+    }
+
     /// Walks that use it are over, wherever they are.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
@@ -169,6 +174,8 @@ pub(crate) struct Walk {
     outlet: Arc<Outlet>,
     /// By the numbers that the databases have now.
     parts: Vec<Part>,
+    /// What the shard had run when the last slice was over.
+    commands: u64,
 }
 
 /// What the start of a walk found.
@@ -177,6 +184,15 @@ pub(crate) struct Started {
     pub(crate) place: ShardPlace,
     /// The vector indexes, as they were at the place.
     pub(crate) indexes: Vec<Image>,
+}
+
+/// What a slice found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Slice {
+    /// There is more to come.
+    pub(crate) more: bool,
+    /// Others have used the shard since the slice before.
+    pub(crate) in_use: bool,
 }
 
 impl Shard {
@@ -188,17 +204,21 @@ impl Shard {
             cursor: (!self.databases[usize::from(origin)].is_empty()).then_some(0),
         };
         let parts = (0..DATABASES).map(part).collect();
-        self.walk = Some(Walk { outlet: Arc::clone(outlet), parts });
+        let commands = self.stats.commands;
+        self.walk = Some(Walk { outlet: Arc::clone(outlet), parts, commands });
         Started { place: self.log_place(), indexes: self.indexes.images() }
     }
 
-    /// Hands out a slice. Whether there is more to come; when there is not, the walk is over.
-    pub(crate) fn walk_slice(&mut self) -> bool {
-        let Some(walk) = &mut self.walk else { return false };
+    /// Hands out a slice; when there is nothing more to come, the walk is over.
+    pub(crate) fn walk_slice(&mut self) -> Slice {
+        let Some(walk) = &mut self.walk else { return Slice::default() };
+        let in_use = self.stats.commands > walk.commands;
+        // The job that this slice is will be counted, too.
+        walk.commands = self.stats.commands + 1;
         let next = walk.parts.iter().position(|part| part.cursor.is_some());
         let Some(db) = next else {
             self.walk = None;
-            return false;
+            return Slice { more: false, in_use };
         };
         let (part, keyspace) = (&mut walk.parts[db], &mut self.databases[db]);
         let from = part.cursor.unwrap_or(0);
@@ -206,7 +226,7 @@ impl Shard {
             keyspace.walk(from, SLICE_COST, &mut |key, entry| handed.add(part.origin, key, entry))
         });
         part.cursor = (cursor != 0).then_some(cursor);
-        true
+        Slice { more: true, in_use }
     }
 
     /// Whether a walk cannot take what a change would have to hand out first.

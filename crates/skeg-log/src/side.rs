@@ -22,6 +22,10 @@ const STEP_BYTES: u64 = 4 << 20;
 /// The log keeps at least this beside such a file, or a segment if that is smaller.
 const BESIDE_BYTES: u64 = 16 << 20;
 
+/// What is written is made durable in portions of this: one fsync of all of it would keep the disk
+/// from the log's fsyncs for long.
+const PORTION_BYTES: u64 = 8 << 20;
+
 /// See the module's header.
 #[derive(Debug)]
 pub(crate) struct SideFile {
@@ -30,6 +34,8 @@ pub(crate) struct SideFile {
     path: PathBuf,
     file: Arc<dyn File>,
     allocated: u64,
+    /// Bytes written since the last fsync.
+    unsynced: u64,
     kept: bool,
 }
 
@@ -52,8 +58,15 @@ impl SideFile {
         let file = disk
             .open(&path, OpenMode::CreateNew)
             .map_err(|error| io_error("create", &path, error))?;
-        let mut this =
-            Self { core: Arc::clone(core), folder, path, file, allocated: 0, kept: false };
+        let mut this = Self {
+            core: Arc::clone(core),
+            folder,
+            path,
+            file,
+            allocated: 0,
+            unsynced: 0,
+            kept: false,
+        };
         // All at once with what the log may need meanwhile: the latter is given back at once.
         this.allocate(expected + BESIDE_BYTES.min(core.options.segment_bytes))?;
         this.cut(expected)?;
@@ -98,7 +111,13 @@ impl SideFile {
 
     pub(crate) fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), LogError> {
         self.make_room(offset + bytes.len() as u64)?;
-        write_all(&*self.file, &self.path, bytes, offset)
+        write_all(&*self.file, &self.path, bytes, offset)?;
+        self.unsynced += bytes.len() as u64;
+        if self.unsynced >= PORTION_BYTES {
+            self.file.sync_data().map_err(|error| fsync_error(&self.path, error))?;
+            self.unsynced = 0;
+        }
+        Ok(())
     }
 
     /// Gives the file its length and makes it durable, and with `entry` its directory entry, too.

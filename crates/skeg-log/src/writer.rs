@@ -249,11 +249,12 @@ impl Writer {
         if !matches!(self.stage, Stage::Idle) || self.named >= core.durable() {
             return false;
         }
-        let chain = self.build_block(core, KIND_WATERMARK, self.position.epoch);
-        let bytes = self.builder.bytes().len() as u64;
-        if bytes > self.free() || !core.space.take_unreserved(bytes) {
+        // It may not fit behind the last block: then it is the first of the next segment.
+        let bytes = block_bytes(0, 0).expect("it is a header");
+        if !self.place(core, bytes) || !core.space.take_unreserved(bytes) {
             return false;
         }
+        let chain = self.build_block(core, KIND_WATERMARK, self.position.epoch);
         let mut done = 0;
         match self.write_from(&mut done) {
             Ok(()) => {

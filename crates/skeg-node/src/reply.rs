@@ -154,6 +154,8 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("INDEXMISMATCH ", "ERR_INDEX_MISMATCH"),
     ("DIMENSION ", "ERR_DIMENSION"),
     ("BADVECTOR ", "ERR_INVALID_ARGUMENT"),
+    ("CORRUPT ", "ERR_CORRUPT"),
+    ("IOERR ", "ERR_IO"),
     ("ERR the ids of this index", "ERR_INVALID_ARGUMENT"),
 ];
 

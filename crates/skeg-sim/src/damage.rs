@@ -113,6 +113,7 @@ impl Runner<'_> {
                     | LogError::NotFound { .. }
                     | LogError::Version { .. },
                 )) => "refused",
+                Err(error) if lacks_room_for_a_new_one(&told, &error) => "refused",
                 Err(error) => {
                     return Err(format!("{file}, {done}: taken for something else: {error}"));
                 }
@@ -172,6 +173,14 @@ fn names_vectors(told: &Result<CheckReport, LogError>) -> bool {
     })
 }
 
+/// Whether nothing of a database is left, and the disk is too full to create one.
+fn lacks_room_for_a_new_one(told: &Result<CheckReport, LogError>, error: &EngineError) -> bool {
+    matches!(
+        (told, error),
+        (Err(LogError::NotFound { .. }), EngineError::Log(LogError::Full { .. }))
+    )
+}
+
 /// Whether a check said what an open did.
 fn foretold(
     told: &Result<CheckReport, LogError>,
@@ -187,6 +196,7 @@ fn foretold(
         }
         // Nothing of a database is left: one is created.
         (Err(LogError::NotFound { .. }), Ok(engine)) => engine.recovered().created,
+        (_, Err(error)) if lacks_room_for_a_new_one(told, error) => true,
         (Err(told), Err(EngineError::Log(error))) => told.kind() == error.kind(),
         _ => false,
     };

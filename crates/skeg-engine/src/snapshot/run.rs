@@ -22,7 +22,7 @@ use crate::home::Bell;
 use crate::indexes::Image;
 use crate::job::{Bound, Job, Progress as JobProgress, Receipt};
 use crate::router::ShardList;
-use crate::walk::{Handed, Outlet, Started};
+use crate::walk::{Handed, Outlet, Slice, Started};
 
 /// Blocks of the file are about this large, or as large as what was handed out together.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -66,6 +66,8 @@ pub(super) struct Run {
     reply: Arc<Reply>,
     places: Vec<ShardPlace>,
     indexes: Vec<Image>,
+    /// Others have used the shard lately.
+    in_use: bool,
     /// What was handed out and is not yet written.
     handed: Handed,
 }
@@ -84,6 +86,7 @@ impl Run {
             reply: Arc::new(Reply::new(&shared.snapshots.bell)),
             places: Vec::new(),
             indexes: Vec::new(),
+            in_use: false,
             handed: Handed::default(),
         })
     }
@@ -91,6 +94,12 @@ impl Run {
     /// Entries and bytes written so far.
     pub(super) fn figures(&self) -> (u64, u64) {
         self.writer.as_ref().map_or((0, 0), |writer| (writer.entries(), writer.bytes()))
+    }
+
+    /// Whether somebody is served whom its work delays; but no writer may soon have to wait until what
+    /// he hands out is taken.
+    pub(super) fn may_rest(&self) -> bool {
+        self.in_use && !self.outlet.is_half_full()
     }
 
     /// One step.
@@ -116,7 +125,7 @@ impl Run {
 
     fn post(&mut self, shared: &Shared, starts: bool) -> Result<Progress, SnapshotError> {
         let outlet = starts.then(|| Arc::clone(&self.outlet));
-        let slice = Slice::new(self.shard, outlet, &self.reply);
+        let slice = SliceJob::new(self.shard, outlet, &self.reply);
         match shared.post(Box::new(slice), Drain::Serve) {
             Ok(()) => {
                 self.stage = Stage::Posted;
@@ -129,12 +138,13 @@ impl Run {
 
     fn receive(&mut self) -> Result<Progress, SnapshotError> {
         let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
-        let Sliced { started, more } = outcome?;
+        let Sliced { started, slice } = outcome?;
         if let Some(Started { place, indexes }) = started {
             self.places.push(place);
             self.indexes = indexes;
         }
-        self.stage = if more { Stage::Post { starts: false } } else { Stage::Rest };
+        self.in_use = slice.in_use;
+        self.stage = if slice.more { Stage::Post { starts: false } } else { Stage::Rest };
         // Taken before anything of the next shard can be in it.
         self.handed.append(self.outlet.take());
         Ok(Progress::More)
@@ -204,7 +214,7 @@ impl Drop for Run {
 /// What a slice came to.
 struct Sliced {
     started: Option<Started>,
-    more: bool,
+    slice: Slice,
 }
 
 /// Where the slice on its way leaves what it came to.
@@ -224,7 +234,7 @@ impl Reply {
 }
 
 /// A slice of a walk, as a job on the shard.
-struct Slice {
+struct SliceJob {
     shards: ShardList,
     /// The outlet of the walk to be started.
     starts: Option<Arc<Outlet>>,
@@ -232,13 +242,13 @@ struct Slice {
     sliced: Option<Sliced>,
 }
 
-impl Slice {
+impl SliceJob {
     fn new(id: ShardId, starts: Option<Arc<Outlet>>, reply: &Arc<Reply>) -> Self {
         Self { shards: ShardList::one(id), starts, reply: Arc::clone(reply), sliced: None }
     }
 }
 
-impl Job for Slice {
+impl Job for SliceJob {
     fn shards(&self) -> &ShardList {
         &self.shards
     }
@@ -250,7 +260,7 @@ impl Job for Slice {
     fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
         for shard in exec.shards() {
             let started = self.starts.take().map(|outlet| shard.start_walk(&outlet));
-            self.sliced = Some(Sliced { started, more: shard.walk_slice() });
+            self.sliced = Some(Sliced { started, slice: shard.walk_slice() });
         }
         JobProgress::Done
     }

@@ -6,6 +6,7 @@ pub(crate) mod cas;
 pub(crate) mod figures;
 pub(crate) mod vdel;
 pub(crate) mod vget;
+pub(crate) mod vindex_consolidate;
 pub(crate) mod vindex_create;
 pub(crate) mod vindex_drop;
 pub(crate) mod vindex_list;
