@@ -15,6 +15,7 @@ use skeg_keyspace::{Collection, Keyspace};
 use skeg_log::{Epoch, Level, Log, LogError, LogOptions, Recovered, ShardId};
 use skeg_vector::SearchScratch;
 
+use crate::backup::Backups;
 use crate::blocking::{Board, Waits};
 use crate::error::{EngineError, Refusal};
 use crate::holder::Drain;
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     search: SearchPool,
     recovered: Recovered,
     pub(crate) snapshots: Snapshots,
+    pub(crate) backups: Backups,
     pub(crate) vectors: Vectors,
     threads: Mutex<Vec<Box<dyn Join>>>,
     discarded: Mutex<Discarded>,
@@ -142,6 +144,7 @@ impl Engine {
             search: SearchPool::new(options.search_threads),
             recovered,
             snapshots: Snapshots::default(),
+            backups: Backups::default(),
             vectors: Vectors::new(store),
             threads: Mutex::new(Vec::new()),
             discarded: Mutex::default(),
@@ -296,6 +299,7 @@ impl Engine {
             return Ok(());
         }
         shared.bells.iter().for_each(Bell::ring);
+        shared.close_backups();
         shared.close_snapshots();
         shared.close_vectors();
         for thread in std::mem::take(&mut *shared.threads.lock()) {

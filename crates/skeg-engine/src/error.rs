@@ -63,6 +63,39 @@ impl From<LogError> for SnapshotError {
     }
 }
 
+/// Why there is no backup. The database is as it was, and so is the backup that was to be brought up
+/// to date.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// The database is in memory only.
+    #[error("a database in memory has no files to back up")]
+    InMemory,
+    /// Another backup is being made.
+    #[error("a backup is being made")]
+    Running,
+    /// The system gives no thread to make it.
+    #[error("cannot start thread `skeg-backup`")]
+    NoThread,
+    /// The engine refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The log or the disk refused.
+    #[error("{reason}")]
+    Failed {
+        /// The class of the error.
+        kind: ErrorKind,
+        /// What was said.
+        reason: String,
+    },
+}
+
+impl From<LogError> for BackupError {
+    fn from(error: LogError) -> Self {
+        Self::Failed { kind: error.kind(), reason: error.to_string() }
+    }
+}
+
 /// Why no segment of vectors was made. Index and database are as they were.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -16,6 +16,7 @@
 //! Record format: `docs/format/effects.md`, implemented in `effect.rs`.
 #![forbid(unsafe_code)]
 
+mod backup;
 mod blocking;
 mod describe;
 mod dump;
@@ -44,10 +45,11 @@ mod vectors;
 mod walk;
 mod watch;
 
+pub use backup::BackupDone;
 pub use blocking::{Blocked, Room, Wait, WaitEnd, Waiter};
 pub use dump::{DumpError, Dumped, DumpedElements};
 pub use engine::Engine;
-pub use error::{EngineError, Refusal, SnapshotError, VectorsError};
+pub use error::{BackupError, EngineError, Refusal, SnapshotError, VectorsError};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
 pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo, IndexState};
@@ -63,8 +65,8 @@ pub use skeg_keyspace::{
     WrongType,
 };
 pub use skeg_log::{
-    Epoch, Health, Level, Log, LogError, LogStatus, Notify, Purpose, Recovered, ShardId,
-    SnapshotInfo, Subscription, SyncPolicy, Want, Wrote,
+    Copied, CopyOptions, Epoch, Health, Level, Log, LogError, LogStatus, Notify, Purpose,
+    Recovered, ShardId, SnapshotInfo, Subscription, SyncPolicy, Want, Wrote,
 };
 pub use snapshot::{SavePoint, SnapshotDone, SnapshotStatus};
 pub use stats::{ShardFigures, ShardStats};
