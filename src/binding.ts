@@ -44,6 +44,8 @@ export interface Binding {
     createIfMissing: number,
     snapshotMs: number,
     snapshotWrites: number,
+    inlineMax: number,
+    cacheBytes: number,
   ): RequestId | undefined
   close(handle: Handle): RequestId | undefined
   /** `request, state, value` triples; the state is an epoch, or -1 with `[code, message]` as value. */

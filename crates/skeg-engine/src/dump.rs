@@ -4,9 +4,10 @@
 //! Invariants: what was written reads back as the same value; bytes that are damaged, of another
 //! program or of a newer version are refused, without a panic.
 
-use skeg_keyspace::{StrRef, WrongType};
+use skeg_keyspace::StrRef;
 use skeg_simd::crc32c;
 
+use crate::error::ReadError;
 use crate::shard::{Expiry, Shard};
 
 const MAGIC: [u8; 4] = *b"SKDV";
@@ -92,8 +93,8 @@ impl Shard {
     /// The value of a key, for [`Dumped::read`].
     ///
     /// # Errors
-    /// [`WrongType`] when it is of a type that cannot be dumped.
-    pub fn dump(&mut self, db: u8, key: &[u8]) -> Result<Option<Vec<u8>>, WrongType> {
+    /// [`ReadError`]: it is of a type that cannot be dumped, or not to be had now.
+    pub fn dump(&mut self, db: u8, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
         Ok(self.string(db, key)?.map(|value| match value {
             StrRef::Bytes(bytes) => Dumped::String(bytes).write(),
             StrRef::Int(value) => Dumped::Integer(value).write(),

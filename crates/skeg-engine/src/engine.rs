@@ -9,23 +9,25 @@ use std::path::Path;
 use std::time::Duration;
 
 use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use skeg_io::sync::{Arc, Mutex};
+use skeg_io::sync::{Arc, Mutex, OnceLock, Weak};
 use skeg_io::{Io, Join};
 use skeg_keyspace::{Collection, HashSeed, Keyspace};
 use skeg_log::{Epoch, Level, Log, LogOptions, Recovered, ShardId};
 
 use crate::error::{EngineError, Refusal};
+use crate::fetch::READERS;
 use crate::holder::Drain;
 use crate::home::{self, Bell};
 use crate::job::{Job, Ticket};
 use crate::latch::Latch;
 use crate::notify::Switches;
 use crate::options::EngineOptions;
+use crate::pool::Pool;
 use crate::pubsub::PubSub;
 use crate::replay::Rebuild;
 use crate::router::Router;
-use crate::search::SearchPool;
 use crate::snapshot::Snapshots;
+use crate::values::{ValueFigures, Values};
 
 /// An open database. Clones are handles of the same one.
 #[derive(Clone, Debug)]
@@ -50,7 +52,13 @@ pub(crate) struct Shared {
     pub(crate) bells: Vec<Bell>,
     pub(crate) pubsub: PubSub,
     pub(crate) switches: Arc<Switches>,
-    search: SearchPool,
+    search: Pool,
+    /// They read values from the disk.
+    pub(crate) readers: Pool,
+    /// Large values in the log.
+    pub(crate) values: Option<Arc<Values>>,
+    /// Itself, for what comes back from other threads.
+    pub(crate) this: OnceLock<Weak<Self>>,
     recovered: Recovered,
     pub(crate) snapshots: Snapshots,
     threads: Mutex<Vec<Box<dyn Join>>>,
@@ -77,7 +85,8 @@ impl Engine {
         let (mut seed, mut index_seed) = ([0_u8; 32], [0_u8; 8]);
         io.entropy.fill(&mut seed);
         io.entropy.fill(&mut index_seed);
-        let mut rebuild = Rebuild::new(HashSeed::from_bytes(seed), u64::from_le_bytes(index_seed));
+        let seed = HashSeed::from_bytes(seed);
+        let mut rebuild = Rebuild::new(seed, u64::from_le_bytes(index_seed), options.inline_max);
         let (log, recovered) = match dir {
             Some(dir) => {
                 let log_options = LogOptions {
@@ -89,7 +98,8 @@ impl Engine {
                     holder: std::process::id().to_string(),
                     ..LogOptions::default()
                 };
-                let (log, recovered) = Log::open(io, dir, &log_options, &mut rebuild)?;
+                let opened = Log::open(io, dir, &log_options, &mut rebuild);
+                let (log, recovered) = opened.map_err(|error| rebuild.explain(error))?;
                 (Some(log), recovered)
             }
             None => (None, Recovered::default()),
@@ -99,7 +109,11 @@ impl Engine {
             stored => stored,
         };
         let switches = Arc::default();
-        let shards_built = rebuild.finish(shards, log.as_ref(), &switches);
+        let values = log.as_ref().map(|log| {
+            let waits = options.home_threads == 0;
+            Arc::new(Values::new(log.values(), options.cache_bytes, waits))
+        });
+        let shards_built = rebuild.finish(shards, log.as_ref().zip(values.as_ref()), &switches);
         let latches = shards_built.into_iter().map(Latch::new).collect();
         let shared = Arc::new(Shared {
             io: io.clone(),
@@ -110,7 +124,10 @@ impl Engine {
             bells: (0..options.home_threads).map(|_| Bell::default()).collect(),
             pubsub: PubSub::default(),
             switches,
-            search: SearchPool::new(options.search_threads),
+            search: Pool::new("skeg-search", options.search_threads),
+            readers: Pool::new("skeg-read", READERS),
+            values: values.clone(),
+            this: OnceLock::new(),
             recovered,
             snapshots: Snapshots::default(),
             threads: Mutex::new(Vec::new()),
@@ -119,6 +136,8 @@ impl Engine {
             closed: AtomicBool::new(false),
             failed: AtomicBool::new(false),
         });
+        // It is set once.
+        let _ = shared.this.set(Arc::downgrade(&shared));
         shared.init_snapshots();
         let engine = Self { shared };
         if let Err(error) = engine.start_threads() {
@@ -225,7 +244,13 @@ impl Engine {
             work();
             return Ok(());
         }
-        self.shared.search.submit(&self.shared.io, work)
+        self.shared.search.submit(&self.shared.io, work).map_err(|(_, refusal)| refusal)
+    }
+
+    /// How large values were read back from the log.
+    #[must_use]
+    pub fn value_figures(&self) -> ValueFigures {
+        self.shared.values.as_ref().map(|values| values.figures()).unwrap_or_default()
     }
 
     /// Does by hand what home threads do every 100 ms: for an engine without threads.
@@ -233,6 +258,7 @@ impl Engine {
         for id in (0..self.shards()).map(ShardId) {
             self.shared.attend(id);
             self.shared.expire(id);
+            self.shared.send_away(id);
             self.shared.defragment(id);
         }
         self.shared.free_discarded();
@@ -264,11 +290,14 @@ impl Engine {
             let _ = thread.join();
         }
         shared.search.close();
+        // What waits for values is queued again.
+        shared.readers.close();
         let pause = Bell::default();
         for id in (0..self.shards()).map(ShardId) {
             // Holders let go within their slice; what is queued still runs.
             loop {
-                shared.attend(id);
+                // All of them: a job that owns this latch may be queued at a later shard.
+                (0..self.shards()).map(ShardId).for_each(|id| shared.attend(id));
                 match shared.latch(id).take() {
                     Some(shard) if shared.latch(id).queued() == 0 => break drop(shard),
                     Some(shard) => shared.latch(id).put_back(shard),

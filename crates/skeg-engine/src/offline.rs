@@ -13,7 +13,7 @@ use std::path::Path;
 use skeg_io::Io;
 use skeg_io::sync::Arc;
 use skeg_keyspace::HashSeed;
-use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId};
+use skeg_log::{Epoch, LogError, Place, Replay, ReplayError, ShardId, ValueReader};
 use skeg_vector::{Index, IndexOptions, VectorError};
 
 pub use skeg_log::{
@@ -30,6 +30,9 @@ use crate::replay::{Rebuild, place_of};
 use crate::router::{SHARDS_MAX, slot_of};
 use crate::stats::ShardFigures;
 
+/// More strings that are not what they were are not listed.
+const UNREADABLE_MAX: usize = 1_000;
+
 /// Told now and then how many bytes are read, and of how many.
 pub type Progress<'a> = &'a dyn Fn(u64, u64);
 
@@ -40,8 +43,26 @@ pub type Lost<'a> = &'a mut dyn FnMut(Epoch, RecordInfo<'_>);
 ///
 /// # Errors
 /// As [`Offline::check`]; damage is in the report.
-pub fn check(offline: &Offline, progress: Progress<'_>) -> Result<CheckReport, LogError> {
-    offline.check(&mut Verify::new(progress))
+pub fn check(io: &Io, offline: &Offline, progress: Progress<'_>) -> Result<CheckReport, LogError> {
+    let mut verify = Verify::new(progress);
+    let mut report = offline.check(&mut verify)?;
+    // A string that a snapshot names by its place is in a segment that was checked as well. It is read
+    // all the same; an open reads none.
+    for found in verify.unreadable {
+        if !report.damage.iter().any(|known| known.file == found.file) {
+            report.damage.push(found);
+        }
+    }
+    // An open needs such a string only if a later effect has changed it in place.
+    if !report.is_sound()
+        && report.outcome != Outcome::Refuses
+        && let Err(LogError::Corrupt(found)) = figures(io, offline, &|_, _| {})
+    {
+        report.outcome = Outcome::Refuses;
+        report.damage.retain(|known| known.file != found.file || known.offset != found.offset);
+        report.damage.insert(0, *found);
+    }
+    Ok(report)
 }
 
 /// What a repair would do; `None` when nothing is damaged. When CURRENT is lost and `shards` is not
@@ -99,9 +120,11 @@ pub fn figures(
 ) -> Result<ShardFigures, LogError> {
     let mut seed = [0_u8; 32];
     io.entropy.fill(&mut seed);
-    let rebuild = Rebuild::new(HashSeed::from_bytes(seed), 0);
+    let inline_max = EngineOptions::default().inline_max;
+    let rebuild = Rebuild::new(HashSeed::from_bytes(seed), 0, inline_max);
     let mut counting = Counting { rebuild, progress };
-    let recovered = offline.replay(&mut counting)?;
+    let recovered =
+        offline.replay(&mut counting).map_err(|error| counting.rebuild.explain(error))?;
     let mut sum = ShardFigures::default();
     for shard in counting.rebuild.finish(recovered.shards, None, &Arc::default()) {
         sum.add(&shard.figures());
@@ -119,8 +142,22 @@ impl Replay for Counting<'_> {
         self.rebuild.start(shards)
     }
 
+    fn values(&mut self, reader: &Arc<ValueReader>) {
+        self.rebuild.values(reader);
+    }
+
     fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
         self.rebuild.record(shard, kind, payload)
+    }
+
+    fn record_at(
+        &mut self,
+        place: Place,
+        shard: ShardId,
+        kind: u8,
+        payload: &[u8],
+    ) -> Result<(), ReplayError> {
+        self.rebuild.record_at(place, shard, kind, payload)
     }
 
     fn progress(&mut self, done_bytes: u64, total_bytes: u64) {
@@ -132,18 +169,31 @@ impl Replay for Counting<'_> {
 struct Verify<'a> {
     /// Empty indexes by shard and name: they know which vectors they would take.
     indexes: BTreeMap<(u16, Box<[u8]>), Index>,
+    reader: Option<Arc<ValueReader>>,
+    /// Strings in the log that are not what the snapshot says.
+    unreadable: Vec<Corruption>,
     progress: Progress<'a>,
 }
 
 impl<'a> Verify<'a> {
     fn new(progress: Progress<'a>) -> Self {
-        Self { indexes: BTreeMap::new(), progress }
+        Self { indexes: BTreeMap::new(), reader: None, unreadable: Vec::new(), progress }
     }
 
     fn effect(&mut self, shard: ShardId, effect: &Effect<'_>) -> Result<(), String> {
         let said = |error: VectorError| error.to_string();
         match *effect {
             Effect::SetRange { offset, .. } => drop(place_of(offset)?),
+            Effect::SetAway { value, .. } => {
+                let reader = self.reader.as_ref().ok_or("a string that nobody can read")?;
+                match reader.read(&value) {
+                    Err(LogError::Corrupt(found)) if self.unreadable.len() < UNREADABLE_MAX => {
+                        self.unreadable.push(*found);
+                    }
+                    Err(LogError::Corrupt(_)) => {}
+                    other => drop(other.map_err(|error| error.to_string())?),
+                }
+            }
             Effect::IndexCreate { name, options } => {
                 let options = IndexOptions::from_bytes(options).map_err(said)?;
                 let index = Index::new(options, 0).map_err(said)?;
@@ -183,6 +233,10 @@ impl<'a> Verify<'a> {
 }
 
 impl Replay for Verify<'_> {
+    fn values(&mut self, reader: &Arc<ValueReader>) {
+        self.reader = Some(Arc::clone(reader));
+    }
+
     fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
         for effect in effects_of(kind, payload)?.1 {
             let effect = effect.map_err(|bad| ReplayError(bad.to_string()))?;

@@ -4,24 +4,57 @@
 //! knows no clock, so what has expired since is removed when it is met.
 
 use skeg_io::sync::Arc;
-use skeg_keyspace::{End, HashSeed, Keyspace, WrongType};
-use skeg_log::{Log, Replay, ReplayError, ShardId};
+use skeg_keyspace::{End, HashSeed, Keyspace, ValueRef, WrongType};
+use skeg_log::{Log, LogError, Logged, Moved, Place, Replay, ReplayError, ShardId, ValueReader};
 
 use crate::describe::effects_of;
 use crate::effect::{self, Change, Effect, Elements};
 use crate::notify::Switches;
 use crate::shard::Shard;
+use crate::values::{Values, away_of, logged};
 
 /// Builds shards from records.
 pub(crate) struct Rebuild {
     seed: HashSeed,
     index_seed: u64,
+    /// A longer string stays in the log.
+    inline_max: usize,
+    reader: Option<Arc<ValueReader>>,
+    /// Why a string could not be read that was changed in place.
+    unreadable: Option<LogError>,
     shards: Vec<Shard>,
 }
 
+/// Where an effect comes from.
+struct Source<'a> {
+    inline_max: usize,
+    reader: Option<&'a ValueReader>,
+    /// Where it ends, if it is in the log.
+    end: Option<Place>,
+    unreadable: &'a mut Option<LogError>,
+}
+
+impl Source<'_> {
+    /// Where the string is that an effect ends with, if it is to stay there.
+    fn large(&self, value: &[u8]) -> Option<Logged> {
+        let end = self.end.filter(|_| value.len() > self.inline_max)?;
+        let bytes = u32::try_from(value.len()).ok()?;
+        let place = Place { offset: end.offset - u64::from(bytes), ..end };
+        Some(Logged { place, bytes, sum: Logged::sum(value) })
+    }
+}
+
 impl Rebuild {
-    pub(crate) fn new(seed: HashSeed, index_seed: u64) -> Self {
-        Self { seed, index_seed, shards: Vec::new() }
+    pub(crate) fn new(seed: HashSeed, index_seed: u64, inline_max: usize) -> Self {
+        Self { seed, index_seed, inline_max, reader: None, unreadable: None, shards: Vec::new() }
+    }
+
+    /// Says of an error of opening what was behind it.
+    pub(crate) fn explain(&mut self, error: LogError) -> LogError {
+        match error {
+            LogError::Replay { .. } => self.unreadable.take().unwrap_or(error),
+            other => other,
+        }
     }
 
     fn grow(&mut self, count: u16) {
@@ -35,13 +68,13 @@ impl Rebuild {
     pub(crate) fn finish(
         mut self,
         count: u16,
-        log: Option<&Arc<Log>>,
+        log: Option<(&Arc<Log>, &Arc<Values>)>,
         switches: &Arc<Switches>,
     ) -> Vec<Shard> {
         self.grow(count);
         self.shards.iter_mut().for_each(|shard| shard.obey(switches));
-        if let Some(log) = log {
-            self.shards.iter_mut().for_each(|shard| shard.attach(Arc::clone(log)));
+        if let Some((log, values)) = log {
+            self.shards.iter_mut().for_each(|shard| shard.attach(log, values, self.inline_max));
         }
         self.shards
     }
@@ -53,13 +86,59 @@ impl Replay for Rebuild {
         Ok(())
     }
 
+    fn values(&mut self, reader: &Arc<ValueReader>) {
+        self.reader = Some(Arc::clone(reader));
+    }
+
     fn record(&mut self, id: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
-        let effects = effects_of(kind, payload)?.1;
+        self.apply(id, kind, payload, None)
+    }
+
+    fn record_at(
+        &mut self,
+        place: Place,
+        id: ShardId,
+        kind: u8,
+        payload: &[u8],
+    ) -> Result<(), ReplayError> {
+        self.apply(id, kind, payload, Some(place))
+    }
+
+    fn moved(&mut self, moved: &[Moved]) {
+        let from = |home: u64| moved.iter().any(|moved| moved.from.segment == home);
+        for keyspace in self.shards.iter_mut().flat_map(|shard| &mut shard.databases) {
+            if keyspace.homes().any(|(home, _)| from(home)) {
+                keyspace.relocate(&|away| {
+                    let value = logged(away);
+                    let place = moved.iter().find_map(|moved| moved.apply(value.place))?;
+                    Some(away_of(&Logged { place, ..value }))
+                });
+            }
+        }
+    }
+}
+
+impl Rebuild {
+    fn apply(
+        &mut self,
+        id: ShardId,
+        kind: u8,
+        payload: &[u8],
+        at: Option<Place>,
+    ) -> Result<(), ReplayError> {
+        let mut effects = effects_of(kind, payload)?.1;
         let shard = self.shards.get_mut(usize::from(id.0));
         let shard = shard.ok_or_else(|| ReplayError(format!("no shard {}", id.0)))?;
-        for effect in effects {
+        let mut source = Source {
+            inline_max: self.inline_max,
+            reader: self.reader.as_deref(),
+            end: None,
+            unreadable: &mut self.unreadable,
+        };
+        while let Some(effect) = effects.next() {
             let effect = effect.map_err(|error| ReplayError(error.to_string()))?;
-            shard.apply(&effect).map_err(ReplayError)?;
+            source.end = at.map(|place| place.plus(effects.offset() as u64));
+            shard.apply(&effect, &mut source).map_err(ReplayError)?;
         }
         Ok(())
     }
@@ -73,11 +152,22 @@ pub(crate) fn place_of(offset: u64) -> Result<usize, String> {
 }
 
 impl Shard {
-    fn apply(&mut self, effect: &Effect<'_>) -> Result<(), String> {
+    fn apply(&mut self, effect: &Effect<'_>, source: &mut Source<'_>) -> Result<(), String> {
         match *effect {
             Effect::Set { db, key, value, expire_at_ms } => {
                 let keyspace = self.keyspace_mut(db);
-                keyspace.set(keyspace.hash(key), key, value, expire_at_ms);
+                let hash = keyspace.hash(key);
+                match source.large(value) {
+                    Some(value) => keyspace.put_away(hash, key, away_of(&value), expire_at_ms),
+                    None => keyspace.set(hash, key, value, expire_at_ms),
+                };
+            }
+            Effect::SetAway { db, key, value, expire_at_ms } => {
+                if source.end.is_some() {
+                    return Err("a place of the log in the log itself".to_owned());
+                }
+                let keyspace = self.keyspace_mut(db);
+                keyspace.put_away(keyspace.hash(key), key, away_of(&value), expire_at_ms);
             }
             Effect::SetInt { db, key, value } => {
                 let keyspace = self.keyspace_mut(db);
@@ -94,13 +184,13 @@ impl Shard {
                 keyspace.set_expiry(keyspace.hash(key), key, expire_at_ms);
             }
             Effect::Append { db, key, tail } => {
-                let keyspace = self.keyspace_mut(db);
+                let keyspace = in_memory(self.keyspace_mut(db), key, source)?;
                 let done = keyspace.append(keyspace.hash(key), key, tail);
                 done.map_err(|_| "an APPEND effect on a key that holds no string")?;
             }
             Effect::SetRange { db, key, offset, bytes } => {
                 let offset = place_of(offset)?;
-                let keyspace = self.keyspace_mut(db);
+                let keyspace = in_memory(self.keyspace_mut(db), key, source)?;
                 let done = keyspace.set_range(keyspace.hash(key), key, offset, bytes);
                 done.map_err(|_| "a SETRANGE effect on a key that holds no string")?;
             }
@@ -142,6 +232,25 @@ impl Shard {
         }
         Ok(())
     }
+}
+
+/// The database, after it has taken the string of a key back that is changed in place.
+fn in_memory<'a>(
+    keyspace: &'a mut Keyspace,
+    key: &[u8],
+    source: &mut Source<'_>,
+) -> Result<&'a mut Keyspace, String> {
+    let hash = keyspace.hash(key);
+    if let Some(ValueRef::Away(away)) = keyspace.get(hash, key).map(|entry| entry.value) {
+        let reader = source.reader.ok_or("a string that nobody can read")?;
+        let bytes = reader.read(&logged(&away)).map_err(|error| {
+            let said = error.to_string();
+            *source.unreadable = Some(error);
+            said
+        })?;
+        keyspace.take_back(hash, key, &bytes);
+    }
+    Ok(keyspace)
 }
 
 /// An index or a count; what no list can have is as wrong as what this one has not.

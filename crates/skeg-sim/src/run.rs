@@ -196,6 +196,8 @@ impl<'a> Runner<'a> {
             segment_bytes: settings.segment_bytes,
             snapshot_log_bytes: settings.snapshot_log_bytes,
             snapshot_buffer_bytes: settings.snapshot_buffer_bytes,
+            inline_max: settings.inline_max,
+            cache_bytes: settings.cache_bytes,
             ..EngineOptions::default()
         };
         Engine::open(io, Some(Path::new(DIR)), &options)

@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) queue_limit: usize,
     pub(crate) snapshot_log_bytes: u64,
     pub(crate) snapshot_buffer_bytes: usize,
+    pub(crate) inline_max: usize,
+    pub(crate) cache_bytes: usize,
 }
 
 impl Default for Settings {
@@ -60,6 +62,8 @@ impl Default for Settings {
             queue_limit: 4_096,
             snapshot_log_bytes: 64 << 20,
             snapshot_buffer_bytes: 4 << 20,
+            inline_max: 1_024,
+            cache_bytes: 64 << 20,
         }
     }
 }
@@ -178,6 +182,8 @@ impl Plan {
 /// Draws plans.
 struct Draw {
     rng: SimRng,
+    /// For what is about large strings.
+    strings: SimRng,
     keys: u64,
     databases: u64,
     value_bytes: u64,
@@ -198,7 +204,8 @@ impl Draw {
         let clients = pick(&[1, 2, 3, 5]);
         let operations = pick(&[30, 50, 60, 75, 90]);
         let snapshots = if themes == Themes::Snapshots { 3 } else { 24 };
-        Self { rng, keys, databases, value_bytes, clients, operations, snapshots }
+        let strings = SimRng::new(seed ^ 0x6c61_7267_6500_0000);
+        Self { rng, strings, keys, databases, value_bytes, clients, operations, snapshots }
     }
 
     fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
@@ -267,6 +274,8 @@ impl Draw {
             queue_limit: self.pick(&[2, 4_096, 4_096, 4_096]),
             snapshot_log_bytes: self.pick(&[4 << 10, 64 << 10, 64 << 20, 64 << 20]),
             snapshot_buffer_bytes: self.pick(&[1, 300, 4 << 20]),
+            inline_max: [64, 64, 200, 1_024, 1 << 20][self.strings.index(5)],
+            cache_bytes: [0, 4 << 10, 64 << 20][self.strings.index(3)],
         }
     }
 

@@ -18,7 +18,7 @@ use crate::error::{Refusal, SnapshotError};
 use crate::exec::Exec;
 use crate::holder::Drain;
 use crate::home::Bell;
-use crate::job::{Bound, Job, Progress as JobProgress, Receipt};
+use crate::job::{Bound, Hold, Job, Progress as JobProgress, Receipt};
 use crate::router::ShardList;
 use crate::walk::{Handed, Outlet, Started};
 
@@ -48,6 +48,8 @@ enum Stage {
     Complete,
     /// The file is; the log must be durable up to here.
     Durable(Epoch),
+    /// It is; all shards are asked which segments they need.
+    Asked,
 }
 
 /// A snapshot under way.
@@ -66,6 +68,8 @@ pub(super) struct Run {
     indexes: Vec<(Box<[u8]>, Arc<skeg_vector::View>)>,
     /// What was handed out and is not yet written.
     handed: Handed,
+    /// Segments with strings that the snapshot or memory names.
+    kept: BTreeSet<u64>,
 }
 
 impl Run {
@@ -83,6 +87,7 @@ impl Run {
             places: Vec::new(),
             indexes: Vec::new(),
             handed: Handed::default(),
+            kept: BTreeSet::new(),
         })
     }
 
@@ -108,16 +113,26 @@ impl Run {
                 self.stage = Stage::Durable(covered);
                 Ok(Progress::More)
             }
-            Stage::Durable(covered) => self.publish(covered),
+            Stage::Durable(covered) => self.ask(shared, covered),
+            Stage::Asked => self.publish(),
         }
     }
 
     fn post(&mut self, shared: &Shared, starts: bool) -> Result<Progress, SnapshotError> {
         let outlet = starts.then(|| Arc::clone(&self.outlet));
         let slice = Slice::new(self.shard, outlet, &self.reply);
-        match shared.post(Box::new(slice), Drain::Serve) {
+        self.post_job(shared, Box::new(slice), Stage::Posted)
+    }
+
+    fn post_job(
+        &mut self,
+        shared: &Shared,
+        job: Box<dyn Job>,
+        next: Stage,
+    ) -> Result<Progress, SnapshotError> {
+        match shared.post(job, Drain::Serve) {
             Ok(()) => {
-                self.stage = Stage::Posted;
+                self.stage = next;
                 Ok(Progress::More)
             }
             Err((_, Refusal::Busy)) => Ok(Progress::Waits),
@@ -127,7 +142,7 @@ impl Run {
 
     fn receive(&mut self) -> Result<Progress, SnapshotError> {
         let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
-        let Sliced { started, more } = outcome?;
+        let Sliced { started, more, .. } = outcome?;
         if let Some(Started { place, indexes }) = started {
             self.places.push(place);
             self.indexes = indexes;
@@ -162,15 +177,25 @@ impl Run {
         Ok(Progress::More)
     }
 
-    fn publish(&mut self, covered: Epoch) -> Result<Progress, SnapshotError> {
+    /// Asks all shards which segments their entries point to, once everything is durable. What they
+    /// tell stays true but for segments that will be replayed: what was written before has its place in
+    /// its entry by then.
+    fn ask(&mut self, shared: &Shared, covered: Epoch) -> Result<Progress, SnapshotError> {
         if self.log.reached(Level::Disk) < covered {
             return match self.log.status().health {
                 Health::Poisoned => Err(Refusal::Poisoned.into()),
                 _ => Ok(Progress::Waits),
             };
         }
+        let question = Question::new(self.shards, &self.log, &self.reply);
+        self.post_job(shared, Box::new(question), Stage::Asked)
+    }
+
+    fn publish(&mut self) -> Result<Progress, SnapshotError> {
+        let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
+        self.kept.append(&mut outcome?.homes);
         let writer = self.writer.take().expect("it is published once");
-        Ok(Progress::Done(writer.publish(&BTreeSet::new())?))
+        Ok(Progress::Done(writer.publish(&self.kept)?))
     }
 
     fn write_full(&mut self) -> Result<(), SnapshotError> {
@@ -179,6 +204,7 @@ impl Run {
 
     /// Writes what was handed out as one block.
     fn write(&mut self) -> Result<(), SnapshotError> {
+        self.kept.append(&mut self.handed.homes);
         if !self.handed.effects.is_empty() {
             let Handed { effects, entries, .. } = &mut self.handed;
             let writer = self.writer.as_mut().expect("it is not yet published");
@@ -197,9 +223,12 @@ impl Drop for Run {
 }
 
 /// What a slice came to.
+#[derive(Default)]
 struct Sliced {
     started: Option<Started>,
     more: bool,
+    /// The answer to a [`Question`].
+    homes: BTreeSet<u64>,
 }
 
 /// Where the slice on its way leaves what it came to.
@@ -245,7 +274,7 @@ impl Job for Slice {
     fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
         for shard in exec.shards() {
             let started = self.starts.take().map(|outlet| shard.start_walk(&outlet));
-            self.sliced = Some(Sliced { started, more: shard.walk_slice() });
+            self.sliced = Some(Sliced { started, more: shard.walk_slice(), ..Sliced::default() });
         }
         JobProgress::Done
     }
@@ -254,5 +283,52 @@ impl Job for Slice {
         let sliced = outcome.and_then(|_| self.sliced.take().ok_or(Refusal::Closed));
         *self.reply.outcome.lock() = Some(sliced);
         self.reply.bell.ring();
+    }
+}
+
+/// Which segments the entries of all shards point to, after what is written was sent away.
+struct Question {
+    shards: ShardList,
+    log: Arc<Log>,
+    reply: Arc<Reply>,
+    homes: BTreeSet<u64>,
+}
+
+impl Question {
+    fn new(shards: u16, log: &Arc<Log>, reply: &Arc<Reply>) -> Self {
+        let (log, reply) = (Arc::clone(log), Arc::clone(reply));
+        Self { shards: ShardList::all(shards), log, reply, homes: BTreeSet::new() }
+    }
+}
+
+impl Job for Question {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn hold(&self) -> Hold {
+        Hold::Each
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::READ
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
+        // Acknowledgements may lag behind what is durable, and the snapshot covers.
+        let reached = self.log.reached(Level::Kernel).max(self.log.reached(Level::Disk));
+        for shard in exec.shards() {
+            if shard.send_away(&self.log, reached) {
+                return JobProgress::Again;
+            }
+            self.homes.extend(shard.homes().map(|(home, _)| home));
+        }
+        JobProgress::Done
+    }
+
+    fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
+        let Self { reply, homes, .. } = *self;
+        *reply.outcome.lock() = Some(outcome.map(|_| Sliced { homes, ..Sliced::default() }));
+        reply.bell.ring();
     }
 }

@@ -10,3 +10,4 @@ mod shuttle_latches;
 mod snapshots;
 mod support;
 mod threads;
+mod values;

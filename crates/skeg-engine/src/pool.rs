@@ -1,4 +1,7 @@
-//! The search pool: vector searches run here, never on a thread that serves.
+//! Pools of threads for what a thread that serves must not do: searching vectors, waiting for the disk.
+//!
+//! Invariants: work that was taken is done, also when the pool is closed; work that is refused goes back.
+//! May not know: what the work is.
 
 use std::collections::VecDeque;
 
@@ -7,13 +10,14 @@ use skeg_io::{Io, Join};
 
 use crate::error::Refusal;
 
-/// Searches that wait before more are refused.
+/// Work that waits before more is refused.
 const WAITING_MAX: usize = 16_384;
 
-type Work = Box<dyn FnOnce() + Send>;
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
 
-/// Threads that start with the first search.
-pub(crate) struct SearchPool {
+/// Threads that start with the first work.
+pub(crate) struct Pool {
+    name: &'static str,
     threads: usize,
     shared: Arc<Queue>,
     started: Mutex<Vec<Box<dyn Join>>>,
@@ -31,19 +35,22 @@ struct State {
     closed: bool,
 }
 
-impl SearchPool {
-    pub(crate) fn new(threads: usize) -> Self {
-        Self { threads, shared: Arc::default(), started: Mutex::new(Vec::new()) }
+impl Pool {
+    pub(crate) fn new(name: &'static str, threads: usize) -> Self {
+        Self { name, threads, shared: Arc::default(), started: Mutex::new(Vec::new()) }
     }
 
-    pub(crate) fn submit(&self, io: &Io, work: Work) -> Result<(), Refusal> {
-        self.start(io)?;
+    /// Has work done by one of the threads, or gives it back.
+    pub(crate) fn submit(&self, io: &Io, work: Work) -> Result<(), (Work, Refusal)> {
+        if let Err(refusal) = self.start(io) {
+            return Err((work, refusal));
+        }
         let mut state = self.shared.state.lock();
         if state.closed {
-            return Err(Refusal::Closed);
+            return Err((work, Refusal::Closed));
         }
         if state.waiting.len() >= WAITING_MAX {
-            return Err(Refusal::Busy);
+            return Err((work, Refusal::Busy));
         }
         state.waiting.push_back(work);
         drop(state);
@@ -56,7 +63,7 @@ impl SearchPool {
         let mut started = self.started.lock();
         while started.len() < self.threads {
             let queue = Arc::clone(&self.shared);
-            match io.threads.spawn("skeg-search", Box::new(move || queue.run())) {
+            match io.threads.spawn(self.name, Box::new(move || queue.run())) {
                 Ok(thread) => started.push(thread),
                 Err(_) if !started.is_empty() => return Ok(()),
                 Err(_) => return Err(Refusal::Busy),
@@ -70,7 +77,7 @@ impl SearchPool {
         self.shared.state.lock().closed = true;
         self.shared.changed.notify_all();
         for thread in std::mem::take(&mut *self.started.lock()) {
-            // A search that panicked has lost its answer only.
+            // What panicked has lost its answer only.
             let _ = thread.join();
         }
     }
