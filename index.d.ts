@@ -7,6 +7,86 @@ type Vector = Float32Array | readonly number[]
 /** The id of a vector: a string, or for an index of `ids: 'u64'` an integer that is not negative. */
 type VectorId = string | number | bigint
 
+/** A member of a sorted set. */
+interface Scored<V> {
+  /** The member. */
+  value: V
+  /** Its score. */
+  score: number
+}
+/** A field of a hash. */
+interface Entry<V> {
+  /** The field. */
+  field: V
+  /** Its value. */
+  value: V
+}
+/** Where two strings are alike. */
+interface LcsMatches<Length extends number[] = []> {
+  /** Ranges of both, from the last to the first. */
+  matches: [first: [start: number, end: number], second: [start: number, end: number], ...Length][]
+  /** How many bytes are alike. */
+  len: number
+}
+/** The rank of a member of a sorted set, and its score. */
+interface Ranked {
+  /** How many members come before it. */
+  rank: number
+  /** Its score. */
+  score: number
+}
+/** What was popped from the first sorted set that had any. */
+interface PoppedMembers<V> {
+  /** Its key. */
+  key: V
+  /** Its members that are gone. */
+  members: Scored<V>[]
+}
+/** A step of a walk over a hash. */
+interface HashStep<V> {
+  /** Where the next step begins; `'0'` when this was the last. */
+  cursor: string
+  /** Fields and their values. */
+  entries: Entry<V>[]
+}
+/** A step of a walk over a set. */
+interface SetStep<V> {
+  /** Where the next step begins; `'0'` when this was the last. */
+  cursor: string
+  /** Members. */
+  members: V[]
+}
+/** A step of a walk over a sorted set. */
+interface SortedSetStep<V> {
+  /** Where the next step begins; `'0'` when this was the last. */
+  cursor: string
+  /** Members and their scores. */
+  members: Scored<V>[]
+}
+
+/** Fields of a hash and their values: one pair, an object, a `Map`, or pairs in an array. */
+type Fields =
+  | [field: Bytes | number, value: Bytes | number]
+  | [
+      fields:
+        | Record<string, Bytes | number>
+        | ReadonlyMap<Bytes | number, Bytes | number>
+        | readonly (readonly [field: Bytes | number, value: Bytes | number])[]
+        | readonly (Bytes | number)[],
+    ]
+/** Keys and their values: an object, or pairs in an array. */
+type Entries =
+  Record<string, Bytes> | readonly (readonly [key: Bytes, value: Bytes])[] | readonly Bytes[]
+/** A sorted set (or set) to be combined with others, whose scores count so many times. */
+interface WeightedKey {
+  /** The key. */
+  key: Bytes
+  /** What its scores are multiplied by. */
+  weight: number
+}
+/** Sets to be combined: keys alone, or all of them with weights. */
+type WeightedKeys = Bytes | WeightedKey | readonly Bytes[] | readonly WeightedKey[]
+
 /** The deadline of a key that a batch or transaction sets. */
 interface ChangeOptions {
   /** Milliseconds until the key expires. */
@@ -15,6 +95,1013 @@ interface ChangeOptions {
   expireAt?: number | Date
   /** Keep the deadline that the key has; otherwise the key loses it. */
   keepTtl?: boolean
+}
+
+/** Part of what there is: `count` elements behind the first `offset`. */
+interface Limit {
+  /** How many to leave out. */
+  offset: number
+  /** How many at most; all of them when it is negative. */
+  count: number
+}
+/** Options of {@link Commands.copy}. */
+interface CopyOptions {
+  /** Overwrite what the destination holds. */
+  REPLACE?: boolean
+}
+/** Options of commands that pop from the first of several keys. */
+interface CountOptions {
+  /** How many elements at most; one by default. */
+  COUNT?: number
+}
+/** Options of {@link Commands.getEx}: what becomes of the deadline of the key. One of them. */
+type GetExOptions =
+  | {
+      /** Seconds until it expires. */
+      EX: number
+    }
+  | {
+      /** Milliseconds until it expires. */
+      PX: number
+    }
+  | {
+      /** When it expires, in Unix seconds. */
+      EXAT: number | Date
+    }
+  | {
+      /** When it expires, in Unix milliseconds. */
+      PXAT: number | Date
+    }
+  | {
+      /** It does not expire. */
+      PERSIST: true
+    }
+  | {
+      /** The name of one of the others. */
+      type: 'EX' | 'PX' | 'EXAT' | 'PXAT'
+      /** What it would have. */
+      value: number | Date
+    }
+  | {
+      /** As `PERSIST: true`. */
+      type: 'PERSIST'
+    }
+/** Options of {@link Commands.lcsIdx}. */
+interface LcsOptions {
+  /** Leave out shorter matches. */
+  MINMATCHLEN?: number
+}
+/** Options of {@link Commands.lPos}. */
+interface LPosOptions {
+  /** Start with the match of this number; from the tail when it is negative. */
+  RANK?: number
+  /** Compare so many elements at most. */
+  MAXLEN?: number
+}
+/** Options of commands that count what several sets have in common. */
+interface LimitOptions {
+  /** Stop counting there. */
+  LIMIT?: number
+}
+/** Options of commands that return part of a range. */
+interface LimitedOptions {
+  /** Which part. */
+  LIMIT?: Limit
+}
+/** Options of {@link Commands.restore}. */
+interface RestoreOptions {
+  /** Overwrite what the key holds. */
+  REPLACE?: boolean
+  /** The deadline is a time in Unix milliseconds. */
+  ABSTTL?: boolean
+  /** Seconds since it was used last. */
+  IDLETIME?: number
+  /** How often it was used. */
+  FREQ?: number
+}
+/** Options of {@link Commands.memoryUsage}. */
+interface SamplesOptions {
+  /** How many elements of a collection to look at. */
+  SAMPLES?: number
+}
+/** Options of commands that walk over a collection in steps. */
+interface StepOptions {
+  /** Only what matches this pattern. */
+  MATCH?: string
+  /** About how many elements a step looks at. */
+  COUNT?: number
+}
+/** Options of {@link Commands.sort}. */
+interface SortOptions {
+  /** Sort by what the keys of this pattern hold, `*` standing for the element. */
+  BY?: Bytes
+  /** Which part of the result. */
+  LIMIT?: Limit
+  /** Return what the keys of these patterns hold. */
+  GET?: Bytes | readonly Bytes[]
+  /** Ascending by default. */
+  DIRECTION?: 'ASC' | 'DESC'
+  /** Compare as text. */
+  ALPHA?: boolean
+}
+/** Options of {@link Commands.zAdd}. */
+interface ZAddOptions {
+  /** Only add members (`NX`), or only change those that are there (`XX`). */
+  condition?: 'NX' | 'XX'
+  /** As `condition: 'NX'`. */
+  NX?: boolean
+  /** As `condition: 'XX'`. */
+  XX?: boolean
+  /** Change scores only to lower or to higher ones. */
+  comparison?: 'LT' | 'GT'
+  /** As `comparison: 'LT'`. */
+  LT?: boolean
+  /** As `comparison: 'GT'`. */
+  GT?: boolean
+  /** Count members whose scores have changed, too. */
+  CH?: boolean
+}
+/** Options of {@link Commands.zRange}. */
+interface ZRangeOptions {
+  /** Ends are scores, or members; by default ranks. */
+  BY?: 'SCORE' | 'LEX'
+  /** From the highest to the lowest. */
+  REV?: boolean
+  /** Which part of the range; of scores and members only. */
+  LIMIT?: Limit
+}
+/** Options of commands that combine sorted sets. */
+interface AggregateOptions {
+  /** What becomes of the scores of a member of several sets; they are added up by default. */
+  AGGREGATE?: 'SUM' | 'MIN' | 'MAX'
+}
+
+/**
+ * The commands of Redis as methods, with the names, arguments, units (seconds!) and replies that node-redis
+ * has for them. What replies with values has a twin that returns bytes.
+ */
+declare abstract class Commands {
+  #private
+  /** Appends to a string, which is created if it is missing: `APPEND key value`. O(1) amortised. */
+  append(key: Bytes, value: Bytes): Promise<number>
+  /** Copies the value and deadline of a key to another: `COPY source destination [options]`. O(1); O(N) for a value of N bytes. */
+  copy(source: Bytes, destination: Bytes, options?: CopyOptions): Promise<number>
+  /** Subtracts one from an integer: `DECR key`. O(1). */
+  decr(key: Bytes): Promise<number>
+  /** Subtracts from an integer: `DECRBY key decrement`. O(1). */
+  decrBy(key: Bytes, decrement: number | bigint): Promise<number>
+  /** Returns the value of a key in the form that RESTORE takes: `DUMP key`. O(N) for a value of N bytes. */
+  dumpBuffer(key: Bytes): Promise<Buffer | null>
+  /** Gives a key a time to live in seconds: `EXPIRE key seconds [mode]`. O(1). */
+  expire(key: Bytes, seconds: number, mode?: 'NX' | 'XX' | 'GT' | 'LT'): Promise<number>
+  /** Gives a key a deadline in seconds since 1970: `EXPIREAT key timestamp [mode]`. O(1). */
+  expireAt(key: Bytes, timestamp: number | Date, mode?: 'NX' | 'XX' | 'GT' | 'LT'): Promise<number>
+  /** Returns the deadline of a key in seconds since 1970; -1 without deadline, -2 without key: `EXPIRETIME key`. O(1). */
+  expireTime(key: Bytes): Promise<number>
+  /** Returns the string value of a key and removes the key: `GETDEL key`. O(1). */
+  getDel(key: Bytes): Promise<string | null>
+  /** As {@link getDel}, as bytes. */
+  getDelBuffer(key: Bytes): Promise<Buffer | null>
+  /** Returns the string value of a key and sets or removes its deadline: `GETEX key options`. O(1). */
+  getEx(key: Bytes, options: GetExOptions): Promise<string | null>
+  /** As {@link getEx}, as bytes. */
+  getExBuffer(key: Bytes, options: GetExOptions): Promise<Buffer | null>
+  /** Returns part of a string: `GETRANGE key start end`. O(N) for a part of N bytes. */
+  getRange(key: Bytes, start: number, end: number): Promise<string>
+  /** As {@link getRange}, as bytes. */
+  getRangeBuffer(key: Bytes, start: number, end: number): Promise<Buffer>
+  /** Stores a string and returns the one that was there: `GETSET key value`. O(1). */
+  getSet(key: Bytes, value: Bytes): Promise<string | null>
+  /** As {@link getSet}, as bytes. */
+  getSetBuffer(key: Bytes, value: Bytes): Promise<Buffer | null>
+  /** Removes fields of a hash, and the hash with the last one: `HDEL key fields ...`. O(N) for N fields. */
+  hDel(key: Bytes, fields: Bytes | readonly Bytes[]): Promise<number>
+  /** Returns whether a hash has a field: `HEXISTS key field`. O(1). */
+  hExists(key: Bytes, field: Bytes): Promise<number>
+  /** Returns the value of a field of a hash: `HGET key field`. O(1). */
+  hGet(key: Bytes, field: Bytes): Promise<string | null>
+  /** As {@link hGet}, as bytes. */
+  hGetBuffer(key: Bytes, field: Bytes): Promise<Buffer | null>
+  /** Returns all fields of a hash with their values: `HGETALL key`. O(N) for N fields. */
+  hGetAll(key: Bytes): Promise<Record<string, string>>
+  /** As {@link hGetAll}, as bytes. */
+  hGetAllBuffer(key: Bytes): Promise<Record<string, Buffer>>
+  /** Adds to the integer in a field of a hash: `HINCRBY key field increment`. O(1). */
+  hIncrBy(key: Bytes, field: Bytes, increment: number | bigint): Promise<number>
+  /** Adds to the number in a field of a hash, in extended precision: `HINCRBYFLOAT key field increment`. O(1). */
+  hIncrByFloat(key: Bytes, field: Bytes, increment: number): Promise<string>
+  /** Returns all fields of a hash: `HKEYS key`. O(N) for N fields. */
+  hKeys(key: Bytes): Promise<string[]>
+  /** As {@link hKeys}, as bytes. */
+  hKeysBuffer(key: Bytes): Promise<Buffer[]>
+  /** Returns the number of fields of a hash: `HLEN key`. O(1). */
+  hLen(key: Bytes): Promise<number>
+  /** Returns the values of fields of a hash: `HMGET key fields ...`. O(N) for N fields. */
+  hmGet(key: Bytes, fields: Bytes | readonly Bytes[]): Promise<(string | null)[]>
+  /** As {@link hmGet}, as bytes. */
+  hmGetBuffer(key: Bytes, fields: Bytes | readonly Bytes[]): Promise<(Buffer | null)[]>
+  /** Returns fields of a hash at random: `HRANDFIELD key`. O(N) for N fields that are returned; O(M) for a hash of M fields when most are. */
+  hRandField(key: Bytes): Promise<string | null>
+  /** As {@link hRandField}, as bytes. */
+  hRandFieldBuffer(key: Bytes): Promise<Buffer | null>
+  /** Returns fields of a hash at random: `HRANDFIELD key count`. O(N) for N fields that are returned; O(M) for a hash of M fields when most are. */
+  hRandFieldCount(key: Bytes, count: number): Promise<string[]>
+  /** As {@link hRandFieldCount}, as bytes. */
+  hRandFieldCountBuffer(key: Bytes, count: number): Promise<Buffer[]>
+  /** Returns fields of a hash at random: `HRANDFIELD key count WITHVALUES`. O(N) for N fields that are returned; O(M) for a hash of M fields when most are. */
+  hRandFieldCountWithValues(key: Bytes, count: number): Promise<Entry<string>[]>
+  /** As {@link hRandFieldCountWithValues}, as bytes. */
+  hRandFieldCountWithValuesBuffer(key: Bytes, count: number): Promise<Entry<Buffer>[]>
+  /** Returns some of the fields of a hash with their values, and where to go on: `HSCAN key cursor [options]`. O(1) for a call; O(N) for all N fields. */
+  hScan(key: Bytes, cursor: Bytes, options?: StepOptions): Promise<HashStep<string>>
+  /** As {@link hScan}, as bytes. */
+  hScanBuffer(key: Bytes, cursor: Bytes, options?: StepOptions): Promise<HashStep<Buffer>>
+  /** Gives fields of a hash values: `HSET key fields`. O(N) for N fields. */
+  hSet(key: Bytes, ...fields: Fields): Promise<number>
+  /** Gives a field of a hash a value if there is no such field: `HSETNX key field value`. O(1). */
+  hSetNX(key: Bytes, field: Bytes, value: Bytes): Promise<number>
+  /** Returns the length of the value of a field of a hash: `HSTRLEN key field`. O(1). */
+  hStrLen(key: Bytes, field: Bytes): Promise<number>
+  /** Returns all values of a hash: `HVALS key`. O(N) for N fields. */
+  hVals(key: Bytes): Promise<string[]>
+  /** As {@link hVals}, as bytes. */
+  hValsBuffer(key: Bytes): Promise<Buffer[]>
+  /** Adds one to an integer: `INCR key`. O(1). */
+  incr(key: Bytes): Promise<number>
+  /** Adds to an integer: `INCRBY key increment`. O(1). */
+  incrBy(key: Bytes, increment: number | bigint): Promise<number>
+  /** Adds to a number, in extended precision: `INCRBYFLOAT key increment`. O(1). */
+  incrByFloat(key: Bytes, increment: number): Promise<string>
+  /** Returns the keys that fit a pattern: `KEYS pattern`. O(N) for N keys in the database, in slices. */
+  keys(pattern: Bytes): Promise<string[]>
+  /** As {@link keys}, as bytes. */
+  keysBuffer(pattern: Bytes): Promise<Buffer[]>
+  /** Finds the longest common subsequence of two strings: `LCS key1 key2`. O(N*M) for strings of N and M bytes. */
+  lcs(key1: Bytes, key2: Bytes): Promise<string>
+  /** As {@link lcs}, as bytes. */
+  lcsBuffer(key1: Bytes, key2: Bytes): Promise<Buffer>
+  /** Finds the longest common subsequence of two strings: `LCS key1 key2 IDX [options]`. O(N*M) for strings of N and M bytes. */
+  lcsIdx(key1: Bytes, key2: Bytes, options?: LcsOptions): Promise<LcsMatches>
+  /** Finds the longest common subsequence of two strings: `LCS key1 key2 IDX [options] WITHMATCHLEN`. O(N*M) for strings of N and M bytes. */
+  lcsIdxWithMatchLen(
+    key1: Bytes,
+    key2: Bytes,
+    options?: LcsOptions,
+  ): Promise<LcsMatches<[length: number]>>
+  /** Finds the longest common subsequence of two strings: `LCS key1 key2 LEN`. O(N*M) for strings of N and M bytes. */
+  lcsLen(key1: Bytes, key2: Bytes): Promise<number>
+  /** Returns an item of a list by its index: `LINDEX key index`. O(log(N)) for a list of N items. */
+  lIndex(key: Bytes, index: number): Promise<string | null>
+  /** As {@link lIndex}, as bytes. */
+  lIndexBuffer(key: Bytes, index: number): Promise<Buffer | null>
+  /** Puts an item before or behind another one of a list: `LINSERT key position pivot element`. O(N) for N items up to that one. */
+  lInsert(key: Bytes, position: 'BEFORE' | 'AFTER', pivot: Bytes, element: Bytes): Promise<number>
+  /** Returns the number of items of a list: `LLEN key`. O(1). */
+  lLen(key: Bytes): Promise<number>
+  /** Moves an item from an end of a list to an end of another: `LMOVE source destination sourceSide destinationSide`. O(log(N)). */
+  lMove(
+    source: Bytes,
+    destination: Bytes,
+    sourceSide: 'LEFT' | 'RIGHT',
+    destinationSide: 'LEFT' | 'RIGHT',
+  ): Promise<string | null>
+  /** As {@link lMove}, as bytes. */
+  lMoveBuffer(
+    source: Bytes,
+    destination: Bytes,
+    sourceSide: 'LEFT' | 'RIGHT',
+    destinationSide: 'LEFT' | 'RIGHT',
+  ): Promise<Buffer | null>
+  /** Removes and returns items of the first list that there is: `LMPOP keys side [options]`. O(N + M) for N keys and M items. */
+  lmPop(
+    keys: Bytes | readonly Bytes[],
+    side: 'LEFT' | 'RIGHT',
+    options?: CountOptions,
+  ): Promise<[key: string, elements: string[]] | null>
+  /** As {@link lmPop}, as bytes. */
+  lmPopBuffer(
+    keys: Bytes | readonly Bytes[],
+    side: 'LEFT' | 'RIGHT',
+    options?: CountOptions,
+  ): Promise<[key: Buffer, elements: Buffer[]] | null>
+  /** Removes and returns items of the front of a list: `LPOP key`. O(N) for N items that are returned. */
+  lPop(key: Bytes): Promise<string | null>
+  /** As {@link lPop}, as bytes. */
+  lPopBuffer(key: Bytes): Promise<Buffer | null>
+  /** Removes and returns items of the front of a list: `LPOP key count`. O(N) for N items that are returned. */
+  lPopCount(key: Bytes, count: number): Promise<string[] | null>
+  /** As {@link lPopCount}, as bytes. */
+  lPopCountBuffer(key: Bytes, count: number): Promise<Buffer[] | null>
+  /** Returns where items of a list are that are equal to a value: `LPOS key element [options]`. O(N) for N items that are compared. */
+  lPos(key: Bytes, element: Bytes, options?: LPosOptions): Promise<number | null>
+  /** Returns where items of a list are that are equal to a value: `LPOS key element [options] COUNT count`. O(N) for N items that are compared. */
+  lPosCount(key: Bytes, element: Bytes, count: number, options?: LPosOptions): Promise<number[]>
+  /** Adds items to the front of a list, which is created if it is missing: `LPUSH key elements ...`. O(N) for N items. */
+  lPush(key: Bytes, elements: Bytes | readonly Bytes[]): Promise<number>
+  /** Adds items to the front of a list, if there is one: `LPUSHX key elements ...`. O(N) for N items. */
+  lPushX(key: Bytes, elements: Bytes | readonly Bytes[]): Promise<number>
+  /** Returns a range of the items of a list: `LRANGE key start stop`. O(log(N) + M) for M items of N. */
+  lRange(key: Bytes, start: number, stop: number): Promise<string[]>
+  /** As {@link lRange}, as bytes. */
+  lRangeBuffer(key: Bytes, start: number, stop: number): Promise<Buffer[]>
+  /** Removes items of a list that are equal to a value: `LREM key count element`. O(N + M * log(N)) for M items removed from N. */
+  lRem(key: Bytes, count: number, element: Bytes): Promise<number>
+  /** Replaces an item of a list: `LSET key index element`. O(log(N)) for a list of N items. */
+  lSet(key: Bytes, index: number, element: Bytes): Promise<'OK'>
+  /** Removes all items of a list but a range: `LTRIM key start stop`. O(N) for N items that are removed. */
+  lTrim(key: Bytes, start: number, stop: number): Promise<'OK'>
+  /** Returns the string values of several keys: `MGET keys ...`. O(N) for N keys. */
+  mGet(keys: Bytes | readonly Bytes[]): Promise<(string | null)[]>
+  /** As {@link mGet}, as bytes. */
+  mGetBuffer(keys: Bytes | readonly Bytes[]): Promise<(Buffer | null)[]>
+  /** Stores several strings, all at once: `MSET entries`. O(N) for N keys. */
+  mSet(entries: Entries): Promise<'OK'>
+  /** Stores several strings, all at once, if none of the keys exists: `MSETNX entries`. O(N) for N keys. */
+  mSetNX(entries: Entries): Promise<number>
+  /** Returns how the value of a key is encoded: `OBJECT ENCODING key`. O(1). */
+  objectEncoding(key: Bytes): Promise<string | null>
+  /** Returns how often a key is used, under a policy that counts it: `OBJECT FREQ key`. O(1). */
+  objectFreq(key: Bytes): Promise<number | null>
+  /** Returns how long a key was not used, where that is kept: `OBJECT IDLETIME key`. O(1). */
+  objectIdleTime(key: Bytes): Promise<number | null>
+  /** Returns how many references to the value of a key there are: `OBJECT REFCOUNT key`. O(1). */
+  objectRefCount(key: Bytes): Promise<number | null>
+  /** Takes the deadline of a key away: `PERSIST key`. O(1). */
+  persist(key: Bytes): Promise<number>
+  /** Gives a key a time to live in milliseconds: `PEXPIRE key ms [mode]`. O(1). */
+  pExpire(key: Bytes, ms: number, mode?: 'NX' | 'XX' | 'GT' | 'LT'): Promise<number>
+  /** Gives a key a deadline in milliseconds since 1970: `PEXPIREAT key msTimestamp [mode]`. O(1). */
+  pExpireAt(
+    key: Bytes,
+    msTimestamp: number | Date,
+    mode?: 'NX' | 'XX' | 'GT' | 'LT',
+  ): Promise<number>
+  /** Returns the deadline of a key in milliseconds since 1970; -1 without deadline, -2 without key: `PEXPIRETIME key`. O(1). */
+  pExpireTime(key: Bytes): Promise<number>
+  /** Stores a string with a time to live in milliseconds: `PSETEX key ms value`. O(1). */
+  pSetEx(key: Bytes, ms: number, value: Bytes): Promise<'OK'>
+  /** Returns the time to live of a key in milliseconds; -1 without deadline, -2 without key: `PTTL key`. O(1). */
+  pTTL(key: Bytes): Promise<number>
+  /** Returns a random key: `RANDOMKEY`. O(1) for a fixed number of shards. */
+  randomKey(): Promise<string | null>
+  /** As {@link randomKey}, as bytes. */
+  randomKeyBuffer(): Promise<Buffer | null>
+  /** Renames a key; a key of the new name is replaced: `RENAME key newKey`. O(1); O(N) for a value of N bytes between shards. */
+  rename(key: Bytes, newKey: Bytes): Promise<'OK'>
+  /** Renames a key if no key has the new name: `RENAMENX key newKey`. O(1); O(N) for a value of N bytes between shards. */
+  renameNX(key: Bytes, newKey: Bytes): Promise<number>
+  /** Creates a key from what DUMP returned: `RESTORE key ttl serializedValue [options]`. */
+  restore(key: Bytes, ttl: number, serializedValue: Bytes, options?: RestoreOptions): Promise<'OK'>
+  /** Removes and returns items of the back of a list: `RPOP key`. O(N) for N items that are returned. */
+  rPop(key: Bytes): Promise<string | null>
+  /** As {@link rPop}, as bytes. */
+  rPopBuffer(key: Bytes): Promise<Buffer | null>
+  /** Removes and returns items of the back of a list: `RPOP key count`. O(N) for N items that are returned. */
+  rPopCount(key: Bytes, count: number): Promise<string[] | null>
+  /** As {@link rPopCount}, as bytes. */
+  rPopCountBuffer(key: Bytes, count: number): Promise<Buffer[] | null>
+  /** Moves the last item of a list to the front of another: `RPOPLPUSH source destination`. O(log(N)). */
+  rPopLPush(source: Bytes, destination: Bytes): Promise<string | null>
+  /** As {@link rPopLPush}, as bytes. */
+  rPopLPushBuffer(source: Bytes, destination: Bytes): Promise<Buffer | null>
+  /** Adds items to the back of a list, which is created if it is missing: `RPUSH key elements ...`. O(N) for N items. */
+  rPush(key: Bytes, elements: Bytes | readonly Bytes[]): Promise<number>
+  /** Adds items to the back of a list, if there is one: `RPUSHX key elements ...`. O(N) for N items. */
+  rPushX(key: Bytes, elements: Bytes | readonly Bytes[]): Promise<number>
+  /** Adds members to a set, which is created if it is missing: `SADD key members ...`. O(N) for N members. */
+  sAdd(key: Bytes, members: Bytes | readonly Bytes[]): Promise<number>
+  /** Returns the number of members of a set: `SCARD key`. O(1). */
+  sCard(key: Bytes): Promise<number>
+  /** Returns the members of a set that none of several others has: `SDIFF keys ...`. O(N*M) for N members of the first of M sets. */
+  sDiff(keys: Bytes | readonly Bytes[]): Promise<string[]>
+  /** As {@link sDiff}, as bytes. */
+  sDiffBuffer(keys: Bytes | readonly Bytes[]): Promise<Buffer[]>
+  /** Stores the members of a set that none of several others has: `SDIFFSTORE destination keys ...`. O(N*M) for N members of the first of M sets. */
+  sDiffStore(destination: Bytes, keys: Bytes | readonly Bytes[]): Promise<number>
+  /** Stores a string with a time to live in seconds: `SETEX key seconds value`. O(1). */
+  setEx(key: Bytes, seconds: number, value: Bytes): Promise<'OK'>
+  /** Stores a string if the key is missing: `SETNX key value`. O(1). */
+  setNX(key: Bytes, value: Bytes): Promise<number>
+  /** Overwrites part of a string from an offset on, zero-filling up to there: `SETRANGE key offset value`. O(1) for a short value; else O(M) for a value of M bytes. */
+  setRange(key: Bytes, offset: number, value: Bytes): Promise<number>
+  /** Returns the members that all of several sets have: `SINTER keys ...`. O(N*M) for N members of the smallest of M sets. */
+  sInter(keys: Bytes | readonly Bytes[]): Promise<string[]>
+  /** As {@link sInter}, as bytes. */
+  sInterBuffer(keys: Bytes | readonly Bytes[]): Promise<Buffer[]>
+  /** Returns how many members all of several sets have: `SINTERCARD keys [options]`. O(N*M) for N members of the smallest of M sets. */
+  sInterCard(keys: Bytes | readonly Bytes[], options?: LimitOptions | number): Promise<number>
+  /** Stores the members that all of several sets have: `SINTERSTORE destination keys ...`. O(N*M) for N members of the smallest of M sets. */
+  sInterStore(destination: Bytes, keys: Bytes | readonly Bytes[]): Promise<number>
+  /** Returns whether something is a member of a set: `SISMEMBER key member`. O(1). */
+  sIsMember(key: Bytes, member: Bytes): Promise<number>
+  /** Returns all members of a set: `SMEMBERS key`. O(N) for N members. */
+  sMembers(key: Bytes): Promise<string[]>
+  /** As {@link sMembers}, as bytes. */
+  sMembersBuffer(key: Bytes): Promise<Buffer[]>
+  /** Returns which of several things are members of a set: `SMISMEMBER key members ...`. O(N) for N members. */
+  smIsMember(key: Bytes, members: Bytes | readonly Bytes[]): Promise<number[]>
+  /** Moves a member from a set to another: `SMOVE source destination member`. O(1). */
+  sMove(source: Bytes, destination: Bytes, member: Bytes): Promise<number>
+  /** Sorts a list, a set or a sorted set: `SORT key [options]`. O(N + M * log(M)) for N elements, M of which are returned. */
+  sort(key: Bytes, options?: SortOptions): Promise<(string | null)[]>
+  /** As {@link sort}, as bytes. */
+  sortBuffer(key: Bytes, options?: SortOptions): Promise<(Buffer | null)[]>
+  /** Sorts a list, a set or a sorted set, and cannot store the result: `SORT_RO key [options]`. O(N + M * log(M)) for N elements, M of which are returned. */
+  sortRo(key: Bytes, options?: SortOptions): Promise<(string | null)[]>
+  /** As {@link sortRo}, as bytes. */
+  sortRoBuffer(key: Bytes, options?: SortOptions): Promise<(Buffer | null)[]>
+  /** Sorts a list, a set or a sorted set: `SORT source [options] STORE destination`. O(N + M * log(M)) for N elements, M of which are returned. */
+  sortStore(source: Bytes, destination: Bytes, options?: SortOptions): Promise<number>
+  /** Removes members of a set at random and returns them: `SPOP key`. O(N) for N members that are returned; O(M) for a set of M members when most are. */
+  sPop(key: Bytes): Promise<string | null>
+  /** As {@link sPop}, as bytes. */
+  sPopBuffer(key: Bytes): Promise<Buffer | null>
+  /** Removes members of a set at random and returns them: `SPOP key count`. O(N) for N members that are returned; O(M) for a set of M members when most are. */
+  sPopCount(key: Bytes, count: number): Promise<string[]>
+  /** As {@link sPopCount}, as bytes. */
+  sPopCountBuffer(key: Bytes, count: number): Promise<Buffer[]>
+  /** Returns members of a set at random: `SRANDMEMBER key`. O(N) for N members that are returned; O(M) for a set of M members when most are. */
+  sRandMember(key: Bytes): Promise<string | null>
+  /** As {@link sRandMember}, as bytes. */
+  sRandMemberBuffer(key: Bytes): Promise<Buffer | null>
+  /** Returns members of a set at random: `SRANDMEMBER key count`. O(N) for N members that are returned; O(M) for a set of M members when most are. */
+  sRandMemberCount(key: Bytes, count: number): Promise<string[]>
+  /** As {@link sRandMemberCount}, as bytes. */
+  sRandMemberCountBuffer(key: Bytes, count: number): Promise<Buffer[]>
+  /** Removes members of a set, and the set with the last one: `SREM key members ...`. O(N) for N members. */
+  sRem(key: Bytes, members: Bytes | readonly Bytes[]): Promise<number>
+  /** Returns some of the members of a set, and where to go on: `SSCAN key cursor [options]`. O(1) for a call; O(N) for all N members. */
+  sScan(key: Bytes, cursor: Bytes, options?: StepOptions): Promise<SetStep<string>>
+  /** As {@link sScan}, as bytes. */
+  sScanBuffer(key: Bytes, cursor: Bytes, options?: StepOptions): Promise<SetStep<Buffer>>
+  /** Returns the length of a string value: `STRLEN key`. O(1). */
+  strLen(key: Bytes): Promise<number>
+  /** Returns the members that any of several sets has: `SUNION keys ...`. O(N*M) for N members of M sets. */
+  sUnion(keys: Bytes | readonly Bytes[]): Promise<string[]>
+  /** As {@link sUnion}, as bytes. */
+  sUnionBuffer(keys: Bytes | readonly Bytes[]): Promise<Buffer[]>
+  /** Stores the members that any of several sets has: `SUNIONSTORE destination keys ...`. O(N*M) for N members of M sets. */
+  sUnionStore(destination: Bytes, keys: Bytes | readonly Bytes[]): Promise<number>
+  /** Counts how many of the keys exist and notes that they were used: `TOUCH keys ...`. O(N) for N keys. */
+  touch(keys: Bytes | readonly Bytes[]): Promise<number>
+  /** Returns the time to live of a key in seconds; -1 without deadline, -2 without key: `TTL key`. O(1). */
+  ttl(key: Bytes): Promise<number>
+  /** Returns the type of the value of a key: `TYPE key`. O(1). */
+  type(key: Bytes): Promise<string>
+  /** Removes keys, as DEL does: `UNLINK keys ...`. O(N) for N keys. */
+  unlink(keys: Bytes | readonly Bytes[]): Promise<number>
+  /** Gives members of a sorted set scores, and adds those that are new: `ZADD key [options] members`. O(log(N)) for each member. */
+  zAdd(
+    key: Bytes,
+    members: Scored<Bytes> | readonly Scored<Bytes>[],
+    options?: ZAddOptions,
+  ): Promise<number>
+  /** Gives members of a sorted set scores, and adds those that are new: `ZADD key [options] INCR members`. O(log(N)) for each member. */
+  zAddIncr(
+    key: Bytes,
+    members: Scored<Bytes> | readonly Scored<Bytes>[],
+    options?: ZAddOptions,
+  ): Promise<number | null>
+  /** Returns the number of members of a sorted set: `ZCARD key`. O(1). */
+  zCard(key: Bytes): Promise<number>
+  /** Counts the members of a sorted set whose scores are in a range: `ZCOUNT key min max`. O(log(N)). */
+  zCount(key: Bytes, min: Bytes | number, max: Bytes | number): Promise<number>
+  /** Returns the members of a sorted set that are in none of others: `ZDIFF keys`. O(N * K * log(N)) for N members of the first of K. */
+  zDiff(keys: Bytes | readonly Bytes[]): Promise<string[]>
+  /** As {@link zDiff}, as bytes. */
+  zDiffBuffer(keys: Bytes | readonly Bytes[]): Promise<Buffer[]>
+  /** Stores the members of a sorted set that are in none of others: `ZDIFFSTORE destination keys`. O(N * K * log(N)) for N members of the first of K. */
+  zDiffStore(destination: Bytes, keys: Bytes | readonly Bytes[]): Promise<number>
+  /** Returns the members of a sorted set that are in none of others: `ZDIFF keys WITHSCORES`. O(N * K * log(N)) for N members of the first of K. */
+  zDiffWithScores(keys: Bytes | readonly Bytes[]): Promise<Scored<string>[]>
+  /** As {@link zDiffWithScores}, as bytes. */
+  zDiffWithScoresBuffer(keys: Bytes | readonly Bytes[]): Promise<Scored<Buffer>[]>
+  /** Adds to the score of a member of a sorted set: `ZINCRBY key increment member`. O(log(N)). */
+  zIncrBy(key: Bytes, increment: number, member: Bytes): Promise<number>
+  /** Returns the members that are in all of several sorted sets: `ZINTER keys [options]`. O(N * K * log(N)) for N members of the smallest of K. */
+  zInter(keys: WeightedKeys, options?: AggregateOptions): Promise<string[]>
+  /** As {@link zInter}, as bytes. */
+  zInterBuffer(keys: WeightedKeys, options?: AggregateOptions): Promise<Buffer[]>
+  /** Counts the members that are in all of several sorted sets: `ZINTERCARD keys [options]`. O(N * K) for N members of the smallest of K. */
+  zInterCard(keys: Bytes | readonly Bytes[], options?: LimitOptions | number): Promise<number>
+  /** Stores the members that are in all of several sorted sets: `ZINTERSTORE destination keys [options]`. O(N * K * log(N)) for N members of the smallest of K. */
+  zInterStore(destination: Bytes, keys: WeightedKeys, options?: AggregateOptions): Promise<number>
+  /** Returns the members that are in all of several sorted sets: `ZINTER keys [options] WITHSCORES`. O(N * K * log(N)) for N members of the smallest of K. */
+  zInterWithScores(keys: WeightedKeys, options?: AggregateOptions): Promise<Scored<string>[]>
+  /** As {@link zInterWithScores}, as bytes. */
+  zInterWithScoresBuffer(keys: WeightedKeys, options?: AggregateOptions): Promise<Scored<Buffer>[]>
+  /** Counts the members of a sorted set that are in a range of the order of bytes: `ZLEXCOUNT key min max`. O(log(N)). */
+  zLexCount(key: Bytes, min: Bytes, max: Bytes): Promise<number>
+  /** Removes and returns members of the first sorted set that there is: `ZMPOP keys side [options]`. O(K) + O(M * log(N)) for K keys and M members of N. */
+  zmPop(
+    keys: Bytes | readonly Bytes[],
+    side: 'MIN' | 'MAX',
+    options?: CountOptions,
+  ): Promise<PoppedMembers<string> | null>
+  /** As {@link zmPop}, as bytes. */
+  zmPopBuffer(
+    keys: Bytes | readonly Bytes[],
+    side: 'MIN' | 'MAX',
+    options?: CountOptions,
+  ): Promise<PoppedMembers<Buffer> | null>
+  /** Returns the scores of members of a sorted set: `ZMSCORE key members ...`. O(M) for M members. */
+  zmScore(key: Bytes, members: Bytes | readonly Bytes[]): Promise<(number | null)[]>
+  /** Removes and returns the members of the highest scores of a sorted set: `ZPOPMAX key`. O(M * log(N)) for M members of N. */
+  zPopMax(key: Bytes): Promise<Scored<string> | null>
+  /** As {@link zPopMax}, as bytes. */
+  zPopMaxBuffer(key: Bytes): Promise<Scored<Buffer> | null>
+  /** Removes and returns the members of the highest scores of a sorted set: `ZPOPMAX key count`. O(M * log(N)) for M members of N. */
+  zPopMaxCount(key: Bytes, count: number): Promise<Scored<string>[]>
+  /** As {@link zPopMaxCount}, as bytes. */
+  zPopMaxCountBuffer(key: Bytes, count: number): Promise<Scored<Buffer>[]>
+  /** Removes and returns the members of the lowest scores of a sorted set: `ZPOPMIN key`. O(M * log(N)) for M members of N. */
+  zPopMin(key: Bytes): Promise<Scored<string> | null>
+  /** As {@link zPopMin}, as bytes. */
+  zPopMinBuffer(key: Bytes): Promise<Scored<Buffer> | null>
+  /** Removes and returns the members of the lowest scores of a sorted set: `ZPOPMIN key count`. O(M * log(N)) for M members of N. */
+  zPopMinCount(key: Bytes, count: number): Promise<Scored<string>[]>
+  /** As {@link zPopMinCount}, as bytes. */
+  zPopMinCountBuffer(key: Bytes, count: number): Promise<Scored<Buffer>[]>
+  /** Returns random members of a sorted set: `ZRANDMEMBER key`. O(M * log(M)) for M members that are returned. */
+  zRandMember(key: Bytes): Promise<string | null>
+  /** As {@link zRandMember}, as bytes. */
+  zRandMemberBuffer(key: Bytes): Promise<Buffer | null>
+  /** Returns random members of a sorted set: `ZRANDMEMBER key count`. O(M * log(M)) for M members that are returned. */
+  zRandMemberCount(key: Bytes, count: number): Promise<string[]>
+  /** As {@link zRandMemberCount}, as bytes. */
+  zRandMemberCountBuffer(key: Bytes, count: number): Promise<Buffer[]>
+  /** Returns random members of a sorted set: `ZRANDMEMBER key count WITHSCORES`. O(M * log(M)) for M members that are returned. */
+  zRandMemberCountWithScores(key: Bytes, count: number): Promise<Scored<string>[]>
+  /** As {@link zRandMemberCountWithScores}, as bytes. */
+  zRandMemberCountWithScoresBuffer(key: Bytes, count: number): Promise<Scored<Buffer>[]>
+  /** Returns members of a sorted set in a range of ranks, of scores or of the order of bytes: `ZRANGE key min max [options]`. O(log(N) + M) for M members of N. */
+  zRange(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: ZRangeOptions,
+  ): Promise<string[]>
+  /** As {@link zRange}, as bytes. */
+  zRangeBuffer(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: ZRangeOptions,
+  ): Promise<Buffer[]>
+  /** Returns the members of a sorted set that are in a range of the order of bytes: `ZRANGEBYLEX key min max [options]`. O(log(N) + M) for M members of N. */
+  zRangeByLex(key: Bytes, min: Bytes, max: Bytes, options?: LimitedOptions): Promise<string[]>
+  /** As {@link zRangeByLex}, as bytes. */
+  zRangeByLexBuffer(key: Bytes, min: Bytes, max: Bytes, options?: LimitedOptions): Promise<Buffer[]>
+  /** Returns the members of a sorted set whose scores are in a range: `ZRANGEBYSCORE key min max [options]`. O(log(N) + M) for M members of N. */
+  zRangeByScore(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: LimitedOptions,
+  ): Promise<string[]>
+  /** As {@link zRangeByScore}, as bytes. */
+  zRangeByScoreBuffer(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: LimitedOptions,
+  ): Promise<Buffer[]>
+  /** Returns the members of a sorted set whose scores are in a range: `ZRANGEBYSCORE key min max [options] WITHSCORES`. O(log(N) + M) for M members of N. */
+  zRangeByScoreWithScores(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: LimitedOptions,
+  ): Promise<Scored<string>[]>
+  /** As {@link zRangeByScoreWithScores}, as bytes. */
+  zRangeByScoreWithScoresBuffer(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: LimitedOptions,
+  ): Promise<Scored<Buffer>[]>
+  /** Stores a range of the members of a sorted set in another: `ZRANGESTORE destination source min max [options]`. O(log(N) + M) for M members of N, which are stored. */
+  zRangeStore(
+    destination: Bytes,
+    source: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: ZRangeOptions,
+  ): Promise<number>
+  /** Returns members of a sorted set in a range of ranks, of scores or of the order of bytes: `ZRANGE key min max [options] WITHSCORES`. O(log(N) + M) for M members of N. */
+  zRangeWithScores(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: ZRangeOptions,
+  ): Promise<Scored<string>[]>
+  /** As {@link zRangeWithScores}, as bytes. */
+  zRangeWithScoresBuffer(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: ZRangeOptions,
+  ): Promise<Scored<Buffer>[]>
+  /** Returns the rank of a member of a sorted set: `ZRANK key member`. O(log(N)). */
+  zRank(key: Bytes, member: Bytes): Promise<number | null>
+  /** Returns the rank of a member of a sorted set: `ZRANK key member WITHSCORE`. O(log(N)). */
+  zRankWithScore(key: Bytes, member: Bytes): Promise<Ranked | null>
+  /** Removes members of a sorted set: `ZREM key members ...`. O(M * log(N)) for M members. */
+  zRem(key: Bytes, members: Bytes | readonly Bytes[]): Promise<number>
+  /** Removes the members of a sorted set in a range of the order of bytes: `ZREMRANGEBYLEX key min max`. O(M * log(N)) for M members of N. */
+  zRemRangeByLex(key: Bytes, min: Bytes, max: Bytes): Promise<number>
+  /** Removes the members of a sorted set in a range of ranks: `ZREMRANGEBYRANK key start stop`. O(M * log(N)) for M members of N. */
+  zRemRangeByRank(key: Bytes, start: number, stop: number): Promise<number>
+  /** Removes the members of a sorted set in a range of scores: `ZREMRANGEBYSCORE key min max`. O(M * log(N)) for M members of N. */
+  zRemRangeByScore(key: Bytes, min: string | number, max: string | number): Promise<number>
+  /** Returns the rank of a member of a sorted set, the highest score first: `ZREVRANK key member`. O(log(N)). */
+  zRevRank(key: Bytes, member: Bytes): Promise<number | null>
+  /** Returns some of the members of a sorted set, and where to go on: `ZSCAN key cursor [options]`. O(1) for a call; O(N) for all N members. */
+  zScan(key: Bytes, cursor: Bytes, options?: StepOptions): Promise<SortedSetStep<string>>
+  /** As {@link zScan}, as bytes. */
+  zScanBuffer(key: Bytes, cursor: Bytes, options?: StepOptions): Promise<SortedSetStep<Buffer>>
+  /** Returns the score of a member of a sorted set: `ZSCORE key member`. O(1). */
+  zScore(key: Bytes, member: Bytes): Promise<number | null>
+  /** Returns the members that are in any of several sorted sets: `ZUNION keys [options]`. O(N * log(N)) for N members of all. */
+  zUnion(keys: WeightedKeys, options?: AggregateOptions): Promise<string[]>
+  /** As {@link zUnion}, as bytes. */
+  zUnionBuffer(keys: WeightedKeys, options?: AggregateOptions): Promise<Buffer[]>
+  /** Stores the members that are in any of several sorted sets: `ZUNIONSTORE destination keys [options]`. O(N * log(N)) for N members of all. */
+  zUnionStore(destination: Bytes, keys: WeightedKeys, options?: AggregateOptions): Promise<number>
+  /** Returns the members that are in any of several sorted sets: `ZUNION keys [options] WITHSCORES`. O(N * log(N)) for N members of all. */
+  zUnionWithScores(keys: WeightedKeys, options?: AggregateOptions): Promise<Scored<string>[]>
+  /** As {@link zUnionWithScores}, as bytes. */
+  zUnionWithScoresBuffer(keys: WeightedKeys, options?: AggregateOptions): Promise<Scored<Buffer>[]>
+  /** Returns the settings that fit a pattern: `CONFIG GET parameters ...`. O(N) for N settings. */
+  configGet(parameters: Bytes | readonly Bytes[]): Promise<Record<string, string>>
+  /** Returns the number of keys in the selected database: `DBSIZE`. O(1) for a fixed number of shards. */
+  dbSize(): Promise<number>
+  /** Returns its argument: `ECHO message`. O(1). */
+  echo(message: Bytes): Promise<string>
+  /** As {@link echo}, as bytes. */
+  echoBuffer(message: Bytes): Promise<Buffer>
+  /** Removes every key of all databases: `FLUSHALL [mode]`. O(1) for a fixed number of shards: what was there is freed elsewhere. */
+  flushAll(mode?: 'ASYNC' | 'SYNC'): Promise<'OK'>
+  /** Removes every key of the selected database: `FLUSHDB [mode]`. O(1) for a fixed number of shards: what was there is freed elsewhere. */
+  flushDb(mode?: 'ASYNC' | 'SYNC'): Promise<'OK'>
+  /** Returns figures of the server: `INFO [section]`. O(1) for a fixed number of shards. */
+  info(section?: Bytes): Promise<string>
+  /** Returns when the data was last known to be saved as a whole, in seconds since 1970: `LASTSAVE`. O(1). */
+  lastSave(): Promise<number>
+  /** Returns the bytes of memory that a key and its value take: `MEMORY USAGE key [options]`. O(1). */
+  memoryUsage(key: Bytes, options?: SamplesOptions): Promise<number | null>
+  /** Answers PONG, or the message it was given: `PING [message]`. O(1). */
+  ping(message?: Bytes): Promise<string>
+  /** As {@link ping}, as bytes. */
+  pingBuffer(message?: Bytes): Promise<Buffer>
+  /** Lists the channels that have subscribers: `PUBSUB CHANNELS [pattern]`. O(N) for N channels. */
+  pubSubChannels(pattern?: Bytes): Promise<string[]>
+  /** As {@link pubSubChannels}, as bytes. */
+  pubSubChannelsBuffer(pattern?: Bytes): Promise<Buffer[]>
+  /** Counts the patterns that have subscribers: `PUBSUB NUMPAT`. O(1). */
+  pubSubNumPat(): Promise<number>
+  /** Counts the subscribers of channels: `PUBSUB NUMSUB [channels ...]`. O(N) for N channels asked for. */
+  pubSubNumSub(channels?: Bytes | readonly Bytes[]): Promise<Record<string, number>>
+  /** Lists the shard channels that have subscribers: `PUBSUB SHARDCHANNELS [pattern]`. */
+  pubSubShardChannels(pattern?: Bytes): Promise<string[]>
+  /** As {@link pubSubShardChannels}, as bytes. */
+  pubSubShardChannelsBuffer(pattern?: Bytes): Promise<Buffer[]>
+  /** Counts the subscribers of shard channels: `PUBSUB SHARDNUMSUB [channels ...]`. */
+  pubSubShardNumSub(channels?: Bytes | readonly Bytes[]): Promise<Record<string, number>>
+  /** Publishes a message to a shard channel: `SPUBLISH channel message`. O(N) for N subscribers of the channel. */
+  sPublish(channel: Bytes, message: Bytes): Promise<number>
+  /** Returns the time: seconds since 1970, and microseconds: `TIME`. O(1). */
+  time(): Promise<string[]>
+}
+/** The commands that batches and transactions collect. They are made together with the other changes. */
+declare abstract class ChangeCommands {
+  /** Gives a key a time to live in seconds: `EXPIRE key seconds [mode]`. O(1). */
+  expire(key: Bytes, seconds: number, mode?: 'NX' | 'XX' | 'GT' | 'LT'): this
+  /** Gives a key a deadline in seconds since 1970: `EXPIREAT key timestamp [mode]`. O(1). */
+  expireAt(key: Bytes, timestamp: number | Date, mode?: 'NX' | 'XX' | 'GT' | 'LT'): this
+  /** Removes fields of a hash, and the hash with the last one: `HDEL key fields ...`. O(N) for N fields. */
+  hDel(key: Bytes, fields: Bytes | readonly Bytes[]): this
+  /** Gives fields of a hash values: `HSET key fields`. O(N) for N fields. */
+  hSet(key: Bytes, ...fields: Fields): this
+  /** Gives a field of a hash a value if there is no such field: `HSETNX key field value`. O(1). */
+  hSetNX(key: Bytes, field: Bytes, value: Bytes): this
+  /** Puts an item before or behind another one of a list: `LINSERT key position pivot element`. O(N) for N items up to that one. */
+  lInsert(key: Bytes, position: 'BEFORE' | 'AFTER', pivot: Bytes, element: Bytes): this
+  /** Removes and returns items of the front of a list: `LPOP key`. O(N) for N items that are returned. */
+  lPop(key: Bytes): this
+  /** Removes and returns items of the front of a list: `LPOP key count`. O(N) for N items that are returned. */
+  lPopCount(key: Bytes, count: number): this
+  /** Adds items to the front of a list, which is created if it is missing: `LPUSH key elements ...`. O(N) for N items. */
+  lPush(key: Bytes, elements: Bytes | readonly Bytes[]): this
+  /** Adds items to the front of a list, if there is one: `LPUSHX key elements ...`. O(N) for N items. */
+  lPushX(key: Bytes, elements: Bytes | readonly Bytes[]): this
+  /** Removes items of a list that are equal to a value: `LREM key count element`. O(N + M * log(N)) for M items removed from N. */
+  lRem(key: Bytes, count: number, element: Bytes): this
+  /** Removes all items of a list but a range: `LTRIM key start stop`. O(N) for N items that are removed. */
+  lTrim(key: Bytes, start: number, stop: number): this
+  /** Stores several strings, all at once: `MSET entries`. O(N) for N keys. */
+  mSet(entries: Entries): this
+  /** Takes the deadline of a key away: `PERSIST key`. O(1). */
+  persist(key: Bytes): this
+  /** Gives a key a time to live in milliseconds: `PEXPIRE key ms [mode]`. O(1). */
+  pExpire(key: Bytes, ms: number, mode?: 'NX' | 'XX' | 'GT' | 'LT'): this
+  /** Gives a key a deadline in milliseconds since 1970: `PEXPIREAT key msTimestamp [mode]`. O(1). */
+  pExpireAt(key: Bytes, msTimestamp: number | Date, mode?: 'NX' | 'XX' | 'GT' | 'LT'): this
+  /** Removes and returns items of the back of a list: `RPOP key`. O(N) for N items that are returned. */
+  rPop(key: Bytes): this
+  /** Removes and returns items of the back of a list: `RPOP key count`. O(N) for N items that are returned. */
+  rPopCount(key: Bytes, count: number): this
+  /** Adds items to the back of a list, which is created if it is missing: `RPUSH key elements ...`. O(N) for N items. */
+  rPush(key: Bytes, elements: Bytes | readonly Bytes[]): this
+  /** Adds items to the back of a list, if there is one: `RPUSHX key elements ...`. O(N) for N items. */
+  rPushX(key: Bytes, elements: Bytes | readonly Bytes[]): this
+  /** Adds members to a set, which is created if it is missing: `SADD key members ...`. O(N) for N members. */
+  sAdd(key: Bytes, members: Bytes | readonly Bytes[]): this
+  /** Stores a string if the key is missing: `SETNX key value`. O(1). */
+  setNX(key: Bytes, value: Bytes): this
+  /** Moves a member from a set to another: `SMOVE source destination member`. O(1). */
+  sMove(source: Bytes, destination: Bytes, member: Bytes): this
+  /** Removes members of a set, and the set with the last one: `SREM key members ...`. O(N) for N members. */
+  sRem(key: Bytes, members: Bytes | readonly Bytes[]): this
+  /** Removes keys, as DEL does: `UNLINK keys ...`. O(N) for N keys. */
+  unlink(keys: Bytes | readonly Bytes[]): this
+  /** Gives members of a sorted set scores, and adds those that are new: `ZADD key [options] members`. O(log(N)) for each member. */
+  zAdd(key: Bytes, members: Scored<Bytes> | readonly Scored<Bytes>[], options?: ZAddOptions): this
+  /** Removes and returns the members of the highest scores of a sorted set: `ZPOPMAX key`. O(M * log(N)) for M members of N. */
+  zPopMax(key: Bytes): this
+  /** Removes and returns the members of the highest scores of a sorted set: `ZPOPMAX key count`. O(M * log(N)) for M members of N. */
+  zPopMaxCount(key: Bytes, count: number): this
+  /** Removes and returns the members of the lowest scores of a sorted set: `ZPOPMIN key`. O(M * log(N)) for M members of N. */
+  zPopMin(key: Bytes): this
+  /** Removes and returns the members of the lowest scores of a sorted set: `ZPOPMIN key count`. O(M * log(N)) for M members of N. */
+  zPopMinCount(key: Bytes, count: number): this
+  /** Removes members of a sorted set: `ZREM key members ...`. O(M * log(N)) for M members. */
+  zRem(key: Bytes, members: Bytes | readonly Bytes[]): this
+  /** Removes the members of a sorted set in a range of the order of bytes: `ZREMRANGEBYLEX key min max`. O(M * log(N)) for M members of N. */
+  zRemRangeByLex(key: Bytes, min: Bytes, max: Bytes): this
+  /** Removes the members of a sorted set in a range of ranks: `ZREMRANGEBYRANK key start stop`. O(M * log(N)) for M members of N. */
+  zRemRangeByRank(key: Bytes, start: number, stop: number): this
+  /** Removes the members of a sorted set in a range of scores: `ZREMRANGEBYSCORE key min max`. O(M * log(N)) for M members of N. */
+  zRemRangeByScore(key: Bytes, min: string | number, max: string | number): this
+}
+/** The commands of transactions: changes, and reads, which are validated when it commits. */
+declare abstract class TransactionCommands extends ChangeCommands {
+  /** Returns the value of a key in the form that RESTORE takes: `DUMP key`. O(N) for a value of N bytes. */
+  dumpBuffer(key: Bytes): Promise<Buffer | null>
+  /** Returns the deadline of a key in seconds since 1970; -1 without deadline, -2 without key: `EXPIRETIME key`. O(1). */
+  expireTime(key: Bytes): Promise<number>
+  /** Returns part of a string: `GETRANGE key start end`. O(N) for a part of N bytes. */
+  getRange(key: Bytes, start: number, end: number): Promise<string>
+  /** As {@link getRange}, as bytes. */
+  getRangeBuffer(key: Bytes, start: number, end: number): Promise<Buffer>
+  /** Returns whether a hash has a field: `HEXISTS key field`. O(1). */
+  hExists(key: Bytes, field: Bytes): Promise<number>
+  /** Returns the value of a field of a hash: `HGET key field`. O(1). */
+  hGet(key: Bytes, field: Bytes): Promise<string | null>
+  /** As {@link hGet}, as bytes. */
+  hGetBuffer(key: Bytes, field: Bytes): Promise<Buffer | null>
+  /** Returns all fields of a hash with their values: `HGETALL key`. O(N) for N fields. */
+  hGetAll(key: Bytes): Promise<Record<string, string>>
+  /** As {@link hGetAll}, as bytes. */
+  hGetAllBuffer(key: Bytes): Promise<Record<string, Buffer>>
+  /** Returns all fields of a hash: `HKEYS key`. O(N) for N fields. */
+  hKeys(key: Bytes): Promise<string[]>
+  /** As {@link hKeys}, as bytes. */
+  hKeysBuffer(key: Bytes): Promise<Buffer[]>
+  /** Returns the number of fields of a hash: `HLEN key`. O(1). */
+  hLen(key: Bytes): Promise<number>
+  /** Returns the values of fields of a hash: `HMGET key fields ...`. O(N) for N fields. */
+  hmGet(key: Bytes, fields: Bytes | readonly Bytes[]): Promise<(string | null)[]>
+  /** As {@link hmGet}, as bytes. */
+  hmGetBuffer(key: Bytes, fields: Bytes | readonly Bytes[]): Promise<(Buffer | null)[]>
+  /** Returns fields of a hash at random: `HRANDFIELD key`. O(N) for N fields that are returned; O(M) for a hash of M fields when most are. */
+  hRandField(key: Bytes): Promise<string | null>
+  /** As {@link hRandField}, as bytes. */
+  hRandFieldBuffer(key: Bytes): Promise<Buffer | null>
+  /** Returns fields of a hash at random: `HRANDFIELD key count`. O(N) for N fields that are returned; O(M) for a hash of M fields when most are. */
+  hRandFieldCount(key: Bytes, count: number): Promise<string[]>
+  /** As {@link hRandFieldCount}, as bytes. */
+  hRandFieldCountBuffer(key: Bytes, count: number): Promise<Buffer[]>
+  /** Returns fields of a hash at random: `HRANDFIELD key count WITHVALUES`. O(N) for N fields that are returned; O(M) for a hash of M fields when most are. */
+  hRandFieldCountWithValues(key: Bytes, count: number): Promise<Entry<string>[]>
+  /** As {@link hRandFieldCountWithValues}, as bytes. */
+  hRandFieldCountWithValuesBuffer(key: Bytes, count: number): Promise<Entry<Buffer>[]>
+  /** Returns some of the fields of a hash with their values, and where to go on: `HSCAN key cursor [options]`. O(1) for a call; O(N) for all N fields. */
+  hScan(key: Bytes, cursor: Bytes, options?: StepOptions): Promise<HashStep<string>>
+  /** As {@link hScan}, as bytes. */
+  hScanBuffer(key: Bytes, cursor: Bytes, options?: StepOptions): Promise<HashStep<Buffer>>
+  /** Returns the length of the value of a field of a hash: `HSTRLEN key field`. O(1). */
+  hStrLen(key: Bytes, field: Bytes): Promise<number>
+  /** Returns all values of a hash: `HVALS key`. O(N) for N fields. */
+  hVals(key: Bytes): Promise<string[]>
+  /** As {@link hVals}, as bytes. */
+  hValsBuffer(key: Bytes): Promise<Buffer[]>
+  /** Finds the longest common subsequence of two strings: `LCS key1 key2`. O(N*M) for strings of N and M bytes. */
+  lcs(key1: Bytes, key2: Bytes): Promise<string>
+  /** As {@link lcs}, as bytes. */
+  lcsBuffer(key1: Bytes, key2: Bytes): Promise<Buffer>
+  /** Finds the longest common subsequence of two strings: `LCS key1 key2 IDX [options]`. O(N*M) for strings of N and M bytes. */
+  lcsIdx(key1: Bytes, key2: Bytes, options?: LcsOptions): Promise<LcsMatches>
+  /** Finds the longest common subsequence of two strings: `LCS key1 key2 IDX [options] WITHMATCHLEN`. O(N*M) for strings of N and M bytes. */
+  lcsIdxWithMatchLen(
+    key1: Bytes,
+    key2: Bytes,
+    options?: LcsOptions,
+  ): Promise<LcsMatches<[length: number]>>
+  /** Finds the longest common subsequence of two strings: `LCS key1 key2 LEN`. O(N*M) for strings of N and M bytes. */
+  lcsLen(key1: Bytes, key2: Bytes): Promise<number>
+  /** Returns an item of a list by its index: `LINDEX key index`. O(log(N)) for a list of N items. */
+  lIndex(key: Bytes, index: number): Promise<string | null>
+  /** As {@link lIndex}, as bytes. */
+  lIndexBuffer(key: Bytes, index: number): Promise<Buffer | null>
+  /** Returns the number of items of a list: `LLEN key`. O(1). */
+  lLen(key: Bytes): Promise<number>
+  /** Returns where items of a list are that are equal to a value: `LPOS key element [options]`. O(N) for N items that are compared. */
+  lPos(key: Bytes, element: Bytes, options?: LPosOptions): Promise<number | null>
+  /** Returns where items of a list are that are equal to a value: `LPOS key element [options] COUNT count`. O(N) for N items that are compared. */
+  lPosCount(key: Bytes, element: Bytes, count: number, options?: LPosOptions): Promise<number[]>
+  /** Returns a range of the items of a list: `LRANGE key start stop`. O(log(N) + M) for M items of N. */
+  lRange(key: Bytes, start: number, stop: number): Promise<string[]>
+  /** As {@link lRange}, as bytes. */
+  lRangeBuffer(key: Bytes, start: number, stop: number): Promise<Buffer[]>
+  /** Returns the string values of several keys: `MGET keys ...`. O(N) for N keys. */
+  mGet(keys: Bytes | readonly Bytes[]): Promise<(string | null)[]>
+  /** As {@link mGet}, as bytes. */
+  mGetBuffer(keys: Bytes | readonly Bytes[]): Promise<(Buffer | null)[]>
+  /** Returns how the value of a key is encoded: `OBJECT ENCODING key`. O(1). */
+  objectEncoding(key: Bytes): Promise<string | null>
+  /** Returns how often a key is used, under a policy that counts it: `OBJECT FREQ key`. O(1). */
+  objectFreq(key: Bytes): Promise<number | null>
+  /** Returns how long a key was not used, where that is kept: `OBJECT IDLETIME key`. O(1). */
+  objectIdleTime(key: Bytes): Promise<number | null>
+  /** Returns how many references to the value of a key there are: `OBJECT REFCOUNT key`. O(1). */
+  objectRefCount(key: Bytes): Promise<number | null>
+  /** Returns the deadline of a key in milliseconds since 1970; -1 without deadline, -2 without key: `PEXPIRETIME key`. O(1). */
+  pExpireTime(key: Bytes): Promise<number>
+  /** Returns the time to live of a key in milliseconds; -1 without deadline, -2 without key: `PTTL key`. O(1). */
+  pTTL(key: Bytes): Promise<number>
+  /** Returns the number of members of a set: `SCARD key`. O(1). */
+  sCard(key: Bytes): Promise<number>
+  /** Returns the members of a set that none of several others has: `SDIFF keys ...`. O(N*M) for N members of the first of M sets. */
+  sDiff(keys: Bytes | readonly Bytes[]): Promise<string[]>
+  /** As {@link sDiff}, as bytes. */
+  sDiffBuffer(keys: Bytes | readonly Bytes[]): Promise<Buffer[]>
+  /** Returns the members that all of several sets have: `SINTER keys ...`. O(N*M) for N members of the smallest of M sets. */
+  sInter(keys: Bytes | readonly Bytes[]): Promise<string[]>
+  /** As {@link sInter}, as bytes. */
+  sInterBuffer(keys: Bytes | readonly Bytes[]): Promise<Buffer[]>
+  /** Returns how many members all of several sets have: `SINTERCARD keys [options]`. O(N*M) for N members of the smallest of M sets. */
+  sInterCard(keys: Bytes | readonly Bytes[], options?: LimitOptions | number): Promise<number>
+  /** Returns whether something is a member of a set: `SISMEMBER key member`. O(1). */
+  sIsMember(key: Bytes, member: Bytes): Promise<number>
+  /** Returns all members of a set: `SMEMBERS key`. O(N) for N members. */
+  sMembers(key: Bytes): Promise<string[]>
+  /** As {@link sMembers}, as bytes. */
+  sMembersBuffer(key: Bytes): Promise<Buffer[]>
+  /** Returns which of several things are members of a set: `SMISMEMBER key members ...`. O(N) for N members. */
+  smIsMember(key: Bytes, members: Bytes | readonly Bytes[]): Promise<number[]>
+  /** Returns members of a set at random: `SRANDMEMBER key`. O(N) for N members that are returned; O(M) for a set of M members when most are. */
+  sRandMember(key: Bytes): Promise<string | null>
+  /** As {@link sRandMember}, as bytes. */
+  sRandMemberBuffer(key: Bytes): Promise<Buffer | null>
+  /** Returns members of a set at random: `SRANDMEMBER key count`. O(N) for N members that are returned; O(M) for a set of M members when most are. */
+  sRandMemberCount(key: Bytes, count: number): Promise<string[]>
+  /** As {@link sRandMemberCount}, as bytes. */
+  sRandMemberCountBuffer(key: Bytes, count: number): Promise<Buffer[]>
+  /** Returns some of the members of a set, and where to go on: `SSCAN key cursor [options]`. O(1) for a call; O(N) for all N members. */
+  sScan(key: Bytes, cursor: Bytes, options?: StepOptions): Promise<SetStep<string>>
+  /** As {@link sScan}, as bytes. */
+  sScanBuffer(key: Bytes, cursor: Bytes, options?: StepOptions): Promise<SetStep<Buffer>>
+  /** Returns the length of a string value: `STRLEN key`. O(1). */
+  strLen(key: Bytes): Promise<number>
+  /** Returns the members that any of several sets has: `SUNION keys ...`. O(N*M) for N members of M sets. */
+  sUnion(keys: Bytes | readonly Bytes[]): Promise<string[]>
+  /** As {@link sUnion}, as bytes. */
+  sUnionBuffer(keys: Bytes | readonly Bytes[]): Promise<Buffer[]>
+  /** Counts how many of the keys exist and notes that they were used: `TOUCH keys ...`. O(N) for N keys. */
+  touch(keys: Bytes | readonly Bytes[]): Promise<number>
+  /** Returns the time to live of a key in seconds; -1 without deadline, -2 without key: `TTL key`. O(1). */
+  ttl(key: Bytes): Promise<number>
+  /** Returns the type of the value of a key: `TYPE key`. O(1). */
+  type(key: Bytes): Promise<string>
+  /** Returns the number of members of a sorted set: `ZCARD key`. O(1). */
+  zCard(key: Bytes): Promise<number>
+  /** Counts the members of a sorted set whose scores are in a range: `ZCOUNT key min max`. O(log(N)). */
+  zCount(key: Bytes, min: Bytes | number, max: Bytes | number): Promise<number>
+  /** Returns the members of a sorted set that are in none of others: `ZDIFF keys`. O(N * K * log(N)) for N members of the first of K. */
+  zDiff(keys: Bytes | readonly Bytes[]): Promise<string[]>
+  /** As {@link zDiff}, as bytes. */
+  zDiffBuffer(keys: Bytes | readonly Bytes[]): Promise<Buffer[]>
+  /** Returns the members of a sorted set that are in none of others: `ZDIFF keys WITHSCORES`. O(N * K * log(N)) for N members of the first of K. */
+  zDiffWithScores(keys: Bytes | readonly Bytes[]): Promise<Scored<string>[]>
+  /** As {@link zDiffWithScores}, as bytes. */
+  zDiffWithScoresBuffer(keys: Bytes | readonly Bytes[]): Promise<Scored<Buffer>[]>
+  /** Returns the members that are in all of several sorted sets: `ZINTER keys [options]`. O(N * K * log(N)) for N members of the smallest of K. */
+  zInter(keys: WeightedKeys, options?: AggregateOptions): Promise<string[]>
+  /** As {@link zInter}, as bytes. */
+  zInterBuffer(keys: WeightedKeys, options?: AggregateOptions): Promise<Buffer[]>
+  /** Counts the members that are in all of several sorted sets: `ZINTERCARD keys [options]`. O(N * K) for N members of the smallest of K. */
+  zInterCard(keys: Bytes | readonly Bytes[], options?: LimitOptions | number): Promise<number>
+  /** Returns the members that are in all of several sorted sets: `ZINTER keys [options] WITHSCORES`. O(N * K * log(N)) for N members of the smallest of K. */
+  zInterWithScores(keys: WeightedKeys, options?: AggregateOptions): Promise<Scored<string>[]>
+  /** As {@link zInterWithScores}, as bytes. */
+  zInterWithScoresBuffer(keys: WeightedKeys, options?: AggregateOptions): Promise<Scored<Buffer>[]>
+  /** Counts the members of a sorted set that are in a range of the order of bytes: `ZLEXCOUNT key min max`. O(log(N)). */
+  zLexCount(key: Bytes, min: Bytes, max: Bytes): Promise<number>
+  /** Returns the scores of members of a sorted set: `ZMSCORE key members ...`. O(M) for M members. */
+  zmScore(key: Bytes, members: Bytes | readonly Bytes[]): Promise<(number | null)[]>
+  /** Returns random members of a sorted set: `ZRANDMEMBER key`. O(M * log(M)) for M members that are returned. */
+  zRandMember(key: Bytes): Promise<string | null>
+  /** As {@link zRandMember}, as bytes. */
+  zRandMemberBuffer(key: Bytes): Promise<Buffer | null>
+  /** Returns random members of a sorted set: `ZRANDMEMBER key count`. O(M * log(M)) for M members that are returned. */
+  zRandMemberCount(key: Bytes, count: number): Promise<string[]>
+  /** As {@link zRandMemberCount}, as bytes. */
+  zRandMemberCountBuffer(key: Bytes, count: number): Promise<Buffer[]>
+  /** Returns random members of a sorted set: `ZRANDMEMBER key count WITHSCORES`. O(M * log(M)) for M members that are returned. */
+  zRandMemberCountWithScores(key: Bytes, count: number): Promise<Scored<string>[]>
+  /** As {@link zRandMemberCountWithScores}, as bytes. */
+  zRandMemberCountWithScoresBuffer(key: Bytes, count: number): Promise<Scored<Buffer>[]>
+  /** Returns members of a sorted set in a range of ranks, of scores or of the order of bytes: `ZRANGE key min max [options]`. O(log(N) + M) for M members of N. */
+  zRange(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: ZRangeOptions,
+  ): Promise<string[]>
+  /** As {@link zRange}, as bytes. */
+  zRangeBuffer(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: ZRangeOptions,
+  ): Promise<Buffer[]>
+  /** Returns the members of a sorted set that are in a range of the order of bytes: `ZRANGEBYLEX key min max [options]`. O(log(N) + M) for M members of N. */
+  zRangeByLex(key: Bytes, min: Bytes, max: Bytes, options?: LimitedOptions): Promise<string[]>
+  /** As {@link zRangeByLex}, as bytes. */
+  zRangeByLexBuffer(key: Bytes, min: Bytes, max: Bytes, options?: LimitedOptions): Promise<Buffer[]>
+  /** Returns the members of a sorted set whose scores are in a range: `ZRANGEBYSCORE key min max [options]`. O(log(N) + M) for M members of N. */
+  zRangeByScore(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: LimitedOptions,
+  ): Promise<string[]>
+  /** As {@link zRangeByScore}, as bytes. */
+  zRangeByScoreBuffer(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: LimitedOptions,
+  ): Promise<Buffer[]>
+  /** Returns the members of a sorted set whose scores are in a range: `ZRANGEBYSCORE key min max [options] WITHSCORES`. O(log(N) + M) for M members of N. */
+  zRangeByScoreWithScores(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: LimitedOptions,
+  ): Promise<Scored<string>[]>
+  /** As {@link zRangeByScoreWithScores}, as bytes. */
+  zRangeByScoreWithScoresBuffer(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: LimitedOptions,
+  ): Promise<Scored<Buffer>[]>
+  /** Returns members of a sorted set in a range of ranks, of scores or of the order of bytes: `ZRANGE key min max [options] WITHSCORES`. O(log(N) + M) for M members of N. */
+  zRangeWithScores(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: ZRangeOptions,
+  ): Promise<Scored<string>[]>
+  /** As {@link zRangeWithScores}, as bytes. */
+  zRangeWithScoresBuffer(
+    key: Bytes,
+    min: Bytes | number,
+    max: Bytes | number,
+    options?: ZRangeOptions,
+  ): Promise<Scored<Buffer>[]>
+  /** Returns the rank of a member of a sorted set: `ZRANK key member`. O(log(N)). */
+  zRank(key: Bytes, member: Bytes): Promise<number | null>
+  /** Returns the rank of a member of a sorted set: `ZRANK key member WITHSCORE`. O(log(N)). */
+  zRankWithScore(key: Bytes, member: Bytes): Promise<Ranked | null>
+  /** Returns the rank of a member of a sorted set, the highest score first: `ZREVRANK key member`. O(log(N)). */
+  zRevRank(key: Bytes, member: Bytes): Promise<number | null>
+  /** Returns some of the members of a sorted set, and where to go on: `ZSCAN key cursor [options]`. O(1) for a call; O(N) for all N members. */
+  zScan(key: Bytes, cursor: Bytes, options?: StepOptions): Promise<SortedSetStep<string>>
+  /** As {@link zScan}, as bytes. */
+  zScanBuffer(key: Bytes, cursor: Bytes, options?: StepOptions): Promise<SortedSetStep<Buffer>>
+  /** Returns the score of a member of a sorted set: `ZSCORE key member`. O(1). */
+  zScore(key: Bytes, member: Bytes): Promise<number | null>
+  /** Returns the members that are in any of several sorted sets: `ZUNION keys [options]`. O(N * log(N)) for N members of all. */
+  zUnion(keys: WeightedKeys, options?: AggregateOptions): Promise<string[]>
+  /** As {@link zUnion}, as bytes. */
+  zUnionBuffer(keys: WeightedKeys, options?: AggregateOptions): Promise<Buffer[]>
+  /** Returns the members that are in any of several sorted sets: `ZUNION keys [options] WITHSCORES`. O(N * log(N)) for N members of all. */
+  zUnionWithScores(keys: WeightedKeys, options?: AggregateOptions): Promise<Scored<string>[]>
+  /** As {@link zUnionWithScores}, as bytes. */
+  zUnionWithScoresBuffer(keys: WeightedKeys, options?: AggregateOptions): Promise<Scored<Buffer>[]>
 }
 
 /**
@@ -186,14 +1273,15 @@ interface WriteOptions {
   durability?: Durability
 }
 /**
- * Changes that are made together, all or none; made by {@link Database.batch}.
+ * Changes that are made together, all or none; made by {@link Database.batch}. What a command replies is
+ * not known: {@link Database.transaction} reads before it writes.
  *
  * @example
  * ```ts
- * await db.batch().set('a', '1').del('b').write()
+ * await db.batch().set('a', '1').del('b').lPush('log', 'a').write()
  * ```
  */
-declare class Batch {
+declare class Batch extends ChangeCommands {
   #private
   private constructor()
   /** Sets a key. */
@@ -222,6 +1310,15 @@ type Reply =
   | {
       [name: string]: Reply
     }
+/** An argument of a command. */
+type Word = Bytes | number | bigint
+/** Options of {@link Database.call}: its last argument. */
+interface CommandOptions {
+  /** Calls the command off while it waits, as `BLPOP` does: it rejects with `ERR_ABORTED`. */
+  signal?: AbortSignal
+}
+/** What {@link Database.call} takes behind the name of a command. */
+type CallArguments = Word[] | [...words: Word[], options: CommandOptions]
 
 /** Options of {@link Database.listen}. */
 interface ListenOptions {
@@ -375,9 +1472,10 @@ interface TransactionIndex {
 }
 /**
  * What the callback of {@link Database.transaction} works with. Reads see the store as it is, and the
- * transaction's own changes; changes are made when the callback has ended.
+ * transaction's own changes; changes are made when the callback has ended. What a command would make of
+ * a key that the transaction has changed before is not known until then: reading it is refused.
  */
-declare class Transaction {
+declare class Transaction extends TransactionCommands {
   #private
   private constructor()
   /** The value of a key as a string, `null` when there is none. */
@@ -536,7 +1634,7 @@ interface Pressure {
  * {@link SkegError}, also for wrong arguments. Calls take effect in the order in which they are made,
  * and arguments may be changed as soon as a call has returned.
  */
-declare class Database implements AsyncDisposable {
+declare class Database extends Commands implements AsyncDisposable {
   #private
   private constructor()
   /**
@@ -659,10 +1757,21 @@ declare class Database implements AsyncDisposable {
    * ```ts
    * const length = await db.call('APPEND', 'log', 'line\n')
    * ```
+   *
+   * Commands that wait (`BLPOP` and the like) settle when they are served or their time is up, and
+   * hold nothing up meanwhile. A signal, given in options behind the arguments, gives the place up:
+   * nothing is taken from the key for a call that rejects.
+   *
+   * @example
+   * ```ts
+   * const { signal } = new AbortController()
+   * await db.call('RPUSH', 'jobs', 'first')
+   * const job = await db.call('BLPOP', 'jobs', 0, { signal })
+   * ```
    */
-  call(command: string, ...args: (Bytes | number | bigint)[]): Promise<Reply>
+  call(command: string, ...args: CallArguments): Promise<Reply>
   /** As {@link call}, with strings in the reply as bytes. */
-  callBuffer(command: string, ...args: (Bytes | number | bigint)[]): Promise<Reply>
+  callBuffer(command: string, ...args: CallArguments): Promise<Reply>
   /**
    * A vector index: with options it is created when it is missing; without, it must be there. Rejects
    * with `ERR_INDEX_MISMATCH` when it has other options.
@@ -728,7 +1837,10 @@ declare class Database implements AsyncDisposable {
   subscribeBuffer(channels: Channels, options?: SubscribeOptions): Subscription<Buffer>
   /** Figures of the store. */
   stats(): Promise<Stats>
-  /** Resolves when every call made before has taken effect and is on disk. */
+  /**
+   * Resolves when every call made before has taken effect and is on disk, but for those that wait for
+   * a key.
+   */
   flush(): Promise<void>
   /**
    * Takes a snapshot of what every call made before has left, and resolves when it is on disk: opening
@@ -736,12 +1848,16 @@ declare class Database implements AsyncDisposable {
    * taken by themselves, when the log has outgrown the last one or as `snapshotEvery` says.
    */
   snapshot(): Promise<void>
-  /** Resolves when every call made before has settled: what to wait for after `ERR_BUSY`. */
+  /**
+   * Resolves when every call made before has settled, but for those that wait for a key: what to wait
+   * for after `ERR_BUSY`.
+   */
   drain(): Promise<void>
   /** What is unsettled now. */
   get pressure(): Pressure
   /**
-   * Closes the store: calls made before settle, later ones reject with `ERR_CLOSED`. Other threads
+   * Closes the store: calls made before settle, later ones reject with `ERR_CLOSED`, and so do those
+   * that wait for a key. Other threads
    * of the process that have it open keep it. Closing again returns the same promise.
    */
   close(): Promise<void>
@@ -829,12 +1945,15 @@ declare const version: string
 
 export {
   Batch,
+  ChangeCommands,
+  Commands,
   Database,
   Server,
   SkegError,
   StandaloneServer,
   Subscription,
   Transaction,
+  TransactionCommands,
   VectorIndex,
   executablePath,
   open,
@@ -842,15 +1961,31 @@ export {
   version,
 }
 export type {
+  AggregateOptions,
   Bytes,
+  CallArguments,
   Change,
   ChangeOptions,
   Channels,
+  CommandOptions,
+  CopyOptions,
+  CountOptions,
   Durability,
+  Entries,
+  Entry,
   ErrorCode,
+  Fields,
+  GetExOptions,
+  HashStep,
   Hit,
   IndexInfo,
   IndexOptions,
+  LPosOptions,
+  LcsMatches,
+  LcsOptions,
+  Limit,
+  LimitOptions,
+  LimitedOptions,
   ListenOptions,
   ManyHits,
   MemoryOptions,
@@ -858,18 +1993,31 @@ export type {
   Metric,
   OpenOptions,
   Patterns,
+  PoppedMembers,
   Pressure,
+  Ranked,
   Reply,
+  RestoreOptions,
+  SamplesOptions,
   ScanOptions,
+  Scored,
   SearchOptions,
   ServeOptions,
   SetOptions,
+  SetStep,
   SnapshotEvery,
+  SortOptions,
+  SortedSetStep,
   Stats,
+  StepOptions,
   SubscribeOptions,
   TransactionIndex,
   Vector,
   VectorId,
   VectorWriteOptions,
+  WeightedKey,
+  WeightedKeys,
   WriteOptions,
+  ZAddOptions,
+  ZRangeOptions,
 }

@@ -2,19 +2,19 @@
  * Writes what follows from the files under `crates/skeg-commands/src/cmd`: the module lists and the
  * table of commands (`src/generated/table.rs`). A file that declares a `Spec` is a command; the
  * table is sorted by name and carries the displacements with which `table.rs` finds a name by one
- * hash. Also the page of all commands of Redis (`docs/commands.md`, `lib/commands-page.ts`). With `--check` it only compares, and fails when something differs.
+ * hash. Also the page of all commands of Redis (`docs/commands.md`, `lib/commands-page.ts`), and the methods of the
+ * package (`src/generated/commands.ts`, `lib/methods/`). With `--check` it only compares, and fails when something differs.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { commandsPage } from './lib/commands-page.ts'
+import { methodsFile, type Specified } from './lib/methods/render.ts'
 import { fromRoot } from './lib/root.ts'
 
-interface Command {
-  name: string
+interface Command extends Specified {
   /** Path of its specification in Rust, from the crate's root. */
   path: string
-  summary: string
 }
 
 const source = fromRoot('crates/skeg-commands/src')
@@ -55,11 +55,41 @@ function specsOf(text: string, module: string): Command[] {
   const declared = text.matchAll(
     /const ((?:[A-Z_]+_)?SPEC): Spec = Spec \{\s*name: "([^"]+)"(.*?)\n\};/gs,
   )
-  return [...declared].map(([, constant = '', name = '', rest = '']) => ({
-    name,
-    path: `${module}::${constant}`,
-    summary: /\bsummary: "([^"]*)"/.exec(rest)?.[1] ?? '',
-  }))
+  return [...declared].map(([, constant = '', name = '', rest = '']) => {
+    const keys = /\bkeys: Keys::(\w+)/.exec(rest)?.[1] ?? 'None'
+    const handler = /\brun: Handler::(\w+)/.exec(rest)?.[1]
+    return {
+      name,
+      path: `${module}::${constant}`,
+      summary: /\bsummary: "([^"]*)"/.exec(rest)?.[1] ?? '',
+      complexity: /\bcomplexity: "([^"]*)"/.exec(rest)?.[1] ?? '',
+      isLocal: (keys === 'One' || keys === 'At') && handler === 'Keyed',
+      isRead: keys !== 'None' && handler === 'Keyed' && rest.includes('bound: BoundRule::Read,'),
+    }
+  })
+}
+
+/** The folders of commands. */
+function groups(): string[] {
+  return readdirSync(join(source, 'cmd'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort()
+}
+
+/** All commands, sorted by name. */
+export function specifications(): Command[] {
+  const commands = groups().flatMap((group) => {
+    const folder = join(source, 'cmd', group)
+    return modulesOf(folder).flatMap((module) => {
+      const text = readFileSync(join(folder, `${module}.rs`), 'utf8')
+      return specsOf(text, `${group}::${identifier(module)}`)
+    })
+  })
+  commands.sort((a, b) => (a.name < b.name ? -1 : 1))
+  const twice = commands.find(({ name }, index) => commands[index + 1]?.name === name)
+  if (twice) throw new Error(`two commands are called ${twice.name}`)
+  return commands
 }
 
 // --- the perfect hash: the same arithmetic as in table.rs ---------------------------------------
@@ -152,29 +182,21 @@ ${rows(slots)}
 /** Everything that is generated: path and text. */
 export function generate(): Map<string, string> {
   const files = new Map<string, string>()
-  const commands: Command[] = []
-  const groups = readdirSync(join(source, 'cmd'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name)
-    .sort()
-  for (const group of groups) {
+  for (const group of groups()) {
     const folder = join(source, 'cmd', group)
     const modules = modulesOf(folder)
-    for (const module of modules) {
-      const text = readFileSync(join(folder, `${module}.rs`), 'utf8')
-      commands.push(...specsOf(text, `${group}::${identifier(module)}`))
-    }
     const lines = modules.map((module) => `pub(crate) mod ${identifier(module)};\n`).join('')
     files.set(join(folder, 'mod.rs'), `//! ${groupDocs[group] ?? group}\n${note}\n${lines}`)
   }
-  const lines = groups.map((group) => `pub(crate) mod ${group};\n`).join('')
+  const lines = groups()
+    .map((group) => `pub(crate) mod ${group};\n`)
+    .join('')
   const head = '//! The commands, one file each, in a folder for each group.\n'
   files.set(join(source, 'cmd', 'mod.rs'), `${head}${note}\n${lines}`)
-  commands.sort((a, b) => (a.name < b.name ? -1 : 1))
-  const twice = commands.find(({ name }, index) => commands[index + 1]?.name === name)
-  if (twice) throw new Error(`two commands are called ${twice.name}`)
+  const commands = specifications()
   files.set(join(source, 'generated', 'table.rs'), table(commands))
   files.set(fromRoot('docs/commands.md'), commandsPage(commands))
+  files.set(fromRoot('src/generated/commands.ts'), methodsFile(commands))
   return files
 }
 

@@ -3,6 +3,7 @@
 import type { Bytes } from './bytes.ts'
 import { Changes, type ChangeOptions } from './changes.ts'
 import { SkegError } from './errors.ts'
+import { ChangeCommands } from './generated/commands.ts'
 import type { Lane } from './lane.ts'
 import { checkKeys, level, type Durability } from './options.ts'
 
@@ -22,19 +23,21 @@ export function writeLevel(options: WriteOptions, standard: number): number {
 }
 
 /**
- * Changes that are made together, all or none; made by {@link Database.batch}.
+ * Changes that are made together, all or none; made by {@link Database.batch}. What a command replies is
+ * not known: {@link Database.transaction} reads before it writes.
  *
  * @example
  * ```ts
- * await db.batch().set('a', '1').del('b').write()
+ * await db.batch().set('a', '1').del('b').lPush('log', 'a').write()
  * ```
  */
-export class Batch {
+export class Batch extends ChangeCommands {
   readonly #lane: Lane
   readonly #changes = new Changes()
   #isWritten = false
 
   private constructor(lane: Lane) {
+    super()
     this.#lane = lane
   }
 
@@ -59,6 +62,11 @@ export class Batch {
   setTtl(key: Bytes, ms: number | null): this {
     this.#changes.expire(key, ms)
     return this
+  }
+
+  /** @internal */
+  collect(_keys: readonly Bytes[], words: readonly Bytes[]): void {
+    this.#changes.command(words)
   }
 
   /** Makes the changes. A batch is written once. */

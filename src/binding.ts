@@ -5,10 +5,11 @@
 export type RequestId = number
 export type Handle = number
 
-/** Mode bits: strings as Buffers; now or never; all keys of a command are on one shard. */
+/** Mode bits: strings as Buffers; now or never; all keys of a command are on one shard; watch without reading. */
 export const MODE_BYTES = 1
 export const MODE_SYNC = 2
 export const MODE_LOCAL = 4
+export const MODE_UNREAD = 8
 
 /** What `set` does to the deadline of the key. */
 export const DEADLINE_CLEAR = 0
@@ -22,6 +23,7 @@ export const CHANGE_REMOVE = 1
 export const CHANGE_EXPIRE = 2
 export const CHANGE_VECTOR_SET = 3
 export const CHANGE_VECTOR_REMOVE = 4
+export const CHANGE_COMMAND = 5
 
 /** What `open` opens. */
 export const TARGET_DIRECTORY = 0
@@ -32,6 +34,10 @@ export const TARGET_PRIVATE = 2
 export const WAITING = 0
 export const REACHED = 1
 export const NEVER = 2
+
+/** States of what `collect` returns that are no epochs: it failed; it waits for keys, and ends later. */
+export const FAILED = -1
+export const BLOCKED = -2
 
 /** The functions of the addon for one environment. */
 export interface Binding {
@@ -48,7 +54,10 @@ export interface Binding {
     cacheBytes: number,
   ): RequestId | undefined
   close(handle: Handle): RequestId | undefined
-  /** `request, state, value` triples; the state is an epoch, or -1 with `[code, message]` as value. */
+  /**
+   * `request, state, value` triples; the state is an epoch, or {@link FAILED} with `[code, message]` as
+   * value, or {@link BLOCKED}.
+   */
   collect(most: number): unknown[]
   failure(): [code: string, message: string]
   keepAlive(yes: number): void
@@ -64,7 +73,12 @@ export interface Binding {
   ): number | undefined
   /** The reply; `undefined` when it failed or comes later, which `ended` tells. */
   command(handle: Handle, mode: number, args: readonly unknown[]): unknown
-  /** Reads as `get`, and notices from then on when the key changes. */
+  /**
+   * Has a command end with an error, if it waits for keys or would have to; request 0: every command,
+   * those to come as well.
+   */
+  callOff(handle: Handle, request: RequestId): undefined
+  /** Reads as `get` (unless the mode says not to), and notices from then on when the key changes. */
   watch(handle: Handle, transaction: number, key: unknown, mode: number): unknown
   /** Makes the changes, all or none, unless something that was watched has changed. */
   commit(handle: Handle, transaction: number, changes: readonly unknown[]): undefined

@@ -1,6 +1,7 @@
 // Changes that are collected and then made together: what batches and transactions are made of.
 
 import {
+  CHANGE_COMMAND,
   CHANGE_EXPIRE,
   CHANGE_REMOVE,
   CHANGE_SET,
@@ -13,6 +14,7 @@ import {
   copyBytes,
   idText,
   sizeOf,
+  sizeOfAll,
   toVector,
   type Bytes,
   type Vector,
@@ -65,8 +67,13 @@ export class Changes {
   removeVector(index: string, id: VectorId): void {
     this.list.push(CHANGE_VECTOR_REMOVE, index, idText(id), 0, 0)
   }
+
+  command(words: readonly Bytes[]): void {
+    this.list.push(CHANGE_COMMAND, words.map(copyBytes), 0, 0, 0)
+  }
 }
 
 function changeSize(value: unknown): number {
+  if (Array.isArray(value)) return sizeOfAll(value)
   return value instanceof Float32Array ? value.byteLength : sizeOf(value)
 }

@@ -2,19 +2,12 @@
 
 import { Batch, writeLevel, type WriteOptions } from './batch.ts'
 import { MODE_BYTES, MODE_LOCAL, MODE_SYNC } from './binding.ts'
-import {
-  attempt,
-  rejected,
-  sizeOf,
-  sizeOfAll,
-  type Bytes,
-  type Vector,
-  type VectorId,
-} from './bytes.ts'
+import { attempt, rejected, sizeOf, type Bytes, type Vector, type VectorId } from './bytes.ts'
 import { SkegError } from './errors.ts'
-import type { Lane } from './lane.ts'
+import { Commands } from './generated/commands.ts'
+import { aborted, type Lane } from './lane.ts'
 import { checkIterable, checkList, expected } from './options.ts'
-import { callWords, type Reply } from './reply.ts'
+import { readCall, type CallArguments, type Reply } from './reply.ts'
 import { readScanOptions, scanKeys, type ScanOptions } from './scan.ts'
 import { deadlineWords, milliseconds, readSetOptions, type SetOptions } from './set-options.ts'
 import type { ListenOptions, Server } from './server.ts'
@@ -49,12 +42,13 @@ export interface Pressure {
  * {@link SkegError}, also for wrong arguments. Calls take effect in the order in which they are made,
  * and arguments may be changed as soon as a call has returned.
  */
-export class Database implements AsyncDisposable {
+export class Database extends Commands implements AsyncDisposable {
   readonly #lane: Lane
   readonly #updates: Updates
   #closing: Promise<void> | undefined
 
   private constructor(lane: Lane) {
+    super((words, mode, convert) => lane.write(words, mode, { convert }))
     this.#lane = lane
     this.#updates = new Updates(lane)
   }
@@ -135,7 +129,7 @@ export class Database implements AsyncDisposable {
       if (returnsOld) words.push('GET')
       const convert = (reply: unknown): boolean | string | null =>
         returnsOld ? (reply as string | null) : reply !== null
-      return this.#write(['SET', key, value, ...words], MODE_LOCAL, { level, convert })
+      return this.#lane.write(() => ['SET', key, value, ...words], MODE_LOCAL, { level, convert })
     })
   }
 
@@ -166,7 +160,7 @@ export class Database implements AsyncDisposable {
    * deadline of the key stays.
    */
   cas(key: Bytes, expected: Bytes, value: Bytes): Promise<void> {
-    return this.#write(['SKEG.CAS', key, expected, value], MODE_LOCAL, {
+    return this.#lane.write(() => ['SKEG.CAS', key, expected, value], MODE_LOCAL, {
       convert: () => undefined,
     })
   }
@@ -191,7 +185,7 @@ export class Database implements AsyncDisposable {
   /** Deletes keys and returns how many there were. */
   del(...keys: Bytes[]): Promise<number> {
     if (keys.length === 0) return Promise.resolve(0)
-    return this.#write(['DEL', ...keys], modeOf(keys), { convert: Number })
+    return this.#lane.write(() => ['DEL', ...keys], modeOf(keys), { convert: Number })
   }
 
   /** Whether there is such a key. */
@@ -207,7 +201,7 @@ export class Database implements AsyncDisposable {
     return attempt(() => {
       const words =
         ms === null ? ['PERSIST', key] : ['PEXPIRE', key, String(milliseconds('ms', ms))]
-      return this.#write(words, MODE_LOCAL, { convert: Boolean })
+      return this.#lane.write(() => words, MODE_LOCAL, { convert: Boolean })
     })
   }
 
@@ -257,7 +251,7 @@ export class Database implements AsyncDisposable {
         words.push(entry[0], entry[1])
       }
       if (words.length === 1) return Promise.resolve()
-      return this.#write(words, 0, { level, convert: () => undefined })
+      return this.#lane.write(() => words, 0, { level, convert: () => undefined })
     })
   }
 
@@ -314,14 +308,33 @@ export class Database implements AsyncDisposable {
    * ```ts
    * const length = await db.call('APPEND', 'log', 'line\n')
    * ```
+   *
+   * Commands that wait (`BLPOP` and the like) settle when they are served or their time is up, and
+   * hold nothing up meanwhile. A signal, given in options behind the arguments, gives the place up:
+   * nothing is taken from the key for a call that rejects.
+   *
+   * @example
+   * ```ts
+   * const { signal } = new AbortController()
+   * await db.call('RPUSH', 'jobs', 'first')
+   * const job = await db.call('BLPOP', 'jobs', 0, { signal })
+   * ```
    */
-  call(command: string, ...args: (Bytes | number | bigint)[]): Promise<Reply> {
-    return attempt(() => this.#write<Reply>(callWords(command, args), 0, {}))
+  call(command: string, ...args: CallArguments): Promise<Reply> {
+    return this.#call(command, args, 0)
   }
 
   /** As {@link call}, with strings in the reply as bytes. */
-  callBuffer(command: string, ...args: (Bytes | number | bigint)[]): Promise<Reply> {
-    return attempt(() => this.#write<Reply>(callWords(command, args), MODE_BYTES, {}))
+  callBuffer(command: string, ...args: CallArguments): Promise<Reply> {
+    return this.#call(command, args, MODE_BYTES)
+  }
+
+  #call(command: string, args: CallArguments, mode: number): Promise<Reply> {
+    return attempt(() => {
+      const { words, signal } = readCall(command, args)
+      if (signal?.aborted === true) throw aborted(signal)
+      return this.#lane.write<Reply>(() => words, mode, { signal })
+    })
   }
 
   /**
@@ -337,7 +350,7 @@ export class Database implements AsyncDisposable {
   index(name: string, options: IndexOptions & { ids?: 'string' }): Promise<VectorIndex<string>>
   index(name: string, options?: IndexOptions): Promise<VectorIndex>
   async index(name: string, options?: IndexOptions): Promise<VectorIndex> {
-    if (options !== undefined) await this.#write(createWords(name, options), MODE_LOCAL, {})
+    if (options !== undefined) await this.#lane.write(() => createWords(name, options), MODE_LOCAL)
     const info = await this.#lane.command(['SKEG.VINDEX.INFO', name], MODE_LOCAL, {
       convert: readInfo,
     })
@@ -389,7 +402,7 @@ export class Database implements AsyncDisposable {
    * subscribers in this process at once.
    */
   publish(channel: Bytes, message: Bytes): Promise<number> {
-    return this.#write(['PUBLISH', channel, message], 0, { convert: Number })
+    return this.#lane.write(() => ['PUBLISH', channel, message], 0, { convert: Number })
   }
 
   /**
@@ -420,7 +433,10 @@ export class Database implements AsyncDisposable {
     return this.#lane.command(['SKEG.STATS'], 0, { convert: readStats })
   }
 
-  /** Resolves when every call made before has taken effect and is on disk. */
+  /**
+   * Resolves when every call made before has taken effect and is on disk, but for those that wait for
+   * a key.
+   */
   flush(): Promise<void> {
     return this.#lane.flush()
   }
@@ -434,7 +450,10 @@ export class Database implements AsyncDisposable {
     return this.#lane.command(['SAVE'], MODE_LOCAL, { convert: () => undefined })
   }
 
-  /** Resolves when every call made before has settled: what to wait for after `ERR_BUSY`. */
+  /**
+   * Resolves when every call made before has settled, but for those that wait for a key: what to wait
+   * for after `ERR_BUSY`.
+   */
   drain(): Promise<void> {
     return this.#lane.drain()
   }
@@ -445,7 +464,8 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Closes the store: calls made before settle, later ones reject with `ERR_CLOSED`. Other threads
+   * Closes the store: calls made before settle, later ones reject with `ERR_CLOSED`, and so do those
+   * that wait for a key. Other threads
    * of the process that have it open keep it. Closing again returns the same promise.
    */
   close(): Promise<void> {
@@ -456,18 +476,6 @@ export class Database implements AsyncDisposable {
   /** Closes the store at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  #write<T>(
-    words: readonly unknown[],
-    mode: number,
-    options: { level?: number; convert?: (value: unknown) => T },
-  ): Promise<T> {
-    return attempt(() => {
-      const bytes = sizeOfAll(words)
-      this.#lane.checkPressure(bytes)
-      return this.#lane.command(words, mode, { ...options, bytes })
-    })
   }
 
   /** The promise of a read that could not be answered at once. */

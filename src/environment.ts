@@ -1,7 +1,7 @@
 // One JavaScript environment's side of the addon: requests on their way, what keeps the process
 // alive, and the budget of a turn of the event loop.
 
-import type { Addon, Binding, RequestId } from './binding.ts'
+import { BLOCKED, type Addon, type Binding, type RequestId } from './binding.ts'
 import { SkegError, type ErrorCode } from './errors.ts'
 import { loadBinding } from './load-binding.ts'
 
@@ -9,6 +9,18 @@ import { loadBinding } from './load-binding.ts'
 interface Request {
   resolve(value: unknown, epoch: number): void
   reject(error: SkegError): void
+  /** It waits for keys, perhaps for ever. */
+  blocked(): void
+}
+
+/** What a request tells beside its outcome. */
+export interface Course {
+  /** It is over, however it ended. */
+  onEnd?: () => void
+  /** It waits for keys. */
+  onBlocked?: () => void
+  /** The error to reject with in place of the addon's. */
+  failure?: (error: SkegError) => SkegError
 }
 
 /** Looked after when the addon wakes the environment. */
@@ -51,14 +63,11 @@ class Environment {
     return new SkegError(code as ErrorCode, message)
   }
 
-  /**
-   * A request that the addon has taken: `finish` gets its value and the epoch of its writes; `onEnd`
-   * is called when it is over, however it ended.
-   */
+  /** A request that the addon has taken: `finish` gets its value and the epoch of its writes. */
   request<T>(
     id: RequestId,
     finish: (value: unknown, epoch: number) => T | Promise<T>,
-    onEnd?: () => void,
+    { onEnd, onBlocked, failure }: Course = {},
   ): Promise<T> {
     this.keepAlive()
     return new Promise<T>((resolve, reject) => {
@@ -69,7 +78,10 @@ class Environment {
         },
         reject: (error) => {
           onEnd?.()
-          reject(error)
+          reject(failure?.(error) ?? error)
+        },
+        blocked: () => {
+          onBlocked?.()
         },
       })
     })
@@ -99,6 +111,10 @@ class Environment {
       const state = ended[i + 1] as number
       const request = this.#requests.get(id)
       if (request === undefined) continue
+      if (state === BLOCKED) {
+        request.blocked()
+        continue
+      }
       this.#requests.delete(id)
       if (state >= 0) {
         request.resolve(ended[i + 2], state)

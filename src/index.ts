@@ -3,15 +3,44 @@
  *
  * @packageDocumentation
  */
+export type { Entries, Fields, WeightedKey, WeightedKeys } from './arguments.ts'
 export { Batch, type WriteOptions } from './batch.ts'
 export type { Bytes, Vector, VectorId } from './bytes.ts'
 export type { ChangeOptions } from './changes.ts'
+export type {
+  AggregateOptions,
+  CopyOptions,
+  CountOptions,
+  GetExOptions,
+  LcsOptions,
+  Limit,
+  LimitedOptions,
+  LimitOptions,
+  LPosOptions,
+  RestoreOptions,
+  SamplesOptions,
+  SortOptions,
+  StepOptions,
+  ZAddOptions,
+  ZRangeOptions,
+} from './command-options.ts'
 export { Database, type Pressure } from './database.ts'
 export { SkegError, type ErrorCode } from './errors.ts'
+export type { ChangeCommands, Commands, TransactionCommands } from './generated/commands.ts'
 export { executablePath } from './load-binding.ts'
 export { open } from './open.ts'
 export type { Durability, MemoryOptions, OpenOptions, SnapshotEvery } from './options.ts'
-export type { Reply } from './reply.ts'
+export type {
+  Entry,
+  HashStep,
+  LcsMatches,
+  PoppedMembers,
+  Ranked,
+  Scored,
+  SetStep,
+  SortedSetStep,
+} from './replies.ts'
+export type { CallArguments, CommandOptions, Reply } from './reply.ts'
 export type { ScanOptions } from './scan.ts'
 export { serve, type ServeOptions, type StandaloneServer } from './serve.ts'
 export { Server, type ListenOptions } from './server.ts'

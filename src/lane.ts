@@ -2,7 +2,7 @@
 
 import { Acknowledgements, DISK } from './acknowledgements.ts'
 import type { Handle } from './binding.ts'
-import { rejected } from './bytes.ts'
+import { attempt, rejected, sizeOfAll } from './bytes.ts'
 import type { Environment } from './environment.ts'
 import { SkegError } from './errors.ts'
 import { readListenOptions, Server, type Listening, type ListenOptions } from './server.ts'
@@ -21,7 +21,9 @@ export interface CallOptions<T> {
   /** Bytes of keys and values in it. */
   bytes?: number
   /** Turns what the addon returned into the value of the promise; may throw. */
-  convert?: (value: unknown) => T
+  convert?: ((value: unknown) => T) | undefined
+  /** Calls the command off, if it waits. */
+  signal?: AbortSignal | undefined
 }
 
 /** No store has this handle: calls after close fail as they must. */
@@ -32,8 +34,10 @@ export class Lane {
   readonly options: LaneOptions
   handle: Handle
   readonly #acknowledgements: Acknowledgements
-  /** A promise for each request on its way: that it is over. */
-  readonly #requests = new Set<Promise<void>>()
+  /** Requests on their way. */
+  readonly #requests = new Set<Gate>()
+  /** Those that wait for keys: they may take for ever. */
+  readonly #waits = new Set<Gate>()
   #requestBytes = 0
   readonly #servers = new Set<Server>()
   readonly #subscriptions = new Set<{ close(): void }>()
@@ -48,7 +52,7 @@ export class Lane {
   }
 
   get pendingCalls(): number {
-    return this.#acknowledgements.calls + this.#requests.size
+    return this.#acknowledgements.calls + this.#requests.size + this.#waits.size
   }
 
   get pendingBytes(): number {
@@ -79,6 +83,20 @@ export class Lane {
     return this.settle(value, options)
   }
 
+  /** Runs a command that may take log space: its bytes count as unsettled. `words` may throw. */
+  write<T>(
+    words: () => readonly unknown[],
+    mode: number,
+    options: CallOptions<T> = {},
+  ): Promise<T> {
+    return attempt(() => {
+      const args = words()
+      const bytes = sizeOfAll(args)
+      this.checkPressure(bytes)
+      return this.command(args, mode, { ...options, bytes })
+    })
+  }
+
   /** The promise of a call that ended as `ended()` tells. */
   settle<T>(value: unknown, options: CallOptions<T> = {}): Promise<T> {
     const epoch = this.environment.binding.ended()
@@ -86,7 +104,7 @@ export class Lane {
     if (Number.isNaN(epoch)) return Promise.reject(this.environment.failure())
     const finish = (late: unknown, written: number): Promise<T> =>
       this.acknowledged(late, written, options)
-    return this.request(-epoch, finish, options.bytes)
+    return this.request(-epoch, finish, options.bytes, options.signal)
   }
 
   /** The promise of a value, when what was written with it is as safe as it has to be. */
@@ -107,21 +125,45 @@ export class Lane {
     id: number,
     finish: (value: unknown, epoch: number) => T | Promise<T>,
     bytes = 0,
+    signal?: AbortSignal,
   ): Promise<T> {
-    let end: () => void = () => undefined
-    const over = new Promise<void>((resolve) => {
-      end = resolve
-    })
+    const { handle } = this
+    const over = new Gate()
+    let wait: Gate | undefined
     this.#requests.add(over)
     this.#requestBytes += bytes
-    return this.environment.request(id, finish, () => {
-      this.#requests.delete(over)
-      this.#requestBytes -= bytes
-      end()
+    const callOff = (): void => {
+      this.environment.binding.callOff(handle, id)
+    }
+    signal?.addEventListener('abort', callOff)
+    return this.environment.request(id, finish, {
+      onBlocked: () => {
+        wait = new Gate()
+        this.#waits.add(wait)
+        this.#requests.delete(over)
+        over.open()
+      },
+      onEnd: () => {
+        signal?.removeEventListener('abort', callOff)
+        this.#requestBytes -= bytes
+        this.#requests.delete(over)
+        over.open()
+        if (wait === undefined) return
+        this.#waits.delete(wait)
+        wait.open()
+      },
+      failure: (error) => this.#calledOff(error, signal),
     })
   }
 
-  /** Resolves when every call made so far has taken effect and is on disk. */
+  /** Only the end of the store and the signal of a call call it off. */
+  #calledOff(error: SkegError, signal: AbortSignal | undefined): SkegError {
+    if (error.code !== 'ERR_ABORTED') return error
+    if (signal?.aborted === true) return aborted(signal)
+    return new SkegError('ERR_CLOSED', 'the store was closed while the call waited')
+  }
+
+  /** Resolves when every call made so far has taken effect, but those that wait, and is on disk. */
   async flush(): Promise<void> {
     await this.#executed()
     const reached = this.environment.binding.reached(this.handle)
@@ -130,7 +172,7 @@ export class Lane {
     await this.wait(last, DISK)
   }
 
-  /** Resolves when every call made so far has settled, however it ended. */
+  /** Resolves when every call made so far has settled, but those that wait, however it ended. */
   async drain(): Promise<void> {
     await this.#executed()
     await this.#acknowledgements.idle()
@@ -157,14 +199,16 @@ export class Lane {
     this.#subscriptions.delete(subscription)
   }
 
-  /** Lets what was called settle, then gives the store back. Later calls fail. */
+  /** Lets what was called settle, calls off what waits, then gives the store back. Later calls fail. */
   async close(): Promise<void> {
     for (const subscription of this.#subscriptions) subscription.close()
     const { handle } = this
     this.handle = CLOSED
+    this.environment.binding.callOff(handle, 0)
     // A server that is being started counts as one that runs.
     await this.#executed()
     await Promise.all([...this.#servers].map((server) => server.close()))
+    await Promise.all(Array.from(this.#waits, (wait) => wait.passed))
     await this.drain()
     this.environment.removeWaiter(this.#acknowledgements)
     const request = this.environment.binding.close(handle)
@@ -172,8 +216,23 @@ export class Lane {
     await this.environment.request(request, () => undefined)
   }
 
-  /** Resolves when every request made so far has been executed, however it ended. */
+  /** Resolves when every request made so far has been executed, however it ended, or waits. */
   async #executed(): Promise<void> {
-    await Promise.all(this.#requests)
+    await Promise.all(Array.from(this.#requests, (request) => request.passed))
   }
+}
+
+/** A promise that somebody else resolves. */
+class Gate {
+  open: () => void = () => undefined
+  readonly passed = new Promise<void>((resolve) => {
+    this.open = resolve
+  })
+}
+
+/** The error of a call whose signal was aborted. */
+export function aborted(signal: AbortSignal): SkegError {
+  return new SkegError('ERR_ABORTED', 'the signal of the call was aborted', {
+    cause: signal.reason,
+  })
 }

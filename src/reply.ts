@@ -2,6 +2,7 @@
 
 import type { Bytes } from './bytes.ts'
 import { SkegError } from './errors.ts'
+import { checkKeys } from './options.ts'
 
 /**
  * What a command replies: integers beyond 2^53 as bigint, maps as objects, an error inside an array
@@ -9,6 +10,9 @@ import { SkegError } from './errors.ts'
  */
 export type Reply =
   string | number | bigint | boolean | null | Buffer | Error | Reply[] | { [name: string]: Reply }
+
+/** An argument of a command. */
+type Word = Bytes | number | bigint
 
 /** Commands whose effect is on a connection, of which there is none, and what to use in their place. */
 const OF_CONNECTIONS: Record<string, string> = {
@@ -26,8 +30,36 @@ const OF_CONNECTIONS: Record<string, string> = {
   WAITAOF: 'flush(), or the `durability` of a call',
 }
 
-/** The words of a command. */
-export function callWords(command: string, args: readonly (Bytes | number | bigint)[]): Bytes[] {
+/** Options of {@link Database.call}: its last argument. */
+export interface CommandOptions {
+  /** Calls the command off while it waits, as `BLPOP` does: it rejects with `ERR_ABORTED`. */
+  signal?: AbortSignal
+}
+
+/** What {@link Database.call} takes behind the name of a command. */
+export type CallArguments = Word[] | [...words: Word[], options: CommandOptions]
+
+/** A command given to `call`. */
+export interface Call {
+  words: Bytes[]
+  signal: AbortSignal | undefined
+}
+
+/** Reads what `call` was given. */
+export function readCall(command: string, args: CallArguments): Call {
+  const last = args.at(-1)
+  if (typeof last !== 'object' || last instanceof Uint8Array) {
+    return { words: callWords(command, args as Word[]), signal: undefined }
+  }
+  checkKeys('the options of call', last, ['signal'])
+  const { signal } = last
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new SkegError('ERR_INVALID_ARGUMENT', '`signal` is an AbortSignal')
+  }
+  return { words: callWords(command, args.slice(0, -1) as Word[]), signal }
+}
+
+function callWords(command: string, args: readonly Word[]): Bytes[] {
   if (typeof command !== 'string' || command === '') {
     throw new SkegError('ERR_INVALID_ARGUMENT', 'a command has a name')
   }
@@ -36,7 +68,7 @@ export function callWords(command: string, args: readonly (Bytes | number | bigi
     const message = `${name} is about a connection: use ${OF_CONNECTIONS[name] ?? ''}`
     throw new SkegError('ERR_INVALID_ARGUMENT', message)
   }
-  const word = (arg: Bytes | number | bigint): Bytes =>
+  const word = (arg: Word): Bytes =>
     typeof arg === 'number' || typeof arg === 'bigint' ? String(arg) : arg
   return [command, ...args.map(word)]
 }

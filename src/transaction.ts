@@ -1,10 +1,11 @@
 // Optimistic transactions: reads are watched, changes are collected, and made only if nothing that
 // was read has changed.
 
-import { MODE_BYTES } from './binding.ts'
+import { MODE_BYTES, MODE_UNREAD } from './binding.ts'
 import { keyName, type Bytes, type Vector, type VectorId } from './bytes.ts'
 import { Changes, type ChangeOptions } from './changes.ts'
 import { SkegError } from './errors.ts'
+import { TransactionCommands } from './generated/commands.ts'
 import type { Lane } from './lane.ts'
 
 /** How often a transaction is tried before it gives up. */
@@ -20,17 +21,21 @@ export interface TransactionIndex {
 
 /**
  * What the callback of {@link Database.transaction} works with. Reads see the store as it is, and the
- * transaction's own changes; changes are made when the callback has ended.
+ * transaction's own changes; changes are made when the callback has ended. What a command would make of
+ * a key that the transaction has changed before is not known until then: reading it is refused.
  */
-export class Transaction {
+export class Transaction extends TransactionCommands {
   readonly #lane: Lane
   readonly #number: number
   readonly #changes = new Changes()
   /** What this transaction has set (or deleted: `null`). */
   readonly #own = new Map<string, Buffer | null>()
+  /** What commands of this transaction will have changed. */
+  readonly #changed = new Set<string>()
   #isOver = false
 
   private constructor(lane: Lane) {
+    super()
     this.#lane = lane
     this.#number = lane.nextTransaction()
   }
@@ -42,16 +47,14 @@ export class Transaction {
 
   /** The value of a key as a string, `null` when there is none. */
   async get(key: Bytes): Promise<string | null> {
-    this.#checkOpen()
-    const own = this.#own.get(keyName(key))
+    const own = this.#ownValue(key)
     if (own !== undefined) return own === null ? null : own.toString()
     return this.#read(key, 0) as Promise<string | null>
   }
 
   /** The value of a key as bytes, `null` when there is none. */
   async getBuffer(key: Bytes): Promise<Buffer | null> {
-    this.#checkOpen()
-    const own = this.#own.get(keyName(key))
+    const own = this.#ownValue(key)
     if (own !== undefined) return own === null ? null : Buffer.from(own)
     return this.#read(key, MODE_BYTES) as Promise<Buffer | null>
   }
@@ -65,7 +68,7 @@ export class Transaction {
   set(key: Bytes, value: Bytes, options?: ChangeOptions): this {
     this.#checkOpen()
     this.#changes.set(key, value, options)
-    this.#own.set(keyName(key), Buffer.from(value as string))
+    this.#note(key, Buffer.from(value as string))
     return this
   }
 
@@ -74,7 +77,7 @@ export class Transaction {
     this.#checkOpen()
     for (const key of keys) {
       this.#changes.remove(key)
-      this.#own.set(keyName(key), null)
+      this.#note(key, null)
     }
     return this
   }
@@ -98,6 +101,50 @@ export class Transaction {
         this.#changes.removeVector(name, id)
       },
     }
+  }
+
+  /** @internal */
+  collect(keys: readonly Bytes[], words: readonly Bytes[]): void {
+    this.#checkOpen()
+    this.#changes.command(words)
+    for (const key of keys) {
+      this.#own.delete(keyName(key))
+      this.#changed.add(keyName(key))
+    }
+  }
+
+  /** @internal */
+  async read<T>(
+    keys: () => readonly Bytes[],
+    words: () => readonly Bytes[],
+    mode: number,
+    convert?: (reply: unknown) => T,
+  ): Promise<T> {
+    this.#checkOpen()
+    const args = words()
+    const all = keys()
+    if (all.some((key) => this.#own.has(keyName(key)))) throw changedBefore()
+    for (const key of all) this.#checkUnchanged(key)
+    // Calls take effect in their order: what changes behind the watch is noticed when it commits.
+    const watched = all.map((key) => this.#read(key, MODE_UNREAD))
+    const [reply] = await Promise.all([this.#lane.command(args, mode, { convert }), ...watched])
+    return reply
+  }
+
+  /** What the transaction has made of a key: its value, `null` when deleted, `undefined` when nothing. */
+  #ownValue(key: Bytes): Buffer | null | undefined {
+    this.#checkOpen()
+    this.#checkUnchanged(key)
+    return this.#own.get(keyName(key))
+  }
+
+  #note(key: Bytes, value: Buffer | null): void {
+    this.#changed.delete(keyName(key))
+    this.#own.set(keyName(key), value)
+  }
+
+  #checkUnchanged(key: Bytes): void {
+    if (this.#changed.has(keyName(key))) throw changedBefore()
   }
 
   #read(key: Bytes, mode: number): Promise<unknown> {
@@ -126,6 +173,11 @@ export class Transaction {
   #checkOpen(): void {
     if (this.#isOver) throw new SkegError('ERR_INVALID_ARGUMENT', 'the transaction is over')
   }
+}
+
+function changedBefore(): SkegError {
+  const message = 'the transaction has changed this key: read it before, or after the transaction'
+  return new SkegError('ERR_INVALID_ARGUMENT', message)
 }
 
 /** Runs the callback until it commits, {@link TRIES} times at most. */

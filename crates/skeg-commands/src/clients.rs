@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use skeg_engine::{Delivery, Subscriber};
+use skeg_engine::{Delivery, Engine, Subscriber, Waiter};
 use skeg_io::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU64, Ordering};
 use skeg_io::sync::{Arc, Mutex, MutexGuard};
 use skeg_proto::Version;
@@ -80,12 +80,21 @@ pub struct Client {
     queued_bytes: AtomicU64,
     no_evict: AtomicBool,
     no_touch: AtomicBool,
-    pending: AtomicBool,
+    blocked: AtomicBool,
+    waiting: Mutex<Waiting>,
     killed: AtomicBool,
     last_command: AtomicU16,
     query_bytes: AtomicU64,
     query_capacity_bytes: AtomicU64,
     output_bytes: AtomicU64,
+}
+
+/// A client's wait for keys.
+#[derive(Debug, Default)]
+struct Waiting {
+    waiter: Option<Arc<Waiter>>,
+    /// The command that is on its way to its shards shall not begin to wait.
+    is_called_off: bool,
 }
 
 /// What a client calls itself.
@@ -186,8 +195,52 @@ impl Client {
         self.queued_bytes.store(bytes as u64, Ordering::Relaxed);
     }
 
-    pub(crate) fn note_pending(&self, pending: bool) {
-        self.pending.store(pending, Ordering::Relaxed);
+    /// Notes whether its command waits: for keys, for the disk, for the end of a pause.
+    pub(crate) fn note_blocked(&self, blocked: bool) {
+        self.blocked.store(blocked, Ordering::Relaxed);
+    }
+
+    /// Whether its command waits.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed)
+    }
+
+    /// Begins to wait for keys, unless that was called off before it could begin.
+    pub(crate) fn wait(&self, engine: &Engine, begin: impl FnOnce() -> Arc<Waiter>) {
+        let mut waiting = self.waiting.lock();
+        let waiter = begin();
+        if std::mem::take(&mut waiting.is_called_off) {
+            engine.call_off(&waiter);
+        } else {
+            waiting.waiter = Some(waiter);
+        }
+    }
+
+    /// Calls its wait for keys off: the one that there is, or that of the command on its way.
+    pub(crate) fn call_off(&self, engine: &Engine) {
+        let mut waiting = self.waiting.lock();
+        match &waiting.waiter {
+            Some(waiter) => drop(engine.call_off(waiter)),
+            None => waiting.is_called_off = true,
+        }
+    }
+
+    /// Whether its command waits for keys.
+    #[must_use]
+    pub fn waits_for_keys(&self) -> bool {
+        self.waiting.lock().waiter.is_some()
+    }
+
+    /// Its wait for keys, if its command has begun one.
+    pub(crate) fn waiter(&self) -> Option<Arc<Waiter>> {
+        self.waiting.lock().waiter.clone()
+    }
+
+    /// It does not wait any more.
+    pub(crate) fn stop_waiting(&self) -> Option<Arc<Waiter>> {
+        self.note_blocked(false);
+        std::mem::take(&mut *self.waiting.lock()).waiter
     }
 
     pub(crate) fn set_no_evict(&self, on: bool) {
@@ -211,7 +264,7 @@ impl Client {
         for (letter, on) in [
             ('P', subscribed.total() > 0),
             ('x', queued >= 0),
-            ('b', is_set(&self.pending)),
+            ('b', is_set(&self.blocked)),
             ('A', is_set(&self.killed)),
             ('U', self.origin.is_unix),
             ('e', is_set(&self.no_evict)),
@@ -295,7 +348,8 @@ impl ClientRegistry {
             queued_bytes: AtomicU64::new(0),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
-            pending: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
+            waiting: Mutex::default(),
             killed: AtomicBool::new(false),
             last_command: AtomicU16::new(CommandId::NONE.0),
             query_bytes: AtomicU64::new(0),
@@ -328,11 +382,10 @@ impl ClientRegistry {
         self.len() == 0
     }
 
-    /// How many wait for a delegated command.
+    /// How many wait: for keys, for the disk, for the end of a pause.
     #[must_use]
-    pub fn pending(&self) -> usize {
-        let pending = |client: &Arc<Client>| client.pending.load(Ordering::Relaxed);
-        self.clients.lock().values().filter(|client| pending(client)).count()
+    pub fn blocked(&self) -> usize {
+        self.clients.lock().values().filter(|client| client.is_blocked()).count()
     }
 
     /// Bytes of memory that their buffers hold.

@@ -55,6 +55,25 @@ pub(crate) struct Return {
 }
 
 impl Return {
+    /// As if the command had not run before.
+    pub(crate) fn start_again(&mut self, before: State) {
+        self.reply.clear();
+        self.reply.set_version(before.version);
+        self.state = before;
+    }
+
+    /// What a run of the command sees, and where it replies.
+    pub(crate) fn parts(&mut self) -> (Cx<'_>, &mut Reply) {
+        let Self { context, client, spec, reply, state, written, .. } = self;
+        (Cx { context, client, state, spec, written: *written }, reply)
+    }
+
+    /// Counts a call that ended in an error.
+    pub(crate) fn count_failure(&self) {
+        let id = table::find(self.spec.name.as_bytes());
+        id.into_iter().for_each(|id| self.client.stats().failed(id));
+    }
+
     /// Sends what was replied, or the error.
     pub(crate) fn send(self, outcome: Result<Receipt, CommandError>) {
         let Self { mut reply, state, complete, .. } = self;
@@ -94,12 +113,8 @@ impl Job for Delegated {
     }
 
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
-        let Return { context, client, spec, reply, state, written, .. } = &mut self.back;
-        // As if it had not run before.
-        reply.clear();
-        reply.set_version(self.before.version);
-        *state = self.before;
-        let mut cx = Cx { context, client, state, spec, written: *written };
+        self.back.start_again(self.before);
+        let (mut cx, reply) = self.back.parts();
         let outcome = self.task.run(exec, &mut cx, reply);
         self.failed = outcome.is_err();
         if let Err(error) = outcome {
@@ -115,8 +130,7 @@ impl Job for Delegated {
 
     fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
         if self.failed || outcome.is_err() {
-            let id = table::find(self.back.spec.name.as_bytes());
-            id.into_iter().for_each(|id| self.back.client.stats().failed(id));
+            self.back.count_failure();
         }
         self.back.send(outcome.map_err(CommandError::Refused));
     }

@@ -55,7 +55,7 @@ impl Session {
         let started = Started::now_if(&self.context, is_timed);
         self.client.runs(id);
         let start = reply.len();
-        let flow = self.start(spec, holder, args, reply, complete).unwrap_or_else(|failed| {
+        let mut flow = self.start(spec, holder, args, reply, complete).unwrap_or_else(|failed| {
             self.client.stats().failed(id);
             reply.truncate(start);
             failed.error.write_to(reply);
@@ -64,6 +64,11 @@ impl Session {
         if matches!(flow, Flow::Pending) {
             // It replies from where it runs; what it had begun to say here is void.
             reply.truncate(start);
+        }
+        if holder.owes()
+            && let Flow::Done(receipt) = flow
+        {
+            flow = self.hand_over(spec, receipt, holder, reply, start, complete);
         }
         // What is delegated is timed where it runs.
         if let Some(started) = started
@@ -176,6 +181,9 @@ impl Session {
                 let shards = shards_of(spec, args, holder.engine());
                 self.on_shards(spec, run, &shards, holder, args, reply, complete)
             }
+            Handler::Blocking(blocking) => {
+                self.try_or_wait(spec, blocking, holder, args, reply, complete)
+            }
             Handler::Walk(start) => {
                 let walk = start(&self.cx(spec), args)?;
                 match walk::in_place(walk, holder, reply)? {
@@ -259,6 +267,25 @@ impl Session {
         let task = Box::new(CommandTask { run, args: args.to_buf() });
         let bound = bound_of(spec, args);
         self.post_task(spec, task, shards, bound, holder, complete)
+    }
+
+    /// The command has replied, and has made clients ready that only more latches can serve: its reply
+    /// leaves when they have been.
+    #[cold]
+    fn hand_over(
+        &mut self,
+        spec: &'static Spec,
+        receipt: Receipt,
+        holder: &mut Holder,
+        reply: &mut Reply,
+        start: usize,
+        complete: &Arc<dyn Complete>,
+    ) -> Flow {
+        let mut back = self.back(spec, complete);
+        back.reply.raw(&reply.as_bytes()[start..]);
+        reply.truncate(start);
+        holder.hand_over(move || back.send(Ok(receipt)));
+        Flow::Pending
     }
 
     /// Queues a task at its shards.
@@ -364,7 +391,7 @@ pub(crate) fn finished(
 pub(crate) fn shards_of(spec: &Spec, args: Args<'_>, engine: &Engine) -> ShardList {
     match spec.run {
         Handler::Reaching(_, reaches_all) if reaches_all(args) => ShardList::all(engine.shards()),
-        Handler::Keyed(_) | Handler::Reaching(..) => {
+        Handler::Keyed(_) | Handler::Reaching(..) | Handler::Blocking(_) => {
             let keys = spec.keys.positions(args);
             keys.map(|index| engine.shard_of(args.get(index))).collect()
         }

@@ -36,6 +36,10 @@ pub trait Complete: Send + Sync {
     /// serves the session.
     fn complete(&self, completion: Completion);
 
+    /// The pending command has begun to wait for keys, perhaps for ever. Called at most once, under
+    /// latches, before [`Complete::complete`]; it must not block.
+    fn blocked(&self) {}
+
     /// Whether nobody waits any more: the connection is gone.
     fn is_gone(&self) -> bool {
         false

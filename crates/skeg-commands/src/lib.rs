@@ -14,6 +14,7 @@
 //! May not know: sockets, TLS, napi, files.
 #![forbid(unsafe_code)]
 
+mod blocking;
 mod clients;
 mod cmd;
 mod config;
@@ -36,6 +37,7 @@ mod memory;
 mod number;
 mod parse;
 mod pause;
+mod prepared;
 mod ranges;
 mod report;
 mod session;
@@ -57,6 +59,7 @@ mod watching;
 
 use skeg_engine::glob;
 
+pub use blocking::{Blocking, Plan, TakeHandler};
 pub use clients::{Buffers, Client, ClientRegistry, Connection, Origin};
 pub use config::{Config, ConfigError};
 pub use context::Context;
@@ -64,6 +67,7 @@ pub use cx::Cx;
 pub use error::CommandError;
 pub use flow::{Complete, Completion, Flow};
 pub use host::{Host, NetworkFigures, ProcessFigures, Shutdown};
+pub use prepared::{Author, Prepared, Types};
 pub use session::{Session, Turn};
 pub use spec::{
     BoundRule, Category, ControlHandler, Find, Flags, Group, Handler, KeyFlags, Keys,

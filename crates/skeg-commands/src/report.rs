@@ -115,7 +115,7 @@ fn clients(report: &mut Report<'_>) {
     let context = report.context;
     report.line("connected_clients", context.clients().connected());
     report.line("maxclients", context.config().clients_max());
-    report.line("blocked_clients", context.clients().pending());
+    report.line("blocked_clients", context.clients().blocked());
     report.line("pubsub_clients", context.clients().subscribed());
 }
 

@@ -130,10 +130,16 @@ impl Session {
             if self.state != self.noted || self.state.replies != Replies::On {
                 return self.settle(holder, flow, reply, start);
             }
-        } else {
-            self.client.note_pending(true);
+        } else if matches!(flow, Flow::Paused) {
+            self.client.note_blocked(true);
         }
         flow
+    }
+
+    /// Calls off the pending command: if it waits for keys, or is about to, it ends with an error;
+    /// otherwise it ends as it would have.
+    pub fn call_off(&self) {
+        self.client.call_off(self.context.engine());
     }
 
     /// Says that the transport understands [`Flow::Paused`]; without it no command is held up.
@@ -148,7 +154,7 @@ impl Session {
         reply: &mut Reply,
         complete: &Arc<dyn Complete>,
     ) -> Flow {
-        self.client.note_pending(false);
+        self.client.note_blocked(false);
         match self.parked.take() {
             Some(args) => self.execute(holder, &args.as_args(), reply, complete),
             None => Flow::done(),
@@ -170,7 +176,7 @@ impl Session {
     ) -> Flow {
         let Completion { reply: theirs, receipt, state } = completion;
         let start = reply.len();
-        self.client.note_pending(false);
+        self.client.stop_waiting();
         self.state = state;
         reply.set_version(self.state.version);
         reply.append(&theirs);
@@ -236,6 +242,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        if let Some(waiter) = self.client.stop_waiting() {
+            self.context.engine().abandon(&waiter);
+        }
         subscriptions::remove_all(&self.context, &self.client);
         self.context.clients().remove(self.client.id());
         if let Some(watching) = self.watching.take() {

@@ -8,6 +8,7 @@
 use skeg_engine::{Bound, Exec};
 use skeg_proto::{Args, Reply};
 
+use crate::blocking::Blocking;
 use crate::cx::Cx;
 use crate::error::CommandError;
 use crate::flow::Flow;
@@ -75,6 +76,8 @@ pub enum Handler {
     Walk(WalkHandler),
     /// Touches no shard; what it publishes may depend on a transaction.
     Message(MessageHandler),
+    /// The shards of its keys are held; when they hold nothing for it, it waits for them.
+    Blocking(&'static Blocking),
     /// Acts on the session itself: transactions, waiting. Never queued by MULTI.
     Control(ControlHandler),
     /// Has subcommands; what its name alone runs, if anything.
@@ -149,6 +152,10 @@ pub enum Keys {
         /// Those behind it.
         flags: KeyFlags,
     },
+    /// As many as the argument of this index says, behind it.
+    CountedAt(u8, KeyFlags),
+    /// All arguments but the last.
+    ButLast(KeyFlags),
     /// The first argument, and perhaps another, at the index that the arguments tell.
     OneAnd {
         /// The first.
@@ -184,11 +191,10 @@ impl Keys {
             Self::Store { .. } => (1, len, 1),
             Self::Each(flags) => (1, (flags.len() + 1).min(len), 1),
             Self::Counted { destination, .. } => {
-                let first = 2 + usize::from(destination.is_some());
-                let count = args.try_get(first - 1).and_then(parse::integer);
-                let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
-                (first, first.saturating_add(count.max(1)).min(len), 1)
+                counted(args, 1 + usize::from(destination.is_some()))
             }
+            Self::CountedAt(number, _) => counted(args, usize::from(number)),
+            Self::ButLast(_) => (1, (len - 1).max(1), 1),
         };
         let (before, behind) = match self {
             Self::Counted { destination: Some(_), .. } => (Some(1), None),
@@ -203,7 +209,11 @@ impl Keys {
     pub fn flags_at(self, index: usize) -> KeyFlags {
         match self {
             Self::None => KeyFlags::NONE,
-            Self::One(flags) | Self::At(_, flags) | Self::ToEnd { flags, .. } => flags,
+            Self::One(flags)
+            | Self::At(_, flags)
+            | Self::ToEnd { flags, .. }
+            | Self::CountedAt(_, flags)
+            | Self::ButLast(flags) => flags,
             Self::Store { destination, flags } => {
                 if index == 1 {
                     destination
@@ -235,7 +245,7 @@ impl Keys {
     /// Whether only the arguments tell where the keys are.
     #[must_use]
     pub fn is_movable(self) -> bool {
-        matches!(self, Self::Counted { .. } | Self::OneAnd { .. })
+        matches!(self, Self::Counted { .. } | Self::CountedAt(..) | Self::OneAnd { .. })
     }
 
     /// What happens to the keys, spec by spec: index of the first, how to find all, flags.
@@ -256,6 +266,8 @@ impl Keys {
                 each.iter().enumerate().map(|(at, flags)| (at as i64 + 1, ONE, *flags)).collect()
             }
             Self::Counted { destination: None, flags } => vec![(1, Find::Count, flags)],
+            Self::CountedAt(number, flags) => vec![(i64::from(number), Find::Count, flags)],
+            Self::ButLast(flags) => vec![(1, Find::Range(-2, 1), flags)],
             Self::Counted { destination: Some(destination), flags } => {
                 vec![(1, ONE, destination), (2, Find::Count, flags)]
             }
@@ -269,7 +281,8 @@ impl Keys {
     #[must_use]
     pub fn range(self) -> (i64, i64, i64) {
         match self {
-            Self::None | Self::Counted { destination: None, .. } => (0, 0, 0),
+            Self::None | Self::Counted { destination: None, .. } | Self::CountedAt(..) => (0, 0, 0),
+            Self::ButLast(_) => (1, -2, 1),
             Self::One(_) | Self::OneAnd { .. } | Self::Counted { .. } => (1, 1, 1),
             Self::At(index, _) => (i64::from(index), i64::from(index), 1),
             Self::ToEnd { first, step, .. } => (i64::from(first), -1, i64::from(step)),
@@ -277,6 +290,14 @@ impl Keys {
             Self::Each(flags) => (1, flags.len() as i64, 1),
         }
     }
+}
+
+/// First, end and step of the keys that a number at this index counts.
+fn counted(args: Args<'_>, number: usize) -> (usize, usize, usize) {
+    let first = number + 1;
+    let count = args.try_get(number).and_then(parse::integer);
+    let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
+    (first, first.saturating_add(count.max(1)).min(args.len()), 1)
 }
 
 /// A set of named bits; `|` at compile time is `with`.
@@ -534,6 +555,10 @@ mod tests {
         for count in ["0", "-1", "x", "9223372036854775807"] {
             assert_eq!(at(pop, &format!("lmpop {count} a")), [2], "{count}");
         }
+        let blocking = Keys::CountedAt(2, KeyFlags::RW);
+        assert_eq!(at(blocking, "blmpop 0 2 a b left"), [3, 4]);
+        assert_eq!(at(Keys::ButLast(KeyFlags::RW), "blpop a b 0"), [1, 2]);
+        assert_eq!(Keys::ButLast(KeyFlags::RW).range(), (1, -2, 1));
         let store = Keys::Counted { destination: Some(KeyFlags::OW), flags: KeyFlags::RO };
         assert_eq!(at(store, "zunionstore to 2 a b weights 1 2"), [1, 3, 4]);
     }

@@ -252,13 +252,12 @@ fn run_queued(
         (Handler::Session(run) | Handler::Container(Some(run)), _) => run(cx, args, reply),
         (Handler::Message(run), exec) => run(cx, exec, args, reply),
         (Handler::Keyed(run) | Handler::AllShards(run) | Handler::Reaching(run, _), Some(exec)) => {
-            if let Some(bound) = spec.bound.stored(exec, cx, args) {
-                match room.checked_sub(bound.bytes) {
-                    Some(rest) => *room = rest,
-                    None => exec.reserve(bound)?,
-                }
-            }
+            reserve_for(spec, exec, cx, args, room)?;
             run(exec, cx, args, reply)
+        }
+        (Handler::Blocking(blocking), Some(exec)) => {
+            reserve_for(spec, exec, cx, args, room)?;
+            blocking.run_once(exec, cx, args, reply)
         }
         (Handler::Walk(start), Some(exec)) => {
             let shards = cx.engine().shards();
@@ -267,6 +266,22 @@ fn run_queued(
         }
         _ => Err(CommandError::constant("ERR Command not allowed inside a transaction")),
     }
+}
+
+/// Takes what a command needs for stored values out of `room`, or reserves it.
+fn reserve_for(
+    spec: &Spec,
+    exec: &mut Exec<'_>,
+    cx: &Cx<'_>,
+    args: Args<'_>,
+    room: &mut u64,
+) -> Result<(), Refusal> {
+    let Some(bound) = spec.bound.stored(exec, cx, args) else { return Ok(()) };
+    match room.checked_sub(bound.bytes) {
+        Some(rest) => *room = rest,
+        None => exec.reserve(bound)?,
+    }
+    Ok(())
 }
 
 impl Task for TransactionTask {

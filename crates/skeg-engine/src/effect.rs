@@ -11,7 +11,7 @@
 
 mod elements;
 
-pub(crate) use elements::{Change, Elements, Run, score};
+pub(crate) use elements::{Change, Elements, Run, put_element, score};
 use skeg_log::{Logged, Place};
 
 /// Record kind: the effects of one command on one shard.
@@ -138,7 +138,31 @@ fn put_vector(out: &mut Vec<u8>, ops: [u8; 2], name: &[u8], id: VectorId<'_>) {
     }
 }
 
-impl Effect<'_> {
+impl<'a> Effect<'a> {
+    /// The key that is looked for when it is applied, if there is one.
+    pub(crate) fn key(&self) -> Option<(u8, &'a [u8])> {
+        match *self {
+            Self::Set { db, key, .. }
+            | Self::SetAway { db, key, .. }
+            | Self::SetInt { db, key, .. }
+            | Self::Remove { db, key }
+            | Self::Expire { db, key, .. }
+            | Self::Append { db, key, .. }
+            | Self::SetRange { db, key, .. }
+            | Self::Move { db, key, .. }
+            | Self::Elements { db, key, .. }
+            | Self::ListSet { db, key, .. }
+            | Self::ListInsert { db, key, .. }
+            | Self::ListRemove { db, key, .. } => Some((db, key)),
+            Self::Flush { .. }
+            | Self::Swap { .. }
+            | Self::IndexCreate { .. }
+            | Self::IndexDrop { .. }
+            | Self::VectorSet { .. }
+            | Self::VectorRemove { .. } => None,
+        }
+    }
+
     /// Appends the effect's bytes.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match *self {

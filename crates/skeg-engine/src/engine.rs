@@ -11,9 +11,10 @@ use std::time::Duration;
 use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use skeg_io::sync::{Arc, Mutex, OnceLock, Weak};
 use skeg_io::{Io, Join};
-use skeg_keyspace::{Collection, HashSeed, Keyspace};
+use skeg_keyspace::{Collection, Keyspace};
 use skeg_log::{Epoch, Level, Log, LogOptions, Recovered, ShardId};
 
+use crate::blocking::{Board, Waits};
 use crate::error::{EngineError, Refusal};
 use crate::fetch::READERS;
 use crate::holder::Drain;
@@ -24,7 +25,7 @@ use crate::notify::Switches;
 use crate::options::EngineOptions;
 use crate::pool::Pool;
 use crate::pubsub::PubSub;
-use crate::replay::Rebuild;
+use crate::replay::{Progress, Rebuild};
 use crate::router::Router;
 use crate::snapshot::Snapshots;
 use crate::values::{ValueFigures, Values};
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) bells: Vec<Bell>,
     pub(crate) pubsub: PubSub,
     pub(crate) switches: Arc<Switches>,
+    pub(crate) board: Arc<Board>,
     search: Pool,
     /// They read values from the disk.
     pub(crate) readers: Pool,
@@ -81,12 +83,22 @@ impl Engine {
     /// [`EngineError::Option`] for an option out of range, [`EngineError::Log`] for whatever the
     /// directory refuses: locked, damaged, of another format, no rights.
     pub fn open(io: &Io, dir: Option<&Path>, options: &EngineOptions) -> Result<Self, EngineError> {
+        Self::open_with(io, dir, options, &|_, _| {})
+    }
+
+    /// As [`Engine::open`]; `progress` is told how much of the snapshot and the log is read.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn open_with(
+        io: &Io,
+        dir: Option<&Path>,
+        options: &EngineOptions,
+        progress: Progress<'_>,
+    ) -> Result<Self, EngineError> {
         options.validate()?;
-        let (mut seed, mut index_seed) = ([0_u8; 32], [0_u8; 8]);
-        io.entropy.fill(&mut seed);
-        io.entropy.fill(&mut index_seed);
-        let seed = HashSeed::from_bytes(seed);
-        let mut rebuild = Rebuild::new(seed, u64::from_le_bytes(index_seed), options.inline_max);
+        let parallel = options.home_threads > 0;
+        let mut rebuild = Rebuild::new(io, parallel, options.inline_max, progress);
         let (log, recovered) = match dir {
             Some(dir) => {
                 let log_options = LogOptions {
@@ -108,12 +120,13 @@ impl Engine {
             0 => options.shards.unwrap_or(EngineOptions::SHARDS_DEFAULT),
             stored => stored,
         };
-        let switches = Arc::default();
+        let (switches, board) = (Arc::default(), Arc::default());
         let values = log.as_ref().map(|log| {
             let waits = options.home_threads == 0;
             Arc::new(Values::new(log.values(), options.cache_bytes, waits))
         });
-        let shards_built = rebuild.finish(shards, log.as_ref().zip(values.as_ref()), &switches);
+        let mut shards_built = rebuild.finish(shards, log.as_ref().zip(values.as_ref()), &switches);
+        shards_built.iter_mut().for_each(|shard| shard.waits = Waits::new(&board));
         let latches = shards_built.into_iter().map(Latch::new).collect();
         let shared = Arc::new(Shared {
             io: io.clone(),
@@ -124,6 +137,7 @@ impl Engine {
             bells: (0..options.home_threads).map(|_| Bell::default()).collect(),
             pubsub: PubSub::default(),
             switches,
+            board,
             search: Pool::new("skeg-search", options.search_threads),
             readers: Pool::new("skeg-read", READERS),
             values: values.clone(),
@@ -261,6 +275,7 @@ impl Engine {
             self.shared.send_away(id);
             self.shared.defragment(id);
         }
+        self.shared.end_due_waits();
         self.shared.free_discarded();
         self.shared.snapshot_if_due();
         self.step_snapshot();
@@ -299,7 +314,9 @@ impl Engine {
                 // All of them: a job that owns this latch may be queued at a later shard.
                 (0..self.shards()).map(ShardId).for_each(|id| shared.attend(id));
                 match shared.latch(id).take() {
-                    Some(shard) if shared.latch(id).queued() == 0 => break drop(shard),
+                    Some(mut shard) if shared.latch(id).queued() == 0 => {
+                        break shard.waits.end_all(Refusal::Closed);
+                    }
                     Some(shard) => shared.latch(id).put_back(shard),
                     None if shared.has_failed() => break,
                     None => pause.wait(Duration::from_millis(1)),

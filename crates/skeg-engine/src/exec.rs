@@ -3,6 +3,7 @@
 use skeg_keyspace::Keyspace;
 use skeg_log::{Epoch, Level, Log, ShardId};
 
+use crate::blocking::{Owed, Served};
 use crate::effect::{KIND_PART, put_varint};
 use crate::engine::Shared;
 use crate::error::Refusal;
@@ -91,16 +92,24 @@ impl Exec<'_> {
     }
 }
 
+/// What came of a command.
+pub(crate) struct Ran<R> {
+    pub(crate) result: R,
+    pub(crate) receipt: Receipt,
+    /// What serving clients has left, if it has left anything.
+    pub(crate) owed: Option<Box<Owed>>,
+}
+
 impl Shared {
-    /// Runs a command on shards whose latches the caller holds: reserves log space, runs it, pushes
-    /// one record for each shard that it changed.
+    /// Runs a command on shards whose latches the caller holds: reserves log space, runs it, serves
+    /// whoever waited for what it did, pushes one record for each shard that it changed.
     pub(crate) fn run<R>(
         &self,
         shards: &mut [Box<Shard>],
         now_ms: u64,
         bound: Bound,
         command: impl FnOnce(&mut Exec<'_>) -> R,
-    ) -> Result<(R, Receipt), Refusal> {
+    ) -> Result<Ran<R>, Refusal> {
         if let Some(log) = &self.log
             && bound.bytes > 0
         {
@@ -112,6 +121,11 @@ impl Shared {
         let mut exec = Exec { shared: self, shards, now_ms, must_wait: false };
         let watch = FailOnPanic(self);
         let result = command(&mut exec);
+        let anybody_ready = exec.shards.iter().any(|shard| shard.waits.has_ready());
+        let (served, owed) = match anybody_ready {
+            true => exec.serve_ready(),
+            false => (Served::default(), None),
+        };
         drop(watch);
         let must_wait = exec.must_wait || exec.must_fetch();
         // What has expired may have been removed on the way.
@@ -122,7 +136,8 @@ impl Shared {
             return Err(Refusal::Wait);
         }
         self.publish_events(shards, receipt);
-        if must_wait && !made { Err(Refusal::Wait) } else { Ok((result, receipt)) }
+        served.end(receipt);
+        if must_wait && !made { Err(Refusal::Wait) } else { Ok(Ran { result, receipt, owed }) }
     }
 
     /// Pushes what the shards have recorded: one record each, in one epoch.

@@ -10,9 +10,10 @@ use skeg_keyspace::Keyspace;
 use skeg_log::ShardId;
 use smallvec::SmallVec;
 
+use crate::blocking::{Owed, Then};
 use crate::engine::Engine;
 use crate::error::Refusal;
-use crate::exec::Exec;
+use crate::exec::{Exec, Ran};
 use crate::job::{Bound, Receipt};
 use crate::router::ShardList;
 use crate::shard::{Group, Shard};
@@ -35,6 +36,8 @@ pub struct Holder {
     /// Slot `n` has shard `n` while its latch is held.
     held: Vec<Option<Box<Shard>>>,
     ids: SmallVec<[ShardId; 16]>,
+    /// Whom the commands of the slice have made ready to be served under more latches.
+    owed: Owed,
 }
 
 impl Holder {
@@ -42,7 +45,14 @@ impl Holder {
     #[must_use]
     pub fn new(engine: &Engine, drain: Drain) -> Self {
         let held = (0..engine.shards()).map(|_| None).collect();
-        Self { engine: engine.clone(), drain, now_ms: 0, held, ids: SmallVec::new() }
+        Self {
+            engine: engine.clone(),
+            drain,
+            now_ms: 0,
+            held,
+            ids: SmallVec::new(),
+            owed: Owed::default(),
+        }
     }
 
     /// The engine whose latches these are.
@@ -141,7 +151,9 @@ impl Holder {
         command: impl FnOnce(&mut Exec<'_>) -> R,
     ) -> Result<(R, Receipt), Refusal> {
         let shard = self.held[usize::from(id.0)].as_mut().expect("the latch is held");
-        self.engine.shared.run(std::slice::from_mut(shard), self.now_ms, bound, command)
+        let shared = &self.engine.shared;
+        let ran = shared.run(std::slice::from_mut(shard), self.now_ms, bound, command)?;
+        Ok(self.note(ran))
     }
 
     /// Runs a command on several shards that are held, atomically.
@@ -170,7 +182,40 @@ impl Holder {
             let place = usize::from(shard.id.0);
             self.held[place] = Some(shard);
         }
-        outcome
+        Ok(self.note(outcome?))
+    }
+
+    #[inline]
+    fn note<R>(&mut self, ran: Ran<R>) -> (R, Receipt) {
+        if let Some(owed) = ran.owed {
+            self.owed.append(*owed);
+        }
+        (ran.result, ran.receipt)
+    }
+
+    /// Whether the commands since the last release have made clients ready that wait for keys, and
+    /// that only more latches can serve: their commands are over when [`Holder::hand_over`] says so.
+    #[inline]
+    #[must_use]
+    pub fn owes(&self) -> bool {
+        !self.owed.is_served()
+    }
+
+    /// Frees every latch and has those served who are owed; `then` is called when that is done, on any
+    /// thread.
+    pub fn hand_over(&mut self, then: impl FnOnce() + Send + 'static) {
+        let owed = std::mem::take(&mut self.owed);
+        self.release();
+        self.settle(owed, Some(Box::new(then)));
+    }
+
+    fn settle(&self, mut owed: Owed, then: Option<Then>) {
+        let shared = &self.engine.shared;
+        let mut queues = owed.take_queues();
+        if !owed.is_served() {
+            queues.push(shared.hand_over(owed, then));
+        }
+        queues.into_iter().for_each(|id| shared.look_after(id, self.drain));
     }
 
     /// Frees every latch, then looks after what queued up.
@@ -187,6 +232,8 @@ impl Holder {
         for &id in &ids {
             self.engine.shared.look_after(id, self.drain);
         }
+        let owed = std::mem::take(&mut self.owed);
+        self.settle(owed, None);
     }
 }
 

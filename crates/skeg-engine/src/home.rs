@@ -48,13 +48,13 @@ impl Bell {
         self.ring();
     }
 
-    /// Waits for a ring; after a stall, for a millisecond whatever rings.
-    fn wait_for_work(&self) {
+    /// Waits for a ring, so long at most; after a stall, for a millisecond whatever rings.
+    fn wait_for_work(&self, nap_ms: u64) {
         if self.stalled.swap(false, Ordering::SeqCst) {
             let until = Mutex::new(());
             drop(Condvar::new().wait_timeout(until.lock(), Duration::from_millis(STALL_MS)));
         } else {
-            self.wait(Duration::from_millis(TICK_MS));
+            self.wait(Duration::from_millis(nap_ms));
         }
     }
 
@@ -75,7 +75,7 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
         .collect();
     let mut next_tick_ms = 0;
     while shared.check_open().is_ok() {
-        bell.wait_for_work();
+        bell.wait_for_work(shared.nap_ms(number));
         for &id in &homes {
             shared.attend(id);
         }
@@ -91,12 +91,22 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
                 shared.snapshot_if_due();
             }
         }
+        if number == 0 {
+            shared.end_due_waits();
+        }
         shared.free_discarded();
         shared.end_turn();
     }
 }
 
 impl Shared {
+    /// How long a home thread may sleep. The first one ends waits whose time is up.
+    fn nap_ms(&self, number: usize) -> u64 {
+        let deadline_ms = if number == 0 { self.board.next_deadline_ms() } else { None };
+        let left = deadline_ms.map(|at| at.saturating_sub(self.monotonic_ms()).max(1));
+        left.map_or(TICK_MS, |left| left.min(TICK_MS))
+    }
+
     /// Removes keys of a shard whose deadline has passed, in slices.
     pub(crate) fn expire(&self, id: ShardId) {
         if !self.switches.expires_actively(self.now_ms()) {
@@ -114,7 +124,7 @@ impl Shared {
             self.latch(id).put_back(shard);
             self.attend(id);
             match outcome {
-                Ok((slice, _)) if slice > 0 => removed += slice,
+                Ok(ran) if ran.result > 0 => removed += ran.result,
                 _ => return,
             }
         }

@@ -18,6 +18,7 @@ use skeg_io::sync::{Arc, Mutex, Slot};
 use skeg_log::ShardId;
 use smallvec::SmallVec;
 
+use crate::blocking::Owed;
 use crate::engine::Shared;
 use crate::error::Refusal;
 use crate::fetch::Fetching;
@@ -191,14 +192,20 @@ impl Shared {
             shard.lay_out(fetched);
         });
         let outcome = self.run(held, now_ms, job.bound(), |exec| job.run(exec));
-        if outcome == Err(Refusal::Wait) {
+        if matches!(outcome, Err(Refusal::Wait)) {
             self.give_back_and_wait(ticket, work);
             return After::Gone;
         }
         let mut held = std::mem::take(&mut ticket.held);
         let last = held.pop().expect("a job has at least one shard");
         self.free(held, work);
-        ticket.job.done(outcome.map(|(_, receipt)| receipt));
+        match outcome {
+            Ok(ran) => {
+                let then = move || ticket.job.done(Ok(ran.receipt));
+                self.settle(ran.owed, then, work);
+            }
+            Err(refusal) => ticket.job.done(Err(refusal)),
+        }
         After::Held(last)
     }
 
@@ -221,9 +228,10 @@ impl Shared {
                 return After::Gone;
             }
             Err(refusal) => ticket.job.done(Err(refusal)),
-            Ok((progress, receipt)) => {
-                ticket.receipt = ticket.receipt.and(receipt);
-                ticket.at += usize::from(progress == Progress::Done);
+            Ok(ran) => {
+                self.settle(ran.owed, || (), work);
+                ticket.receipt = ticket.receipt.and(ran.receipt);
+                ticket.at += usize::from(ran.result == Progress::Done);
                 if ticket.at < ticket.job.shards().as_slice().len() {
                     work.push(self.enqueue(ticket));
                 } else {
@@ -232,6 +240,22 @@ impl Shared {
             }
         }
         After::Held(shard)
+    }
+
+    /// Goes on with `then` when everybody is served that a run has made ready.
+    fn settle(
+        &self,
+        owed: Option<Box<Owed>>,
+        then: impl FnOnce() + Send + 'static,
+        work: &mut Work,
+    ) {
+        let Some(mut owed) = owed else { return then() };
+        work.extend(owed.take_queues());
+        if owed.is_served() {
+            then();
+        } else {
+            work.push(self.hand_over(*owed, Some(Box::new(then))));
+        }
     }
 
     /// Puts shards back; what is queued at them is served next.

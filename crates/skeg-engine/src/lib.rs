@@ -17,6 +17,7 @@
 //! Record format: `docs/format/effects.md`, implemented in `effect.rs`.
 #![forbid(unsafe_code)]
 
+mod blocking;
 mod cache;
 mod describe;
 mod dump;
@@ -46,8 +47,9 @@ mod values;
 mod walk;
 mod watch;
 
+pub use blocking::{Blocked, Room, Wait, WaitEnd, Waiter};
 pub use cache::CacheFigures;
-pub use dump::{DumpError, Dumped};
+pub use dump::{DumpError, Dumped, DumpedElements};
 pub use engine::Engine;
 pub use error::{EngineError, ReadError, Refusal, SnapshotError};
 pub use exec::Exec;

@@ -144,6 +144,46 @@ impl Shard {
     }
 }
 
+impl Shard {
+    /// Says what was removed from a collection, and that the key went with the last of it, if it did.
+    #[inline]
+    pub fn notify_removal(&mut self, class: NotifyClass, event: &'static str, db: u8, key: &[u8]) {
+        if self.switches.notifies().overlaps(class.with(NotifyClass::GENERIC)) {
+            self.notify(class, event, db, key);
+            if !self.exists(db, key) {
+                self.notify(NotifyClass::GENERIC, "del", db, key);
+            }
+        }
+    }
+
+    /// Says what was stored in the place of what the key held: a collection of so many elements, or
+    /// none, which may have removed the key.
+    pub fn notify_store(
+        &mut self,
+        class: NotifyClass,
+        event: &'static str,
+        (db, key): (u8, &[u8]),
+        existed: bool,
+        count: usize,
+    ) {
+        if count > 0 {
+            self.notify(class, event, db, key);
+        } else if existed {
+            self.notify(NotifyClass::GENERIC, "del", db, key);
+        }
+    }
+
+    /// Says that a key is about to be created, if it is not there.
+    #[inline]
+    pub(crate) fn notify_if_new(&mut self, db: u8, hash: u64, key: &[u8]) {
+        if self.switches.notifies().overlaps(NotifyClass::NEW)
+            && self.keyspace(db).get(hash, key).is_none()
+        {
+            self.notify(NotifyClass::NEW, "new", db, key);
+        }
+    }
+}
+
 impl Exec<'_> {
     /// Publishes a message with what the command changes: it depends on that too. `topic` is not a
     /// pattern.

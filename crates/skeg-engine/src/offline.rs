@@ -12,8 +12,7 @@ use std::path::Path;
 
 use skeg_io::Io;
 use skeg_io::sync::Arc;
-use skeg_keyspace::HashSeed;
-use skeg_log::{Epoch, LogError, Place, Replay, ReplayError, ShardId, ValueReader};
+use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId, ValueReader};
 use skeg_vector::{Index, IndexOptions, VectorError};
 
 pub use skeg_log::{
@@ -26,15 +25,13 @@ pub use crate::describe::{Detail, EffectInfo, RecordEffects, Subject};
 use crate::effect::Effect;
 use crate::indexes::{replayed, row_of};
 use crate::options::EngineOptions;
+pub use crate::replay::Progress;
 use crate::replay::{Rebuild, place_of};
 use crate::router::{SHARDS_MAX, slot_of};
 use crate::stats::ShardFigures;
 
 /// More strings that are not what they were are not listed.
 const UNREADABLE_MAX: usize = 1_000;
-
-/// Told now and then how many bytes are read, and of how many.
-pub type Progress<'a> = &'a dyn Fn(u64, u64);
 
 /// Told of every record that a repair would lose and that can still be read.
 pub type Lost<'a> = &'a mut dyn FnMut(Epoch, RecordInfo<'_>);
@@ -118,51 +115,14 @@ pub fn figures(
     offline: &Offline,
     progress: Progress<'_>,
 ) -> Result<ShardFigures, LogError> {
-    let mut seed = [0_u8; 32];
-    io.entropy.fill(&mut seed);
     let inline_max = EngineOptions::default().inline_max;
-    let rebuild = Rebuild::new(HashSeed::from_bytes(seed), 0, inline_max);
-    let mut counting = Counting { rebuild, progress };
-    let recovered =
-        offline.replay(&mut counting).map_err(|error| counting.rebuild.explain(error))?;
+    let mut rebuild = Rebuild::new(io, true, inline_max, progress);
+    let recovered = offline.replay(&mut rebuild).map_err(|error| rebuild.explain(error))?;
     let mut sum = ShardFigures::default();
-    for shard in counting.rebuild.finish(recovered.shards, None, &Arc::default()) {
+    for shard in rebuild.finish(recovered.shards, None, &Arc::default()) {
         sum.add(&shard.figures());
     }
     Ok(sum)
-}
-
-struct Counting<'a> {
-    rebuild: Rebuild,
-    progress: Progress<'a>,
-}
-
-impl Replay for Counting<'_> {
-    fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
-        self.rebuild.start(shards)
-    }
-
-    fn values(&mut self, reader: &Arc<ValueReader>) {
-        self.rebuild.values(reader);
-    }
-
-    fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
-        self.rebuild.record(shard, kind, payload)
-    }
-
-    fn record_at(
-        &mut self,
-        place: Place,
-        shard: ShardId,
-        kind: u8,
-        payload: &[u8],
-    ) -> Result<(), ReplayError> {
-        self.rebuild.record_at(place, shard, kind, payload)
-    }
-
-    fn progress(&mut self, done_bytes: u64, total_bytes: u64) {
-        (self.progress)(done_bytes, total_bytes);
-    }
 }
 
 /// Judges records as replay would, and keeps nothing but the options of vector indexes.

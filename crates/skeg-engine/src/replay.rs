@@ -1,28 +1,194 @@
 //! Replay: the shards as the log's records say they are.
 //!
+//! Whoever reads and verifies the log deals its records out to lanes (`lane.rs`), which apply those of
+//! their shards at the same time. Shards know nothing of each other, so the order in which a lane gets
+//! its records is all that matters; and the log hands on a block only when all of it has verified, so a
+//! transaction over several shards is applied whole.
+//!
 //! Invariant: applying the effects of a history in order gives the state that wrote them; replay
 //! knows no clock, so what has expired since is removed when it is met.
 
-use skeg_io::sync::Arc;
-use skeg_keyspace::{End, HashSeed, Keyspace, ValueRef, WrongType};
-use skeg_log::{Log, LogError, Logged, Moved, Place, Replay, ReplayError, ShardId, ValueReader};
+mod lane;
 
-use crate::describe::effects_of;
+use skeg_io::sync::Arc;
+use skeg_io::sync::atomic::{AtomicBool, Ordering};
+use skeg_io::{Io, Threads};
+use skeg_keyspace::{End, HashSeed, Keyspace, ValueRef, WrongType};
+use skeg_log::{
+    Log, LogError, Logged, Moved, Place, Replay, ReplayError, ShardId, Unapplied, ValueReader,
+};
+
 use crate::effect::{self, Change, Effect, Elements};
 use crate::notify::Switches;
 use crate::shard::Shard;
 use crate::values::{Values, away_of, logged};
+use lane::{Batch, Lane, Origin};
+
+/// Told now and then how many bytes are read, and of how many.
+pub type Progress<'a> = &'a dyn Fn(u64, u64);
 
 /// Builds shards from records.
-pub(crate) struct Rebuild {
+pub(crate) struct Rebuild<'a> {
     seed: HashSeed,
     index_seed: u64,
     /// A longer string stays in the log.
     inline_max: usize,
-    reader: Option<Arc<ValueReader>>,
-    /// Why a string could not be read that was changed in place.
-    unreadable: Option<LogError>,
-    shards: Vec<Shard>,
+    /// Where a thread for each lane comes from, when there is much to apply.
+    threads: Option<Arc<dyn Threads>>,
+    lanes: Vec<Lane>,
+    /// What is dealt to each lane next.
+    filling: Vec<Batch>,
+    shards: u16,
+    /// Where the records come from that are dealt now.
+    mark: u64,
+    failed: Arc<AtomicBool>,
+    progress: Progress<'a>,
+}
+
+impl<'a> Rebuild<'a> {
+    /// On all processors, or, without `parallel`, on the calling thread alone. Strings of more than
+    /// `inline_max` bytes stay in the log.
+    pub(crate) fn new(io: &Io, parallel: bool, inline_max: usize, progress: Progress<'a>) -> Self {
+        let (mut seed, mut index_seed) = ([0_u8; 32], [0_u8; 8]);
+        io.entropy.fill(&mut seed);
+        io.entropy.fill(&mut index_seed);
+        let parallel = parallel && io.threads.processors() > 1;
+        Self {
+            seed: HashSeed::from_bytes(seed),
+            index_seed: u64::from_le_bytes(index_seed),
+            inline_max,
+            threads: parallel.then(|| Arc::clone(&io.threads)),
+            lanes: Vec::new(),
+            filling: Vec::new(),
+            shards: 0,
+            mark: 0,
+            failed: Arc::default(),
+            progress,
+        }
+    }
+
+    /// The shards, connected to the log that their effects go to from now on.
+    pub(crate) fn finish(
+        mut self,
+        count: u16,
+        log: Option<(&Arc<Log>, &Arc<Values>)>,
+        switches: &Arc<Switches>,
+    ) -> Vec<Shard> {
+        if self.lanes.is_empty() {
+            self.make_lanes(count);
+        }
+        let mut shards: Vec<Shard> = self.lanes.into_iter().flat_map(Lane::finish).collect();
+        shards.sort_unstable_by_key(Shard::id);
+        for shard in &mut shards {
+            shard.obey(switches);
+            if let Some((log, values)) = log {
+                shard.attach(log, values, self.inline_max);
+            }
+        }
+        shards
+    }
+
+    fn make_lanes(&mut self, shards: u16) {
+        let processors = self.threads.as_ref().map_or(1, |threads| threads.processors());
+        let lanes = processors.clamp(1, usize::from(shards.max(1)));
+        let of_lane = |lane: usize| {
+            let ids = (0..shards).skip(lane).step_by(lanes);
+            ids.map(|id| Shard::new(ShardId(id), self.seed, self.index_seed)).collect()
+        };
+        self.lanes = (0..lanes)
+            .map(|lane| Lane::new(of_lane(lane), lanes, self.inline_max, &self.failed))
+            .collect();
+        self.filling = (0..lanes).map(|_| Batch::default()).collect();
+        self.shards = shards;
+    }
+
+    /// Says of an error of opening what was behind it.
+    pub(crate) fn explain(&self, error: LogError) -> LogError {
+        match &error {
+            LogError::Replay { source, .. } => {
+                self.lanes.iter().find_map(|lane| lane.unreadable(&source.0)).unwrap_or(error)
+            }
+            _ => error,
+        }
+    }
+
+    fn deal(
+        &mut self,
+        id: ShardId,
+        kind: u8,
+        payload: &[u8],
+        at: Option<Place>,
+    ) -> Result<(), ReplayError> {
+        if id.0 >= self.shards {
+            return Err(ReplayError(format!("no shard {}", id.0)));
+        }
+        let lane = usize::from(id.0) % self.lanes.len();
+        self.filling[lane].push(Origin { shard: id, kind, mark: self.mark, at }, payload);
+        if self.filling[lane].is_full() {
+            if self.failed.load(Ordering::SeqCst) {
+                // Which one `settle` tells.
+                return Err(ReplayError("a record before it could not be applied".into()));
+            }
+            // From here on it is worth a thread.
+            if let Some(threads) = &self.threads {
+                self.lanes.iter_mut().for_each(|lane| lane.start(&**threads));
+            }
+            self.send(lane);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, lane: usize) {
+        let batch = std::mem::take(&mut self.filling[lane]);
+        self.filling[lane] = self.lanes[lane].send(batch);
+    }
+}
+
+impl Replay for Rebuild<'_> {
+    fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
+        self.make_lanes(shards);
+        Ok(())
+    }
+
+    fn enter(&mut self, mark: u64) {
+        self.mark = mark;
+    }
+
+    fn values(&mut self, reader: &Arc<ValueReader>) {
+        self.lanes.iter().for_each(|lane| lane.read_with(reader));
+    }
+
+    fn record(&mut self, id: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
+        self.deal(id, kind, payload, None)
+    }
+
+    fn record_at(
+        &mut self,
+        place: Place,
+        id: ShardId,
+        kind: u8,
+        payload: &[u8],
+    ) -> Result<(), ReplayError> {
+        self.deal(id, kind, payload, Some(place))
+    }
+
+    fn moved(&mut self, moved: &[Moved]) {
+        self.lanes.iter().for_each(|lane| lane.each_shard(&mut |shard| shard.follow(moved)));
+    }
+
+    fn settle(&mut self) -> Result<(), Unapplied> {
+        for lane in 0..self.lanes.len() {
+            if !self.filling[lane].is_empty() {
+                self.send(lane);
+            }
+        }
+        let failures = self.lanes.iter().filter_map(Lane::settle);
+        failures.min_by_key(|failure| (failure.mark, failure.shard)).map_or(Ok(()), Err)
+    }
+
+    fn progress(&mut self, done_bytes: u64, total_bytes: u64) {
+        (self.progress)(done_bytes, total_bytes);
+    }
 }
 
 /// Where an effect comes from.
@@ -44,69 +210,18 @@ impl Source<'_> {
     }
 }
 
-impl Rebuild {
-    pub(crate) fn new(seed: HashSeed, index_seed: u64, inline_max: usize) -> Self {
-        Self { seed, index_seed, inline_max, reader: None, unreadable: None, shards: Vec::new() }
-    }
-
-    /// Says of an error of opening what was behind it.
-    pub(crate) fn explain(&mut self, error: LogError) -> LogError {
-        match error {
-            LogError::Replay { .. } => self.unreadable.take().unwrap_or(error),
-            other => other,
-        }
-    }
-
-    fn grow(&mut self, count: u16) {
-        for id in self.shards.len()..usize::from(count) {
-            let id = ShardId(u16::try_from(id).expect("below a u16"));
-            self.shards.push(Shard::new(id, self.seed, self.index_seed));
-        }
-    }
-
-    /// The shards, connected to the log that their effects go to from now on.
-    pub(crate) fn finish(
-        mut self,
-        count: u16,
-        log: Option<(&Arc<Log>, &Arc<Values>)>,
-        switches: &Arc<Switches>,
-    ) -> Vec<Shard> {
-        self.grow(count);
-        self.shards.iter_mut().for_each(|shard| shard.obey(switches));
-        if let Some((log, values)) = log {
-            self.shards.iter_mut().for_each(|shard| shard.attach(log, values, self.inline_max));
-        }
-        self.shards
-    }
+/// The offset of a logged SETRANGE.
+pub(crate) fn place_of(offset: u64) -> Result<usize, String> {
+    let offset = usize::try_from(offset).ok();
+    let offset = offset.filter(|&offset| offset <= crate::VALUE_BYTES_MAX);
+    offset.ok_or_else(|| "a SETRANGE effect beyond the longest value".to_owned())
 }
 
-impl Replay for Rebuild {
-    fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
-        self.grow(shards);
-        Ok(())
-    }
-
-    fn values(&mut self, reader: &Arc<ValueReader>) {
-        self.reader = Some(Arc::clone(reader));
-    }
-
-    fn record(&mut self, id: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
-        self.apply(id, kind, payload, None)
-    }
-
-    fn record_at(
-        &mut self,
-        place: Place,
-        id: ShardId,
-        kind: u8,
-        payload: &[u8],
-    ) -> Result<(), ReplayError> {
-        self.apply(id, kind, payload, Some(place))
-    }
-
-    fn moved(&mut self, moved: &[Moved]) {
+impl Shard {
+    /// Gives strings in the log the places where they stand now.
+    fn follow(&mut self, moved: &[Moved]) {
         let from = |home: u64| moved.iter().any(|moved| moved.from.segment == home);
-        for keyspace in self.shards.iter_mut().flat_map(|shard| &mut shard.databases) {
+        for keyspace in &mut self.databases {
             if keyspace.homes().any(|(home, _)| from(home)) {
                 keyspace.relocate(&|away| {
                     let value = logged(away);
@@ -116,42 +231,16 @@ impl Replay for Rebuild {
             }
         }
     }
-}
 
-impl Rebuild {
-    fn apply(
-        &mut self,
-        id: ShardId,
-        kind: u8,
-        payload: &[u8],
-        at: Option<Place>,
-    ) -> Result<(), ReplayError> {
-        let mut effects = effects_of(kind, payload)?.1;
-        let shard = self.shards.get_mut(usize::from(id.0));
-        let shard = shard.ok_or_else(|| ReplayError(format!("no shard {}", id.0)))?;
-        let mut source = Source {
-            inline_max: self.inline_max,
-            reader: self.reader.as_deref(),
-            end: None,
-            unreadable: &mut self.unreadable,
-        };
-        while let Some(effect) = effects.next() {
-            let effect = effect.map_err(|error| ReplayError(error.to_string()))?;
-            source.end = at.map(|place| place.plus(effects.offset() as u64));
-            shard.apply(&effect, &mut source).map_err(ReplayError)?;
+    /// Frees large collections that no key names any more.
+    fn drop_removed(&mut self) {
+        for keyspace in &mut self.databases {
+            if keyspace.has_removed() {
+                drop(keyspace.take_removed());
+            }
         }
-        Ok(())
     }
-}
 
-/// The offset of a logged SETRANGE.
-pub(crate) fn place_of(offset: u64) -> Result<usize, String> {
-    let offset = usize::try_from(offset).ok();
-    let offset = offset.filter(|&offset| offset <= crate::VALUE_BYTES_MAX);
-    offset.ok_or_else(|| "a SETRANGE effect beyond the longest value".to_owned())
-}
-
-impl Shard {
     fn apply(&mut self, effect: &Effect<'_>, source: &mut Source<'_>) -> Result<(), String> {
         match *effect {
             Effect::Set { db, key, value, expire_at_ms } => {

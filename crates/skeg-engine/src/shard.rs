@@ -29,6 +29,7 @@ use skeg_log::{
 };
 use smallvec::SmallVec;
 
+use crate::blocking::Waits;
 use crate::effect::{Change, Effect, KIND_EFFECTS, Run};
 use crate::error::ReadError;
 use crate::indexes::Indexes;
@@ -62,6 +63,7 @@ pub struct Shard {
     pub(crate) indexes: Indexes,
     pub(crate) stats: ShardStats,
     pub(crate) watches: Watches,
+    pub(crate) waits: Waits,
     pub(crate) switches: Arc<Switches>,
     /// What the current command is to publish.
     pub(crate) events: Vec<Event>,
@@ -164,6 +166,7 @@ impl Shard {
             indexes: Indexes::new(index_seed),
             stats: ShardStats::default(),
             watches: Watches::default(),
+            waits: Waits::new(&Arc::default()),
             switches: Arc::default(),
             events: Vec::new(),
             walk: None,
@@ -376,6 +379,9 @@ impl Shard {
         if !self.watches.is_empty() {
             self.watches.changed(db, key);
         }
+        if !self.waits.is_empty() {
+            self.waits.note_change(db, key);
+        }
     }
 
     pub(crate) fn keyspace(&self, db: u8) -> &Keyspace {
@@ -431,6 +437,7 @@ impl Shard {
         if self.keyspace(db).expiring_len() != 0 {
             self.clear_expired(db, hash, key);
         }
+        self.notify_if_new(db, hash, key);
         hash
     }
 
@@ -567,9 +574,20 @@ impl Shard {
         is_live.then_some(entry.value)
     }
 
+    /// What the key holds.
+    pub(crate) fn value(&mut self, db: u8, key: &[u8]) -> Option<ValueRef<'_>> {
+        self.find(db, key).map(|entry| entry.value)
+    }
+
     /// What kind of value the key holds.
     pub fn kind(&mut self, db: u8, key: &[u8]) -> Option<Kind> {
         self.find(db, key).map(|entry| entry.kind())
+    }
+
+    /// Whether a client waits for the key to hold this kind of value.
+    #[must_use]
+    pub fn has_waiter(&self, db: u8, key: &[u8], kind: Kind) -> bool {
+        self.waits.has_waiter(db, key, kind)
     }
 
     /// Whether the key exists.
@@ -731,6 +749,10 @@ impl Shard {
         }
         self.log_effect(&Effect::Swap { a, b });
         self.slice.touched_all = true;
+        if !self.waits.is_empty() {
+            self.waits.note_all(a);
+            self.waits.note_all(b);
+        }
     }
 
     /// Tells the watchers of keys that exist in the database or in the one that takes its place.

@@ -13,6 +13,9 @@ pub trait Threads: Send + Sync + Debug {
     /// When the system refuses another thread. A simulated machine always refuses with
     /// [`io::ErrorKind::Unsupported`]: there the simulator drives each step by hand.
     fn spawn(&self, name: &str, body: Box<dyn FnOnce() + Send>) -> io::Result<Box<dyn Join>>;
+
+    /// How many threads can run at the same time.
+    fn processors(&self) -> usize;
 }
 
 /// A started thread. Dropping it lets the thread run on by itself.

@@ -212,7 +212,8 @@ impl Offline {
                 LiveFile::Manifest | LiveFile::Current => {}
                 LiveFile::Snapshot(_) => {
                     let named = current.snapshot.expect("it names it");
-                    match snapshot::read::load(&*self.disk, &self.dir, &current, &named, &mut ()) {
+                    match snapshot::read::load(&*self.disk, &self.dir, &current, &named, 0, &mut ())
+                    {
                         Ok(_) => report.bytes += named.length,
                         Err(error) => report.add_error(error)?,
                     }

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::block::Mismatch;
+use crate::types::ShardId;
 
 /// The class of an error: who can do something about it, and what.
 #[non_exhaustive]
@@ -235,3 +236,14 @@ pub enum ReserveError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ReplayError(pub String);
+
+/// A record that could not be applied, told later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unapplied {
+    /// Its shard.
+    pub shard: ShardId,
+    /// Where it stands: what [`Replay::enter`](crate::Replay::enter) was told.
+    pub mark: u64,
+    /// What the replaying side says.
+    pub source: ReplayError,
+}

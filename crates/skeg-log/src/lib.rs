@@ -51,7 +51,7 @@ mod writer;
 
 pub use backup::Copied;
 pub use check::{CheckReport, Outcome};
-pub use error::{Corruption, ErrorKind, LogError, ReplayError, ReserveError};
+pub use error::{Corruption, ErrorKind, LogError, ReplayError, ReserveError, Unapplied};
 #[cfg(feature = "failpoints")]
 pub use failpoint::break_promise;
 pub use failpoint::{Broken, breaks};

@@ -21,7 +21,7 @@ use skeg_io::{Disk, Io};
 
 use crate::block::{BlockBuilder, Claim, Mismatch, Place, Record, parts, records};
 use crate::current::{self, Current, End, NamedSegment, Position};
-use crate::error::{LogError, corrupt, io_error};
+use crate::error::{LogError, Unapplied, corrupt, io_error};
 use crate::failpoint::{Broken, breaks};
 use crate::format::KIND_COMMIT;
 use crate::layout::{named_segments, remove_leftovers};
@@ -79,20 +79,16 @@ pub(crate) fn replay_all(
     replay: &mut dyn Replay,
 ) -> Result<History, LogError> {
     let (segments, orphans) = named_segments(&*io.disk, dir, current)?;
-    let replay_error = |epoch, shard| move |source| LogError::Replay { shard, epoch, source };
-    replay.start(current.shards).map_err(replay_error(0, 0))?;
+    let refused = |source| LogError::Replay { shard: 0, epoch: 0, source };
+    replay.start(current.shards).map_err(refused)?;
+    let first = current.segments.iter().take_while(|s| s.id < current.start_segment).count();
+    let log_bytes: u64 = segments[first..].iter().map(|segment| segment.bytes).sum();
     let values = ValueReader::new(io, dir);
     replay.values(&values);
     let loaded = match &current.snapshot {
-        Some(named) => snapshot::load(&*io.disk, dir, current, named, replay)?,
+        Some(named) => snapshot::load(&*io.disk, dir, current, named, log_bytes, replay)?,
         None => Loaded::default(),
     };
-    let is_skipped = |shard: ShardId, place: ShardPlace| {
-        let from = loaded.places.get(usize::from(shard.0));
-        from.is_some_and(|from| place < *from) && !breaks(Broken::IgnoresPlaces)
-    };
-    let first = current.segments.iter().take_while(|s| s.id < current.start_segment).count();
-    let total: u64 = segments[first..].iter().map(|segment| segment.bytes).sum();
     let mut history = History {
         ends: vec![None; segments.len()],
         // A sealed length is a witness, too: it is given when all of the segment is durable.
@@ -117,98 +113,139 @@ pub(crate) fn replay_all(
         },
         segments: Vec::new(),
     };
-    let mut prepared = first;
-    // The first one may have been prepared in the middle of one that is not there any more.
-    let starts_before = |s: &SegmentFile| s.header.after.epoch <= current.start.epoch;
-    if current.start != Position::default() && segments.get(first).is_some_and(starts_before) {
-        prepared += 1;
-    }
-    let mut stop = None;
-    for (index, segment) in segments.iter().enumerate().skip(first) {
-        let sealed = current.segments[index].sealed;
-        let mut reader = Reader::new(segment, sealed.map_or(segment.bytes, |end| end.length));
-        let mut offset = HEADER_BYTES;
-        loop {
-            while segments.get(prepared).is_some_and(|s| s.header.after == history.position) {
-                prepared += 1;
-            }
-            if sealed.is_some_and(|end| end.length == offset) {
-                break;
-            }
-            let before = history.position;
-            let block = match reader.block(offset, before, current.shards)? {
-                Ok(block) => block,
-                Err(mismatch) if sealed.is_some() => {
-                    return Err(corrupt(&segment.path, offset, mismatch));
-                }
-                // Perhaps the writer went on to the next segment here: its first block tells.
-                Err(mismatch) if offset > HEADER_BYTES || stop.is_none() => {
-                    stop = Some((index, offset, mismatch));
-                    break;
-                }
-                Err(_) => break,
-            };
-            if prepared <= index {
-                let found = Mismatch::new("a segment of this history", "one of another");
-                return Err(corrupt(&segment.path, 48, found));
-            }
-            stop = None;
-            let epoch = Epoch(block.header.epoch);
-            let place = ValuePlace { segment: segment.header.id, offset };
-            for Record { shard, offset, kind, payload, payload_at } in
-                records(block.bytes, &block.header)
-            {
-                if !is_skipped(shard, ShardPlace { epoch, offset }) {
-                    let failed = replay_error(epoch.0, shard.0);
-                    let at = place.plus(payload_at);
-                    replay.record_at(at, shard, kind, payload).map_err(failed)?;
-                    history.recovered.records += 1;
-                }
-            }
-            let end = offset + block.bytes.len() as u64;
-            let after = Position { epoch: block.header.epoch, chain: block.header.block_sum };
-            let is_commit = block.header.kind == KIND_COMMIT;
-            history.advance(
-                Mark { index, offset, end, before, after },
-                is_commit,
-                block.header.durable,
-            );
-            let done = history.recovered.bytes + offset;
-            if done >> 24 != (done + end - offset) >> 24 {
-                replay.progress(done, total);
-            }
-            offset = end;
-        }
-        history.ends[index] = Some(End { length: offset, position: history.position });
-        history.recovered.bytes += offset;
-        if let Some(end) = sealed
-            && end.position != history.position
-        {
-            let found =
-                Mismatch::new(format!("{:?}", end.position), format!("{:?}", history.position));
-            return Err(corrupt(&segment.path, end.length, found));
-        }
-        if stop.as_ref().is_some_and(|(stopped, _, _)| *stopped < index) {
-            break;
-        }
-    }
-    if let Some((index, offset, mismatch)) = stop {
-        history.judge(&segments, &orphans, current, index, offset, &mismatch)?;
-        let is_torn = history.recovered.cut_bytes > 0;
-        history.torn = is_torn.then(|| (segments[index].path.clone(), offset));
-    } else if current.durable > history.position.epoch {
-        let last = segments.last().expect("CURRENT names at least one segment");
-        let expected = format!("epoch {}", current.durable);
-        let found = Mismatch::new(expected, format!("the end after {}", history.position.epoch));
-        return Err(corrupt(&last.path, last.bytes, found));
-    }
-    replay.progress(total, total);
+    let files = Files { current, segments: &segments, orphans: &orphans, first, log_bytes };
+    let read = history.read(&files, &loaded, replay);
+    // What could not be applied stands before what could not be read.
+    replay.settle().map_err(|Unapplied { shard, mark, source }| LogError::Replay {
+        shard: shard.0,
+        epoch: mark,
+        source,
+    })?;
+    read?;
     history.recovered.last_epoch = Epoch(history.position.epoch);
     history.segments = segments;
     Ok(history)
 }
 
+/// What there is to be read.
+#[derive(Clone, Copy, Debug)]
+struct Files<'a> {
+    current: &'a Current,
+    segments: &'a [SegmentFile],
+    /// Not named, but there.
+    orphans: &'a [SegmentFile],
+    /// Index of the segment that replay starts with.
+    first: usize,
+    /// Of the segments from there on.
+    log_bytes: u64,
+}
+
 impl History {
+    /// Reads the segments up to the end of the history, and judges what is behind it.
+    fn read(
+        &mut self,
+        files: &Files<'_>,
+        loaded: &Loaded,
+        replay: &mut dyn Replay,
+    ) -> Result<(), LogError> {
+        let Files { current, segments, orphans, first, log_bytes } = *files;
+        let (done_before, total) =
+            (self.recovered.snapshot_bytes, self.recovered.snapshot_bytes + log_bytes);
+        let is_skipped = |shard: ShardId, place: ShardPlace| {
+            let from = loaded.places.get(usize::from(shard.0));
+            from.is_some_and(|from| place < *from) && !breaks(Broken::IgnoresPlaces)
+        };
+        let mut prepared = first;
+        // The first one may have been prepared in the middle of one that is not there any more.
+        let starts_before = |s: &SegmentFile| s.header.after.epoch <= current.start.epoch;
+        if current.start != Position::default() && segments.get(first).is_some_and(starts_before) {
+            prepared += 1;
+        }
+        let mut stop = None;
+        for (index, segment) in segments.iter().enumerate().skip(first) {
+            let sealed = current.segments[index].sealed;
+            let mut reader = Reader::new(segment, sealed.map_or(segment.bytes, |end| end.length));
+            let mut offset = HEADER_BYTES;
+            loop {
+                while segments.get(prepared).is_some_and(|s| s.header.after == self.position) {
+                    prepared += 1;
+                }
+                if sealed.is_some_and(|end| end.length == offset) {
+                    break;
+                }
+                let before = self.position;
+                let block = match reader.block(offset, before, current.shards)? {
+                    Ok(block) => block,
+                    Err(mismatch) if sealed.is_some() => {
+                        return Err(corrupt(&segment.path, offset, mismatch));
+                    }
+                    // Perhaps the writer went on to the next segment here: its first block tells.
+                    Err(mismatch) if offset > HEADER_BYTES || stop.is_none() => {
+                        stop = Some((index, offset, mismatch));
+                        break;
+                    }
+                    Err(_) => break,
+                };
+                if prepared <= index {
+                    let found = Mismatch::new("a segment of this history", "one of another");
+                    return Err(corrupt(&segment.path, 48, found));
+                }
+                stop = None;
+                let epoch = Epoch(block.header.epoch);
+                replay.enter(epoch.0);
+                let place = ValuePlace { segment: segment.header.id, offset };
+                for Record { shard, offset, kind, payload, payload_at } in
+                    records(block.bytes, &block.header)
+                {
+                    if !is_skipped(shard, ShardPlace { epoch, offset }) {
+                        let failed =
+                            |source| LogError::Replay { shard: shard.0, epoch: epoch.0, source };
+                        let at = place.plus(payload_at);
+                        replay.record_at(at, shard, kind, payload).map_err(failed)?;
+                        self.recovered.records += 1;
+                    }
+                }
+                let end = offset + block.bytes.len() as u64;
+                let after = Position { epoch: block.header.epoch, chain: block.header.block_sum };
+                let is_commit = block.header.kind == KIND_COMMIT;
+                self.advance(
+                    Mark { index, offset, end, before, after },
+                    is_commit,
+                    block.header.durable,
+                );
+                let done = done_before + self.recovered.bytes + offset;
+                if done >> 24 != (done + end - offset) >> 24 {
+                    replay.progress(done, total);
+                }
+                offset = end;
+            }
+            self.ends[index] = Some(End { length: offset, position: self.position });
+            self.recovered.bytes += offset;
+            if let Some(end) = sealed
+                && end.position != self.position
+            {
+                let found =
+                    Mismatch::new(format!("{:?}", end.position), format!("{:?}", self.position));
+                return Err(corrupt(&segment.path, end.length, found));
+            }
+            if stop.as_ref().is_some_and(|(stopped, _, _)| *stopped < index) {
+                break;
+            }
+        }
+        if let Some((index, offset, mismatch)) = stop {
+            self.judge(segments, orphans, current, index, offset, &mismatch)?;
+            let is_torn = self.recovered.cut_bytes > 0;
+            self.torn = is_torn.then(|| (segments[index].path.clone(), offset));
+        } else if current.durable > self.position.epoch {
+            let last = segments.last().expect("CURRENT names at least one segment");
+            let expected = format!("epoch {}", current.durable);
+            let found = Mismatch::new(expected, format!("the end after {}", self.position.epoch));
+            return Err(corrupt(&last.path, last.bytes, found));
+        }
+        replay.progress(total, total);
+        Ok(())
+    }
+
     /// Blocks that an open rewrites, as nobody witnesses them as durable.
     pub(crate) fn unwitnessed(&self) -> u64 {
         self.tail.len() as u64

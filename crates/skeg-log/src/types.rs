@@ -5,7 +5,7 @@
 
 use skeg_io::sync::Arc;
 
-use crate::error::ReplayError;
+use crate::error::{ReplayError, Unapplied};
 use crate::snapshot::SnapshotInfo;
 use crate::values::{Moved, Place, ValueReader};
 
@@ -129,8 +129,14 @@ pub trait Replay {
         let _ = reader;
     }
 
+    /// The records that follow stand here: in the block of this epoch, or of the snapshot at this offset.
+    fn enter(&mut self, mark: u64) {
+        let _ = mark;
+    }
+
     /// One record, in the order of the history; those of the snapshot, which recreate what was there
-    /// at its place, come first. Its block was verified as a whole before.
+    /// at its place, come first. Its block was verified as a whole before. It may be applied later, until
+    /// [`Replay::settle`]; what that tells goes before an error of this.
     ///
     /// # Errors
     /// A record that cannot be applied; the open stops.
@@ -157,7 +163,15 @@ pub trait Replay {
         let _ = moved;
     }
 
-    /// Called now and then: bytes replayed so far, and of all segments.
+    /// Applies what is left: called behind the snapshot, at the end of the log, and where reading has stopped.
+    ///
+    /// # Errors
+    /// The first record that could not be applied; the open stops.
+    fn settle(&mut self) -> Result<(), Unapplied> {
+        Ok(())
+    }
+
+    /// Called now and then: bytes read so far, and of snapshot and segments.
     fn progress(&mut self, done_bytes: u64, total_bytes: u64) {
         let _ = (done_bytes, total_bytes);
     }

@@ -13,6 +13,8 @@ use crate::work::{Work, check_key};
 
 /// Bit of the mode of [`Command`]: all its keys are on one shard.
 const MODE_LOCAL: u32 = 4;
+/// Bit of the mode of [`Watch`]: it reads nothing.
+const MODE_UNREAD: u32 = 8;
 
 /// `command(handle, mode, args)`: the reply; `undefined` when it failed or comes later. `ended()`
 /// tells, and which epoch it wrote.
@@ -48,6 +50,28 @@ fn command<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<(Value<'e>,
     }
 }
 
+/// `callOff(handle, request)`: the command ends with an error, if it waits for keys or would have to;
+/// 0: every command does, also those to come.
+pub(crate) struct CallOff;
+
+impl Function<Environment> for CallOff {
+    const NAME: &'static str = "callOff";
+
+    fn call<'e>(state: &mut Environment, frame: &Frame<'e>) -> Value<'e> {
+        let result = call_off(state, frame);
+        state.finish(frame, result)
+    }
+}
+
+fn call_off<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Failure> {
+    let (database, request) = (state.database(frame.u32(0)?)?, frame.u32(1)?);
+    match request {
+        0 => database.end_waits(),
+        request => database.call_off(request),
+    }
+    Ok(frame.js.undefined())
+}
+
 /// `ended()`: how the last call of `command` or `commit` ended: the epoch it wrote (0: none), the
 /// negative of its request when it has not ended, NaN when it failed.
 pub(crate) struct Ended;
@@ -60,7 +84,7 @@ impl Function<Environment> for Ended {
     }
 }
 
-/// `watch(handle, transaction, key, mode)`: reads as `get` does, and notices from then on when the
+/// `watch(handle, transaction, key, mode)`: reads as `get` does, unless told not to, and notices from then on when the
 /// key changes. A transaction has a number that its caller chose.
 pub(crate) struct Watch;
 
@@ -78,9 +102,14 @@ fn watch<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<(Value<'e>, f
     let mut key = Vec::new();
     frame.js.append_bytes(frame.argument(2), &mut key)?;
     check_key(&key)?;
-    let form = form_of(frame.u32(3)?);
+    let mode = frame.u32(3)?;
     let watching = state.database(handle)?.watchings.of(transaction);
-    begin(state, frame, handle, Work::Read { key, form, watching: Some(watching) })
+    let work = if mode & MODE_UNREAD == 0 {
+        Work::Read { key, form: form_of(mode), watching: Some(watching) }
+    } else {
+        Work::Watch { key, watching }
+    };
+    begin(state, frame, handle, work)
 }
 
 /// `commit(handle, transaction, changes)`: makes the changes, all or none, unless something that the
@@ -98,7 +127,8 @@ impl Function<Environment> for Commit {
 
 fn commit<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<(Value<'e>, f64), Failure> {
     let (handle, transaction) = (frame.u32(0)?, frame.u32(1)?);
-    let changes = Changes::from_js(frame.js, frame.argument(2))?;
+    let author = state.database(handle)?.author();
+    let changes = Changes::from_js(frame.js, frame.argument(2), author)?;
     let watching = state.database(handle)?.watchings.get(transaction);
     begin(state, frame, handle, Work::Commit { changes, watching })
 }
@@ -149,8 +179,10 @@ pub(crate) fn value_of<'e>(js: Js<'e>, outcome: Outcome) -> Result<(Value<'e>, f
             (reply::to_js(js, &reply, form)?, epoch(written))
         }
         // These need the environment, which takes them before.
-        Outcome::Opened(_) | Outcome::Closed | Outcome::Completed(_) | Outcome::Listening(_) => {
-            (js.undefined(), 0.0)
-        }
+        Outcome::Opened(_)
+        | Outcome::Closed
+        | Outcome::Blocked
+        | Outcome::Completed(_)
+        | Outcome::Listening(_) => (js.undefined(), 0.0),
     })
 }

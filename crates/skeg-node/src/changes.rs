@@ -1,7 +1,9 @@
 //! The changes of a transaction or batch: checked first, then made, under the same latches, so that
 //! they are made all or not at all.
 
-use skeg_engine::{Bound, Engine, Exec, IndexError, NotifyClass, ShardList};
+use skeg_commands::{Author, Prepared, Types};
+use skeg_engine::{Bound, Engine, Exec, IndexError, Kind, NotifyClass, ShardList};
+use skeg_proto::ArgsBuf;
 use skeg_vector::{IdKind, IdRef};
 
 use crate::error::Failure;
@@ -32,48 +34,62 @@ pub(crate) enum Change {
         index: Vec<u8>,
         id: Vec<u8>,
     },
+    /// A command of the table.
+    Command(Prepared),
 }
 
 /// See the module.
-#[derive(Default)]
-pub(crate) struct Changes(Vec<Change>);
+pub(crate) struct Changes {
+    list: Vec<Change>,
+    /// As whom commands among them run.
+    author: Author,
+}
 
 /// Bytes of log that a change may take beside its arguments.
 const CHANGE_SLACK: usize = 64;
 
 impl Changes {
     /// Reads a flat array: for each change its kind and its four arguments.
-    pub(crate) fn from_js<'e>(js: Js<'e>, list: Value<'e>) -> Result<Self, Failure> {
+    pub(crate) fn from_js<'e>(
+        js: Js<'e>,
+        list: Value<'e>,
+        author: Author,
+    ) -> Result<Self, Failure> {
         let mut flat: Vec<Value<'e>> = Vec::new();
         js.each_element(list, |value| {
             flat.push(value);
             Ok::<(), Failure>(())
         })
-        .unwrap_or_else(|| Err(Failure::from(crate::raw::Unsuitable::Type)))?;
+        .ok_or(crate::raw::Unsuitable::Type)??;
         let (changes, rest) = flat.as_chunks::<5>();
         debug_assert!(rest.is_empty(), "the façade writes whole changes");
-        changes.iter().map(|change| read_change(js, change)).collect::<Result<_, _>>().map(Self)
+        let list =
+            changes.iter().map(|change| read_change(js, change)).collect::<Result<_, _>>()?;
+        Ok(Self { list, author })
     }
 
     pub(crate) fn add_shards(&self, engine: &Engine, shards: &mut ShardList) {
-        for change in &self.0 {
-            shards.insert(engine.shard_of(change.home()));
+        for change in &self.list {
+            match change {
+                Change::Command(command) => command.add_shards(engine, shards),
+                change => shards.insert(engine.shard_of(change.home())),
+            }
         }
     }
 
     pub(crate) fn bound(&self) -> Bound {
-        let bytes: usize = self.0.iter().map(|change| change.bytes() + CHANGE_SLACK).sum();
-        if self.0.iter().all(Change::only_removes) {
-            Bound::release(bytes as u64)
-        } else {
-            Bound::grow(bytes as u64)
-        }
+        self.list.iter().map(Change::bound).fold(Bound::READ, Bound::and)
     }
 
     /// Everything that could be refused.
     pub(crate) fn check(&self, exec: &mut Exec<'_>) -> Result<(), Failure> {
-        for change in &self.0 {
+        let mut types = Types::default();
+        let mut bytes = 0;
+        for change in &self.list {
             match change {
+                Change::Set { key, .. } => types.set(key, Some(Kind::String)),
+                Change::Remove { key } => types.set(key, None),
+                Change::Expire { .. } => {}
                 Change::VectorSet { index, id, row } => {
                     let id = typed_id(exec, index, id)?;
                     exec.shard(index).vector_check(index, id, row)?;
@@ -81,16 +97,20 @@ impl Changes {
                 Change::VectorRemove { index, id } => {
                     typed_id(exec, index, id)?;
                 }
-                _ => {}
+                Change::Command(command) => {
+                    command.check(exec, &self.author, &mut types, bytes)?;
+                }
             }
+            bytes += change.bound().bytes;
         }
-        Ok(())
+        // All of it runs again when the strings are at hand that commands may read.
+        if exec.must_fetch() { Err(Failure::would_block()) } else { Ok(()) }
     }
 
     /// Makes them, after [`Changes::check`].
     pub(crate) fn make(&self, exec: &mut Exec<'_>) -> Result<(), Failure> {
         let now_ms = exec.now_ms();
-        for change in &self.0 {
+        for change in &self.list {
             match change {
                 Change::Set { key, value, deadline } => {
                     let (shard, expiry) = (exec.shard(key), deadline.expiry(now_ms));
@@ -127,8 +147,12 @@ impl Changes {
                     let id = typed_id(exec, index, id)?;
                     exec.shard(index).vector_remove(index, id)?;
                 }
+                Change::Command(command) => {
+                    command.run(exec, &self.author)?;
+                }
             }
         }
+        self.author.note_memory(exec);
         Ok(())
     }
 }
@@ -139,21 +163,24 @@ impl Change {
         match self {
             Self::Set { key, .. } | Self::Remove { key } | Self::Expire { key, .. } => key,
             Self::VectorSet { index, .. } | Self::VectorRemove { index, .. } => index,
+            Self::Command(_) => &[],
         }
     }
 
-    fn bytes(&self) -> usize {
-        self.home().len()
-            + match self {
-                Self::Set { value, .. } => value.len(),
-                Self::Remove { .. } | Self::Expire { .. } => 0,
-                Self::VectorSet { id, row, .. } => id.len() + 4 * row.len(),
-                Self::VectorRemove { id, .. } => id.len(),
-            }
-    }
-
-    fn only_removes(&self) -> bool {
-        matches!(self, Self::Remove { .. } | Self::VectorRemove { .. })
+    /// The log space it may need.
+    fn bound(&self) -> Bound {
+        let more = match self {
+            Self::Command(command) => return command.bound(),
+            Self::Set { value, .. } => value.len(),
+            Self::Remove { .. } | Self::Expire { .. } => 0,
+            Self::VectorSet { id, row, .. } => id.len() + 4 * row.len(),
+            Self::VectorRemove { id, .. } => id.len(),
+        };
+        let bytes = (self.home().len() + more + CHANGE_SLACK) as u64;
+        match self {
+            Self::Remove { .. } | Self::VectorRemove { .. } => Bound::release(bytes),
+            _ => Bound::grow(bytes),
+        }
     }
 }
 
@@ -185,7 +212,18 @@ fn read_change<'e>(js: Js<'e>, parts: &[Value<'e>; 5]) -> Result<Change, Failure
             let row = numbers.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect();
             Change::VectorSet { index: bytes(first)?, id: bytes(second)?, row }
         }
-        _ => Change::VectorRemove { index: bytes(first)?, id: bytes(second)? },
+        4 => Change::VectorRemove { index: bytes(first)?, id: bytes(second)? },
+        _ => {
+            let mut args = ArgsBuf::new();
+            js.each_element(*first, |word| {
+                let word = bytes(&word)?;
+                check_value(&word)?;
+                args.push(&word);
+                Ok::<(), Failure>(())
+            })
+            .ok_or(crate::raw::Unsuitable::Type)??;
+            Change::Command(Prepared::new(args)?)
+        }
     })
 }
 

@@ -7,7 +7,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use skeg_commands::{Complete, Completion as CommandCompletion, Flow, Lane, Origin, Session};
+use skeg_commands::{
+    Author, Complete, Completion as CommandCompletion, Flow, Lane, Origin, Session,
+};
 use skeg_engine::{Drain, Engine, Holder, Log, Notify, Receipt, Refusal, ShardId, Subscription};
 use skeg_io::sync::Arc;
 use skeg_io::sync::thread::yield_now;
@@ -37,6 +39,8 @@ pub(crate) struct Database {
     /// The request that everything after it waits for.
     barrier: Option<u32>,
     held_back: VecDeque<(Back, HeldBack)>,
+    /// The database is being closed: no command waits for keys any more.
+    waits_are_over: bool,
     subscription: Option<Subscription>,
     lease: Lease,
 }
@@ -84,6 +88,7 @@ impl Database {
             subscriptions: Subscriptions::new(engine),
             barrier: None,
             held_back: VecDeque::new(),
+            waits_are_over: false,
             subscription: engine.log().map(|log| log.subscribe(news())),
             lease,
         }
@@ -228,11 +233,15 @@ impl Database {
             Flow::Paused => unreachable!("no session of an environment allows pauses"),
             Flow::Pending => {
                 let back = back();
-                if !call.is_local {
-                    self.barrier = Some(back.request);
+                let request = back.request;
+                if self.waits_are_over {
+                    session.call_off();
                 }
-                self.sessions.pending.insert(back.request, (session, call.form));
-                answer.goes_to(back);
+                self.sessions.pending.insert(request, (session, call.form));
+                let waits = answer.goes_to(back);
+                if !call.is_local && !waits {
+                    self.barrier = Some(request);
+                }
                 Began::Pending
             }
         }
@@ -258,7 +267,34 @@ impl Database {
         Some((take(reply.as_bytes(), form), receipt))
     }
 
-    /// A request has ended: if it was the barrier, the calls behind it go on, up to the next one.
+    /// Calls a command off: if it waits for keys, or would have to, it ends with an error; otherwise it
+    /// ends as it would have.
+    pub(crate) fn call_off(&mut self, request: u32) {
+        if let Some(place) = self.held_back.iter().position(|(back, _)| back.request == request) {
+            if let Some((back, _)) = self.held_back.remove(place) {
+                back.send(Err(Failure::called_off()));
+            }
+        } else if let Some((session, _)) = self.sessions.pending.get(&request) {
+            session.call_off();
+        }
+    }
+
+    /// Calls off all waits for keys, now and from now on.
+    pub(crate) fn end_waits(&mut self) {
+        self.waits_are_over = true;
+        self.sessions.pending.values().for_each(|(session, _)| session.call_off());
+    }
+
+    /// As whom the commands of transactions run.
+    pub(crate) fn author(&mut self) -> Author {
+        let session = self.sessions.take(&mut self.holder);
+        let author = session.author();
+        self.sessions.free.push(session);
+        author
+    }
+
+    /// A request has ended, or waits for keys: if it was the barrier, the calls behind it go on, up to
+    /// the next one.
     pub(crate) fn ended(&mut self, request: u32) {
         if self.barrier != Some(request) {
             return;
@@ -315,7 +351,7 @@ impl Sessions {
     }
 }
 
-/// Whoever waits for a delegated command. The completion may come before the call has a number.
+/// Whoever waits for a delegated command. What happens to it may come before the call has a number.
 #[derive(Default)]
 struct Answer {
     inside: skeg_io::sync::Mutex<Waiting>,
@@ -325,19 +361,30 @@ struct Answer {
 enum Waiting {
     #[default]
     Nobody,
+    /// The command waits for keys, and the call has no number yet.
+    Blocked,
     Back(Back),
     Early(CommandCompletion),
 }
 
 impl Answer {
-    fn goes_to(&self, back: Back) {
+    /// The call has a number. Returns whether it waits for keys.
+    fn goes_to(&self, back: Back) -> bool {
         let mut inside = self.inside.lock();
         match std::mem::replace(&mut *inside, Waiting::Nobody) {
             Waiting::Early(completion) => {
                 drop(inside);
                 back.send(Ok(Outcome::Completed(completion)));
+                false
             }
-            _ => *inside = Waiting::Back(back),
+            before => {
+                let waits = matches!(before, Waiting::Blocked);
+                if waits {
+                    back.send(Ok(Outcome::Blocked));
+                }
+                *inside = Waiting::Back(back);
+                waits
+            }
         }
     }
 }
@@ -351,6 +398,14 @@ impl Complete for Answer {
                 back.send(Ok(Outcome::Completed(completion)));
             }
             _ => *inside = Waiting::Early(completion),
+        }
+    }
+
+    fn blocked(&self) {
+        let mut inside = self.inside.lock();
+        match &*inside {
+            Waiting::Back(back) => back.send(Ok(Outcome::Blocked)),
+            _ => *inside = Waiting::Blocked,
         }
     }
 }

@@ -45,6 +45,8 @@ pub(crate) enum Outcome {
     Read { value: Option<Vec<u8>>, form: Form },
     /// A command that was held back has replied.
     Replied { reply: Vec<u8>, form: Form, written: Epoch },
+    /// A command waits for keys: the call goes on, those behind it as well.
+    Blocked,
     /// A delegated command is over; its session has to take the reply.
     Completed(skeg_commands::Completion),
 }
@@ -119,6 +121,7 @@ impl State for Environment {
         Export::of::<keys::Get>(),
         Export::of::<keys::Set>(),
         Export::of::<calls::Command>(),
+        Export::of::<calls::CallOff>(),
         Export::of::<calls::Ended>(),
         Export::of::<calls::Watch>(),
         Export::of::<calls::Commit>(),

@@ -28,6 +28,11 @@ impl Failure {
         Self::new("ERR_CLOSED", "the store is closed")
     }
 
+    /// The call was called off before it ran.
+    pub(crate) fn called_off() -> Self {
+        Self::new("ERR_ABORTED", "the call was called off before it had an effect")
+    }
+
     /// A synchronous call can't have its answer at once.
     pub(crate) fn would_block() -> Self {
         Self::new("ERR_WOULD_BLOCK", "the answer is not to be had without waiting")

@@ -98,7 +98,7 @@ pub(crate) fn in_background<'e>(
 
 /// `collect(most)`: up to so much of what has come back, as `request, state, value` one after the other. The state is
 /// the epoch of a write, 0 for what waits for nothing, -1 for a failure whose value is
-/// `[code, message]`.
+/// `[code, message]`, -2 for a command that waits for keys: it ends later.
 pub(crate) struct Collect;
 
 impl Function<Environment> for Collect {
@@ -144,6 +144,7 @@ fn settle<'e>(
             let (value, receipt) = resumed.ok_or_else(Failure::closed)?;
             Ok((value?, receipt.written.0 as f64))
         }
+        Outcome::Blocked => Ok((js.undefined(), -2.0)),
         outcome => value_of(js, outcome),
     }
 }

@@ -156,13 +156,28 @@ impl<'e> Js<'e> {
         self.value(status, raw)
     }
 
-    /// An object with these properties: names and values in turn.
-    pub(crate) fn object(self, pairs: &[Value<'e>]) -> Value<'e> {
+    /// An object with these properties: names (strings) and values. They are defined, not assigned:
+    /// `__proto__` is a name like others.
+    pub(crate) fn object(self, pairs: &[[Value<'e>; 2]]) -> Value<'e> {
+        use sys::PropertyAttributes::{configurable, enumerable, writable};
         let mut raw = null_mut();
         let status = node!(napi_create_object(self.env, &raw mut raw));
-        let (pairs, _) = pairs.as_chunks::<2>();
-        for [name, value] in pairs {
-            node!(napi_set_property(self.env, raw, name.raw, value.raw));
+        let properties: Vec<_> = pairs
+            .iter()
+            .map(|[name, value]| sys::napi_property_descriptor {
+                utf8name: null_mut(),
+                name: name.raw,
+                method: None,
+                getter: None,
+                setter: None,
+                value: value.raw,
+                attributes: writable | enumerable | configurable,
+                data: null_mut(),
+            })
+            .collect();
+        if status == napi_ok {
+            let (count, first) = (properties.len(), properties.as_ptr());
+            node!(napi_define_properties(self.env, raw, count, first));
         }
         self.value(status, raw)
     }

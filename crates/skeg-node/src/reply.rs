@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use skeg_commands::CommandError;
+
 use crate::environment::Form;
 use crate::error::Failure;
 use crate::raw::{Js, Value};
@@ -72,8 +74,8 @@ impl<'e, 'b> Reader<'e, 'b> {
                     Err(failure) => return Some(Err(failure)),
                 },
             },
-            b'%' => match self.values(length(line)?? * 2)? {
-                Ok(values) => js.object(&values),
+            b'%' => match self.pairs(length(line)??)? {
+                Ok(pairs) => js.object(&pairs),
                 Err(failure) => return Some(Err(failure)),
             },
             _ => return None,
@@ -89,6 +91,30 @@ impl<'e, 'b> Reader<'e, 'b> {
             }
         }
         Some(Ok(values))
+    }
+
+    /// The names and values of a map.
+    fn pairs(&mut self, count: usize) -> Option<Result<Vec<[Value<'e>; 2]>, Failure>> {
+        let mut pairs = Vec::new();
+        for _ in 0..count {
+            match (self.name()?, self.value()?) {
+                (Ok(name), Ok(value)) => pairs.push([name, value]),
+                (Err(failure), _) | (_, Err(failure)) => return Some(Err(failure)),
+            }
+        }
+        Some(Ok(pairs))
+    }
+
+    /// A name in a map: a string, also where values are bytes.
+    fn name(&mut self) -> Option<Result<Value<'e>, Failure>> {
+        let Some(rest) = self.bytes.strip_prefix(b"$") else { return self.value() };
+        self.bytes = rest;
+        let length = length(self.line()?)??;
+        let (text, rest) = self.bytes.split_at_checked(length)?;
+        self.bytes = rest.strip_prefix(b"\r\n")?;
+        let lossy = || self.js.string(String::from_utf8_lossy(text).as_bytes());
+        let name = self.js.string(text).or_else(|| lossy().filter(|_| self.form == Form::Bytes));
+        Some(name.ok_or_else(Failure::not_utf8))
     }
 
     fn line(&mut self) -> Option<&'b [u8]> {
@@ -117,6 +143,7 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("READONLY ", "ERR_READ_ONLY"),
     ("BUSY ", "ERR_BUSY"),
     ("CLOSED ", "ERR_CLOSED"),
+    ("UNBLOCKED ", "ERR_ABORTED"),
     ("TOOLARGE ", "ERR_TOO_LARGE"),
     ("ERR string exceeds maximum allowed size", "ERR_TOO_LARGE"),
     ("CASMISMATCH ", "ERR_CAS_MISMATCH"),
@@ -126,6 +153,15 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("BADVECTOR ", "ERR_INVALID_ARGUMENT"),
     ("ERR the ids of this index", "ERR_INVALID_ARGUMENT"),
 ];
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Refused(refusal) => refusal.into(),
+            CommandError::Text(text) => Self::reply(&String::from_utf8_lossy(&text)),
+        }
+    }
+}
 
 impl Failure {
     /// The failure that an error reply stands for. The message is what comes after the code.
@@ -146,7 +182,6 @@ impl Failure {
 mod tests {
     use super::*;
 
-    use skeg_commands::CommandError;
     use skeg_engine::{Refusal, WrongType};
     use skeg_proto::{Reply, Version};
 

@@ -19,6 +19,8 @@ pub(crate) const DB: u8 = 0;
 pub(crate) enum Work {
     /// Reads a string; inside a transaction, its changes are noticed from then on.
     Read { key: Vec<u8>, form: Form, watching: Option<Arc<Watching>> },
+    /// Notices changes of a key that a command of a transaction will read.
+    Watch { key: Vec<u8>, watching: Arc<Watching> },
     /// Stores a string.
     Write { key: Vec<u8>, value: Vec<u8>, deadline: Deadline },
     /// Makes the changes of a transaction or batch: all of them, or none.
@@ -35,7 +37,9 @@ impl Work {
     pub(crate) fn shards(&self, engine: &Engine) -> ShardList {
         let mut shards = ShardList::new();
         match self {
-            Self::Read { key, .. } | Self::Write { key, .. } => shards.insert(engine.shard_of(key)),
+            Self::Read { key, .. } | Self::Watch { key, .. } | Self::Write { key, .. } => {
+                shards.insert(engine.shard_of(key));
+            }
             Self::Commit { changes, watching } => {
                 changes.add_shards(engine, &mut shards);
                 if let Some(watching) = watching {
@@ -50,7 +54,7 @@ impl Work {
     /// The log space it may need.
     pub(crate) fn bound(&self) -> Bound {
         match self {
-            Self::Read { .. } | Self::Release { .. } => Bound::READ,
+            Self::Read { .. } | Self::Watch { .. } | Self::Release { .. } => Bound::READ,
             Self::Write { key, value, .. } => write_bound(key, value),
             Self::Commit { changes, .. } => changes.bound(),
         }
@@ -70,6 +74,10 @@ impl Work {
                 let mut value = Vec::new();
                 let found = read(exec, key, &mut value)?;
                 Ok(found.then_some(value))
+            }
+            Self::Watch { key, watching } => {
+                watching.watch(exec, key);
+                Ok(None)
             }
             Self::Write { key, value, deadline } => {
                 write(exec, key, value, *deadline);

@@ -255,6 +255,12 @@ impl Connection {
         self.session.client().is_killed()
     }
 
+    /// Whether its command waits for keys although the peer has ended, or the server: what it would
+    /// be served must stay for others.
+    pub(crate) fn waits_in_vain(&self) -> bool {
+        self.pending && (self.peer_ended || self.ending) && self.session.client().waits_for_keys()
+    }
+
     /// Whether it has been silent, or closing, for too long.
     pub(crate) fn is_overdue(&mut self, now_ns: u64, idle_ns: u64, limits: &OutputLimits) -> bool {
         let silent_ns = now_ns.saturating_sub(self.active_ns);
@@ -268,6 +274,9 @@ impl Connection {
             }
         } else {
             self.over_soft_since_ns = None;
+        }
+        if self.waits_in_vain() {
+            return true;
         }
         if self.ending {
             return silent_ns > CLOSING_NS_MAX;

@@ -239,7 +239,7 @@ impl Worker {
         for place in self.connections.places() {
             if let Some(connection) = self.connections.get_mut(place) {
                 connection.end(now_ns);
-                if connection.is_over() {
+                if connection.is_over() || connection.waits_in_vain() {
                     self.close(place);
                 }
             }
@@ -366,6 +366,9 @@ impl Turn for Worker {
     fn ready(&mut self, place: Place, readiness: Readiness) {
         let Some(connection) = self.connections.get_mut(place) else { return };
         connection.note(readiness);
+        if connection.waits_in_vain() {
+            return self.close(place);
+        }
         if connection.is_again {
             return;
         }

@@ -66,6 +66,12 @@ impl Store {
         Self { engine, context, clock, lane }
     }
 
+    /// A store that was opened elsewhere, with a clock of its own.
+    pub(crate) fn over(engine: Engine, context: Arc<Context>) -> Self {
+        let lane = context.new_lane();
+        Self { engine, context, clock: Arc::new(TestClock(AtomicU64::new(START_MS))), lane }
+    }
+
     pub(crate) fn advance(&self, ms: u64) {
         self.clock.0.fetch_add(ms, Ordering::SeqCst);
     }
@@ -116,6 +122,18 @@ impl TestClient {
         self.run(&args)
     }
 
+    /// Runs a command as part of a batch, whose holder keeps its latches, and shows its reply.
+    pub(crate) fn piped(&mut self, holder: &mut Holder, line: &str) -> String {
+        let args = skeg_proto::split_line(line.as_bytes()).unwrap();
+        let mut reply = Reply::new(Version::Resp2);
+        let flow = self.session.execute(holder, &args.as_args(), &mut reply, &self.complete);
+        if matches!(flow, Flow::Pending) {
+            holder.release();
+            return self.woken();
+        }
+        decode(reply.as_bytes()).map_or_else(|| "none".into(), |value| show(&value, Show::Resp2))
+    }
+
     pub(crate) fn run(&mut self, args: &ArgsBuf) -> Vec<u8> {
         let mut reply = Reply::new(Version::Resp2);
         let mut holder = Holder::new(&self.engine, Drain::Serve);
@@ -143,6 +161,36 @@ impl TestClient {
         let mut reply = Reply::new(Version::Resp2);
         let flow = self.session.execute(&mut holder, &args.as_args(), &mut reply, &self.complete);
         matches!(flow, Flow::Paused)
+    }
+
+    /// Begins a command that has to wait for its keys.
+    pub(crate) fn begin(&mut self, line: &str) {
+        let args = skeg_proto::split_line(line.as_bytes()).unwrap();
+        let mut reply = Reply::new(Version::Resp2);
+        let mut holder = Holder::new(&self.engine, Drain::Serve);
+        let mut other = Holder::new(&self.engine, Drain::Serve);
+        if self.latches == Latches::Taken {
+            assert_eq!(other.try_hold(&ShardList::all(self.engine.shards())), Ok(true));
+        }
+        let flow = self.session.execute(&mut holder, &args.as_args(), &mut reply, &self.complete);
+        holder.release();
+        other.release();
+        assert!(matches!(flow, Flow::Pending), "{line}: {flow:?}");
+        assert!(reply.is_empty());
+    }
+
+    /// Whether the command that was begun still waits.
+    pub(crate) fn waits(&self) -> bool {
+        self.inbox.0.lock().is_empty()
+    }
+
+    /// The reply to the command that was begun, or `waits`.
+    pub(crate) fn woken(&mut self) -> String {
+        let Some(completion) = self.inbox.0.lock().pop() else { return "waits".into() };
+        let mut reply = Reply::new(Version::Resp2);
+        let mut holder = Holder::new(&self.engine, Drain::Serve);
+        self.session.resume(&mut holder, completion, &mut reply);
+        decode(reply.as_bytes()).map_or_else(|| "none".into(), |value| show(&value, Show::Resp2))
     }
 
     /// Tries a paused command again and shows its reply.

@@ -74,6 +74,13 @@ impl<'a> Elements<'a> {
         Self(bytes)
     }
 
+    /// The run that these bytes are, from the first to the last.
+    pub(crate) fn whole(change: Change, bytes: &'a [u8]) -> Option<Self> {
+        let mut run = Effects::new(bytes);
+        let elements = run.elements(change)?;
+        (run.offset == bytes.len()).then_some(elements)
+    }
+
     /// The elements, one after the other.
     pub(crate) fn iter(self) -> impl Iterator<Item = &'a [u8]> {
         let mut rest = Effects::new(self.0);
@@ -116,7 +123,8 @@ impl<'a> Effects<'a> {
     }
 }
 
-fn put_element(out: &mut Vec<u8>, element: &[u8]) {
+/// Adds an element to a run that has not ended.
+pub(crate) fn put_element(out: &mut Vec<u8>, element: &[u8]) {
     put_varint(out, element.len() as u64 + 1);
     out.extend_from_slice(element);
 }

@@ -10,7 +10,6 @@ use skeg_keyspace::{EntryRef, StrRef, Value, ValueRef};
 use super::Shard;
 use crate::effect::{Change, Effect};
 use crate::error::ReadError;
-use crate::notify::NotifyClass;
 
 /// What a key held, and its deadline.
 pub type Held = (Value, Option<u64>);
@@ -37,9 +36,7 @@ impl Shard {
         let to_hash = self.keyspace(to_db).hash(to);
         self.forget_large(to_db, to_hash);
         self.carry_large((db, hash), (to_db, to_hash), to);
-        if self.keyspace(to_db).get(to_hash, to).is_none() {
-            self.notify(NotifyClass::NEW, "new", to_db, to);
-        }
+        self.notify_if_new(to_db, to_hash, to);
         self.writable(to_db, to_hash).put_value(to_hash, to, value, expire_at_ms);
         self.log_effect(&Effect::Move { db, key, to_db, to, keep_source });
         self.note_moved(to_db, to_hash, to);
@@ -98,9 +95,6 @@ impl Shard {
     /// Stores a value, whatever the key held.
     pub fn put_value(&mut self, db: u8, key: &[u8], value: Value, expire_at_ms: Option<u64>) {
         let hash = self.begin_write(db, key);
-        if self.keyspace(db).get(hash, key).is_none() {
-            self.notify(NotifyClass::NEW, "new", db, key);
-        }
         if let ValueRef::Str(string) = value.view() {
             let mut bytes = Vec::new();
             let value = bytes_of(string, &mut bytes);

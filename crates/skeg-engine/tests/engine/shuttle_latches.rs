@@ -4,7 +4,10 @@
 
 use crate::support::{Call, Mailbox, add, execute, keys, number};
 use shuttle::thread;
-use skeg_engine::{Drain, Engine, EngineOptions, Hold, Holder, Progress, ShardList};
+use skeg_engine::{
+    Blocked, Bound, Drain, End, Engine, EngineOptions, Hold, Holder, Kind, Progress, ShardList,
+    Wait, WaitEnd,
+};
 use skeg_io::Io;
 use skeg_io::sync::{Arc, Mutex};
 
@@ -156,6 +159,83 @@ fn a_job_that_visits_shard_after_shard_reaches_each_and_ends_once() {
         done.take().unwrap();
         assert_eq!(other.join().unwrap(), 2);
         assert_eq!(*visits.lock(), [0, 0, 1, 1]);
+        engine.close().unwrap();
+    });
+}
+
+/// A client that waits for one of two keys, counting what it is served.
+struct Counting {
+    served: Arc<Mutex<u32>>,
+    end: Arc<Mailbox<WaitEnd>>,
+}
+
+impl Blocked for Counting {
+    fn serve(&mut self, exec: &mut skeg_engine::Exec<'_>, key: &[u8]) {
+        exec.shard(key).list_pop(0, key, End::Front).unwrap();
+        *self.served.lock() += 1;
+    }
+
+    fn end(self: Box<Self>, end: WaitEnd) {
+        self.end.put(end);
+    }
+
+    fn is_gone(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_wait_ends_once_whoever_makes_its_keys_ready_or_calls_it_off() {
+    check(|| {
+        let engine = open(4);
+        let keys: Vec<Vec<u8>> = keys(&engine);
+        let both: ShardList = [&keys[0], &keys[1]].iter().map(|key| engine.shard_of(key)).collect();
+        let (served, end) = (Arc::new(Mutex::new(0)), Mailbox::new());
+        let blocked = Counting { served: Arc::clone(&served), end: Arc::clone(&end) };
+        let wait = Mutex::new(Some(Wait {
+            db: 0,
+            keys: vec![keys[0].as_slice().into(), keys[1].as_slice().into()],
+            kind: Kind::List,
+            also: ShardList::new(),
+            deadline_ms: None,
+            room: Box::new(|_, _| Bound::release(64)),
+            blocked: Box::new(blocked),
+        }));
+        let waiter = execute(&engine, Drain::Serve, &both, move |exec| {
+            exec.wait(wait.lock().take().expect("it runs once"))
+        });
+        let pushes: Vec<_> = keys[..2]
+            .iter()
+            .map(|key| {
+                let (engine, key) = (engine.clone(), key.clone());
+                thread::spawn(move || {
+                    let shard = ShardList::one(engine.shard_of(&key));
+                    execute(&engine, Drain::Serve, &shard, move |exec| {
+                        exec.shard(&key).list_push(0, &key, End::Back, b"x").unwrap();
+                    });
+                })
+            })
+            .collect();
+        let called_off = {
+            let engine = engine.clone();
+            thread::spawn(move || engine.call_off(&waiter))
+        };
+        pushes.into_iter().for_each(|thread| thread.join().unwrap());
+        let called_off = called_off.join().unwrap();
+        assert_eq!(matches!(end.take(), WaitEnd::CalledOff), called_off);
+        let served = *served.lock();
+        assert_eq!(served, u32::from(!called_off));
+        let left = {
+            let keys = keys.clone();
+            execute(&engine, Drain::Serve, &both, move |exec| {
+                let mut length = |key: &Vec<u8>| {
+                    exec.shard(key).list(0, key).unwrap().map_or(0, |list| list.len())
+                };
+                (length(&keys[0]) + length(&keys[1])) as u32
+            })
+        };
+        assert_eq!(left + served, 2, "nothing is lost, nothing is served twice");
+        assert_eq!(engine.waiting(), 0);
         engine.close().unwrap();
     });
 }

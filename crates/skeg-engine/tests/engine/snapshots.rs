@@ -311,3 +311,48 @@ fn snapshots_are_taken_at_save_points_and_when_the_log_has_outgrown_them() {
     assert_eq!(engine.snapshot_status().last.unwrap().id, 2);
     engine.close().unwrap();
 }
+
+/// What every shard holds, as numbers by key.
+fn numbers(engine: &Engine, keys: &[Vec<u8>]) -> Vec<i64> {
+    run(engine, |exec| keys.iter().map(|key| number(exec.shard(key), key)).collect()).0
+}
+
+#[test]
+fn threads_load_what_one_thread_loads() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys: Vec<Vec<u8>> = (0..5_000).map(|n| format!("key:{n}").into_bytes()).collect();
+    let engine = open(dir.path(), &by_hand());
+    let mut draw = 1_usize;
+    let mut transfers = |count| {
+        for _ in 0..count {
+            draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (from, to) = (&keys[(draw >> 33) % keys.len()], &keys[(draw >> 20) % keys.len()]);
+            run(&engine, |exec| {
+                add(exec.shard(from), from, -1);
+                add(exec.shard(to), to, 1);
+            });
+        }
+    };
+    transfers(10_000);
+    engine.start_snapshot().unwrap();
+    engine.step_snapshot();
+    transfers(5_000);
+    finish(&engine);
+    transfers(10_000);
+    let expected = numbers(&engine, &keys);
+    assert_eq!(expected.iter().sum::<i64>(), 0);
+    engine.close().unwrap();
+    for home_threads in [0, 2] {
+        let told = std::cell::Cell::new((0, 0));
+        let tell = |done: u64, total: u64| {
+            assert!(told.get().0 <= done && done <= total);
+            told.set((done, total));
+        };
+        let options = EngineOptions { home_threads, ..by_hand() };
+        let engine = Engine::open_with(&Io::real(), Some(dir.path()), &options, &tell).unwrap();
+        assert!(engine.recovered().snapshot_entries > 0 && engine.recovered().records > 10_000);
+        assert!(told.get().1 > 0 && told.get().0 == told.get().1, "all is read in the end");
+        assert_eq!(numbers(&engine, &keys), expected);
+        engine.close().unwrap();
+    }
+}

@@ -73,6 +73,11 @@ impl Threads for RealThreads {
         let handle = Builder::new().name(name.to_owned()).spawn(body)?;
         Ok(Box::new(RealThread(handle)))
     }
+
+    fn processors(&self) -> usize {
+        // Where the system does not say, one is certainly there.
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
 }
 
 #[derive(Debug)]

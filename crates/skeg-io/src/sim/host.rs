@@ -83,4 +83,8 @@ impl Threads for SimThreads {
     fn spawn(&self, _name: &str, _body: Box<dyn FnOnce() + Send>) -> io::Result<Box<dyn Join>> {
         Err(io::ErrorKind::Unsupported.into())
     }
+
+    fn processors(&self) -> usize {
+        1
+    }
 }

@@ -15,7 +15,7 @@ use super::format::{
 };
 use crate::block::Mismatch;
 use crate::current::{Current, SnapshotRef};
-use crate::error::{LogError, corrupt, io_error};
+use crate::error::{LogError, ReplayError, Unapplied, corrupt, io_error};
 use crate::types::{Replay, ShardId, ShardPlace};
 
 /// What a snapshot came to.
@@ -26,53 +26,19 @@ pub(crate) struct Loaded {
     pub(crate) entries: u64,
 }
 
-/// Loads the snapshot that CURRENT names.
+/// Loads the snapshot that CURRENT names; `log_bytes` are still to be read behind it.
 pub(crate) fn load(
     disk: &dyn Disk,
     dir: &Path,
     current: &Current,
     named: &SnapshotRef,
+    log_bytes: u64,
     replay: &mut dyn Replay,
 ) -> Result<Loaded, LogError> {
     let mut reader = Reader::open(disk, dir, current, named)?;
-    let (mut offset, mut number, mut previous) = (HEADER_BYTES, 0, 0);
-    let (mut entries, mut payload_bytes) = (0_u64, 0_u64);
-    loop {
-        let (head, sum) = reader.block(offset, number, previous, current.shards)?;
-        let (at, payload) = (offset, reader.payload.as_slice());
-        offset += BLOCK_HEADER_BYTES as u64 + head.length;
-        previous = sum;
-        if head.kind == BLOCK_END {
-            let wrong = |expected: &str| {
-                let found = Mismatch::new(expected, "an end mark that says otherwise");
-                Err(corrupt(&reader.path, at, found))
-            };
-            let Some(end) = End::decode(payload, current.shards) else {
-                return wrong("an end mark with a place for each shard");
-            };
-            if head.entries != entries || end.payload_bytes != payload_bytes {
-                return wrong(&format!("{entries} entries in {payload_bytes} bytes"));
-            }
-            if offset != named.length || sum != named.sum {
-                return wrong("the end that CURRENT names");
-            }
-            if end.places.iter().any(|place| !named.covers(*place, current.start.epoch)) {
-                return wrong("places behind which the log goes on");
-            }
-            return Ok(Loaded { places: end.places, entries });
-        }
-        let shard = ShardId(head.shard);
-        replay.record(shard, head.record, payload).map_err(|source| {
-            let found = Mismatch::new("entries that can be recreated", source.0);
-            corrupt(&reader.path, at, found)
-        })?;
-        entries = entries.saturating_add(head.entries);
-        payload_bytes += head.length;
-        if (offset >> 24) != (at >> 24) {
-            replay.progress(offset, named.length);
-        }
-        number += 1;
-    }
+    let loaded = reader.load(current, named, log_bytes, replay);
+    replay.settle().map_err(|Unapplied { mark, source, .. }| reader.not_applied(mark, source))?;
+    loaded
 }
 
 struct Reader {
@@ -123,6 +89,56 @@ impl Reader {
             return damage(16, expected, format!("snapshot {} of {}", header.id, header.shards));
         }
         Ok(Self { path, file, salt: header.salt, limit: bytes, payload: Vec::new() })
+    }
+
+    fn load(
+        &mut self,
+        current: &Current,
+        named: &SnapshotRef,
+        log_bytes: u64,
+        replay: &mut dyn Replay,
+    ) -> Result<Loaded, LogError> {
+        let (mut offset, mut number, mut previous) = (HEADER_BYTES, 0, 0);
+        let (mut entries, mut payload_bytes) = (0_u64, 0_u64);
+        loop {
+            let (head, sum) = self.block(offset, number, previous, current.shards)?;
+            let (at, payload) = (offset, self.payload.as_slice());
+            offset += BLOCK_HEADER_BYTES as u64 + head.length;
+            previous = sum;
+            if head.kind == BLOCK_END {
+                let wrong = |expected: &str| {
+                    let found = Mismatch::new(expected, "an end mark that says otherwise");
+                    Err(corrupt(&self.path, at, found))
+                };
+                let Some(end) = End::decode(payload, current.shards) else {
+                    return wrong("an end mark with a place for each shard");
+                };
+                if head.entries != entries || end.payload_bytes != payload_bytes {
+                    return wrong(&format!("{entries} entries in {payload_bytes} bytes"));
+                }
+                if offset != named.length || sum != named.sum {
+                    return wrong("the end that CURRENT names");
+                }
+                if end.places.iter().any(|place| !named.covers(*place, current.start.epoch)) {
+                    return wrong("places behind which the log goes on");
+                }
+                return Ok(Loaded { places: end.places, entries });
+            }
+            replay.enter(at);
+            let applied = replay.record(ShardId(head.shard), head.record, payload);
+            applied.map_err(|source| self.not_applied(at, source))?;
+            entries = entries.saturating_add(head.entries);
+            payload_bytes += head.length;
+            if (offset >> 24) != (at >> 24) {
+                replay.progress(offset, named.length + log_bytes);
+            }
+            number += 1;
+        }
+    }
+
+    fn not_applied(&self, at: u64, source: ReplayError) -> LogError {
+        let found = Mismatch::new("entries that can be recreated", source.0);
+        corrupt(&self.path, at, found)
     }
 
     /// Reads and verifies the block at an offset; its payload is in `self.payload` afterwards.

@@ -11,6 +11,7 @@ mod client;
 mod failure;
 mod help;
 mod json;
+mod progress;
 mod serve;
 mod tools;
 

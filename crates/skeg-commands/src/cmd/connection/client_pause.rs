@@ -38,7 +38,7 @@ pub(crate) const UNPAUSE_SPEC: Spec = Spec {
 pub(crate) const UNBLOCK_SPEC: Spec = Spec {
     name: "client|unblock",
     since: "5.0.0",
-    summary: "Ends the waiting of a client in a blocking command, of which there are none yet",
+    summary: "Ends the waiting of a client in a blocking command",
     syntax: "client-id [TIMEOUT | ERROR]",
     run: Handler::Session(unblock),
     ..PAUSE_SPEC
@@ -78,15 +78,23 @@ fn unpause(cx: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> Outcome {
     Ok(())
 }
 
-fn unblock(_: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    let known = |word| parse::one_of(word, "TIMEOUT", "ERROR").is_some();
-    if args.try_get(3).is_some_and(|word| !known(word)) {
-        return Err(CommandError::constant("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
-    }
+fn unblock(cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let is_timeout = match args.try_get(3) {
+        None => Some(true),
+        Some(word) => parse::one_of(word, "TIMEOUT", "ERROR"),
+    };
+    let is_timeout = is_timeout
+        .ok_or(CommandError::constant("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"))?;
     if args.len() > 4 {
         return Err(CommandError::SYNTAX);
     }
-    parse::int_arg(args.get(2))?;
-    reply.int(0);
+    let id = u64::try_from(parse::int_arg(args.get(2))?).ok();
+    let client = id.and_then(|id| cx.context.clients().get(id));
+    let waiter = client.and_then(|client| client.waiter());
+    let unblocked = waiter.is_some_and(|waiter| match is_timeout {
+        true => cx.engine().time_out(&waiter),
+        false => cx.engine().call_off(&waiter),
+    });
+    reply.int(i64::from(unblocked));
     Ok(())
 }

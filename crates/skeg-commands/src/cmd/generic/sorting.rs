@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use skeg_engine::{Bound, Exec, KEY_BYTES_MAX, Kind, ReadError, Refusal};
+use skeg_engine::{Bound, Exec, KEY_BYTES_MAX, Kind, NotifyClass, ReadError, Refusal};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -223,7 +223,11 @@ fn store(
     let bytes = items.clone().map(|item| space::element(item.len())).sum();
     // Known only now; nothing is changed yet.
     exec.reserve(Bound::grow(bytes))?;
-    reply.count(exec.shard(key).list_store(db, key, items));
+    let shard = exec.shard(key);
+    let existed = shard.exists(db, key);
+    let count = shard.list_store(db, key, items);
+    shard.notify_store(NotifyClass::LIST, "sortstore", (db, key), existed, count);
+    reply.count(count);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! HDEL.
 
 use crate::dispatch;
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -29,6 +29,9 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let mut removed = 0;
     for field in args.iter().skip(2) {
         removed += usize::from(shard.hash_remove(db, key, field)?);
+    }
+    if removed > 0 {
+        shard.notify_removal(NotifyClass::HASH, "hdel", db, key);
     }
     reply.count(removed);
     Ok(())

@@ -2,8 +2,8 @@
 
 use crate::error::CommandError;
 use crate::parse;
-use skeg_engine::Exec;
 use skeg_engine::StrRef;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -40,6 +40,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let overflow = CommandError::constant("ERR increment or decrement would overflow");
     let sum = value.checked_add(delta).ok_or(overflow)?;
     shard.hash_set(db, key, field, sum.to_string().as_bytes())?;
+    shard.notify(NotifyClass::HASH, "hincrby", db, key);
     reply.int(sum);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::error::CommandError;
 use crate::extended::Extended;
 use skeg_engine::Exec;
-use skeg_engine::{Bound, StrRef};
+use skeg_engine::{Bound, NotifyClass, StrRef};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -43,7 +43,9 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     if sum.len() > 64 {
         exec.reserve(Bound::grow(sum.len() as u64))?;
     }
-    exec.shard(key).hash_set(db, key, field, sum.as_bytes())?;
+    let shard = exec.shard(key);
+    shard.hash_set(db, key, field, sum.as_bytes())?;
+    shard.notify(NotifyClass::HASH, "hincrbyfloat", db, key);
     reply.bulk_str(&sum);
     Ok(())
 }

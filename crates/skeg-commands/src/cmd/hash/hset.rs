@@ -1,7 +1,7 @@
 //! HSET.
 
 use crate::error::CommandError;
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -48,5 +48,6 @@ pub(super) fn set_all(
     for index in (2..args.len()).step_by(2) {
         added += usize::from(shard.hash_set(db, key, args.get(index), args.get(index + 1))?);
     }
+    shard.notify(NotifyClass::HASH, "hset", db, key);
     Ok(added)
 }

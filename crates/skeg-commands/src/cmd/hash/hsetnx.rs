@@ -1,6 +1,6 @@
 //! HSETNX.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -28,6 +28,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let missing = !shard.hash(db, key)?.is_some_and(|hash| hash.contains(field));
     if missing {
         shard.hash_set(db, key, field, args.get(3))?;
+        shard.notify(NotifyClass::HASH, "hset", db, key);
     }
     reply.int(i64::from(missing));
     Ok(())

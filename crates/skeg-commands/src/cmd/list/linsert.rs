@@ -1,6 +1,6 @@
 //! LINSERT.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cmd::list::finding;
@@ -38,6 +38,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
         return Ok(());
     };
     let length = shard.list_insert(db, key, pivot + usize::from(!before), args.get(4))?;
+    shard.notify(NotifyClass::LIST, "linsert", db, key);
     reply.count(length.unwrap_or_default());
     Ok(())
 }

@@ -1,12 +1,10 @@
 //! LMOVE.
 
-use skeg_engine::{End, Exec};
+use skeg_engine::Exec;
 use skeg_proto::{Args, Reply};
 
 use crate::cmd::list::moving;
 use crate::cx::Cx;
-use crate::error::CommandError;
-use crate::parse;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -28,19 +26,12 @@ pub(crate) const SPEC: Spec = Spec {
     run: Handler::Keyed(run),
 };
 
-fn ends(args: Args<'_>) -> Result<(End, End), CommandError> {
-    let end = |index| -> Result<End, CommandError> {
-        let left = parse::one_of(args.get(index), "LEFT", "RIGHT").ok_or(CommandError::SYNTAX)?;
-        Ok(if left { End::Front } else { End::Back })
-    };
-    Ok((end(3)?, end(4)?))
-}
-
 fn stored_bytes(exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> u64 {
-    ends(args).map_or(0, |(from, _)| moving::stored_bytes(exec, cx, args.get(1), from))
+    let ends = moving::ends(args, 3);
+    ends.map_or(0, |(from, _)| moving::stored_bytes(exec, cx.db(), args.get(1), from))
 }
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    let (from, to) = ends(args)?;
+    let (from, to) = moving::ends(args, 3)?;
     moving::transfer(exec, cx, (args.get(1), from), (args.get(2), to), reply)
 }

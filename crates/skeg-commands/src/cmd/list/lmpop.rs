@@ -1,6 +1,6 @@
 //! LMPOP.
 
-use skeg_engine::{End, Exec};
+use skeg_engine::Exec;
 use skeg_proto::{Args, Reply};
 
 use crate::cmd::list::popping;
@@ -29,13 +29,9 @@ pub(crate) const SPEC: Spec = Spec {
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let pop = ranges::Pop::parse(args, "LEFT", "RIGHT")?;
-    let end = if pop.first { End::Front } else { End::Back };
     for key in pop.keys() {
-        let shard = exec.shard(key);
-        if shard.list(cx.db(), key)?.is_some() {
-            reply.array(2);
-            reply.bulk(key);
-            return popping::pop_many(shard, cx.db(), key, (end, pop.count), reply);
+        if exec.shard(key).list(cx.db(), key)?.is_some() {
+            return popping::take_many(exec, cx, key, &pop, reply);
         }
     }
     reply.null_array();

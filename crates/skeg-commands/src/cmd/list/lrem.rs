@@ -1,6 +1,6 @@
 //! LREM.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cmd::list::finding;
@@ -52,6 +52,9 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
             let start = neighbours[neighbours.len() - 1];
             shard.list_remove(db, key, start, neighbours.len())?;
         }
+    }
+    if !found.is_empty() {
+        shard.notify_removal(NotifyClass::LIST, "lrem", db, key);
     }
     reply.count(found.len());
     Ok(())

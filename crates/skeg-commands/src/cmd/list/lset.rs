@@ -1,6 +1,6 @@
 //! LSET.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -32,6 +32,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let index = ranges::index(parse::int_arg(args.get(2))?, list.len())
         .ok_or(CommandError::constant("ERR index out of range"))?;
     shard.list_set(db, key, index, args.get(3))?;
+    shard.notify(NotifyClass::LIST, "lset", db, key);
     reply.ok();
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! LTRIM.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -43,6 +43,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
             shard.list_remove(db, key, kept.end, length - kept.end)?;
             shard.list_remove(db, key, 0, kept.start)?;
         }
+        shard.notify_removal(NotifyClass::LIST, "ltrim", db, key);
     }
     reply.ok();
     Ok(())

@@ -1,11 +1,12 @@
-//! What LPOP, RPOP and LMPOP share.
+//! What LPOP, RPOP, LMPOP and those that wait share.
 
-use skeg_engine::{End, Exec, Shard};
+use skeg_engine::{Bound, End, Exec, NotifyClass, Shard};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
 use crate::help;
 use crate::ranges;
+use crate::space;
 use crate::spec::Outcome;
 use crate::value;
 
@@ -23,27 +24,79 @@ pub(super) fn pop(
     let count = args.try_get(2).map(ranges::not_negative).transpose()?;
     let (db, key) = (cx.db(), args.get(1));
     let shard = exec.shard(key);
+    match (shard.list(db, key)?.is_some(), count) {
+        (true, Some(count)) => pop_many(shard, db, key, (end, count), reply)?,
+        (true, None) => pop_one(shard, db, key, end, reply)?,
+        (false, Some(_)) => reply.null_array(),
+        (false, None) => reply.null(),
+    }
+    Ok(())
+}
+
+/// The event of a pop.
+pub(super) fn popped_at(end: End) -> &'static str {
+    match end {
+        End::Front => "lpop",
+        End::Back => "rpop",
+    }
+}
+
+/// Removes the item at an end of a list that is there, and replies with it.
+pub(super) fn pop_one(
+    shard: &mut Shard,
+    db: u8,
+    key: &[u8],
+    end: End,
+    reply: &mut Reply,
+) -> Outcome {
     let Some(list) = shard.list(db, key)? else {
-        match count {
-            Some(_) => reply.null_array(),
-            None => reply.null(),
-        }
+        reply.null();
         return Ok(());
     };
-    if let Some(count) = count {
-        return pop_many(shard, db, key, (end, count), reply);
-    }
     let index = match end {
         End::Front => 0,
         End::Back => list.len() - 1,
     };
     value::reply_optional(reply, list.get(index));
     shard.list_remove(db, key, index, 1)?;
+    shard.notify_removal(NotifyClass::LIST, popped_at(end), db, key);
     Ok(())
 }
 
+/// BLPOP and BRPOP: the key and the item.
+pub(super) fn take_one(
+    exec: &mut Exec<'_>,
+    cx: &Cx<'_>,
+    key: &[u8],
+    end: End,
+    reply: &mut Reply,
+) -> Outcome {
+    reply.array(2);
+    reply.bulk(key);
+    pop_one(exec.shard(key), cx.db(), key, end, reply)
+}
+
+/// LMPOP and BLMPOP of this key: the key and the items.
+pub(super) fn take_many(
+    exec: &mut Exec<'_>,
+    cx: &Cx<'_>,
+    key: &[u8],
+    pop: &ranges::Pop<'_>,
+    reply: &mut Reply,
+) -> Outcome {
+    let end = if pop.first { End::Front } else { End::Back };
+    reply.array(2);
+    reply.bulk(key);
+    pop_many(exec.shard(key), cx.db(), key, (end, pop.count), reply)
+}
+
+/// The log space for what a client takes that waits.
+pub(super) fn room(_: &mut Exec<'_>, _: u8, _: Args<'_>, key: &[u8]) -> Bound {
+    Bound::release(space::places(key, 1))
+}
+
 /// Removes up to `count` items at an end of a list that is there, and replies with them.
-pub(super) fn pop_many(
+fn pop_many(
     shard: &mut Shard,
     db: u8,
     key: &[u8],
@@ -68,6 +121,8 @@ pub(super) fn pop_many(
             length - count
         }
     };
-    shard.list_remove(db, key, start, count)?;
+    if shard.list_remove(db, key, start, count)? > 0 {
+        shard.notify_removal(NotifyClass::LIST, popped_at(end), db, key);
+    }
     Ok(())
 }

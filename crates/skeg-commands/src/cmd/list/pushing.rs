@@ -1,10 +1,18 @@
 //! What LPUSH and its relatives share.
 
-use skeg_engine::{End, Exec};
+use skeg_engine::{End, Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
 use crate::spec::Outcome;
+
+/// The event of a push.
+pub(super) fn pushed_at(end: End) -> &'static str {
+    match end {
+        End::Front => "lpush",
+        End::Back => "rpush",
+    }
+}
 
 /// Adds the arguments to an end of the list, one after the other, and replies with its length.
 pub(super) fn push(
@@ -22,6 +30,7 @@ pub(super) fn push(
         for item in args.iter().skip(2) {
             length = shard.list_push(db, key, end, item)?;
         }
+        shard.notify(NotifyClass::LIST, pushed_at(end), db, key);
     }
     reply.count(length);
     Ok(())

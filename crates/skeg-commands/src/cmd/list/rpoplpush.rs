@@ -27,7 +27,7 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn stored_bytes(exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> u64 {
-    moving::stored_bytes(exec, cx, args.get(1), End::Back)
+    moving::stored_bytes(exec, cx.db(), args.get(1), End::Back)
 }
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {

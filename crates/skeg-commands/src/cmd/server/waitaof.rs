@@ -60,6 +60,7 @@ fn run(turn: &mut Turn<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, C
         state: session.state,
         complete: Arc::clone(turn.complete),
     })?;
+    session.client.note_blocked(true);
     turn.holder.release();
     Ok(Flow::Pending)
 }

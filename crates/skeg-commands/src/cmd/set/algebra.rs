@@ -2,9 +2,10 @@
 //!
 //! Invariant: no set is copied; members are shown as they are stored, each once.
 
-use skeg_engine::{Exec, SetRef, StrRef, ValueRef};
+use skeg_engine::{Exec, NotifyClass, SetRef, StrRef, ValueRef};
 use skeg_proto::{Args, Reply};
 
+use crate::cx::Cx;
 use crate::error::CommandError;
 use crate::spec::Outcome;
 use crate::value;
@@ -121,16 +122,19 @@ pub(super) fn stored_bytes(
 /// One of the keys behind the first holds something else.
 pub(super) fn store(
     exec: &mut Exec<'_>,
-    db: u8,
+    cx: &Cx<'_>,
     operation: Operation,
     args: Args<'_>,
 ) -> Result<usize, CommandError> {
     let destination = args.get(1);
     let mut members: Vec<Vec<u8>> = Vec::new();
-    each(exec, db, operation, args.tail(2), &mut |member| {
+    each(exec, cx.db(), operation, args.tail(2), &mut |member| {
         members.push(value::to_vec(member));
         true
     })?;
-    let shard = exec.shard(destination);
-    Ok(shard.set_store(db, destination, members.iter().map(Vec::as_slice)))
+    let (db, shard) = (cx.db(), exec.shard(destination));
+    let existed = shard.exists(db, destination);
+    let count = shard.set_store(db, destination, members.iter().map(Vec::as_slice));
+    shard.notify_store(NotifyClass::SET, cx.spec.name, (db, destination), existed, count);
+    Ok(count)
 }

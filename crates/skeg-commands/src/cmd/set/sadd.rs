@@ -1,6 +1,6 @@
 //! SADD.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -28,6 +28,9 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let mut added = 0;
     for member in args.iter().skip(2) {
         added += usize::from(shard.set_add(db, key, member)?);
+    }
+    if added > 0 {
+        shard.notify(NotifyClass::SET, "sadd", db, key);
     }
     reply.count(added);
     Ok(())

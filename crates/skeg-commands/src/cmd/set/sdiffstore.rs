@@ -31,6 +31,6 @@ fn bytes(exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> u64 {
 }
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    reply.count(algebra::store(exec, cx.db(), Operation::Diff, args)?);
+    reply.count(algebra::store(exec, cx, Operation::Diff, args)?);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! SMOVE.
 
 use crate::dispatch;
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -43,7 +43,10 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     exec.shard(to).set_of(db, to)?;
     if is_member && from != to {
         exec.shard(from).set_remove(db, from, member)?;
-        exec.shard(to).set_add(db, to, member)?;
+        exec.shard(from).notify_removal(NotifyClass::SET, "srem", db, from);
+        if exec.shard(to).set_add(db, to, member)? {
+            exec.shard(to).notify(NotifyClass::SET, "sadd", db, to);
+        }
     }
     reply.int(i64::from(is_member));
     Ok(())

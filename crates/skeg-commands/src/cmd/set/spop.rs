@@ -4,8 +4,8 @@ use crate::draws::{Count, Draws};
 use crate::error::CommandError;
 use crate::parse;
 use crate::value;
-use skeg_engine::Bound;
 use skeg_engine::Exec;
+use skeg_engine::{Bound, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -55,7 +55,9 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
         reply.set(count.min(set.len()));
         if count >= set.len() {
             set.iter().for_each(|member| value::reply_string(reply, member));
-            exec.shard(key).remove(db, key);
+            let shard = exec.shard(key);
+            shard.remove(db, key);
+            shard.notify_removal(NotifyClass::SET, "spop", db, key);
             return Ok(());
         }
     }
@@ -74,6 +76,9 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     for member in &popped {
         shard.set_remove(db, key, member)?;
         reply.bulk(member);
+    }
+    if !popped.is_empty() {
+        shard.notify_removal(NotifyClass::SET, "spop", db, key);
     }
     Ok(())
 }

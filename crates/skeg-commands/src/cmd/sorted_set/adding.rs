@@ -1,6 +1,6 @@
 //! What ZADD and ZINCRBY share.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -108,6 +108,10 @@ pub(super) fn add(
             Some(_) => changed += 1,
         }
         shard.zset_set(db, key, member, score)?;
+    }
+    if added + changed > 0 {
+        let event = if options.increment { "zincr" } else { "zadd" };
+        shard.notify(NotifyClass::SORTED_SET, event, db, key);
     }
     match (options.increment, result) {
         (true, Some(score)) => reply.double(score),

@@ -1,8 +1,9 @@
 //! Members and scores: replied with, copied, stored.
 
-use skeg_engine::{Exec, StrRef};
+use skeg_engine::{Exec, NotifyClass, StrRef};
 use skeg_proto::{Reply, Version};
 
+use crate::cx::Cx;
 use crate::space;
 use crate::value;
 
@@ -53,7 +54,11 @@ pub(super) fn log_bytes<'a>(members: impl Iterator<Item = (StrRef<'a>, f64)>) ->
 }
 
 /// Stores a sorted set of these members, whatever the key held; returns how many there are.
-pub(super) fn store(exec: &mut Exec<'_>, db: u8, key: &[u8], members: &[Member]) -> usize {
+pub(super) fn store(exec: &mut Exec<'_>, cx: &Cx<'_>, key: &[u8], members: &[Member]) -> usize {
     let members = members.iter().map(|(member, score)| (member.as_slice(), *score));
-    exec.shard(key).zset_store(db, key, members)
+    let (db, shard) = (cx.db(), exec.shard(key));
+    let existed = shard.exists(db, key);
+    let count = shard.zset_store(db, key, members);
+    shard.notify_store(NotifyClass::SORTED_SET, cx.spec.name, (db, key), existed, count);
+    count
 }

@@ -3,6 +3,9 @@
 
 pub(crate) mod adding;
 pub(crate) mod bounds;
+pub(crate) mod bzmpop;
+pub(crate) mod bzpopmax;
+pub(crate) mod bzpopmin;
 pub(crate) mod combining;
 pub(crate) mod members;
 pub(crate) mod popping;

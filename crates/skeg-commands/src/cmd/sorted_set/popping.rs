@@ -1,16 +1,17 @@
-//! What ZPOPMIN, ZPOPMAX and ZMPOP share.
+//! What ZPOPMIN, ZPOPMAX, ZMPOP and those that wait share.
 
-use skeg_engine::{End, Exec, Shard, SortedSetRef};
+use skeg_engine::{Bound, End, Exec, NotifyClass, Shard, SortedSetRef};
 use skeg_proto::{Args, Reply, Version};
 
 use super::members::{self, Member};
 use crate::cx::Cx;
 use crate::error::CommandError;
 use crate::ranges;
+use crate::space;
 use crate::spec::Outcome;
 
 /// Log space for `count` members at an end.
-pub(super) fn log_bytes(set: SortedSetRef<'_>, end: End, count: usize) -> u64 {
+fn log_bytes(set: SortedSetRef<'_>, end: End, count: usize) -> u64 {
     let count = count.min(set.len());
     members::log_bytes(match end {
         End::Front => set.range(0..count),
@@ -19,11 +20,24 @@ pub(super) fn log_bytes(set: SortedSetRef<'_>, end: End, count: usize) -> u64 {
 }
 
 /// Copies up to `count` members at an end, the outermost first.
-pub(super) fn first(set: SortedSetRef<'_>, end: End, count: usize) -> Vec<Member> {
+fn first(set: SortedSetRef<'_>, end: End, count: usize) -> Vec<Member> {
     match end {
         End::Front => members::copied(set.iter().take(count)),
         End::Back => members::copied(set.iter().rev().take(count)),
     }
+}
+
+/// Removes the outermost members, which were copied before.
+fn pop_copied(shard: &mut Shard, db: u8, key: &[u8], members: &[Member], end: End) -> Outcome {
+    remove(shard, db, key, members)?;
+    if !members.is_empty() {
+        let event = match end {
+            End::Front => "zpopmin",
+            End::Back => "zpopmax",
+        };
+        shard.notify_removal(NotifyClass::SORTED_SET, event, db, key);
+    }
+    Ok(())
 }
 
 /// Removes members.
@@ -69,7 +83,7 @@ pub(super) fn pop(
     let shard = exec.shard(key);
     let set = shard.sorted_set(db, key)?;
     let taken = set.map_or_else(Vec::new, |set| first(set, end, count.unwrap_or(1)));
-    remove(shard, db, key, &taken)?;
+    pop_copied(shard, db, key, &taken, end)?;
     let nested = reply.version() == Version::Resp3 && count.is_some();
     reply.array(if nested { taken.len() } else { taken.len() * 2 });
     for (member, score) in &taken {
@@ -80,4 +94,72 @@ pub(super) fn pop(
         reply.double(*score);
     }
     Ok(())
+}
+
+/// ZMPOP and BZMPOP of this key: the key, the members and their scores.
+pub(super) fn take_many(
+    exec: &mut Exec<'_>,
+    cx: &Cx<'_>,
+    key: &[u8],
+    pop: &ranges::Pop<'_>,
+    reply: &mut Reply,
+) -> Outcome {
+    let shard = exec.shard(key);
+    let set = shard.sorted_set(cx.db(), key)?;
+    let taken = set.map_or_else(Vec::new, |set| first(set, end_of(pop), pop.count));
+    pop_copied(shard, cx.db(), key, &taken, end_of(pop))?;
+    reply.array(2);
+    reply.bulk(key);
+    reply.array(taken.len());
+    for (member, score) in &taken {
+        reply.array(2);
+        reply.bulk(member);
+        reply.double(*score);
+    }
+    Ok(())
+}
+
+/// BZPOPMIN and BZPOPMAX: the key, the member and its score.
+pub(super) fn take_one(
+    exec: &mut Exec<'_>,
+    cx: &Cx<'_>,
+    key: &[u8],
+    end: End,
+    reply: &mut Reply,
+) -> Outcome {
+    let shard = exec.shard(key);
+    let set = shard.sorted_set(cx.db(), key)?;
+    let taken = set.map_or_else(Vec::new, |set| first(set, end, 1));
+    pop_copied(shard, cx.db(), key, &taken, end)?;
+    reply.array(1 + 2 * taken.len());
+    reply.bulk(key);
+    for (member, score) in &taken {
+        reply.bulk(member);
+        reply.double(*score);
+    }
+    Ok(())
+}
+
+/// MIN and MAX.
+pub(super) fn end_of(pop: &ranges::Pop<'_>) -> End {
+    if pop.first { End::Front } else { End::Back }
+}
+
+/// The log space for `count` members of this key, if it is a sorted set.
+pub(super) fn room(exec: &mut Exec<'_>, db: u8, key: &[u8], end: End, count: usize) -> Bound {
+    let set = exec.shard(key).sorted_set(db, key).ok().flatten();
+    let bytes = set.map_or(0, |set| log_bytes(set, end, count));
+    Bound::release(space::places(key, 1) + bytes)
+}
+
+/// The log space for `count` members of the first key that is not empty.
+pub(super) fn first_bytes<'a>(
+    exec: &mut Exec<'_>,
+    cx: &Cx<'_>,
+    mut keys: impl Iterator<Item = &'a [u8]>,
+    end: End,
+    count: usize,
+) -> u64 {
+    let first = keys.find(|key| exec.shard(key).kind(cx.db(), key).is_some());
+    first.map_or(0, |key| room(exec, cx.db(), key, end, count).bytes)
 }

@@ -1,6 +1,6 @@
 //! What ZREMRANGEBYRANK and its relatives share.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use super::ranging::{self, By};
@@ -37,6 +37,9 @@ pub(super) fn remove(
     };
     let found = members::copied(set.range(ranging::ranks(by, range, Some(set))?));
     popping::remove(shard, db, key, &found)?;
+    if !found.is_empty() {
+        shard.notify_removal(NotifyClass::SORTED_SET, cx.spec.name, db, key);
+    }
     reply.count(found.len());
     Ok(())
 }

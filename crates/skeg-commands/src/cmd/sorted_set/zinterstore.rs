@@ -35,6 +35,6 @@ fn stored_bytes(exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> u64 {
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let asked = combining::Asked::parse(cx.spec, args, 2, combining::Operation::Inter)?;
     let found = asked.combine(exec, cx.db())?;
-    reply.count(members::store(exec, cx.db(), args.get(1), &found));
+    reply.count(members::store(exec, cx, args.get(1), &found));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! ZMPOP.
 
-use skeg_engine::{End, Exec};
+use skeg_engine::Exec;
 use skeg_proto::{Args, Reply};
 
 use crate::cmd::sorted_set::popping;
@@ -27,38 +27,16 @@ pub(crate) const SPEC: Spec = Spec {
     run: Handler::Keyed(run),
 };
 
-fn end(pop: &ranges::Pop<'_>) -> End {
-    if pop.first { End::Front } else { End::Back }
-}
-
 fn stored_bytes(exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> u64 {
     let Ok(pop) = ranges::Pop::parse(args, "MIN", "MAX") else { return 0 };
-    for key in pop.keys() {
-        match exec.shard(key).sorted_set(cx.db(), key) {
-            Ok(None) => {}
-            Ok(Some(set)) => return popping::log_bytes(set, end(&pop), pop.count),
-            Err(_) => break,
-        }
-    }
-    0
+    popping::first_bytes(exec, cx, pop.keys(), popping::end_of(&pop), pop.count)
 }
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let pop = ranges::Pop::parse(args, "MIN", "MAX")?;
     for key in pop.keys() {
-        let shard = exec.shard(key);
-        if let Some(set) = shard.sorted_set(cx.db(), key)? {
-            let taken = popping::first(set, end(&pop), pop.count);
-            popping::remove(shard, cx.db(), key, &taken)?;
-            reply.array(2);
-            reply.bulk(key);
-            reply.array(taken.len());
-            for (member, score) in &taken {
-                reply.array(2);
-                reply.bulk(member);
-                reply.double(*score);
-            }
-            return Ok(());
+        if exec.shard(key).sorted_set(cx.db(), key)?.is_some() {
+            return popping::take_many(exec, cx, key, &pop, reply);
         }
     }
     reply.null_array();

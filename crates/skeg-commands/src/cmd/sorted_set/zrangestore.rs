@@ -38,6 +38,6 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let (db, destination, source) = (cx.db(), args.get(1), args.get(2));
     let set = exec.shard(source).read_sorted_set(db, source)?;
     let found = set.map_or_else(Vec::new, |set| members::copied(set.range(query.ranks(set))));
-    reply.count(members::store(exec, db, destination, &found));
+    reply.count(members::store(exec, cx, destination, &found));
     Ok(())
 }

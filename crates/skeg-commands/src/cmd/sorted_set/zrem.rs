@@ -1,6 +1,6 @@
 //! ZREM.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -29,6 +29,9 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let mut removed = 0;
     for member in args.iter().skip(2) {
         removed += i64::from(shard.zset_remove(db, key, member)?.is_some());
+    }
+    if removed > 0 {
+        shard.notify_removal(NotifyClass::SORTED_SET, "zrem", db, key);
     }
     reply.int(removed);
     Ok(())

@@ -17,6 +17,7 @@ use skeg_engine::{
 use skeg_io::Io;
 
 use super::banner::{Facts, banner, ready_line};
+use crate::cli::progress::Progress;
 use crate::cli::{Failure, help};
 use crate::config::{Durability, LogLevel, ServeOptions, SyncTiming};
 use crate::{Server, ServerHandle, ServerOptions};
@@ -24,8 +25,16 @@ use crate::{Server, ServerHandle, ServerOptions};
 /// Serves until a signal or the SHUTDOWN command ends it.
 pub(super) fn serve(options: &ServeOptions) -> Result<(), Failure> {
     let started = Instant::now();
-    let engine = Engine::open(&Io::real(), options.data.as_deref(), &engine_options(options))
+    let progress = (!options.quiet).then(|| Progress::new("loading"));
+    let show = |done, total| {
+        if let Some(bar) = &progress {
+            bar.tell(done, total);
+        }
+    };
+    let data = options.data.as_deref();
+    let engine = Engine::open_with(&Io::real(), data, &engine_options(options), &show)
         .map_err(|error| Failure::failed(format!("cannot open the database: {error}")))?;
+    drop(progress);
     let recovery = started.elapsed();
     let result = serve_engine(&engine, options, recovery);
     let closed = engine

@@ -5,7 +5,6 @@ use skeg_io::Io;
 use skeg_proto::client::Value;
 
 use super::flags::{JSON, Request};
-use super::progress::Progress;
 use super::show::{
     Report, Verdict, damage_json, damage_line, id, json, name, number, object, outcome_json,
     outcome_line, text,
@@ -13,6 +12,7 @@ use super::show::{
 use super::{Tool, Trouble};
 use crate::cli::Failure;
 use crate::cli::amounts::{bytes, counted};
+use crate::cli::progress::Progress;
 
 pub(super) const TOOL: Tool = Tool {
     name: "check",

@@ -4,10 +4,10 @@ use skeg_engine::offline::{Offline, copy_to};
 use skeg_io::Io;
 
 use super::flags::{JSON, Request, switch};
-use super::progress::Progress;
 use super::show::{Report, Verdict, json, number, text};
 use super::{Tool, Trouble};
 use crate::cli::amounts::{bytes, counted, grouped};
+use crate::cli::progress::Progress;
 
 pub(super) const BACKUP: Tool = Tool {
     name: "backup",

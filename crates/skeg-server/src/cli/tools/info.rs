@@ -6,10 +6,10 @@ use skeg_io::Io;
 use skeg_proto::client::Value;
 
 use super::flags::{JSON, Request, switch};
-use super::progress::Progress;
 use super::show::{Report, Verdict, id, json, number, object, text};
 use super::{Tool, Trouble};
 use crate::cli::amounts::{bytes, counted, grouped};
+use crate::cli::progress::Progress;
 
 pub(super) const TOOL: Tool = Tool {
     name: "info",

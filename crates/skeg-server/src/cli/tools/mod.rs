@@ -12,7 +12,6 @@ mod copy;
 mod flags;
 mod info;
 mod inspect;
-mod progress;
 mod repair;
 mod show;
 

@@ -8,13 +8,13 @@ use skeg_io::Io;
 use skeg_proto::client::Value;
 
 use super::flags::{JSON, Request, number as numeric, switch};
-use super::progress::Progress;
 use super::show::{
     Report, Verdict, damage_json, damage_line, json, name, number, object, subject_line, text,
 };
 use super::{Tool, Trouble};
 use crate::cli::Failure;
 use crate::cli::amounts::{bytes, counted};
+use crate::cli::progress::Progress;
 
 pub(super) const TOOL: Tool = Tool {
     name: "repair",

@@ -14,7 +14,7 @@ const CELLS: u64 = 24;
 
 /// The bar. It is wiped away when dropped.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     what: &'static str,
     is_terminal: bool,
     /// When the present pass began.
@@ -25,7 +25,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// A bar for something that is called `what`.
-    pub(super) fn new(what: &'static str) -> Self {
+    pub(in crate::cli) fn new(what: &'static str) -> Self {
         Self {
             what,
             is_terminal: std::io::stderr().is_terminal(),
@@ -36,7 +36,7 @@ impl Progress {
     }
 
     /// Bytes done, of how many. Less than before begins another pass.
-    pub(super) fn tell(&self, done: u64, total: u64) {
+    pub(in crate::cli) fn tell(&self, done: u64, total: u64) {
         if !self.is_terminal {
             return;
         }
