@@ -102,7 +102,7 @@ mod op {
     pub(super) const VECTOR_SET_STR: u8 = 35;
     pub(super) const VECTOR_REMOVE: u8 = 36;
     pub(super) const VECTOR_REMOVE_STR: u8 = 37;
-    pub(super) const SET_AWAY: u8 = 38;
+    pub(super) const SET_AWAY: u8 = 40;
 }
 
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
