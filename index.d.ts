@@ -1322,14 +1322,14 @@ type Reply =
       [name: string]: Reply
     }
 /** An argument of a command. */
-type Word = Bytes | number | bigint
+type CommandArgument = Bytes | number | bigint
 /** Options of {@link Database.call}: its last argument. */
 interface CommandOptions {
   /** Calls the command off while it waits, as `BLPOP` does: it rejects with `ERR_ABORTED`. */
   signal?: AbortSignal
 }
 /** What {@link Database.call} takes behind the name of a command. */
-type CallArguments = Word[] | [...words: Word[], options: CommandOptions]
+type CallArguments = CommandArgument[] | [...words: CommandArgument[], options: CommandOptions]
 
 /** Options of {@link Database.listen}. */
 interface ListenOptions {
@@ -1978,6 +1978,7 @@ export type {
   Change,
   ChangeOptions,
   Channels,
+  CommandArgument,
   CommandOptions,
   CopyOptions,
   CountOptions,

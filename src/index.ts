@@ -40,7 +40,7 @@ export type {
   SetStep,
   SortedSetStep,
 } from './replies.ts'
-export type { CallArguments, CommandOptions, Reply } from './reply.ts'
+export type { CallArguments, CommandArgument, CommandOptions, Reply } from './reply.ts'
 export type { ScanOptions } from './scan.ts'
 export { serve, type ServeOptions, type StandaloneServer } from './serve.ts'
 export { Server, type ListenOptions } from './server.ts'

@@ -12,7 +12,7 @@ export type Reply =
   string | number | bigint | boolean | null | Buffer | Error | Reply[] | { [name: string]: Reply }
 
 /** An argument of a command. */
-type Word = Bytes | number | bigint
+export type CommandArgument = Bytes | number | bigint
 
 /** Commands whose effect is on a connection, of which there is none, and what to use in their place. */
 const OF_CONNECTIONS: Record<string, string> = {
@@ -37,7 +37,8 @@ export interface CommandOptions {
 }
 
 /** What {@link Database.call} takes behind the name of a command. */
-export type CallArguments = Word[] | [...words: Word[], options: CommandOptions]
+export type CallArguments =
+  CommandArgument[] | [...words: CommandArgument[], options: CommandOptions]
 
 /** A command given to `call`. */
 export interface Call {
@@ -45,21 +46,25 @@ export interface Call {
   signal: AbortSignal | undefined
 }
 
+/** Whether an argument is options: any other object is a wrong argument, and refused as one. */
+function isOptions(value: unknown): value is CommandOptions {
+  return typeof value === 'object' && value !== null && 'signal' in value
+}
+
 /** Reads what `call` was given. */
 export function readCall(command: string, args: CallArguments): Call {
   const last = args.at(-1)
-  if (typeof last !== 'object' || last instanceof Uint8Array) {
-    return { words: callWords(command, args as Word[]), signal: undefined }
-  }
+  if (!isOptions(last))
+    return { words: callWords(command, args as CommandArgument[]), signal: undefined }
   checkKeys('the options of call', last, ['signal'])
   const { signal } = last
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new SkegError('ERR_INVALID_ARGUMENT', '`signal` is an AbortSignal')
   }
-  return { words: callWords(command, args.slice(0, -1) as Word[]), signal }
+  return { words: callWords(command, args.slice(0, -1) as CommandArgument[]), signal }
 }
 
-function callWords(command: string, args: readonly Word[]): Bytes[] {
+function callWords(command: string, args: readonly CommandArgument[]): Bytes[] {
   if (typeof command !== 'string' || command === '') {
     throw new SkegError('ERR_INVALID_ARGUMENT', 'a command has a name')
   }
@@ -68,7 +73,7 @@ function callWords(command: string, args: readonly Word[]): Bytes[] {
     const message = `${name} is about a connection: use ${OF_CONNECTIONS[name] ?? ''}`
     throw new SkegError('ERR_INVALID_ARGUMENT', message)
   }
-  const word = (arg: Word): Bytes =>
+  const word = (arg: CommandArgument): Bytes =>
     typeof arg === 'number' || typeof arg === 'bigint' ? String(arg) : arg
   return [command, ...args.map(word)]
 }

@@ -1,5 +1,5 @@
 /** Measures one operation of one embedded store and prints the figures as JSON. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -12,6 +12,8 @@ interface Store {
   getSync?: (key: string) => unknown
   get?: (key: string) => Promise<unknown>
   set?: (key: string, value: string) => Promise<unknown>
+  /** As `set`, and resolves when it is on the disk. */
+  setDisk?: (key: string, value: string) => Promise<unknown>
   getMany?: (keys: string[]) => Promise<unknown>
   close: () => Promise<void>
 }
@@ -32,6 +34,7 @@ async function openSkeg(dir: string): Promise<Store> {
     getSync: (key) => db.getSync(key),
     get: (key) => db.get(key),
     set: (key, text) => db.set(key, text),
+    setDisk: (key, text) => db.set(key, text, { durability: 'disk' }),
     getMany: (some) => db.getMany(some),
     close: () => db.close(),
   }
@@ -39,7 +42,9 @@ async function openSkeg(dir: string): Promise<Store> {
 
 async function openLmdb(dir: string): Promise<Store> {
   const { open } = await import('lmdb')
-  const db = open<string, string>({ path: dir, encoding: 'string' })
+  // By default a put resolves before its sync; for the durable ones it has to wait for it.
+  const overlappingSync = !operation.startsWith('setDisk')
+  const db = open<string, string>({ path: dir, encoding: 'string', overlappingSync })
   await db.transaction(() => {
     for (const key of keys) void db.put(key, value)
   })
@@ -47,6 +52,7 @@ async function openLmdb(dir: string): Promise<Store> {
     getSync: (key) => db.get(key),
     get: (key) => Promise.resolve(db.get(key)),
     set: (key, text) => db.put(key, text),
+    setDisk: (key, text) => db.put(key, text),
     getMany: (some) => db.getMany(some),
     close: () => db.close(),
   }
@@ -76,6 +82,23 @@ async function openFloor(): Promise<Store> {
   }
 }
 
+/** What the machine needs for a write and its sync, without a store. */
+function openFile(dir: string): Promise<Store> {
+  const file = openSync(dir, 'w')
+  const bytes = Buffer.alloc(128, 'v')
+  return Promise.resolve({
+    setDisk: () => {
+      writeSync(file, bytes)
+      fdatasyncSync(file)
+      return Promise.resolve()
+    },
+    close: () => {
+      closeSync(file)
+      return Promise.resolve()
+    },
+  })
+}
+
 /** Random keys, drawn before so that drawing is not measured. */
 const order = new Uint32Array(1 << 17).map(() => Math.floor(Math.random() * EMBEDDED_KEYS))
 let at = 0
@@ -95,7 +118,7 @@ async function measure(seconds: number, each: number, step: () => unknown): Prom
 }
 
 function step(operation: Operation, store: Store): [number, () => unknown] {
-  const { getSync, get, set, getMany } = store
+  const { getSync, get, set, setDisk, getMany } = store
   const missing = (): never => {
     throw new Error(`this store has no ${operation}`)
   }
@@ -125,6 +148,17 @@ function step(operation: Operation, store: Store): [number, () => unknown] {
         () => Promise.all(Array.from({ length: IN_FLIGHT }, () => set(next(), value))),
       ]
     }
+    case 'setDisk': {
+      if (!setDisk) return missing()
+      return [
+        IN_FLIGHT,
+        () => Promise.all(Array.from({ length: IN_FLIGHT }, () => setDisk(next(), value))),
+      ]
+    }
+    case 'setDiskOne': {
+      if (!setDisk) return missing()
+      return [1, () => setDisk(next(), value)]
+    }
     case 'getMany': {
       if (!getMany) return missing()
       return [MANY, () => getMany(Array.from({ length: MANY }, next))]
@@ -139,6 +173,7 @@ const openers: Record<Subject, (dir: string) => Promise<Store>> = {
   lmdb: openLmdb,
   'classic-level': openLevel,
   floor: openFloor,
+  fdatasync: openFile,
 }
 try {
   const store = await openers[subject](path.join(dir, 'data'))

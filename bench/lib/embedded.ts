@@ -10,8 +10,8 @@ import { best, type Effort, type Row } from './bench.ts'
 export const EMBEDDED_KEYS = 100_000
 export const EMBEDDED_VALUE_BYTES = 100
 
-export type Operation = 'getSync' | 'get' | 'set' | 'getMany'
-export type Subject = 'skeg' | 'lmdb' | 'classic-level' | 'floor'
+export type Operation = 'getSync' | 'get' | 'set' | 'setDisk' | 'setDiskOne' | 'getMany'
+export type Subject = 'skeg' | 'lmdb' | 'classic-level' | 'floor' | 'fdatasync'
 
 async function child(
   operation: Operation,
@@ -46,7 +46,7 @@ export async function embedded(
   }
   const rows = subjects.map((subject): Row => ({
     subject,
-    condition: 'all',
+    condition: operation.startsWith('setDisk') ? operation : 'all',
     figures: best(rounds.get(subject) ?? []),
   }))
   const floor = rows.find((row) => row.subject === 'floor')?.figures['per_second']

@@ -13,6 +13,7 @@ declare module 'lmdb' {
   export function open<V, K extends string>(options: {
     path: string
     encoding: 'string'
+    overlappingSync?: boolean
   }): Database<V, K>
 }
 

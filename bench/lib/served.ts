@@ -16,7 +16,7 @@ export const CLIENTS = 50
 export const KEYS = 1_000_000
 export const VALUE_BYTES = 64
 
-async function round(
+export async function round(
   server: Server,
   load: Load,
   pipeline: number,

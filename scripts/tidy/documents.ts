@@ -68,3 +68,20 @@ export const decisionNumbers: Rule = (files) => {
   }
   return problems
 }
+
+/** Every test that docs/durability.md names as `file#name` is there. */
+export const promisedTestsExist: Rule = (files) => {
+  const page = files.find((file) => file.path === 'docs/durability.md')
+  if (!page) return [{ file: 'docs/durability.md', message: 'is missing' }]
+  const problems: Problem[] = []
+  page.lines.forEach((text, index) => {
+    for (const [, path = '', name = ''] of text.matchAll(/`([^`#]+)#([^`]+)`/g)) {
+      const test = files.find((file) => file.path === path)
+      const opening = path.endsWith('.rs') ? `fn ${name}(` : `test('${name}'`
+      if (test?.text.includes(opening) !== true) {
+        problems.push({ file: page.path, line: index + 1, message: `no test ${path}#${name}` })
+      }
+    }
+  })
+  return problems
+}

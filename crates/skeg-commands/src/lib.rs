@@ -37,6 +37,7 @@ mod memory;
 mod number;
 mod parse;
 mod pause;
+mod pool;
 mod prepared;
 mod ranges;
 mod report;

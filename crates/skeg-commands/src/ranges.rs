@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use skeg_engine::End;
 use skeg_proto::Args;
 
 use crate::error::CommandError;
@@ -41,8 +42,8 @@ pub(crate) struct Pop<'a> {
     /// The keys, in order.
     pub(crate) keys: Args<'a>,
     pub(crate) numkeys: usize,
-    /// Whether it is the first of the two words.
-    pub(crate) first: bool,
+    /// The front for the first of the two words.
+    pub(crate) end: End,
     pub(crate) count: usize,
 }
 
@@ -53,6 +54,7 @@ impl<'a> Pop<'a> {
         let mut at = numkeys.saturating_add(2);
         let word = args.try_get(at).ok_or(CommandError::SYNTAX)?;
         let first = parse::one_of(word, one, other).ok_or(CommandError::SYNTAX)?;
+        let end = if first { End::Front } else { End::Back };
         let mut pops = None;
         at += 1;
         while let Some(word) = args.try_get(at) {
@@ -64,7 +66,7 @@ impl<'a> Pop<'a> {
             }
             at += 2;
         }
-        Ok(Self { keys: args.tail(2), numkeys, first, count: pops.unwrap_or(1) })
+        Ok(Self { keys: args.tail(2), numkeys, end, count: pops.unwrap_or(1) })
     }
 
     /// The keys, in order.
@@ -103,7 +105,7 @@ mod tests {
         let pop = |line: &str| {
             let args: ArgsBuf = line.split(' ').collect();
             Pop::parse(args.as_args(), "LEFT", "RIGHT")
-                .map(|pop| (pop.keys().count(), pop.first, pop.count))
+                .map(|pop| (pop.keys().count(), pop.end == End::Front, pop.count))
         };
         assert_eq!(pop("lmpop 2 a b left"), Ok((2, true, 1)));
         assert_eq!(pop("lmpop 1 a RIGHT count 7"), Ok((1, false, 7)));

@@ -54,6 +54,8 @@ pub(crate) fn unsupported(what: &str) -> CommandError {
 pub(crate) fn refused(error: VectorError) -> CommandError {
     let code = match error.kind() {
         VectorErrorKind::Dimension => "DIMENSION",
+        VectorErrorKind::Read => "IOERR",
+        VectorErrorKind::Corrupt => "CORRUPT",
         _ => "BADVECTOR",
     };
     CommandError::owned(format!("{code} {error}"))
@@ -64,6 +66,7 @@ impl From<IndexError> for CommandError {
         let code = match error {
             IndexError::NotFound => "NOINDEX",
             IndexError::Mismatch { .. } => "INDEXMISMATCH",
+            IndexError::Behind => "BUSY",
             IndexError::Vector(error) => return refused(error),
             _ => "ERR",
         };

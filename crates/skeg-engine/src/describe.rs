@@ -164,6 +164,7 @@ fn describe<'a>(effect: &Effect<'a>) -> EffectInfo<'a> {
         Effect::VectorRemove { name, id } => {
             ("remove-vector", Subject::Index(name), vec![detail_of(id)])
         }
+        Effect::IndexFreeze { name } => ("freeze-index", Subject::Index(name), Vec::new()),
     };
     EffectInfo { op, subject, details }
 }

@@ -52,7 +52,7 @@ pub(crate) enum Effect<'a> {
     Flush { db: u8 },
     /// Two databases changed places on this shard.
     Swap { a: u8, b: u8 },
-    /// A vector index was created; the options are the vector crate's encoding.
+    /// A vector index was created; for the options see `indexes::Created`.
     IndexCreate { name: &'a [u8], options: &'a [u8] },
     /// A vector index is gone with all that was in it.
     IndexDrop { name: &'a [u8] },
@@ -60,6 +60,8 @@ pub(crate) enum Effect<'a> {
     VectorSet { name: &'a [u8], id: VectorId<'a>, row: &'a [u8] },
     /// A vector is gone.
     VectorRemove { name: &'a [u8], id: VectorId<'a> },
+    /// What was in memory of an index was frozen, to become a segment of vectors.
+    IndexFreeze { name: &'a [u8] },
 }
 
 /// The id of a vector, as the index's options fix it.
@@ -102,6 +104,7 @@ mod op {
     pub(super) const VECTOR_SET_STR: u8 = 35;
     pub(super) const VECTOR_REMOVE: u8 = 36;
     pub(super) const VECTOR_REMOVE_STR: u8 = 37;
+    pub(super) const INDEX_FREEZE: u8 = 38;
     pub(super) const SET_AWAY: u8 = 40;
 }
 
@@ -159,7 +162,8 @@ impl<'a> Effect<'a> {
             | Self::IndexCreate { .. }
             | Self::IndexDrop { .. }
             | Self::VectorSet { .. }
-            | Self::VectorRemove { .. } => None,
+            | Self::VectorRemove { .. }
+            | Self::IndexFreeze { .. } => None,
         }
     }
 
@@ -243,6 +247,10 @@ impl<'a> Effect<'a> {
             }
             Self::VectorRemove { name, id } => {
                 put_vector(out, [op::VECTOR_REMOVE, op::VECTOR_REMOVE_STR], name, id);
+            }
+            Self::IndexFreeze { name } => {
+                out.push(op::INDEX_FREEZE);
+                put_bytes(out, name);
             }
         }
     }
@@ -368,6 +376,7 @@ impl<'a> Effects<'a> {
             op::SWAP => Effect::Swap { a: self.database()?, b: self.database()? },
             op::INDEX_CREATE => Effect::IndexCreate { name: self.bytes()?, options: self.bytes()? },
             op::INDEX_DROP => Effect::IndexDrop { name: self.bytes()? },
+            op::INDEX_FREEZE => Effect::IndexFreeze { name: self.bytes()? },
             op::VECTOR_SET..=op::VECTOR_REMOVE_STR => {
                 let name = self.bytes()?;
                 let id = if op == op::VECTOR_SET || op == op::VECTOR_REMOVE {
@@ -448,7 +457,8 @@ mod tests {
                 13 => Effect::ListSet { db, key, index, item: other },
                 14 => Effect::ListInsert { db, key, index, item: other },
                 15 => Effect::ListRemove { db, key, start: index, count: u64::from(*b) },
-                16 => {
+                16 => Effect::IndexFreeze { name: key },
+                17 => {
                     let place = Place { segment: number, offset: number >> 7 };
                     let value = Logged { place, bytes: number as u32, sum: u32::from(*a) };
                     // The last millisecond of all stands for the one before it.

@@ -12,7 +12,8 @@ use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use skeg_io::sync::{Arc, Mutex, OnceLock, Weak};
 use skeg_io::{Io, Join};
 use skeg_keyspace::{Collection, Keyspace};
-use skeg_log::{Epoch, Level, Log, LogOptions, Recovered, ShardId};
+use skeg_log::{Epoch, Level, Log, LogError, LogOptions, Recovered, ShardId};
+use skeg_vector::SearchScratch;
 
 use crate::blocking::{Board, Waits};
 use crate::error::{EngineError, Refusal};
@@ -23,12 +24,13 @@ use crate::job::{Job, Ticket};
 use crate::latch::Latch;
 use crate::notify::Switches;
 use crate::options::EngineOptions;
-use crate::pool::Pool;
+use crate::pool::{Pool, Search};
 use crate::pubsub::PubSub;
 use crate::replay::{Progress, Rebuild};
 use crate::router::Router;
 use crate::snapshot::Snapshots;
 use crate::values::{ValueFigures, Values};
+use crate::vectors::{Store, Vectors};
 
 /// An open database. Clones are handles of the same one.
 #[derive(Clone, Debug)]
@@ -54,15 +56,16 @@ pub(crate) struct Shared {
     pub(crate) pubsub: PubSub,
     pub(crate) switches: Arc<Switches>,
     pub(crate) board: Arc<Board>,
-    search: Pool,
+    search: Pool<SearchScratch>,
     /// They read values from the disk.
-    pub(crate) readers: Pool,
+    pub(crate) readers: Pool<()>,
     /// Large values in the log.
     pub(crate) values: Option<Arc<Values>>,
     /// Itself, for what comes back from other threads.
     pub(crate) this: OnceLock<Weak<Self>>,
     recovered: Recovered,
     pub(crate) snapshots: Snapshots,
+    pub(crate) vectors: Vectors,
     threads: Mutex<Vec<Box<dyn Join>>>,
     discarded: Mutex<Discarded>,
     transactions: AtomicU64,
@@ -120,13 +123,25 @@ impl Engine {
             0 => options.shards.unwrap_or(EngineOptions::SHARDS_DEFAULT),
             stored => stored,
         };
+        let writes = log.is_some() && !options.read_only;
+        let store = writes.then(|| Arc::new(Store::new(options.vector_delta_bytes)));
         let (switches, board) = (Arc::default(), Arc::default());
         let values = log.as_ref().map(|log| {
             let waits = options.home_threads == 0;
             Arc::new(Values::new(log.values(), options.cache_bytes, waits))
         });
         let mut shards_built = rebuild.finish(shards, log.as_ref().zip(values.as_ref()), &switches);
-        shards_built.iter_mut().for_each(|shard| shard.waits = Waits::new(&board));
+        let missing = shards_built.iter().find_map(|shard| shard.indexes.missing());
+        if let (Some(dir), Some(name)) = (dir, missing) {
+            let expected = format!("the vector segments of index {}", name.escape_ascii());
+            let (file, found) = (dir.join("CURRENT"), "none of them".to_owned());
+            let damage = skeg_log::Corruption::new(&file, 0, expected, found);
+            return Err(LogError::Corrupt(Box::new(damage)).into());
+        }
+        for shard in &mut shards_built {
+            shard.waits = Waits::new(&board);
+            shard.indexes.attach(shard.id, store.as_ref());
+        }
         let latches = shards_built.into_iter().map(Latch::new).collect();
         let shared = Arc::new(Shared {
             io: io.clone(),
@@ -144,6 +159,7 @@ impl Engine {
             this: OnceLock::new(),
             recovered,
             snapshots: Snapshots::default(),
+            vectors: Vectors::new(store),
             threads: Mutex::new(Vec::new()),
             discarded: Mutex::default(),
             transactions: AtomicU64::new(0),
@@ -252,10 +268,10 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::Busy`] when too much waits already, [`Refusal::Closed`].
-    pub fn search(&self, work: Box<dyn FnOnce() + Send>) -> Result<(), Refusal> {
+    pub fn search(&self, work: Search) -> Result<(), Refusal> {
         self.shared.check_open()?;
         if self.shared.options.home_threads == 0 {
-            work();
+            work(&mut SearchScratch::default());
             return Ok(());
         }
         self.shared.search.submit(&self.shared.io, work).map_err(|(_, refusal)| refusal)
@@ -279,6 +295,7 @@ impl Engine {
         self.shared.free_discarded();
         self.shared.snapshot_if_due();
         self.step_snapshot();
+        self.step_vectors();
     }
 
     /// Commands waiting at all shards.
@@ -300,6 +317,7 @@ impl Engine {
         }
         shared.bells.iter().for_each(Bell::ring);
         shared.close_snapshots();
+        shared.close_vectors();
         for thread in std::mem::take(&mut *shared.threads.lock()) {
             // A home thread that panicked has failed the engine already.
             let _ = thread.join();
@@ -309,9 +327,9 @@ impl Engine {
         shared.readers.close();
         let pause = Bell::default();
         for id in (0..self.shards()).map(ShardId) {
-            // Holders let go within their slice; what is queued still runs.
+            // Holders let go within their slice; what is queued still runs. A job that has this latch
+            // may wait at any later shard.
             loop {
-                // All of them: a job that owns this latch may be queued at a later shard.
                 (0..self.shards()).map(ShardId).for_each(|id| shared.attend(id));
                 match shared.latch(id).take() {
                     Some(mut shard) if shared.latch(id).queued() == 0 => {

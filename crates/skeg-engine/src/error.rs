@@ -3,6 +3,7 @@
 use skeg_io::sync::Arc;
 use skeg_keyspace::WrongType;
 use skeg_log::{ErrorKind, LogError, ReserveError};
+use skeg_vector::VectorError;
 
 /// Why an engine could not be opened or closed.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,35 @@ pub enum ReadError {
         kind: ErrorKind,
         /// What was said: file and offset.
         reason: Arc<str>,
+    },
+}
+
+/// Why no segment of vectors was made. Index and database are as they were.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VectorsError {
+    /// The database is in memory only, or open read-only.
+    #[error("only a database on disk that can be written to has segments of vectors")]
+    NoSegments,
+    /// There is no index of this name, or it was dropped meanwhile.
+    #[error("no such index")]
+    NoIndex,
+    /// Whoever asked for it has given up.
+    #[error("given up")]
+    Aborted,
+    /// The engine refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A row of a segment could not be read.
+    #[error(transparent)]
+    Vector(#[from] VectorError),
+    /// The log or the disk refused.
+    #[error("{reason}")]
+    Failed {
+        /// The class of the error.
+        kind: ErrorKind,
+        /// What was said.
+        reason: String,
     },
 }
 

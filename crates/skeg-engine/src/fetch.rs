@@ -65,7 +65,7 @@ impl Shared {
         };
         let work = {
             let read = read.clone();
-            Box::new(move || {
+            Box::new(move |(): &mut ()| {
                 read(&shared);
                 shared.attend(id);
             })

@@ -51,8 +51,7 @@ impl Bell {
     /// Waits for a ring, so long at most; after a stall, for a millisecond whatever rings.
     fn wait_for_work(&self, nap_ms: u64) {
         if self.stalled.swap(false, Ordering::SeqCst) {
-            let until = Mutex::new(());
-            drop(Condvar::new().wait_timeout(until.lock(), Duration::from_millis(STALL_MS)));
+            rest(Duration::from_millis(STALL_MS));
         } else {
             self.wait(Duration::from_millis(nap_ms));
         }
@@ -64,6 +63,12 @@ impl Bell {
         let mut rung = if *rung { rung } else { self.changed.wait_timeout(rung, timeout) };
         *rung = false;
     }
+}
+
+/// Sleeps, whatever rings.
+pub(crate) fn rest(time: Duration) {
+    let until = Mutex::new(());
+    drop(Condvar::new().wait_timeout(until.lock(), time));
 }
 
 /// The loop of home thread `number`.
@@ -89,6 +94,7 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
             }
             if number == 0 {
                 shared.snapshot_if_due();
+                shared.vectors_if_due();
             }
         }
         if number == 0 {

@@ -1,46 +1,206 @@
 //! The vector indexes of a shard: an index belongs to the shard that its name hashes to.
 //!
 //! Names of indexes are apart from keys: neither FLUSHALL nor SELECT concerns them. Writes are
-//! effects like any other, so a document and its vector can commit in one transaction.
+//! effects like any other, so a document and its vector can commit in one transaction. In a database on
+//! disk, rows beyond what memory may hold go into segments (`vectors.rs`); an index that has or may have
+//! some has a number, by which CURRENT knows them.
 //!
-//! May not know: how an index searches.
+//! Invariant: a freeze is an effect of the history (`skeg_vector::Index` says what for).
+//!
+//! May not know: how an index searches, what is in a file.
 
 use std::collections::BTreeMap;
 
 use skeg_io::sync::Arc;
-use skeg_vector::{Id, IdRef, Index, IndexOptions, VectorError, View};
+use skeg_log::ShardId;
+use skeg_vector::{
+    Backend, Build, Built, Change, Id, IdRef, Index, IndexFigures, IndexOptions, Row, Segment,
+    VectorError, View,
+};
 
 use crate::effect::{Effect, VectorId};
 use crate::shard::Shard;
+use crate::vectors::{Store, Task};
 
 /// Longest name of an index, in bytes.
 pub const INDEX_NAME_BYTES_MAX: usize = 1_024;
 
+/// An index may have so many times as much in memory as is written at once, before it refuses rows;
+/// and at least so many bytes.
+const BEHIND: usize = 8;
+const BEHIND_BYTES: usize = 16 << 20;
+
+/// An index, and what CURRENT and the snapshot know of it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) index: Index,
+    /// 0 for an index without segments.
+    pub(crate) number: u64,
+    /// The generation up to which a snapshot relies on segments.
+    relies_on: u64,
+    /// Its delta waits to be written.
+    is_due: bool,
+}
+
 /// The indexes by name.
 #[derive(Debug)]
 pub(crate) struct Indexes {
-    by_name: BTreeMap<Box<[u8]>, Index>,
-    /// Keys the hashes of ids.
+    by_name: BTreeMap<Box<[u8]>, Held>,
+    /// Keys the hashes of ids, and begins the numbers of indexes.
     seed: u64,
+    /// What the last number was made of: the shard, and how many there were before.
+    numbered: u64,
+    /// Segments that an open has found and no index has taken up yet, by the index's number.
+    found: BTreeMap<u64, Vec<Segment>>,
+    /// Numbers of indexes with segments that replay has dropped.
+    dropped: Vec<u64>,
+    /// Where segments are made, in a database on disk that can be written to.
+    store: Option<Arc<Store>>,
+}
+
+/// An index as it was at one moment, with its number.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub(crate) name: Box<[u8]>,
+    pub(crate) number: u64,
+    pub(crate) view: Arc<View>,
 }
 
 impl Indexes {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { by_name: BTreeMap::new(), seed }
+        Self {
+            by_name: BTreeMap::new(),
+            seed,
+            numbered: 0,
+            found: BTreeMap::new(),
+            dropped: Vec::new(),
+            store: None,
+        }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Index)> {
-        self.by_name.iter().map(|(name, index)| (&**name, index))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Held)> {
+        self.by_name.iter().map(|(name, held)| (&**name, held))
     }
 
     /// All of them as they are now.
-    pub(crate) fn views(&mut self) -> Vec<(Box<[u8]>, Arc<View>)> {
-        self.by_name.iter_mut().map(|(name, index)| (name.clone(), index.view())).collect()
+    pub(crate) fn images(&mut self) -> Vec<Image> {
+        let held = self.by_name.iter_mut();
+        held.map(|(name, held)| Image {
+            name: name.clone(),
+            number: held.number,
+            view: held.index.view(),
+        })
+        .collect()
     }
 
-    fn insert(&mut self, name: &[u8], options: IndexOptions) -> Result<(), VectorError> {
-        self.by_name.insert(name.into(), Index::new(options, self.seed)?);
+    /// A segment that CURRENT names, to be taken up by its index.
+    pub(crate) fn find(&mut self, segment: Segment) {
+        self.found.entry(segment.head().tag.index).or_default().push(segment);
+    }
+
+    /// Replay is over: segments are made here from now on, and rows written that were too many.
+    pub(crate) fn attach(&mut self, shard: ShardId, store: Option<&Arc<Store>>) {
+        let found = std::mem::take(&mut self.found);
+        let dropped = std::mem::take(&mut self.dropped);
+        self.store = store.cloned();
+        self.numbered = u64::from(shard.0) << 48;
+        let Some(store) = store else { return };
+        for number in found.into_keys().chain(dropped) {
+            store.add(Task::Forget { shard, number });
+        }
+        for (name, held) in &mut self.by_name {
+            held.note_size(shard, name, store);
+        }
+    }
+
+    /// An index whose snapshot relied on segments that are not there.
+    pub(crate) fn missing(&self) -> Option<&[u8]> {
+        let misses = |held: &Held| held.relies_on > held.index.stored_generation();
+        self.iter().find_map(|(name, held)| misses(held).then_some(name))
+    }
+
+    fn insert(&mut self, name: &[u8], created: &Created) -> Result<(), VectorError> {
+        let mut index = Index::new(created.options, self.seed)?;
+        if let Some(segments) = self.found.remove(&created.number) {
+            index.attach(segments)?;
+        }
+        index.resume(created.generation);
+        let Created { number, relies_on, .. } = *created;
+        self.by_name.insert(name.into(), Held { index, number, relies_on, is_due: false });
         Ok(())
+    }
+
+    /// A number that no index of the database has had, but by the worst of luck.
+    fn next_number(&mut self) -> u64 {
+        loop {
+            // SplitMix64 of a random seed: no two numbers of one opening are equal.
+            self.numbered += 1;
+            let step = self.numbered.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = self.seed.wrapping_add(step);
+            mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^= mixed >> 31;
+            if mixed != 0 && self.by_name.values().all(|held| held.number != mixed) {
+                return mixed;
+            }
+        }
+    }
+}
+
+impl Held {
+    /// Asks for the delta to be written when it has outgrown its bound.
+    fn note_size(&mut self, shard: ShardId, name: &[u8], store: &Store) {
+        if self.number != 0 && !self.is_due && self.index.delta_bytes() >= store.delta_bytes() {
+            self.is_due = true;
+            store.add(Task::Flush { shard, name: name.into(), number: self.number });
+        }
+    }
+
+    /// Whether rows come faster than they can be written.
+    fn is_behind(&self, store: &Option<Arc<Store>>) -> bool {
+        let bound =
+            |store: &Arc<Store>| store.delta_bytes().saturating_mul(BEHIND).max(BEHIND_BYTES);
+        self.number != 0
+            && store.as_ref().is_some_and(|store| self.index.delta_bytes() >= bound(store))
+    }
+}
+
+/// What an index was created with, as effects hold it: the options, and for an index that may have
+/// segments its number; in a snapshot also the generation that its changes begin with, and the one up
+/// to which its rows are in segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Created {
+    pub(crate) options: IndexOptions,
+    pub(crate) number: u64,
+    pub(crate) generation: u64,
+    pub(crate) relies_on: u64,
+}
+
+impl Created {
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = self.options.to_bytes().to_vec();
+        if self.number != 0 {
+            for number in [self.number, self.generation, self.relies_on] {
+                bytes.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let said = |error: VectorError| error.to_string();
+        let (options, rest) = bytes.split_at_checked(bytes.len().min(9)).unwrap_or_default();
+        let options = IndexOptions::from_bytes(options).map_err(said)?;
+        let numbers = rest.as_chunks::<8>();
+        let (number, generation, relies_on) = match numbers {
+            ([], []) => (0, 0, 0),
+            ([number, generation, relies_on], []) => {
+                let [a, b, c] = [number, generation, relies_on].map(|&x| u64::from_le_bytes(x));
+                (a, b, c)
+            }
+            _ => return Err("options of an index of another length".into()),
+        };
+        Ok(Self { options, number, generation, relies_on })
     }
 }
 
@@ -60,6 +220,9 @@ pub enum IndexError {
     /// The name is empty or too long.
     #[error("the name of an index has 1 to {INDEX_NAME_BYTES_MAX} bytes")]
     Name,
+    /// Vectors come faster than they can be written to disk.
+    #[error("vectors come faster than they can be written to disk: try again")]
+    Behind,
     /// The index refused.
     #[error(transparent)]
     Vector(#[from] VectorError),
@@ -72,19 +235,12 @@ pub struct IndexInfo {
     pub name: Vec<u8>,
     /// The options it was created with.
     pub options: IndexOptions,
-    /// Vectors in it.
-    pub vectors: u64,
-    /// Bytes of memory that it takes.
-    pub memory_bytes: u64,
+    /// What it consists of.
+    pub figures: IndexFigures,
 }
 
-fn info(name: &[u8], index: &Index) -> IndexInfo {
-    IndexInfo {
-        name: name.to_vec(),
-        options: *index.options(),
-        vectors: index.len() as u64,
-        memory_bytes: index.memory_bytes() as u64,
-    }
+fn info(name: &[u8], held: &Held) -> IndexInfo {
+    IndexInfo { name: name.to_vec(), options: *held.index.options(), figures: held.index.figures() }
 }
 
 pub(crate) fn logged(id: IdRef<'_>) -> VectorId<'_> {
@@ -100,12 +256,12 @@ impl Shard {
         self.keyspace(0).hash(name)
     }
 
-    fn index(&mut self, name: &[u8]) -> Result<&Index, IndexError> {
+    fn index(&mut self, name: &[u8]) -> Result<&Held, IndexError> {
         self.see(self.index_hash(name));
         self.indexes.by_name.get(name).ok_or(IndexError::NotFound)
     }
 
-    fn index_mut(&mut self, name: &[u8]) -> Result<&mut Index, IndexError> {
+    fn index_mut(&mut self, name: &[u8]) -> Result<&mut Held, IndexError> {
         self.see(self.index_hash(name));
         self.indexes.by_name.get_mut(name).ok_or(IndexError::NotFound)
     }
@@ -123,25 +279,33 @@ impl Shard {
         if name.is_empty() || name.len() > INDEX_NAME_BYTES_MAX {
             return Err(IndexError::Name);
         }
-        if let Ok(index) = self.index(name) {
-            return match index.options().difference(&options) {
+        if let Ok(held) = self.index(name) {
+            return match held.index.options().difference(&options) {
                 Some(option) => Err(IndexError::Mismatch { option }),
                 None => Ok(false),
             };
         }
-        self.indexes.insert(name, options)?;
-        self.index_changed(name, &Effect::IndexCreate { name, options: &options.to_bytes() });
+        let stores = options.has_segments() && self.indexes.store.is_some();
+        let number = if stores { self.indexes.next_number() } else { 0 };
+        let created = Created { options, number, generation: 0, relies_on: 0 };
+        self.indexes.insert(name, &created)?;
+        self.index_changed(name, &Effect::IndexCreate { name, options: &created.to_bytes() });
         Ok(true)
     }
 
     /// Drops an index with all that is in it; `false` when there was none.
     pub fn index_drop(&mut self, name: &[u8]) -> bool {
         self.see(self.index_hash(name));
-        let dropped = self.indexes.by_name.remove(name).is_some();
-        if dropped {
+        let dropped = self.indexes.by_name.remove(name);
+        if let Some(held) = &dropped {
             self.index_changed(name, &Effect::IndexDrop { name });
+            if let Some(store) = &self.indexes.store
+                && held.number != 0
+            {
+                store.add(Task::Forget { shard: self.id, number: held.number });
+            }
         }
-        dropped
+        dropped.is_some()
     }
 
     /// What there is to know of an index.
@@ -149,13 +313,21 @@ impl Shard {
     /// # Errors
     /// [`IndexError::NotFound`].
     pub fn index_info(&mut self, name: &[u8]) -> Result<IndexInfo, IndexError> {
-        self.index(name).map(|index| info(name, index))
+        self.index(name).map(|held| info(name, held))
+    }
+
+    /// The options of an index.
+    ///
+    /// # Errors
+    /// [`IndexError::NotFound`].
+    pub fn index_options(&mut self, name: &[u8]) -> Result<IndexOptions, IndexError> {
+        self.index(name).map(|held| *held.index.options())
     }
 
     /// The indexes of this shard, by name.
     pub fn index_list(&mut self) -> Vec<IndexInfo> {
         self.see_all();
-        self.indexes.iter().map(|(name, index)| info(name, index)).collect()
+        self.indexes.iter().map(|(name, held)| info(name, held)).collect()
     }
 
     /// Stores a vector; `true` when the id was there.
@@ -168,9 +340,20 @@ impl Shard {
         id: IdRef<'_>,
         row: &[f32],
     ) -> Result<bool, IndexError> {
-        let replaced = self.index_mut(name)?.set(id, row)?;
-        let bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
-        self.index_changed(name, &Effect::VectorSet { name, id: logged(id), row: &bytes });
+        self.see(self.index_hash(name));
+        let Indexes { by_name, store, .. } = &mut self.indexes;
+        let held = by_name.get_mut(name).ok_or(IndexError::NotFound)?;
+        if held.is_behind(store) {
+            return Err(IndexError::Behind);
+        }
+        let replaced = held.index.set(id, row)?;
+        if let Some(store) = store {
+            held.note_size(self.id, name, store);
+        }
+        if held.index.options().backend != Backend::Ephemeral {
+            let bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
+            self.index_changed(name, &Effect::VectorSet { name, id: logged(id), row: &bytes });
+        }
         Ok(replaced)
     }
 
@@ -184,15 +367,32 @@ impl Shard {
         id: IdRef<'_>,
         row: &[f32],
     ) -> Result<(), IndexError> {
-        Ok(self.index(name)?.check(id, row)?)
+        self.see(self.index_hash(name));
+        let held = self.indexes.by_name.get(name).ok_or(IndexError::NotFound)?;
+        if held.is_behind(&self.indexes.store) {
+            return Err(IndexError::Behind);
+        }
+        Ok(held.index.check(id, row)?)
     }
 
-    /// The vector stored under an id.
+    /// The vector stored under an id, in memory or to be read from a segment on the search pool.
     ///
     /// # Errors
     /// [`IndexError::NotFound`]: no such index.
-    pub fn vector_get(&mut self, name: &[u8], id: IdRef<'_>) -> Result<Option<&[f32]>, IndexError> {
-        Ok(self.index(name)?.get(id))
+    pub fn vector_get(
+        &mut self,
+        name: &[u8],
+        id: IdRef<'_>,
+    ) -> Result<Option<Row<'_>>, IndexError> {
+        Ok(self.index(name)?.index.get(id))
+    }
+
+    /// Whether there is a vector under an id.
+    ///
+    /// # Errors
+    /// [`IndexError::NotFound`]: no such index.
+    pub fn vector_exists(&mut self, name: &[u8], id: IdRef<'_>) -> Result<bool, IndexError> {
+        Ok(self.index(name)?.index.contains(id))
     }
 
     /// Removes a vector; `true` when it was there.
@@ -200,8 +400,9 @@ impl Shard {
     /// # Errors
     /// [`IndexError::NotFound`]: no such index.
     pub fn vector_remove(&mut self, name: &[u8], id: IdRef<'_>) -> Result<bool, IndexError> {
-        let removed = self.index_mut(name)?.remove(id);
-        if removed {
+        let held = self.index_mut(name)?;
+        let removed = held.index.remove(id);
+        if removed && held.index.options().backend != Backend::Ephemeral {
             self.index_changed(name, &Effect::VectorRemove { name, id: logged(id) });
         }
         Ok(removed)
@@ -212,31 +413,80 @@ impl Shard {
     /// # Errors
     /// [`IndexError::NotFound`].
     pub fn vector_view(&mut self, name: &[u8]) -> Result<Arc<View>, IndexError> {
-        Ok(self.index_mut(name)?.view())
+        Ok(self.index_mut(name)?.index.view())
+    }
+
+    // --- segments ------------------------------------------------------------------------------
+
+    /// The index of a name, if it is still the one with this number.
+    pub(crate) fn numbered(&mut self, name: &[u8], number: u64) -> Option<&mut Held> {
+        self.indexes.by_name.get_mut(name).filter(|held| held.number == number)
+    }
+
+    /// The number of an index; 0 when it has none or there is no index.
+    pub(crate) fn index_number(&self, name: &[u8]) -> u64 {
+        self.indexes.by_name.get(name).map_or(0, |held| held.number)
+    }
+
+    /// Freezes the delta of an index, unless rows are frozen already, and gives what a segment is to be
+    /// built from; `None` when there is nothing, or no such index.
+    pub(crate) fn index_freeze(&mut self, name: &[u8], number: u64) -> Option<Build> {
+        let held = self.numbered(name, number)?;
+        held.is_due = false;
+        let frozen = held.index.freeze();
+        let build = held.index.flush();
+        if frozen {
+            // No reply shows it, so none need wait for it.
+            self.log_effect(&Effect::IndexFreeze { name });
+        }
+        build
+    }
+
+    /// Puts a segment that is published where it belongs. `false` when the index is gone.
+    pub(crate) fn index_install(&mut self, name: &[u8], number: u64, built: Built) -> bool {
+        let id = self.id;
+        let Indexes { by_name, store, .. } = &mut self.indexes;
+        let Some(held) = by_name.get_mut(name).filter(|held| held.number == number) else {
+            return false;
+        };
+        held.index.install(built);
+        if let Some(store) = store {
+            held.note_size(id, name, store);
+        }
+        true
     }
 
     /// Applies an effect of the log.
     pub(crate) fn apply_to_index(&mut self, effect: &Effect<'_>) -> Result<(), String> {
         let said = |error: VectorError| error.to_string();
-        match *effect {
+        let (name, id, row);
+        let change = match *effect {
             Effect::IndexCreate { name, options } => {
-                let options = IndexOptions::from_bytes(options).map_err(said)?;
-                self.indexes.insert(name, options).map_err(said)?;
+                let created = Created::from_bytes(options)?;
+                return self.indexes.insert(name, &created).map_err(said);
             }
-            Effect::IndexDrop { name } => drop(self.indexes.by_name.remove(name)),
-            Effect::VectorSet { name, id, row } => {
-                let (id, row) = (replayed(id)?, row_of(row)?);
-                let index = self.indexes.by_name.get_mut(name).ok_or("a vector of no index")?;
-                index.set(id.as_ref(), &row).map_err(said)?;
+            Effect::IndexDrop { name } => {
+                let dropped = self.indexes.by_name.remove(name);
+                let dropped = dropped.filter(|held| held.index.stored_generation() > 0);
+                self.indexes.dropped.extend(dropped.map(|held| held.number));
+                return Ok(());
             }
-            Effect::VectorRemove { name, id } => {
-                let id = replayed(id)?;
-                let index = self.indexes.by_name.get_mut(name).ok_or("a vector of no index")?;
-                index.remove(id.as_ref());
+            Effect::VectorSet { name: of, id: logged, row: bytes } => {
+                (name, id, row) = (of, replayed(logged)?, row_of(bytes)?);
+                Change::Set(id.as_ref(), &row)
+            }
+            Effect::VectorRemove { name: of, id: logged } => {
+                (name, id) = (of, replayed(logged)?);
+                Change::Remove(id.as_ref())
+            }
+            Effect::IndexFreeze { name: of } => {
+                name = of;
+                Change::Freeze
             }
             _ => return Err("an effect of no index".into()),
-        }
-        Ok(())
+        };
+        let held = self.indexes.by_name.get_mut(name).ok_or("a vector of no index")?;
+        held.index.replay(change).map_err(said)
     }
 }
 

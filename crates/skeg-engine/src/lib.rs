@@ -44,6 +44,7 @@ mod shard;
 mod snapshot;
 mod stats;
 mod values;
+mod vectors;
 mod walk;
 mod watch;
 
@@ -51,7 +52,7 @@ pub use blocking::{Blocked, Room, Wait, WaitEnd, Waiter};
 pub use cache::CacheFigures;
 pub use dump::{DumpError, Dumped, DumpedElements};
 pub use engine::Engine;
-pub use error::{EngineError, ReadError, Refusal, SnapshotError};
+pub use error::{EngineError, ReadError, Refusal, SnapshotError, VectorsError};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
 pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo};
@@ -60,6 +61,7 @@ pub use notify::NotifyClass;
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 pub use pubsub::{Delivery, Message, PubSub, Subscriber, SubscriberId, Topic};
 pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
+pub use pool::Search;
 pub use shard::{Expiry, Held, Shard};
 pub use skeg_keyspace::{
     End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, StrRef, Value, ValueRef,
@@ -72,4 +74,5 @@ pub use skeg_log::{
 pub use snapshot::{SavePoint, SnapshotDone, SnapshotStatus};
 pub use stats::{ShardFigures, ShardStats};
 pub use values::ValueFigures;
+pub use vectors::{ConsolidateDone, ConsolidateProgress, VectorsStatus};
 pub use watch::WatchFlag;

@@ -12,23 +12,25 @@ use std::path::Path;
 
 use skeg_io::Io;
 use skeg_io::sync::Arc;
-use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId, ValueReader};
-use skeg_vector::{Index, IndexOptions, VectorError};
+use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId, ValueReader, VectorFile};
+use skeg_vector::{Index, VectorError};
 
 pub use skeg_log::{
     BlockInfo, BlockKind, CheckReport, Copied, Corruption, CurrentInfo, Dropped, ErrorKind, Found,
-    HeaderInfo, Offline, Outcome, RecordInfo, RepairPlan, SegmentInfo, SegmentState, Summary,
+    HeaderInfo, Offline, Outcome, RecordInfo, RepairPlan, SegmentInfo, SegmentState, ShardPlace,
+    SnapshotFound, Summary,
 };
 
 use crate::describe::effects_of;
 pub use crate::describe::{Detail, EffectInfo, RecordEffects, Subject};
 use crate::effect::Effect;
-use crate::indexes::{replayed, row_of};
+use crate::indexes::{Created, replayed, row_of};
 use crate::options::EngineOptions;
 pub use crate::replay::Progress;
 use crate::replay::{Rebuild, place_of};
 use crate::router::{SHARDS_MAX, slot_of};
 use crate::stats::ShardFigures;
+use crate::vectors::verify_segment;
 
 /// More strings that are not what they were are not listed.
 const UNREADABLE_MAX: usize = 1_000;
@@ -155,8 +157,8 @@ impl<'a> Verify<'a> {
                 }
             }
             Effect::IndexCreate { name, options } => {
-                let options = IndexOptions::from_bytes(options).map_err(said)?;
-                let index = Index::new(options, 0).map_err(said)?;
+                let created = Created::from_bytes(options)?;
+                let index = Index::new(created.options, 0).map_err(said)?;
                 self.indexes.insert((shard.0, name.into()), index);
             }
             Effect::IndexDrop { name } => {
@@ -168,6 +170,9 @@ impl<'a> Verify<'a> {
             }
             Effect::VectorRemove { name, id } => {
                 replayed(id)?;
+                self.index(shard, name)?;
+            }
+            Effect::IndexFreeze { name } => {
                 self.index(shard, name)?;
             }
             Effect::Set { .. }
@@ -195,6 +200,10 @@ impl<'a> Verify<'a> {
 impl Replay for Verify<'_> {
     fn values(&mut self, reader: &Arc<ValueReader>) {
         self.reader = Some(Arc::clone(reader));
+    }
+
+    fn vectors(&mut self, file: &VectorFile) -> Result<(), LogError> {
+        verify_segment(file)
     }
 
     fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {

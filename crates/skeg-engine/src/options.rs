@@ -52,6 +52,9 @@ pub struct EngineOptions {
     /// Bytes that writers may hand to a snapshot before they wait for it to write them (4 MiB), but
     /// for one command's.
     pub snapshot_buffer_bytes: usize,
+    /// Rows of a vector index that take more memory than this are written into a segment on disk
+    /// (8 MiB), unless the index is to be in memory as it is.
+    pub vector_delta_bytes: usize,
 }
 
 impl Default for EngineOptions {
@@ -71,6 +74,7 @@ impl Default for EngineOptions {
             snapshot_log_bytes: 64 << 20,
             save_points: Vec::new(),
             snapshot_buffer_bytes: 4 << 20,
+            vector_delta_bytes: 8 << 20,
         }
     }
 }

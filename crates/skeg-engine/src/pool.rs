@@ -7,41 +7,46 @@ use std::collections::VecDeque;
 
 use skeg_io::sync::{Arc, Condvar, Mutex};
 use skeg_io::{Io, Join};
+use skeg_vector::SearchScratch;
 
 use crate::error::Refusal;
 
 /// Work that waits before more is refused.
 const WAITING_MAX: usize = 16_384;
 
-pub(crate) type Work = Box<dyn FnOnce() + Send>;
+/// Work, and what a thread keeps from one piece of it to the next.
+pub(crate) type Work<S> = Box<dyn FnOnce(&mut S) + Send>;
+
+/// A search. What it allocates is for the next one on the same thread.
+pub type Search = Work<SearchScratch>;
 
 /// Threads that start with the first work.
-pub(crate) struct Pool {
+pub(crate) struct Pool<S> {
     name: &'static str,
     threads: usize,
-    shared: Arc<Queue>,
+    shared: Arc<Queue<S>>,
     started: Mutex<Vec<Box<dyn Join>>>,
 }
 
-#[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
+struct Queue<S> {
+    state: Mutex<State<S>>,
     changed: Condvar,
 }
 
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Work>,
+struct State<S> {
+    waiting: VecDeque<Work<S>>,
     closed: bool,
 }
 
-impl Pool {
+impl<S: Default + 'static> Pool<S> {
     pub(crate) fn new(name: &'static str, threads: usize) -> Self {
-        Self { name, threads, shared: Arc::default(), started: Mutex::new(Vec::new()) }
+        let state = Mutex::new(State { waiting: VecDeque::new(), closed: false });
+        let shared = Arc::new(Queue { state, changed: Condvar::new() });
+        Self { name, threads, shared, started: Mutex::new(Vec::new()) }
     }
 
     /// Has work done by one of the threads, or gives it back.
-    pub(crate) fn submit(&self, io: &Io, work: Work) -> Result<(), (Work, Refusal)> {
+    pub(crate) fn submit(&self, io: &Io, work: Work<S>) -> Result<(), (Work<S>, Refusal)> {
         if let Err(refusal) = self.start(io) {
             return Err((work, refusal));
         }
@@ -83,13 +88,14 @@ impl Pool {
     }
 }
 
-impl Queue {
+impl<S: Default> Queue<S> {
     fn run(&self) {
+        let mut scratch = S::default();
         let mut state = self.state.lock();
         loop {
             if let Some(work) = state.waiting.pop_front() {
                 drop(state);
-                work();
+                work(&mut scratch);
                 state = self.state.lock();
             } else if state.closed {
                 return;

@@ -16,12 +16,14 @@ use skeg_io::{Io, Threads};
 use skeg_keyspace::{End, HashSeed, Keyspace, ValueRef, WrongType};
 use skeg_log::{
     Log, LogError, Logged, Moved, Place, Replay, ReplayError, ShardId, Unapplied, ValueReader,
+    VectorFile,
 };
 
 use crate::effect::{self, Change, Effect, Elements};
 use crate::notify::Switches;
 use crate::shard::Shard;
 use crate::values::{Values, away_of, logged};
+use crate::vectors::open_segment;
 use lane::{Batch, Lane, Origin};
 
 /// Told now and then how many bytes are read, and of how many.
@@ -147,6 +149,12 @@ impl<'a> Rebuild<'a> {
 impl Replay for Rebuild<'_> {
     fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
         self.make_lanes(shards);
+        Ok(())
+    }
+
+    fn vectors(&mut self, file: &VectorFile) -> Result<(), LogError> {
+        let segment = open_segment(file)?;
+        self.lanes[usize::from(file.shard.0) % self.lanes.len()].find(file.shard, segment);
         Ok(())
     }
 
@@ -317,7 +325,8 @@ impl Shard {
             Effect::IndexCreate { .. }
             | Effect::IndexDrop { .. }
             | Effect::VectorSet { .. }
-            | Effect::VectorRemove { .. } => return self.apply_to_index(effect),
+            | Effect::VectorRemove { .. }
+            | Effect::IndexFreeze { .. } => return self.apply_to_index(effect),
         }
         Ok(())
     }

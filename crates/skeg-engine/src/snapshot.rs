@@ -7,6 +7,7 @@
 //! of, and is tried again after a pause; nobody waits for a latch.
 //! May not know: command names, what is in an entry.
 
+mod pace;
 mod run;
 
 use std::time::Duration;
@@ -17,7 +18,8 @@ use skeg_log::{Log, SnapshotInfo};
 
 use crate::engine::{Engine, Shared};
 use crate::error::{Refusal, SnapshotError};
-use crate::home::Bell;
+use crate::home::{Bell, rest};
+use pace::Pace;
 use run::{Progress, Run};
 
 /// After a failure none is taken by itself for so long.
@@ -264,11 +266,21 @@ impl Shared {
     }
 
     fn drive(&self, run: &mut Run) -> Result<SnapshotInfo, SnapshotError> {
+        let now_ns = || self.io.clock.monotonic_ns();
+        let mut pace = Pace::new(now_ns());
         loop {
             self.check_open()?;
             match run.step(self)? {
-                Progress::More => {}
-                Progress::Waits => self.snapshots.bell.wait(NAP),
+                Progress::More => {
+                    if let Some(time) = pace.due(now_ns()).filter(|_| run.may_rest()) {
+                        rest(time);
+                        pace = Pace::new(now_ns());
+                    }
+                }
+                Progress::Waits => {
+                    self.snapshots.bell.wait(NAP);
+                    pace = Pace::new(now_ns());
+                }
                 Progress::Done(info) => return Ok(info),
             }
             self.note_progress(run);

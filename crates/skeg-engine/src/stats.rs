@@ -65,7 +65,7 @@ impl Shard {
         let of_each = |count: &dyn Fn(&Keyspace) -> usize| {
             self.databases.iter().map(|keyspace| count(keyspace) as u64).collect()
         };
-        let indexes = || self.indexes.iter().map(|(_, index)| index);
+        let indexes = || self.indexes.iter().map(|(_, held)| &held.index);
         ShardFigures {
             shard: self.id.0,
             keys: of_each(&Keyspace::len),

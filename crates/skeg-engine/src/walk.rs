@@ -16,10 +16,10 @@ use skeg_io::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use skeg_io::sync::{Arc, Mutex};
 use skeg_keyspace::{EntryRef, Keyspace, ValueRef};
 use skeg_log::ShardPlace;
-use skeg_vector::{IdRef, View};
+use skeg_vector::Change;
 
 use crate::effect::{Effect, Run};
-use crate::indexes::logged as logged_id;
+use crate::indexes::{Created, Image, logged as logged_id};
 use crate::options::DATABASES;
 use crate::shard::{Shard, bytes_of, each_change};
 use crate::values::logged;
@@ -89,16 +89,32 @@ impl Handed {
         self.flushed.append(&mut later.flushed);
     }
 
-    /// Hands out an empty index.
-    pub(crate) fn add_index(&mut self, name: &[u8], view: &View) {
-        Effect::IndexCreate { name, options: &view.options().to_bytes() }.encode(&mut self.effects);
+    /// Hands out an index without the rows that are in its segments.
+    pub(crate) fn add_index(&mut self, image: &Image) {
+        let created = Created {
+            options: *image.view.options(),
+            number: image.number,
+            generation: image.view.base_generation(),
+            relies_on: image.view.stored_generation(),
+        };
+        let options = &created.to_bytes();
+        Effect::IndexCreate { name: &image.name, options }.encode(&mut self.effects);
     }
 
-    /// Hands out a row of an index.
-    pub(crate) fn add_row(&mut self, name: &[u8], id: IdRef<'_>, row: &[f32]) {
-        let bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
-        Effect::VectorSet { name, id: logged_id(id), row: &bytes }.encode(&mut self.effects);
-        self.entries += 1;
+    /// Hands out what has happened to an index since its segments were written.
+    pub(crate) fn add_change(&mut self, name: &[u8], change: Change<'_>) {
+        match change {
+            Change::Set(id, row) => {
+                let bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
+                let effect = Effect::VectorSet { name, id: logged_id(id), row: &bytes };
+                effect.encode(&mut self.effects);
+                self.entries += 1;
+            }
+            Change::Remove(id) => {
+                Effect::VectorRemove { name, id: logged_id(id) }.encode(&mut self.effects);
+            }
+            Change::Freeze => Effect::IndexFreeze { name }.encode(&mut self.effects),
+        }
     }
 }
 
@@ -140,6 +156,11 @@ impl Outlet {
         self.bytes.load(Ordering::SeqCst) >= self.bytes_max && !self.is_closed()
     }
 
+    /// Whether writers are about to find it full.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.bytes.load(Ordering::SeqCst) >= self.bytes_max / 2
+    }
+
     /// Walks that use it are over, wherever they are.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
@@ -166,6 +187,8 @@ pub(crate) struct Walk {
     outlet: Arc<Outlet>,
     /// By the numbers that the databases have now.
     parts: Vec<Part>,
+    /// What the shard had run when the last slice was over.
+    commands: u64,
 }
 
 /// What the start of a walk found.
@@ -173,7 +196,16 @@ pub(crate) struct Walk {
 pub(crate) struct Started {
     pub(crate) place: ShardPlace,
     /// The vector indexes, as they were at the place.
-    pub(crate) indexes: Vec<(Box<[u8]>, Arc<View>)>,
+    pub(crate) indexes: Vec<Image>,
+}
+
+/// What a slice found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Slice {
+    /// There is more to come.
+    pub(crate) more: bool,
+    /// Others have used the shard since the slice before.
+    pub(crate) in_use: bool,
 }
 
 impl Shard {
@@ -185,17 +217,21 @@ impl Shard {
             cursor: (!self.databases[usize::from(origin)].is_empty()).then_some(0),
         };
         let parts = (0..DATABASES).map(part).collect();
-        self.walk = Some(Walk { outlet: Arc::clone(outlet), parts });
-        Started { place: self.log_place(), indexes: self.indexes.views() }
+        let commands = self.stats.commands;
+        self.walk = Some(Walk { outlet: Arc::clone(outlet), parts, commands });
+        Started { place: self.log_place(), indexes: self.indexes.images() }
     }
 
-    /// Hands out a slice. Whether there is more to come; when there is not, the walk is over.
-    pub(crate) fn walk_slice(&mut self) -> bool {
-        let Some(walk) = &mut self.walk else { return false };
+    /// Hands out a slice; when there is nothing more to come, the walk is over.
+    pub(crate) fn walk_slice(&mut self) -> Slice {
+        let Some(walk) = &mut self.walk else { return Slice::default() };
+        let in_use = self.stats.commands > walk.commands;
+        // The job that this slice is will be counted, too.
+        walk.commands = self.stats.commands + 1;
         let next = walk.parts.iter().position(|part| part.cursor.is_some());
         let Some(db) = next else {
             self.walk = None;
-            return false;
+            return Slice { more: false, in_use };
         };
         let (part, keyspace) = (&mut walk.parts[db], &mut self.databases[db]);
         let from = part.cursor.unwrap_or(0);
@@ -203,7 +239,7 @@ impl Shard {
             keyspace.walk(from, SLICE_COST, &mut |key, entry| handed.add(part.origin, key, entry))
         });
         part.cursor = (cursor != 0).then_some(cursor);
-        true
+        Slice { more: true, in_use }
     }
 
     /// Whether a walk cannot take what a change would have to hand out first.

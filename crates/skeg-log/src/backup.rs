@@ -12,12 +12,14 @@ use crate::files::{copy, create_dir, link_or_copy, sync_dir};
 use crate::inspect::LiveFile;
 use crate::layout;
 use crate::manifest;
+use crate::numbered::Numbered;
 use crate::offline::Offline;
 use crate::salvage::Fresh;
-use crate::segment::{FOLDER, HEADER_BYTES, path_of};
+use crate::segment::{FILES, HEADER_BYTES};
 use crate::small_file::{read, replace};
 use crate::snapshot::format as snapshot;
 use crate::types::{Epoch, LogOptions};
+use crate::vector;
 
 /// What a copy consists of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl Offline {
         let options =
             LogOptions { holder: "a copy is being made".to_owned(), ..LogOptions::default() };
         let lock = layout::lock(disk, target, &options)?;
-        create_dir(disk, &target.join(FOLDER))?;
+        create_dir(disk, &target.join(FILES.folder))?;
         let (current, history) = self.replayed(&mut ())?;
         let mut copied = Copied {
             records: history.recovered.records,
@@ -74,7 +76,7 @@ impl Offline {
                 LiveFile::Segment(id) => {
                     let index = current.segments.iter().position(|named| named.id == id);
                     let index = index.expect("it is one of them");
-                    let (from, to) = (path_of(&self.dir, id), path_of(target, id));
+                    let (from, to) = (FILES.path(&self.dir, id), FILES.path(target, id));
                     let sealed = current.segments[index].sealed;
                     let end = sealed.or(history.end_of(index));
                     let bytes = end.map_or(HEADER_BYTES, |end| end.length);
@@ -88,24 +90,20 @@ impl Offline {
                     continue;
                 }
                 LiveFile::Snapshot(id) => {
-                    let folder = target.join(snapshot::FOLDER);
-                    create_dir(disk, &folder)?;
-                    let from = snapshot::path_of(&self.dir, id);
-                    let to = snapshot::path_of(target, id);
                     let bytes = current.snapshot.map_or(0, |named| named.length);
-                    copied.bytes += bytes;
-                    if link {
-                        copied.linked += u64::from(link_or_copy(disk, &from, &to)?);
-                    } else {
-                        copy(disk, &from, &to, bytes)?;
-                    }
-                    sync_dir(disk, &folder)?;
+                    self.copy_whole(snapshot::FILES, id, bytes, target, link, &mut copied)?;
+                    continue;
+                }
+                LiveFile::Vectors(id) => {
+                    let named = current.vectors.iter().find(|named| named.id == id);
+                    let bytes = named.expect("it is one of them").length;
+                    self.copy_whole(vector::FILES, id, bytes, target, link, &mut copied)?;
                     continue;
                 }
                 LiveFile::Current => current::FILE_NAME,
                 LiveFile::Manifest => manifest::FILE_NAME,
             };
-            sync_dir(disk, &target.join(FOLDER))?;
+            sync_dir(disk, &target.join(FILES.folder))?;
             let bytes = read(disk, &self.dir.join(name))?;
             let bytes = bytes.ok_or_else(|| LogError::NotFound { dir: self.dir.clone() })?;
             copied.bytes += bytes.len() as u64;
@@ -117,5 +115,28 @@ impl Offline {
             Some(damage) => Err(LogError::Corrupt(Box::new(damage))),
             None => Ok(copied),
         }
+    }
+
+    /// Copies a file that never changes into a folder of its own kind.
+    fn copy_whole(
+        &self,
+        files: Numbered,
+        id: u64,
+        bytes: u64,
+        target: &Path,
+        link: bool,
+        copied: &mut Copied,
+    ) -> Result<(), LogError> {
+        let disk = &*self.disk;
+        let folder = target.join(files.folder);
+        let [from, to] = [&self.dir, target].map(|dir| files.path(dir, id));
+        create_dir(disk, &folder)?;
+        copied.bytes += bytes;
+        if link {
+            copied.linked += u64::from(link_or_copy(disk, &from, &to)?);
+        } else {
+            copy(disk, &from, &to, bytes)?;
+        }
+        sync_dir(disk, &folder)
     }
 }

@@ -20,9 +20,10 @@ use crate::layout;
 use crate::manifest;
 use crate::offline::Offline;
 use crate::recover::{History, replay_all};
-use crate::segment::{HEADER_BYTES, path_of};
+use crate::segment::{FILES, HEADER_BYTES};
 use crate::snapshot;
 use crate::types::{Epoch, Recovered, Replay};
+use crate::vector;
 use crate::walk::{Stretch, walk};
 
 /// More damage than this is not listed.
@@ -110,7 +111,7 @@ impl Offline {
         if let Err(error) = self.judge(replay, &mut report) {
             report.add_error(error)?;
             report.outcome = Outcome::Refuses;
-            self.survey(&mut report)?;
+            self.survey(replay, &mut report)?;
         }
         self.check_alone()?;
         Ok(report)
@@ -199,7 +200,7 @@ impl Offline {
     }
 
     /// Lists everything that does not verify, as far as that can be told file by file.
-    fn survey(&self, report: &mut CheckReport) -> Result<(), LogError> {
+    fn survey(&self, replay: &mut dyn Replay, report: &mut CheckReport) -> Result<(), LogError> {
         if let Err(error) = self.read_manifest()? {
             report.add_error(error)?;
         }
@@ -215,6 +216,15 @@ impl Offline {
                     match snapshot::read::load(&*self.disk, &self.dir, &current, &named, 0, &mut ())
                     {
                         Ok(_) => report.bytes += named.length,
+                        Err(error) => report.add_error(error)?,
+                    }
+                }
+                LiveFile::Vectors(id) => {
+                    let named = current.vectors.iter().find(|named| named.id == id);
+                    let named = named.expect("it is one of them");
+                    let file = vector::open(&*self.disk, &self.dir, current.database_id, named);
+                    match file.and_then(|file| replay.vectors(&file)) {
+                        Ok(()) => report.bytes += named.length,
                         Err(error) => report.add_error(error)?,
                     }
                 }
@@ -239,7 +249,7 @@ impl Offline {
             Ok(segment) => segment,
             Err(error) => return report.add_error(error).map(|()| 0),
         };
-        let path = path_of(&self.dir, named.id);
+        let path = FILES.path(&self.dir, named.id);
         let limit = named.sealed.map_or(segment.bytes, |end| end.length);
         if limit > segment.bytes {
             let mismatch = Mismatch::new(format!("{limit} bytes"), segment.bytes.to_string());

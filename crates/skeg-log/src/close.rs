@@ -115,8 +115,8 @@ impl Core {
         }
         self.write_out()?;
         self.sync_written()?;
-        if self.watermark() < self.durable() {
-            self.rest();
+        // Also when there was no room for saying so earlier: perhaps there is now.
+        if self.rest() {
             self.sync_all()?;
         }
         self.upkeeper.lock().compact(self)

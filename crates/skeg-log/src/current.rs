@@ -88,6 +88,37 @@ impl SnapshotRef {
     }
 }
 
+/// A segment of vectors as CURRENT names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct VectorRef {
+    /// From 1.
+    pub(crate) id: u64,
+    /// Number of its index.
+    pub(crate) index: u64,
+    /// Bytes of its file.
+    pub(crate) length: u64,
+    /// The newest epoch that is in it, in part at least.
+    pub(crate) covered: u64,
+    /// Checksum of its header, which stands for the whole file.
+    pub(crate) sum: u32,
+    /// The shard of its index.
+    pub(crate) shard: u16,
+}
+
+impl VectorRef {
+    fn decode(bytes: &[u8; VECTOR_SEGMENT_BYTES]) -> Option<Self> {
+        let this = Self {
+            index: u64_at(bytes, 0),
+            id: u64_at(bytes, 8),
+            length: u64_at(bytes, 16),
+            covered: u64_at(bytes, 24),
+            sum: u32_at(bytes, 32),
+            shard: u16::from_le_bytes([bytes[36], bytes[37]]),
+        };
+        (bytes[38..] == [0, 0]).then_some(this)
+    }
+}
+
 /// A segment as CURRENT names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NamedSegment {
@@ -112,11 +143,13 @@ pub(crate) struct Current {
     /// What is loaded before anything is replayed.
     pub(crate) snapshot: Option<SnapshotRef>,
     pub(crate) segments: Vec<NamedSegment>,
+    pub(crate) vectors: Vec<VectorRef>,
 }
 
 impl Current {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let segments = u32::try_from(self.segments.len()).expect("so many files cannot be open");
+        let vectors = u32::try_from(self.vectors.len()).expect("so many files cannot be open");
         let mut fields = Fields::new(MAGIC)
             .bytes(&self.database_id.to_le_bytes())
             .u64(self.generation)
@@ -125,7 +158,7 @@ impl Current {
             .u16(self.shards)
             .u16(0)
             .u32(segments)
-            .u32(0)
+            .u32(vectors)
             .u32(self.start.chain)
             .u64(self.start_segment)
             .u64(self.start.epoch)
@@ -141,6 +174,16 @@ impl Current {
                 .u64(end.position.epoch)
                 .u32(end.position.chain)
                 .bytes(&[state, 0, 0, 0]);
+        }
+        for named in &self.vectors {
+            fields = fields
+                .u64(named.index)
+                .u64(named.id)
+                .u64(named.length)
+                .u64(named.covered)
+                .u32(named.sum)
+                .u16(named.shard)
+                .u16(0);
         }
         fields.seal()
     }
@@ -160,14 +203,16 @@ impl Current {
         let snapshot = &content[72..FIXED_BYTES];
         let unnamed = if snapshot[..8] == [0; 8] { snapshot } else { &snapshot[28..] };
         let reserved = content[42..44].iter().chain(unnamed);
-        if vectors != 0 || reserved.copied().any(|byte| byte != 0) {
+        if reserved.copied().any(|byte| byte != 0) {
             return Err(LogError::Version {
                 file: file.to_owned(),
                 found: FORMAT_VERSION,
                 supported: FORMAT_VERSION,
-                need: "it names vector segments or more; open it with a newer skeg",
+                need: "it says more than this version knows; open it with a newer skeg",
             });
         }
+        let (segment_bytes, vector_bytes) =
+            content[FIXED_BYTES..].split_at(segments * SEGMENT_BYTES);
         let current = Self {
             database_id: u128::from_le_bytes(*content.first_chunk().expect("it is long enough")),
             generation: u64_at(content, 16),
@@ -177,13 +222,20 @@ impl Current {
             start_segment: u64_at(content, 56),
             start: Position { epoch: u64_at(content, 64), chain: u32_at(content, 52) },
             snapshot: SnapshotRef::decode(snapshot),
-            segments: content[FIXED_BYTES..]
-                .as_chunks::<SEGMENT_BYTES>()
+            segments: segment_bytes
+                .as_chunks()
                 .0
                 .iter()
                 .map(decode_segment)
                 .collect::<Option<_>>()
                 .ok_or_else(|| wrong("segments that are open or sealed"))?,
+            vectors: vector_bytes
+                .as_chunks()
+                .0
+                .iter()
+                .map(VectorRef::decode)
+                .collect::<Option<_>>()
+                .ok_or_else(|| wrong("vector segments with zeros at their ends"))?,
         };
         current.check().map_err(wrong)?;
         Ok(Some(current))
@@ -198,6 +250,20 @@ impl Current {
             && (snapshot.id > NUMBER_MAX || snapshot.covered > self.durable)
         {
             return Err("a snapshot of durable epochs");
+        }
+        let is_sound = |named: &VectorRef| {
+            named.id != 0
+                && named.id <= NUMBER_MAX
+                && named.covered <= self.durable
+                && named.shard < self.shards
+        };
+        if !self.vectors.iter().all(is_sound) {
+            return Err("vector segments of durable epochs and of its shards");
+        }
+        let mut vectors: Vec<u64> = self.vectors.iter().map(|named| named.id).collect();
+        vectors.sort_unstable();
+        if vectors.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err("each vector segment once");
         }
         if !self.shards.is_power_of_two() {
             return Err("a power of two as shard count");
@@ -249,13 +315,17 @@ mod tests {
                 NamedSegment { id: 2, sealed: Some(end) },
                 NamedSegment { id: 7, sealed: None },
             ],
+            vectors: vec![
+                VectorRef { id: 9, index: 5 << 44, length: 8192, covered: 12, sum: 77, shard: 3 },
+                VectorRef { id: 2, index: 1, length: 4096, covered: 1, sum: 1, shard: 0 },
+            ],
         }
     }
 
     #[test]
     fn what_is_written_is_read() {
         let bytes = example().encode();
-        assert_eq!(bytes.len(), 124 + 2 * 32, "docs/format/current.md");
+        assert_eq!(bytes.len(), 124 + 2 * 32 + 2 * 40, "docs/format/current.md");
         assert_eq!(Current::decode(Path::new("CURRENT"), &bytes).unwrap(), Some(example()));
         let without = Current { snapshot: None, ..example() };
         let bytes = without.encode();
@@ -296,5 +366,9 @@ mod tests {
         refused(|current| current.start.epoch = u64::MAX);
         refused(|current| current.durable = 10);
         refused(|current| current.snapshot.as_mut().unwrap().id = u64::MAX);
+        refused(|current| current.vectors[0].covered = 13);
+        refused(|current| current.vectors[0].shard = 16);
+        refused(|current| current.vectors[0].id = 2);
+        refused(|current| current.vectors[1].id = 0);
     }
 }

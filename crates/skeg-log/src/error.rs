@@ -50,6 +50,14 @@ pub struct Corruption {
     pub remedy: &'static str,
 }
 
+impl Corruption {
+    /// Damage that a backup or a repair mends.
+    #[must_use]
+    pub fn new(file: &Path, offset: u64, expected: String, found: String) -> Self {
+        Self { file: file.to_owned(), offset, expected, found, remedy: REMEDY }
+    }
+}
+
 /// What [`Corruption::remedy`] says: there is nothing else that keeps what is left.
 const REMEDY: &str = "restore a backup, or salvage what is left with `skeg repair`";
 
@@ -198,13 +206,8 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
 
 /// Damage in its place.
 pub(crate) fn corrupt(file: &Path, offset: u64, mismatch: Mismatch) -> LogError {
-    LogError::Corrupt(Box::new(Corruption {
-        file: file.to_owned(),
-        offset,
-        expected: mismatch.expected,
-        found: mismatch.found,
-        remedy: REMEDY,
-    }))
+    let Mismatch { expected, found } = mismatch;
+    LogError::Corrupt(Box::new(Corruption::new(file, offset, expected, found)))
 }
 
 /// Why no log space was reserved. Nothing has changed; no memory may change.

@@ -84,6 +84,12 @@ promises! {
     ForgetsImages,
     /// A reply does not wait for the pending changes that it shows.
     ForgetsToWait,
+    /// A segment of vectors is published before the epochs that it covers are durable.
+    PublishesVectorsEarly,
+    /// The directory entry of a segment of vectors is not synced.
+    ForgetsVectorEntries,
+    /// Segments of vectors are removed before the CURRENT that does without them is durable.
+    RemovesVectorsEarly,
 }
 
 #[cfg(feature = "failpoints")]

@@ -11,12 +11,13 @@ use crate::block::{Mismatch, Record, records};
 use crate::current::{self, Current};
 use crate::error::{LogError, corrupt};
 use crate::format::{FORMAT_VERSION, KIND_COMMIT, RECORD_HEADER_BYTES};
-use crate::layout::{check_owner, leftovers, segment_ids};
+use crate::layout::{check_owner, leftovers};
 use crate::manifest::{self, Manifest};
 use crate::offline::Offline;
 use crate::scan::{Block, SegmentFile};
-use crate::segment::{FOLDER, HEADER_BYTES, SPARE_NAME, path_of};
+use crate::segment::{FILES, HEADER_BYTES, SPARE_NAME};
 use crate::small_file::read;
+use crate::snapshot::{self, SnapshotFound, SnapshotInfo};
 use crate::types::{Epoch, ShardId};
 use crate::walk::{ANY_SHARDS, Stretch, walk};
 
@@ -32,6 +33,8 @@ pub enum LiveFile {
     Segment(u64),
     /// The snapshot that CURRENT names, by its id.
     Snapshot(u64),
+    /// A segment of vectors that CURRENT names, by its id.
+    Vectors(u64),
 }
 
 impl Current {
@@ -41,6 +44,7 @@ impl Current {
             .iter()
             .map(|named| LiveFile::Segment(named.id))
             .chain(self.snapshot.map(|named| LiveFile::Snapshot(named.id)))
+            .chain(self.vectors.iter().map(|named| LiveFile::Vectors(named.id)))
             .chain([LiveFile::Current, LiveFile::Manifest])
     }
 }
@@ -54,6 +58,8 @@ pub struct Summary {
     pub manifest: Result<u128, LogError>,
     /// CURRENT.
     pub current: Result<CurrentInfo, LogError>,
+    /// The snapshot that CURRENT names, and its file.
+    pub snapshot: Option<(SnapshotInfo, PathBuf)>,
     /// Every segment that CURRENT names or that is there, ascending.
     pub segments: Vec<SegmentInfo>,
     /// What the next open would remove: path, bytes.
@@ -229,7 +235,7 @@ impl Offline {
     /// in its place.
     pub fn summary(&self) -> Result<Summary, LogError> {
         let current = self.read_current()?;
-        let mut ids = segment_ids(&*self.disk, &self.dir)?;
+        let mut ids = FILES.ids(&*self.disk, &self.dir)?;
         let mut leftover_files = Vec::new();
         if let Ok(current) = &current {
             ids.extend(current.segments.iter().map(|named| named.id));
@@ -250,10 +256,13 @@ impl Offline {
             .into_iter()
             .map(|id| self.segment_info(id, current.as_ref().ok()))
             .collect::<Result<_, _>>()?;
-        let spare = self.dir.join(FOLDER).join(SPARE_NAME);
+        let spare = self.dir.join(FILES.folder).join(SPARE_NAME);
+        let snapshot = current.as_ref().ok().and_then(|current| current.snapshot);
         Ok(Summary {
             format_version: FORMAT_VERSION,
             manifest,
+            snapshot: snapshot
+                .map(|it| (it.info(), snapshot::format::FILES.path(&self.dir, it.id))),
             current: current.map(|current| current.info()),
             segments,
             leftovers: leftover_files,
@@ -285,7 +294,7 @@ impl Offline {
         id: u64,
         database_id: Option<u128>,
     ) -> Result<Result<SegmentFile, LogError>, LogError> {
-        let path = path_of(&self.dir, id);
+        let path = FILES.path(&self.dir, id);
         let opened = SegmentFile::open(&*self.disk, &self.dir, id).and_then(|segment| {
             let missing = || corrupt(&path, 0, Mismatch::new("a segment", "no file"));
             let segment = segment.ok_or_else(missing)?;
@@ -293,6 +302,22 @@ impl Offline {
             Ok(segment)
         });
         inner(opened)
+    }
+
+    /// Shows the snapshot that CURRENT names block by block, as far as they verify.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] where one does not, or when CURRENT is damaged; [`LogError::Version`],
+    /// [`LogError::Io`].
+    pub fn walk_snapshot(
+        &self,
+        show: &mut dyn FnMut(SnapshotFound<'_>) -> ControlFlow<()>,
+    ) -> Result<(), LogError> {
+        let current = self.read_current()??;
+        match &current.snapshot {
+            Some(named) => snapshot::read::walk(&*self.disk, &self.dir, &current, named, show),
+            None => Ok(()),
+        }
     }
 
     fn segment_info(&self, id: u64, current: Option<&Current>) -> Result<SegmentInfo, LogError> {
@@ -306,7 +331,7 @@ impl Offline {
                 checksum: end.position.chain,
             },
         };
-        let path = path_of(&self.dir, id);
+        let path = FILES.path(&self.dir, id);
         let segment = self.open_segment(id, current.map(|current| current.database_id))?;
         Ok(SegmentInfo {
             id,

@@ -16,11 +16,12 @@ use crate::manifest::{self, Manifest};
 use crate::repair;
 use crate::room::UNSYNCED_BYTES;
 use crate::scan::{Reader, SegmentFile};
-use crate::segment::{FOLDER, HEADER_BYTES, Segment, SegmentHeader, id_of, path_of};
+use crate::segment::{FILES, HEADER_BYTES, Segment, SegmentHeader};
 use crate::small_file::{new_name, read, remove_if_there, replace};
 use crate::snapshot::format as snapshot;
 use crate::spare::Spare;
 use crate::types::LogOptions;
+use crate::vector;
 
 pub(crate) const LOCK_NAME: &str = "LOCK";
 /// Shards of a database when nothing else was asked for.
@@ -75,11 +76,11 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path) -> Result<Option<Current>, LogEr
 /// Creates an empty database in a locked directory. A crash before the end leaves none.
 pub(crate) fn create(io: &Io, dir: &Path, options: &LogOptions) -> Result<Current, LogError> {
     let disk = &*io.disk;
-    let folder = dir.join(FOLDER);
+    let folder = dir.join(FILES.folder);
     disk.create_dir(&folder).map_err(|error| io_error("create", &folder, error))?;
     refuse_remains(disk, dir)?;
-    for id in segment_ids(disk, dir)? {
-        let path = path_of(dir, id);
+    for id in FILES.ids(disk, dir)? {
+        let path = FILES.path(dir, id);
         remove_if_there(disk, &path)?;
     }
     let mut id = [0; 16];
@@ -103,6 +104,7 @@ pub(crate) fn create(io: &Io, dir: &Path, options: &LogOptions) -> Result<Curren
         start: Position::default(),
         snapshot: None,
         segments: vec![NamedSegment { id: 1, sealed: None }],
+        vectors: Vec::new(),
     };
     replace(disk, &dir.join(current::FILE_NAME), &current.encode())?;
     replace(disk, &dir.join(manifest::FILE_NAME), &Manifest { database_id }.encode())?;
@@ -114,8 +116,9 @@ pub(crate) fn create(io: &Io, dir: &Path, options: &LogOptions) -> Result<Curren
 pub(crate) fn refuse_foreign(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     let own = [
         LOCK_NAME,
-        FOLDER,
-        snapshot::FOLDER,
+        FILES.folder,
+        snapshot::FILES.folder,
+        vector::FILES.folder,
         current::FILE_NAME,
         manifest::FILE_NAME,
         "lost+found",
@@ -146,16 +149,19 @@ pub(crate) fn refuse_remains(disk: &dyn Disk, dir: &Path) -> Result<(), LogError
     refuse_blocks(disk, dir)
 }
 
-/// Nobody writes a block or a snapshot before MANIFEST is there: with one of them it has been lost.
+/// Nobody writes a block, a snapshot or vectors before MANIFEST is there: with one of them it has been lost.
 fn refuse_blocks(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     let lost = |beside: &str| {
         let mismatch = Mismatch::new(format!("a MANIFEST beside {beside}"), "no file");
         Err(corrupt(&dir.join(manifest::FILE_NAME), 0, mismatch))
     };
-    if !snapshot_ids(disk, dir)?.is_empty() {
+    if !snapshot::FILES.ids(disk, dir)?.is_empty() {
         return lost("snapshots");
     }
-    for id in segment_ids(disk, dir)? {
+    if !vector::FILES.ids(disk, dir)?.is_empty() {
+        return lost("vectors");
+    }
+    for id in FILES.ids(disk, dir)? {
         let segment = match SegmentFile::open(disk, dir, id) {
             Ok(Some(segment)) => segment,
             Ok(None) | Err(LogError::Corrupt(_)) => continue,
@@ -168,26 +174,6 @@ fn refuse_blocks(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     Ok(())
 }
 
-/// The snapshots in the directory, finished or not.
-pub(crate) fn snapshot_ids(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, LogError> {
-    let folder = dir.join(snapshot::FOLDER);
-    match disk.read_dir(&folder) {
-        Ok(names) => Ok(names.iter().filter_map(|name| snapshot::id_of(name)).collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(io_error("list", &folder, error)),
-    }
-}
-
-/// The segments whose files are there, by their names.
-pub(crate) fn segment_ids(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, LogError> {
-    let folder = dir.join(FOLDER);
-    match disk.read_dir(&folder) {
-        Ok(names) => Ok(names.iter().filter_map(|name| id_of(name)).collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(io_error("list", &folder, error)),
-    }
-}
-
 /// The segments that CURRENT names, verified to be there and to be its own; and those that it does
 /// not name.
 pub(crate) fn named_segments(
@@ -197,7 +183,7 @@ pub(crate) fn named_segments(
 ) -> Result<(Vec<SegmentFile>, Vec<SegmentFile>), LogError> {
     let mut segments = Vec::new();
     for named in &current.segments {
-        let path = path_of(dir, named.id);
+        let path = FILES.path(dir, named.id);
         let Some(segment) = SegmentFile::open(disk, dir, named.id)? else {
             return Err(corrupt(&path, 0, Mismatch::new("a segment named in CURRENT", "no file")));
         };
@@ -212,7 +198,7 @@ pub(crate) fn named_segments(
         segments.push(segment);
     }
     let mut others = Vec::new();
-    for id in segment_ids(disk, dir)? {
+    for id in FILES.ids(disk, dir)? {
         // Those before the replay start were superseded by a snapshot: they know nothing of what is later.
         if id < current.start_segment || current.segments.iter().any(|named| named.id == id) {
             continue;
@@ -248,7 +234,7 @@ pub(crate) fn check_owner(
     Ok(())
 }
 
-/// Removes segments and snapshots that CURRENT does not name, and replacements that were not finished.
+/// Removes segments, snapshots and vectors that CURRENT does not name, and replacements that were not finished.
 pub(crate) fn remove_leftovers(
     disk: &dyn Disk,
     dir: &Path,
@@ -263,15 +249,18 @@ pub(crate) fn leftovers(
     dir: &Path,
     current: &Current,
 ) -> Result<Vec<PathBuf>, LogError> {
-    let mut ids = segment_ids(disk, dir)?;
+    let mut ids = FILES.ids(disk, dir)?;
     ids.retain(|id| !current.segments.iter().any(|named| named.id == *id));
-    let mut snapshots = snapshot_ids(disk, dir)?;
+    let mut snapshots = snapshot::FILES.ids(disk, dir)?;
     snapshots.retain(|id| current.snapshot.is_none_or(|named| named.id != *id));
+    let mut vectors = vector::FILES.ids(disk, dir)?;
+    vectors.retain(|id| !current.vectors.iter().any(|named| named.id == *id));
     let replacements = [current::FILE_NAME, manifest::FILE_NAME];
     Ok(ids
         .into_iter()
-        .map(|id| path_of(dir, id))
-        .chain(snapshots.into_iter().map(|id| snapshot::path_of(dir, id)))
+        .map(|id| FILES.path(dir, id))
+        .chain(snapshots.into_iter().map(|id| snapshot::FILES.path(dir, id)))
+        .chain(vectors.into_iter().map(|id| vector::FILES.path(dir, id)))
         .chain(replacements.map(|name| new_name(&dir.join(name))))
         .collect())
 }

@@ -28,6 +28,7 @@ mod inspect;
 mod layout;
 mod log;
 mod manifest;
+mod numbered;
 mod offline;
 mod recover;
 mod repair;
@@ -36,6 +37,7 @@ mod route;
 mod salvage;
 mod scan;
 mod segment;
+mod side;
 mod small_file;
 mod snapshot;
 mod space;
@@ -46,6 +48,7 @@ mod threads;
 mod types;
 mod upkeep;
 mod values;
+mod vector;
 mod walk;
 mod writer;
 
@@ -62,7 +65,7 @@ pub use inspect::{
 pub use log::Log;
 pub use offline::Offline;
 pub use salvage::{Dropped, Fresh, RepairPlan};
-pub use snapshot::{SnapshotInfo, SnapshotWriter};
+pub use snapshot::{SnapshotFound, SnapshotInfo, SnapshotWriter};
 pub use space::{MAX_RESERVATION_BYTES, RECORD_OVERHEAD_BYTES, Reservation};
 pub use subscription::{Notify, Subscription, Want};
 pub use types::{
@@ -70,3 +73,4 @@ pub use types::{
     SyncPolicy, Upkeep, Written, Wrote,
 };
 pub use values::{Logged, Moved, Place, ValueReader};
+pub use vector::{VectorEntry, VectorFile, VectorWriter};

@@ -303,6 +303,10 @@ impl Log {
         SnapshotWriter::create(&self.core)
     }
 
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// Starts the log thread and the fsync thread. Calling it again does nothing.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ use crate::spare::{CURRENT_BYTES, Spare};
 use crate::types::{Epoch, LogOptions, Recovered, Replay, ShardId, ShardPlace};
 use crate::upkeep::Upkeeper;
 use crate::values::{Moved, Place as ValuePlace, ValueReader};
+use crate::vector::open_all;
 use crate::writer::Writer;
 
 /// Free bytes of a new segment.
@@ -81,6 +82,7 @@ pub(crate) fn replay_all(
     let (segments, orphans) = named_segments(&*io.disk, dir, current)?;
     let refused = |source| LogError::Replay { shard: 0, epoch: 0, source };
     replay.start(current.shards).map_err(refused)?;
+    open_all(&*io.disk, dir, current)?.iter().try_for_each(|file| replay.vectors(file))?;
     let first = current.segments.iter().take_while(|s| s.id < current.start_segment).count();
     let log_bytes: u64 = segments[first..].iter().map(|segment| segment.bytes).sum();
     let values = ValueReader::new(io, dir);
@@ -450,7 +452,7 @@ fn give_up(spare: &mut Spare, bytes: u64) -> Result<(), LogError> {
 fn trim_sealed(io: &Io, dir: &Path, before: &Current, now: &Current) -> Result<(), LogError> {
     for named in now.segments.iter().filter(|named| !before.segments.contains(named)) {
         let Some(end) = named.sealed else { continue };
-        let path = crate::segment::path_of(dir, named.id);
+        let path = crate::segment::FILES.path(dir, named.id);
         open_and_cut(&*io.disk, &path, end.length)
             .map_err(|error| io_error("cut", &path, error))?;
     }

@@ -21,10 +21,9 @@ use crate::format::KIND_COMMIT;
 use crate::manifest::{self, Manifest};
 use crate::offline::Offline;
 use crate::salvage::{Fresh, NewHistory, RepairPlan};
-use crate::segment::{
-    FOLDER, HEADER_BYTES, Segment, SegmentHeader, file_name, fsync_error, path_of,
-};
+use crate::segment::{FILES, HEADER_BYTES, Segment, SegmentHeader, fsync_error};
 use crate::small_file::{remove_if_there, replace, write_all};
+use crate::vector;
 
 /// Where a repair puts together what it needs.
 pub(crate) const STAGE_NAME: &str = "repair.new";
@@ -43,7 +42,7 @@ impl Offline {
         let disk = &*self.disk;
         let stage = self.dir.join(STAGE_NAME);
         remove_tree(disk, &stage)?;
-        create_dir(disk, &stage.join(FOLDER))?;
+        create_dir(disk, &stage.join(FILES.folder))?;
         let written = plan.steps.history.as_ref().map(|new| self.write_prefix(new, &stage));
         if let Some(Err(LogError::Full { .. })) = written {
             // Whatever keeps it from being removed: the next repair removes it.
@@ -52,10 +51,10 @@ impl Offline {
         let new_segment = written.transpose()?;
         self.keep_originals(plan, &stage)?;
         if let Some(named) = new_segment {
-            let to = path_of(&self.dir, named.id);
-            let from = path_of(&stage, named.id);
+            let to = FILES.path(&self.dir, named.id);
+            let from = FILES.path(&stage, named.id);
             disk.rename(&from, &to).map_err(|error| io_error("rename", &from, error))?;
-            sync_dir(disk, &self.dir.join(FOLDER))?;
+            sync_dir(disk, &self.dir.join(FILES.folder))?;
         }
         remove_tree(disk, &stage)?;
         sync_dir(disk, &self.dir)?;
@@ -68,9 +67,9 @@ impl Offline {
             current.segments.push(named);
             replace(disk, &self.dir.join(current::FILE_NAME), &current.encode())?;
             for id in &history.dropped {
-                remove_if_there(disk, &path_of(&self.dir, *id))?;
+                remove_if_there(disk, &FILES.path(&self.dir, *id))?;
             }
-            sync_dir(disk, &self.dir.join(FOLDER))?;
+            sync_dir(disk, &self.dir.join(FILES.folder))?;
         }
         match self.check(&mut *fresh())?.damage.into_iter().next() {
             Some(damage) => Err(LogError::Corrupt(Box::new(damage))),
@@ -116,11 +115,23 @@ impl Offline {
     fn keep_originals(&self, plan: &RepairPlan, stage: &Path) -> Result<(), LogError> {
         let disk = &*self.disk;
         let originals = stage.join("originals");
-        create_dir(disk, &originals.join(FOLDER))?;
+        create_dir(disk, &originals.join(FILES.folder))?;
         let small = [manifest::FILE_NAME, current::FILE_NAME].map(str::to_owned);
         let dropped = plan.steps.history.iter().flat_map(|history| &history.dropped);
-        let segments = dropped.map(|id| format!("{FOLDER}/{}", file_name(*id)));
-        for name in segments.chain(small) {
+        let segments = dropped.map(|id| format!("{}/{}", FILES.folder, FILES.name(*id)));
+        // The next open removes them: CURRENT names none any more.
+        let vectors = match plan.steps.history {
+            Some(_) => vector::FILES.ids(disk, &self.dir)?,
+            None => Vec::new(),
+        };
+        let vectors_folder = originals.join(vector::FILES.folder);
+        if !vectors.is_empty() {
+            create_dir(disk, &vectors_folder)?;
+        }
+        let vectors = vectors
+            .iter()
+            .map(|id| format!("{}/{}", vector::FILES.folder, vector::FILES.name(*id)));
+        for name in segments.chain(vectors.clone()).chain(small) {
             let from = self.dir.join(&name);
             match disk.metadata(&from) {
                 Ok(_) => drop(link_or_copy(disk, &from, &originals.join(&name))?),
@@ -128,7 +139,10 @@ impl Offline {
                 Err(error) => return Err(io_error("look at", &from, error)),
             }
         }
-        sync_dir(disk, &originals.join(FOLDER))?;
+        sync_dir(disk, &originals.join(FILES.folder))?;
+        if vectors.len() > 0 {
+            sync_dir(disk, &vectors_folder)?;
+        }
         sync_dir(disk, &originals)?;
         let moved = disk.rename(&originals, &plan.originals);
         moved.map_err(|error| io_error("rename", &originals, error))?;

@@ -16,10 +16,9 @@ use crate::block::records;
 use crate::current::{Current, End, NUMBER_MAX, Position};
 use crate::error::LogError;
 use crate::format::KIND_COMMIT;
-use crate::layout::segment_ids;
 use crate::offline::Offline;
 use crate::scan::{Block, Reader, SegmentFile};
-use crate::segment::HEADER_BYTES;
+use crate::segment::{FILES, HEADER_BYTES};
 use crate::types::Replay;
 use crate::walk::{ANY_SHARDS, after, declared};
 
@@ -123,7 +122,7 @@ impl Offline {
     fn branches(&self, database_id: u128) -> Result<Vec<Branch>, LogError> {
         let mut files = Vec::new();
         let mut firsts: HashMap<(u64, u32), Vec<usize>> = HashMap::new();
-        for id in segment_ids(&*self.disk, &self.dir)? {
+        for id in FILES.ids(&*self.disk, &self.dir)? {
             if id >= NUMBER_MAX / 2 {
                 continue;
             }
@@ -164,7 +163,7 @@ impl Offline {
         }
         let mut total = 0;
         for leg in &route.legs {
-            let path = crate::segment::path_of(&self.dir, leg.id);
+            let path = FILES.path(&self.dir, leg.id);
             total += self.disk.metadata(&path).map_or(0, |info| info.len);
         }
         for leg in &route.legs {

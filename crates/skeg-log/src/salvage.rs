@@ -14,13 +14,13 @@ use crate::check::CheckReport;
 use crate::current::{Current, NamedSegment};
 use crate::error::{Corruption, LogError, corrupt};
 use crate::inspect::{BlockInfo, RecordInfo};
-use crate::layout::{segment_ids, snapshot_ids};
 use crate::manifest;
 use crate::offline::Offline;
 use crate::recover::replay_all;
 use crate::repair::ORIGINALS_PREFIX;
 use crate::route::{Prefix, Route};
-use crate::segment::{HEADER_BYTES, path_of};
+use crate::segment::{FILES, HEADER_BYTES};
+use crate::snapshot;
 use crate::types::{Epoch, Replay};
 use crate::walk::{ANY_SHARDS, Stretch, walk};
 
@@ -117,7 +117,7 @@ impl Offline {
         let current = current.filter(|current| current.database_id == database_id);
         let has_snapshot = match &current {
             Some(current) => current.snapshot.is_some(),
-            None => !snapshot_ids(&*self.disk, &self.dir)?.is_empty(),
+            None => !snapshot::format::FILES.ids(&*self.disk, &self.dir)?.is_empty(),
         };
         if has_snapshot {
             // The history begins in the snapshot, and what it is worth without its log is not known
@@ -139,7 +139,11 @@ impl Offline {
                 shards: current.shards,
                 records: history.recovered.records,
                 last_epoch: history.recovered.last_epoch,
-                segments_kept: current.segments.iter().map(|s| path_of(&self.dir, s.id)).collect(),
+                segments_kept: current
+                    .segments
+                    .iter()
+                    .map(|s| FILES.path(&self.dir, s.id))
+                    .collect(),
                 bytes_rewritten: 0,
                 drops: Vec::new(),
                 moved: Vec::new(),
@@ -166,7 +170,7 @@ impl Offline {
         let mut vote = |id: Option<u128>| *votes.entry(id.unwrap_or_default()).or_default() += 1;
         vote(self.read_manifest()?.ok());
         vote(self.read_current()?.ok().map(|current| current.database_id));
-        for id in segment_ids(&*self.disk, &self.dir)? {
+        for id in FILES.ids(&*self.disk, &self.dir)? {
             match self.open_segment(id, None)? {
                 Ok(segment) => vote(Some(segment.header.database_id)),
                 // Not damaged, but nothing that this build can judge.
@@ -228,7 +232,7 @@ impl Offline {
         if let Some(current) = current {
             // What lies before the replay start stays, as far as it is well.
             for named in current.segments.iter().filter(|named| named.id < current.start_segment) {
-                let path = path_of(&self.dir, named.id);
+                let path = FILES.path(&self.dir, named.id);
                 let damaged = report.damage.iter().any(|damage| damage.file == path);
                 let segment = self.open_segment(named.id, Some(database_id))?;
                 if named.sealed.is_some() && !damaged && segment.is_ok() {
@@ -243,7 +247,7 @@ impl Offline {
         }));
         kept.sort_unstable_by_key(|named| named.id);
         kept.dedup_by_key(|named| named.id);
-        let mut present = segment_ids(&*self.disk, &self.dir)?;
+        let mut present = FILES.ids(&*self.disk, &self.dir)?;
         present.sort_unstable();
         let known = present.iter().copied().filter(|id| *id < crate::current::NUMBER_MAX / 2);
         let above = known.max().map_or(1, |id| id + 1);
@@ -253,7 +257,7 @@ impl Offline {
         let start_segment =
             prefix.sections[..whole].first().map_or(new_id, |first| first.segment.header.id);
         let drops = self.drops(&prefix, &dropped, current, database_id, lost)?;
-        let moved = dropped.iter().map(|id| path_of(&self.dir, *id)).collect();
+        let moved = dropped.iter().map(|id| FILES.path(&self.dir, *id)).collect();
         let rewritten = prefix.sections[whole..].iter();
         let bytes_rewritten = rewritten.map(|section| section.end.length - HEADER_BYTES).sum();
         let current = Current {
@@ -266,13 +270,15 @@ impl Offline {
             start: prefix.start,
             segments: kept,
             snapshot: None,
+            // Without a snapshot all vectors are in the log.
+            vectors: Vec::new(),
         };
         Ok(RepairPlan {
             damage: report.damage,
             shards,
             records: prefix.records,
             last_epoch: Epoch(prefix.last_epoch()),
-            segments_kept: current.segments.iter().map(|s| path_of(&self.dir, s.id)).collect(),
+            segments_kept: current.segments.iter().map(|s| FILES.path(&self.dir, s.id)).collect(),
             bytes_rewritten,
             drops,
             rebuilt: Vec::new(),
@@ -304,7 +310,7 @@ impl Offline {
         ids.sort_unstable();
         ids.dedup();
         for id in ids {
-            let path = path_of(&self.dir, id);
+            let path = FILES.path(&self.dir, id);
             let segment = match self.open_segment(id, Some(database_id))? {
                 Ok(segment) => segment,
                 // One that CURRENT does not name was being prepared.

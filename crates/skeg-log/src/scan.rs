@@ -17,7 +17,7 @@ use crate::error::{LogError, io_error};
 use crate::format::{
     BLOCK_ALIGN, BLOCK_HEADER_BYTES, BLOCK_MAGIC, BlockHeader, FORMAT_VERSION, KIND_COMMIT,
 };
-use crate::segment::{HEADER_BYTES, SegmentHeader, path_of};
+use crate::segment::{FILES, HEADER_BYTES, SegmentHeader};
 
 /// Bytes read at a time.
 const WINDOW_BYTES: usize = 1 << 20;
@@ -34,7 +34,7 @@ pub(crate) struct SegmentFile {
 impl SegmentFile {
     /// Opens a segment and verifies its header. `None` when there is no such file.
     pub(crate) fn open(disk: &dyn Disk, dir: &Path, id: u64) -> Result<Option<Self>, LogError> {
-        let path = path_of(dir, id);
+        let path = FILES.path(dir, id);
         let file = match disk.open(&path, OpenMode::Read) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

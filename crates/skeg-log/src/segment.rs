@@ -18,16 +18,16 @@ use crate::current::{End, Position};
 use crate::error::{LogError, corrupt, io_error};
 use crate::failpoint::{Broken, breaks};
 use crate::format::{FORMAT_VERSION, u32_at, u64_at};
+use crate::numbered::Numbered;
 use crate::small_file::write_all;
 
 const MAGIC: [u8; 8] = *b"SKEGLOG\x1a";
 /// Bytes of the header; the first block follows.
 pub(crate) const HEADER_BYTES: u64 = 64;
-/// Folder of the segments in the database directory.
-pub(crate) const FOLDER: &str = "log";
+/// Where the segments are.
+pub(crate) const FILES: Numbered = Numbered::new("log", ".seg");
 /// The spare's name in that folder.
 pub(crate) const SPARE_NAME: &str = "spare";
-const EXTENSION: &str = ".seg";
 
 /// The first bytes of a segment file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,22 +89,6 @@ impl SegmentHeader {
     }
 }
 
-/// Name of a segment's file: its id with at least eight digits.
-pub(crate) fn file_name(id: u64) -> String {
-    format!("{id:08}{EXTENSION}")
-}
-
-/// The id in a file's name, if it is the name of a segment.
-pub(crate) fn id_of(name: &str) -> Option<u64> {
-    let id = name.strip_suffix(EXTENSION)?.parse().ok()?;
-    (file_name(id) == name).then_some(id)
-}
-
-/// Path of a segment's file.
-pub(crate) fn path_of(dir: &Path, id: u64) -> PathBuf {
-    dir.join(FOLDER).join(file_name(id))
-}
-
 /// A segment that is written to.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -132,8 +116,8 @@ impl Segment {
         header: &SegmentHeader,
         bytes: u64,
     ) -> Result<Self, LogError> {
-        let path = path_of(dir, header.id);
-        let folder = dir.join(FOLDER);
+        let path = FILES.path(dir, header.id);
+        let folder = dir.join(FILES.folder);
         let file = io
             .disk
             .open(&path, OpenMode::CreateNew)
@@ -240,16 +224,5 @@ mod tests {
             let error = SegmentHeader::decode(Path::new("x"), &bytes).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt, "bit {bit}");
         }
-    }
-
-    #[test]
-    fn names_and_ids_belong_together() {
-        assert_eq!(file_name(1), "00000001.seg");
-        assert_eq!(file_name(123_456_789), "123456789.seg");
-        assert_eq!(id_of("00000001.seg"), Some(1));
-        assert_eq!(id_of("123456789.seg"), Some(123_456_789));
-        assert_eq!(id_of("1.seg"), None, "one id has one name");
-        assert_eq!(id_of("+0000001.seg"), None);
-        assert_eq!(id_of("spare"), None);
     }
 }

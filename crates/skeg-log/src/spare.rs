@@ -11,7 +11,7 @@ use skeg_io::sync::Arc;
 use skeg_io::{File, Io, OpenMode};
 
 use crate::error::{LogError, io_error};
-use crate::segment::{FOLDER, SPARE_NAME, fsync_error};
+use crate::segment::{FILES, SPARE_NAME, fsync_error};
 
 /// Kept beside the unsynced bytes for CURRENT's replacement.
 pub(crate) const CURRENT_BYTES: u64 = 64 << 10;
@@ -31,7 +31,7 @@ impl Spare {
     /// its blocks: they are allocated again, or, where there is no space for them, those it has are
     /// given up.
     pub(crate) fn open(io: &Io, dir: &Path) -> Result<Self, LogError> {
-        let path = dir.join(FOLDER).join(SPARE_NAME);
+        let path = dir.join(FILES.folder).join(SPARE_NAME);
         let file = match io.disk.open(&path, OpenMode::ReadWrite) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

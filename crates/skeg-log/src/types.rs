@@ -5,9 +5,10 @@
 
 use skeg_io::sync::Arc;
 
-use crate::error::{ReplayError, Unapplied};
+use crate::error::{LogError, ReplayError, Unapplied};
 use crate::snapshot::SnapshotInfo;
 use crate::values::{Moved, Place, ValueReader};
+use crate::vector::VectorFile;
 
 /// Number of a block: the acknowledgement token of the writes in it. 0 stands for "nothing".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,6 +122,15 @@ pub trait Replay {
     /// Whatever makes the replay impossible; the open stops.
     fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
         let _ = shards;
+        Ok(())
+    }
+
+    /// A segment of vectors, before any record. Its length is right; what is in it is to be verified here.
+    ///
+    /// # Errors
+    /// What is wrong with it; the open stops.
+    fn vectors(&mut self, file: &VectorFile) -> Result<(), LogError> {
+        let _ = file;
         Ok(())
     }
 

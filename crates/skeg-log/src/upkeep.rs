@@ -43,6 +43,8 @@ pub(crate) struct Upkeeper {
     spare: Spare,
     retry_ns: u64,
     demanded_ns: u64,
+    /// The greatest number that a segment of vectors was given.
+    pub(crate) vectors_begun: u64,
 }
 
 /// The segments of a log.
@@ -73,7 +75,7 @@ struct Round {
 
 impl Upkeeper {
     pub(crate) fn new(current: Current, live: Vec<Arc<Segment>>, spare: Spare) -> Self {
-        Self { current, live, spare, retry_ns: 0, demanded_ns: 0 }
+        Self { current, live, spare, retry_ns: 0, demanded_ns: 0, vectors_begun: 0 }
     }
 
     pub(crate) fn allowed(&self) -> u64 {
@@ -267,6 +269,15 @@ impl Upkeeper {
         }
         self.current = next;
         Ok(())
+    }
+
+    /// [`Self::publish`] for what is beside the log: only a full disk leaves everything as it was, and
+    /// whatever else fails is known to nobody yet.
+    pub(crate) fn publish_or_poison(&mut self, core: &Core, next: Current) -> Result<(), LogError> {
+        match self.publish(core, next) {
+            Err(error @ LogError::Full { .. }) => Err(error),
+            other => other.map_err(|error| core.poison(error.to_string())),
+        }
     }
 
     /// Frees what sealed segments do not use, and forgets them and those that are named no more.

@@ -13,7 +13,7 @@ use skeg_io::{Disk, File, Io, OpenMode};
 
 use crate::block::Mismatch;
 use crate::error::{LogError, corrupt, io_error};
-use crate::segment::path_of;
+use crate::segment::FILES;
 
 /// Segments that stay open for reading.
 const OPEN_MAX: usize = 64;
@@ -101,7 +101,7 @@ impl ValueReader {
     /// # Errors
     /// [`LogError::Corrupt`] when other bytes are there, or none; [`LogError::Io`].
     pub fn read(&self, value: &Logged) -> Result<Arc<[u8]>, LogError> {
-        let path = path_of(&self.dir, value.place.segment);
+        let path = FILES.path(&self.dir, value.place.segment);
         let file = self.file(value.place.segment)?;
         let offset = value.place.offset;
         let length = file.len().map_err(|error| io_error("measure", &path, error))?;
@@ -146,7 +146,7 @@ impl ValueReader {
         if let Some(file) = self.opened(segment) {
             return Ok(file);
         }
-        let path = path_of(&self.dir, segment);
+        let path = FILES.path(&self.dir, segment);
         let file = match self.disk.open(&path, OpenMode::Read) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

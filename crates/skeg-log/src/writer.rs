@@ -49,6 +49,9 @@ pub(crate) struct Writer {
     halves: Box<[Half]>,
     builder: BlockBuilder,
     stage: Stage,
+    /// The durable epoch that the block in the builder names, and that the last one written names.
+    claimed: Epoch,
+    named: Epoch,
 }
 
 /// How far the writer is with a block: none, collected but without a place, built and partly
@@ -70,6 +73,9 @@ impl Writer {
             halves: (0..shards).map(|_| Half::default()).collect(),
             builder: BlockBuilder::default(),
             stage: Stage::Idle,
+            // CURRENT names all that was there when the log was opened.
+            claimed: Epoch(position.epoch),
+            named: Epoch(position.epoch),
         }
     }
 
@@ -155,6 +161,7 @@ impl Writer {
             durable = Epoch(self.position.epoch);
         }
         core.set_watermark(durable);
+        self.claimed = durable;
         let place = BlockPlace { salt: self.segment.salt, offset: self.offset };
         let claim = Claim { kind, epoch, durable: durable.0, previous: self.position.chain };
         let collected: &[Half] = if kind == KIND_COMMIT { &self.halves } else { &[] };
@@ -223,6 +230,7 @@ impl Writer {
         self.offset += bytes;
         core.history_bytes.fetch_add(bytes, SeqCst);
         self.position = position;
+        self.named = self.claimed;
         *core.position.lock() = position;
         self.segment.set_written_bytes(self.offset);
     }
@@ -235,26 +243,31 @@ impl Writer {
         }
     }
 
-    /// Writes a block that only says what is durable, if that is news and there is room. It needs no
-    /// fsync: it is evidence, not content.
-    fn write_watermark(&mut self, core: &Core) {
-        if !matches!(self.stage, Stage::Idle) || core.watermark() >= core.durable() {
-            return;
+    /// Writes a block that only says what is durable, if no block says so and there is room. It needs no
+    /// fsync: it is evidence, not content. Whether it was written.
+    fn write_watermark(&mut self, core: &Core) -> bool {
+        if !matches!(self.stage, Stage::Idle) || self.named >= core.durable() {
+            return false;
+        }
+        // It may not fit behind the last block: then it is the first of the next segment.
+        let bytes = block_bytes(0, 0).expect("it is a header");
+        if !self.place(core, bytes) || !core.space.take_unreserved(bytes) {
+            return false;
         }
         let chain = self.build_block(core, KIND_WATERMARK, self.position.epoch);
-        let bytes = self.builder.bytes().len() as u64;
-        if bytes > self.free() || !core.space.take_unreserved(bytes) {
-            return;
-        }
         let mut done = 0;
         match self.write_from(&mut done) {
-            Ok(()) => self.advance(core, bytes, Position { epoch: self.position.epoch, chain }),
+            Ok(()) => {
+                self.advance(core, bytes, Position { epoch: self.position.epoch, chain });
+                return true;
+            }
             // The next block takes the same place.
             Err(error) if is_full(&error) => {}
             Err(error) => {
                 core.poison(format!("writing {} failed: {error}", self.segment.path.display()));
             }
         }
+        false
     }
 }
 
@@ -297,16 +310,16 @@ impl Core {
         outcome
     }
 
-    /// What is done when a log has become idle and all its records are durable: the watermark is
-    /// written, and memory given back.
-    pub(crate) fn rest(&self) {
+    /// What is done when a log has become idle and all its records are durable: memory is given back,
+    /// and the watermark written. Whether it was.
+    pub(crate) fn rest(&self) -> bool {
         self.buffers.release_memory();
-        if let Some(mut writer) = self.role.take() {
-            writer.write_watermark(self);
-            writer.release_memory();
-            self.role.put(writer);
-            self.look_again();
-        }
+        let Some(mut writer) = self.role.take() else { return false };
+        let is_told = writer.write_watermark(self);
+        writer.release_memory();
+        self.role.put(writer);
+        self.look_again();
+        is_told
     }
 
     /// What giving up the role, or ending an fsync, obliges to.

@@ -101,6 +101,32 @@ fn block_offsets(disk: &SimDisk, file: &Path) -> Vec<u64> {
     offsets
 }
 
+/// However little room an orderly close finds behind the last block, a bit turned in that is damage.
+#[test]
+fn a_close_witnesses_the_last_block_of_a_full_segment() {
+    let options = small_options(SyncPolicy::Never);
+    for left in (0..80).step_by(8) {
+        let mut harness = Harness::new(7, options.clone());
+        harness.open(0).unwrap();
+        harness.push(0, 100).unwrap();
+        harness.write();
+        let offsets = block_offsets(&harness.machine.disk, &segment());
+        // A longer record has a longer length.
+        let front = offsets[1] - offsets[0] - 100 + 8;
+        let end = harness.machine.disk.metadata(&segment()).unwrap().len;
+        let bytes = end - offsets[1] - front - left;
+        harness.push(0, bytes as usize).unwrap();
+        harness.turn();
+        let offsets = block_offsets(&harness.machine.disk, &segment());
+        let room = end - offsets[2];
+        assert!((left..=left + 8).contains(&room), "{room} bytes are left and not {left}");
+        harness.close().unwrap();
+        let mut victim = Victim::new(harness);
+        victim.damage(&segment(), &Damage::FlipBit { offset: offsets[1] + 500, bit: 3 });
+        assert_eq!(victim.is_damaged(&segment()), offsets[1], "with {left} bytes left");
+    }
+}
+
 #[test]
 fn the_last_block_may_be_torn_at_every_byte() {
     let mut victim = victim(5, &[2]);

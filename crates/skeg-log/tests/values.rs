@@ -213,6 +213,15 @@ fn segments_whose_values_are_needed_outlive_the_snapshot() {
     assert!(files(&store) <= 2, "nobody needs the others any more");
 }
 
+#[cfg(feature = "failpoints")]
+#[test]
+fn flaw_segments_with_values_dropped() {
+    skeg_log::break_promise(Some(skeg_log::Broken::DropsValues));
+    let found = std::panic::catch_unwind(segments_whose_values_are_needed_outlive_the_snapshot);
+    skeg_log::break_promise(None);
+    assert!(found.is_err(), "it was not caught");
+}
+
 /// A snapshot of everything pushed so far, without entries.
 fn snapshot(harness: &Harness, kept: &BTreeSet<u64>) {
     let log = harness.log();

@@ -218,6 +218,32 @@ fn damage_is_named_and_repaired_and_the_originals_are_kept() {
 }
 
 #[test]
+fn a_snapshot_is_shown_with_what_is_in_it() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("data");
+    let dir = data.to_str().unwrap();
+    let (mut server, port) = serve(dir);
+    cli(&port, &["MSET", "a", "1", "b", "2"]);
+    assert_eq!(cli(&port, &["SAVE"]), "OK");
+    cli(&port, &["SET", "later", "3"]);
+    cli(&port, &["SHUTDOWN"]);
+    assert!(server.0.wait().unwrap().success());
+    let (code, out, _) = run(&["inspect", dir, "--snapshot", "--records"]);
+    assert_eq!(code, 0);
+    assert!(out.starts_with("snapshot 1  snap/00000001.snap  "), "{out}");
+    assert!(out.contains("set            db 0  \"a\"") && !out.contains("later"), "{out}");
+    assert!(out.contains("  end    ") && out.contains("2 items in all"), "{out}");
+    assert_eq!(run(&["inspect", dir, "--snapshot", "--segment", "1"]).0, 2);
+    let (_, json, _) = run(&["inspect", dir, "--snapshot", "--json"]);
+    let kinds = ["{\"snapshot\":", "{\"snapshot_block\":", "{\"snapshot_end\":"];
+    assert!(kinds.iter().all(|kind| json.lines().any(|line| line.starts_with(kind))), "{json}");
+    flip(&data.join("snap/00000001.snap"), 70);
+    let (code, out, _) = run(&["inspect", dir, "--blocks"]);
+    assert_eq!(code, 0, "damage is shown");
+    assert!(out.contains("  bad    snap/00000001.snap at offset 64"), "{out}");
+}
+
+#[test]
 fn without_current_the_shards_are_told_from_the_keys() {
     let place = Place::new();
     let data = place.data();

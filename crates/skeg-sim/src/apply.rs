@@ -2,6 +2,8 @@
 //!
 //! Invariant: an operation changes nothing that its answer does not account for.
 
+use std::borrow::Cow;
+
 use skeg_engine::{Bound, Exec, Expiry, Purpose, ReadError, Router, Shard, ShardId, ShardList};
 
 use crate::elements::bytes;
@@ -180,7 +182,11 @@ impl Op {
             }
             Self::VectorGet { name, id } => {
                 let answer = exec.shard(name).vector_get(name, id.as_ref());
-                answer.map_or(Answer::Failed, |row| Answer::Vector(row.map(<[f32]>::to_vec))).into()
+                let row = answer.map(|row| row.map(|row| row.read().map(Cow::into_owned)));
+                match row.map(Option::transpose) {
+                    Ok(Ok(row)) => Answer::Vector(row).into(),
+                    _ => Answer::Failed.into(),
+                }
             }
             Self::All(ops) => Observed {
                 answer: Answer::Nothing,

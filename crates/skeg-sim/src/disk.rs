@@ -81,6 +81,7 @@ fn kind(path: &Path) -> &str {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("seg") => "segment",
         Some("snap") => "snapshot",
+        Some("vec") => "vectors",
         _ => name,
     }
 }

@@ -120,12 +120,15 @@ fn read_shard(
             let id = id(info.options.ids, number);
             let row =
                 shard.vector_get(&info.name, id.as_ref()).map_err(|error| error.to_string())?;
-            vectors.extend(row.map(|row| (id.clone(), row.to_vec())));
+            if let Some(row) = row {
+                let row = row.read().map_err(|error| error.to_string())?;
+                vectors.insert(id.clone(), row.into_owned());
+            }
         }
-        if vectors.len() as u64 != info.vectors {
+        if vectors.len() != info.figures.vectors {
             return Err(format!(
                 "an index has {} vectors, known are {}",
-                info.vectors,
+                info.figures.vectors,
                 vectors.len()
             ));
         }

@@ -42,6 +42,8 @@ pub struct Figures {
     pub healed: u64,
     /// Snapshots that were published.
     pub snapshots: u64,
+    /// Segments of vectors that were published.
+    pub vector_segments: u64,
     /// Openings that were judged and had loaded a snapshot.
     pub snapshots_loaded: u64,
     /// Orderly closes.
@@ -68,7 +70,7 @@ impl Figures {
         }
     }
 
-    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 15] {
+    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 16] {
         [
             ("operations", &mut self.operations),
             ("delegated", &mut self.delegated),
@@ -83,6 +85,7 @@ impl Figures {
             ("poisoned", &mut self.poisoned),
             ("healed", &mut self.healed),
             ("snapshots", &mut self.snapshots),
+            ("vectorSegments", &mut self.vector_segments),
             ("snapshotsLoaded", &mut self.snapshots_loaded),
             ("closes", &mut self.closes),
         ]

@@ -23,6 +23,7 @@ Options:
   --hours <h>       Go on for so many hours instead of a number of seeds
   --power           Power losses only, without faults but short writes and interruptions
   --snapshots       Power losses and kills without faults, mostly in the middle of snapshots
+  --vectors         The same in the middle of making segments of vectors
   --seed <n>        Play one seed; when it fails, cut it down and show what happens in it
   --jobs <n>        Seeds played at the same time (default: the processors)
   --json            The closing figures as JSON, on standard output
@@ -63,6 +64,7 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
             Long("hours") => options.hours = Some(parser.value()?.parse()?),
             Long("power") => options.themes = Themes::PowerLoss,
             Long("snapshots") => options.themes = Themes::Snapshots,
+            Long("vectors") => options.themes = Themes::Vectors,
             Long("seed") => options.one = Some(parser.value()?.parse()?),
             Long("jobs") => options.jobs = parser.value()?.parse::<usize>()?.max(1),
             Long("json") => options.json = true,
@@ -187,6 +189,7 @@ fn play_many(options: &Options) -> bool {
         Themes::All => "",
         Themes::PowerLoss => " --power",
         Themes::Snapshots => " --snapshots",
+        Themes::Vectors => " --vectors",
     };
     let seed = violation.seed;
     note(&format!("FAILED: {violation}\n"));

@@ -8,7 +8,7 @@
 //! Invariant: the state behind an epoch is made from changes that were noted when they happened,
 //! never from what is found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::op::Op;
 use crate::state::{At, Change, State};
@@ -22,6 +22,9 @@ pub(crate) struct Oracle {
     /// The state now.
     pub(crate) now: State,
     pending: Pending,
+    /// Entries that had lapsed, with their deadlines, when nobody could see whether they were removed: a
+    /// job that waits keeps others from its shard.
+    unseen: BTreeSet<(At, u64)>,
 }
 
 /// The epoch of the newest change of everything that a reply can show.
@@ -54,6 +57,18 @@ impl Oracle {
         Ok(())
     }
 
+    /// Notes that the log has come to an epoch, perhaps by records that change nothing that is seen.
+    pub(crate) fn note_epoch(&mut self, epoch: u64) {
+        if epoch > self.last() {
+            self.history.push((epoch, Vec::new()));
+        }
+    }
+
+    /// Notes that an entry has lapsed, and that it is not seen whether it was removed.
+    pub(crate) fn note_unseen(&mut self, at: At, deadline_ms: u64) {
+        self.unseen.insert((at, deadline_ms));
+    }
+
     /// The epoch that the history starts behind.
     pub(crate) fn start(&self) -> u64 {
         self.base_epoch
@@ -83,7 +98,13 @@ impl Oracle {
     /// Judges what a crash has left: `found` behind `epoch`, when everything up to `floor` was
     /// acknowledged as safe from it.
     pub(crate) fn judge(&self, found: &State, epoch: u64, floor: u64) -> Result<(), String> {
-        let state = self.at(epoch);
+        let mut state = self.at(epoch);
+        for (at, deadline_ms) in &self.unseen {
+            let lapsed = state.entries.get(at).and_then(|entry| entry.expire_at_ms);
+            if lapsed == Some(*deadline_ms) && !found.entries.contains_key(at) {
+                state.entries.remove(at);
+            }
+        }
         if let Some(difference) = state.difference(found) {
             let matching = self.matching(found);
             return Err(format!(

@@ -198,6 +198,7 @@ impl<'a> Runner<'a> {
             snapshot_buffer_bytes: settings.snapshot_buffer_bytes,
             inline_max: settings.inline_max,
             cache_bytes: settings.cache_bytes,
+            vector_delta_bytes: settings.vector_delta_bytes,
             ..EngineOptions::default()
         };
         Engine::open(io, Some(Path::new(DIR)), &options)

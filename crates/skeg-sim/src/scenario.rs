@@ -5,7 +5,7 @@
 
 use skeg_engine::{End, Level, SyncPolicy};
 use skeg_io::sim::{CrashPolicy, Failure, Fault, FaultRates, Injection, Operation, SimRng};
-use skeg_vector::{IdKind, IndexOptions, Metric};
+use skeg_vector::{Backend, IdKind, IndexOptions, Metric, Tier};
 
 use crate::client::Route;
 use crate::dump::{IDS, id};
@@ -23,6 +23,8 @@ pub enum Themes {
     PowerLoss,
     /// Power losses and kills without faults, mostly in the middle of snapshots.
     Snapshots,
+    /// The same in the middle of making segments of vectors.
+    Vectors,
 }
 
 /// Shares are given in millionths.
@@ -51,6 +53,7 @@ pub(crate) struct Settings {
     pub(crate) snapshot_buffer_bytes: usize,
     pub(crate) inline_max: usize,
     pub(crate) cache_bytes: usize,
+    pub(crate) vector_delta_bytes: usize,
 }
 
 impl Default for Settings {
@@ -64,6 +67,7 @@ impl Default for Settings {
             snapshot_buffer_bytes: 4 << 20,
             inline_max: 1_024,
             cache_bytes: 64 << 20,
+            vector_delta_bytes: 8 << 20,
         }
     }
 }
@@ -139,6 +143,11 @@ pub(crate) enum Step {
     Tick,
     /// All of these, as the background threads would.
     Turn,
+    /// Segments of vectors are made, so many steps; of an index, all are to become one.
+    Vectors {
+        steps: u32,
+        consolidate: Option<Vec<u8>>,
+    },
     /// A snapshot is asked for, and the one under way goes on so many steps.
     Snapshot {
         steps: u64,
@@ -192,6 +201,10 @@ struct Draw {
     operations: u64,
     /// Of so many steps, one is a snapshot's.
     snapshots: u64,
+    /// Of so many, one makes segments of vectors.
+    vectors: u64,
+    /// Of 100 operations, how many concern vectors, beside those that do anyhow.
+    vector_operations: u64,
 }
 
 impl Draw {
@@ -205,7 +218,20 @@ impl Draw {
         let operations = pick(&[30, 50, 60, 75, 90]);
         let snapshots = if themes == Themes::Snapshots { 3 } else { 24 };
         let strings = SimRng::new(seed ^ 0x6c61_7267_6500_0000);
-        Self { rng, strings, keys, databases, value_bytes, clients, operations, snapshots }
+        let (vectors, vector_operations) =
+            if themes == Themes::Vectors { (3, 70) } else { (20, 0) };
+        Self {
+            rng,
+            strings,
+            keys,
+            databases,
+            value_bytes,
+            clients,
+            operations,
+            snapshots,
+            vectors,
+            vector_operations,
+        }
     }
 
     fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
@@ -218,7 +244,9 @@ impl Draw {
 
     fn plan(&mut self, seed: u64, themes: Themes) -> Plan {
         let trouble = match (themes, self.rng.below(10)) {
-            (Themes::PowerLoss | Themes::Snapshots, _) | (_, 0..=5) => Trouble::None,
+            (Themes::PowerLoss | Themes::Snapshots | Themes::Vectors, _) | (_, 0..=5) => {
+                Trouble::None
+            }
             (_, 6 | 7) => Trouble::Space,
             _ => Trouble::Io,
         };
@@ -246,6 +274,12 @@ impl Draw {
         let count = self.pick(&[5, 30, 80, 150, 300]);
         let count = 1 + self.rng.below(count);
         let mut steps: Vec<Step> = (0..count).map(|_| self.step()).collect();
+        if themes == Themes::Vectors {
+            let creates = (0..3).map(|number| self.index_create(number));
+            let run = |op| Step::Run { client: 0, op, route: Route::Borrow };
+            let creates: Vec<Step> = creates.map(run).collect();
+            steps.splice(0..0, creates);
+        }
         self.add_trouble(&mut steps, trouble);
         let openings = self.pick(&[0, 0, 0, 1, 1, 2, 3]);
         // Every seed has a power loss; the first round is sure to end with one.
@@ -267,6 +301,7 @@ impl Draw {
     }
 
     fn settings(&mut self) -> Settings {
+        let themed = self.vector_operations > 0;
         Settings {
             level: self.pick(&[Level::Memory, Level::Kernel, Level::Kernel, Level::Disk]),
             sync: self.pick(&[SyncPolicy::Never, SyncPolicy::EverySecond, SyncPolicy::Always]),
@@ -276,6 +311,7 @@ impl Draw {
             snapshot_buffer_bytes: self.pick(&[1, 300, 4 << 20]),
             inline_max: [64, 64, 200, 1_024, 1 << 20][self.strings.index(5)],
             cache_bytes: [0, 4 << 10, 64 << 20][self.strings.index(3)],
+            vector_delta_bytes: self.pick(&[1, 1, 3_000, if themed { 1 } else { 8 << 20 }]),
         }
     }
 
@@ -295,7 +331,10 @@ impl Draw {
     }
 
     fn crash_at_work(&mut self, power_only: bool) -> Crash {
-        let changes = self.pick(&[3, 8, 20, 50, 120]);
+        // A segment of vectors takes a few dozen.
+        let far = self.vector_operations > 0;
+        let changes =
+            if far { self.pick(&[8, 50, 120, 400]) } else { self.pick(&[3, 8, 20, 50, 120]) };
         self.crash(changes, power_only)
     }
 
@@ -343,6 +382,11 @@ impl Draw {
     fn step(&mut self) -> Step {
         if self.one_in(self.snapshots) {
             return Step::Snapshot { steps: self.pick(&[1, 1, 2, 5, 80]) };
+        }
+        if self.one_in(self.vectors) {
+            let number = self.rng.below(3);
+            let consolidate = self.one_in(4).then(|| format!("index {number}").into_bytes());
+            return Step::Vectors { steps: self.pick(&[1, 2, 3, 5, 9, 80]), consolidate };
         }
         if self.rng.below(100) < self.operations {
             let route = if self.one_in(5) { Route::Post } else { Route::Borrow };
@@ -404,6 +448,9 @@ impl Draw {
     }
 
     fn op(&mut self) -> Op {
+        if self.rng.below(100) < self.vector_operations {
+            return self.on_index();
+        }
         match self.rng.below(100) {
             0..=11 => Op::All((0..2 + self.rng.below(5)).map(|_| self.part()).collect()),
             12 => Op::Flush(self.at().db),
@@ -482,23 +529,31 @@ impl Draw {
         }
     }
 
+    /// The dimension of an index; now and then another, which is refused.
+    fn dim_of(&mut self, number: u64) -> u32 {
+        if self.one_in(20) { 3 } else { [2, 4, 200][self.rng.index(3).min(number as usize)] }
+    }
+
+    fn index_create(&mut self, number: u64) -> Op {
+        let name = format!("index {number}").into_bytes();
+        let dim = self.dim_of(number);
+        let metric = self.pick(&[Metric::Euclidean, Metric::Euclidean, Metric::Cosine]);
+        let tiers = [Tier::F32, Tier::Int8, Tier::Tq2, Tier::Tq2];
+        let tier = tiers[usize::try_from(number).expect("below 3")];
+        let backend = if number == 2 { Backend::Disk } else { Backend::Auto };
+        let ids = ids_of(number);
+        let options = IndexOptions { ids, tier, backend, ..IndexOptions::new(dim, metric) };
+        Op::IndexCreate { name, options }
+    }
+
     fn on_index(&mut self) -> Op {
         let number = self.rng.below(3);
         let name = format!("index {number}").into_bytes();
-        let ids = if number == 0 { IdKind::U64 } else { IdKind::Str };
-        // Now and then of another dimension: refused.
-        let dim =
-            if self.one_in(20) { 3 } else { [2, 4, 200][self.rng.index(3).min(number as usize)] };
-        let id = id(ids, self.rng.below(IDS));
+        let dim = self.dim_of(number);
+        let id = id(ids_of(number), self.rng.below(IDS));
         match self.rng.below(16) {
-            0..=2 => {
-                let metric = self.pick(&[Metric::Euclidean, Metric::Euclidean, Metric::Cosine]);
-                Op::IndexCreate {
-                    name,
-                    options: IndexOptions { ids, ..IndexOptions::new(dim, metric) },
-                }
-            }
-            3 => Op::IndexDrop(name),
+            0..=2 => self.index_create(number),
+            3 if self.vector_operations == 0 || self.one_in(4) => Op::IndexDrop(name),
             4..=6 => Op::VectorRemove { name, id },
             7..=9 => Op::VectorGet { name, id },
             _ => {
@@ -508,6 +563,11 @@ impl Draw {
             }
         }
     }
+}
+
+/// What the ids of an index are.
+fn ids_of(number: u64) -> IdKind {
+    if number == 0 { IdKind::U64 } else { IdKind::Str }
 }
 
 #[cfg(test)]

@@ -65,9 +65,11 @@ impl Runner<'_> {
         let before = (work.log().reached(Level::Kernel), work.log().reached(Level::Disk));
         self.act(work, step)?;
         self.read_journal(work)?;
-        if matches!(step, Step::Tick | Step::Turn) {
+        if matches!(step, Step::Tick | Step::Turn | Step::Vectors { .. }) {
             self.notice_lapsed(work)?;
         }
+        // An index was frozen, perhaps.
+        self.oracle.note_epoch(work.log().last_epoch().0);
         if self.machine.disk.is_stopped() {
             return Ok(());
         }
@@ -115,6 +117,26 @@ impl Runner<'_> {
                 for _ in 0..*steps {
                     work.engine.step_snapshot();
                 }
+            }
+            Step::Vectors { steps, consolidate } => {
+                if let Some(name) = consolidate {
+                    // What refuses it is no trouble.
+                    let _ = work.engine.consolidate(name, Box::new(|_, _| true), Box::new(drop));
+                }
+                let before = work.engine.vectors_status().published;
+                for number in 0..*steps {
+                    work.engine.step_vectors();
+                    // What waited at the shard has run.
+                    self.read_journal(work)?;
+                    if number % 4 == 3 {
+                        // It may wait for the log to be durable.
+                        turn(work);
+                        self.read_journal(work)?;
+                        self.notice_lapsed(work)?;
+                    }
+                }
+                let published = work.engine.vectors_status().published - before;
+                self.figures.vector_segments += published;
             }
             Step::WaitDurable => {
                 if self.seen.lock().hard_faults == 0 && self.capacity.is_none() {
@@ -224,20 +246,25 @@ impl Runner<'_> {
     /// Looks which entries home threads have removed because their deadline had passed.
     fn notice_lapsed(&mut self, work: &Work) -> Result<(), String> {
         let now_ms = self.machine.clock.now_ms();
-        let due = |deadline: Option<u64>| deadline.is_some_and(|deadline| deadline <= now_ms);
         let entries = self.oracle.now.entries.iter();
-        let due: Vec<At> = entries
-            .filter(|(_, entry)| due(entry.expire_at_ms))
-            .map(|(at, _)| at.clone())
+        let lapsing = entries.filter_map(|(at, entry)| Some((at, entry.expire_at_ms?)));
+        let due: Vec<(At, u64)> = lapsing
+            .filter(|(_, deadline_ms)| *deadline_ms <= now_ms)
+            .map(|(at, deadline_ms)| (at.clone(), deadline_ms))
             .collect();
         if due.is_empty() {
             return Ok(());
         }
         let router = Router::new(work.engine.shards());
         let mut changes = Vec::new();
-        for at in due {
-            if !self.is_gone(work, router, &at)? {
-                continue;
+        for (at, deadline_ms) in due {
+            match self.is_gone(work, router, &at)? {
+                Some(true) => {}
+                Some(false) => continue,
+                None => {
+                    self.oracle.note_unseen(at, deadline_ms);
+                    continue;
+                }
             }
             let state = &mut self.oracle.now;
             let mut step = model::Step { state, router, now_ms, changes };
@@ -248,19 +275,19 @@ impl Runner<'_> {
         self.oracle.note(work.log().last_epoch().0, changes)
     }
 
-    /// Whether an entry has been removed, as far as its latch is free.
-    fn is_gone(&self, work: &Work, router: Router, at: &At) -> Result<bool, String> {
+    /// Whether an entry has been removed; `None` when its latch is not free.
+    fn is_gone(&self, work: &Work, router: Router, at: &At) -> Result<Option<bool>, String> {
         at_time_zero(&self.machine.clock, || {
             let mut holder = Holder::new(&work.engine, Drain::Serve);
             let id = router.shard_of(&at.key);
             if !holder.try_hold_one(id).unwrap_or(false) {
-                return Ok(false);
+                return Ok(None);
             }
             let exists =
                 |exec: &mut skeg_engine::Exec<'_>| exec.shard(&at.key).exists(at.db, &at.key);
             let (exists, _) =
                 holder.run_one(id, Bound::READ, exists).map_err(|refusal| refusal.to_string())?;
-            Ok(!exists)
+            Ok(Some(!exists))
         })
     }
 

@@ -5,7 +5,9 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use skeg_vector::{IdKind, Index, IndexOptions, Metric, VectorError, View};
+use skeg_vector::{
+    IdKind, Index, IndexOptions, Metric, SearchOptions, SearchScratch, VectorError, View,
+};
 
 /// Passes of each kind, taken in turns; the best counts.
 const PASSES: usize = 15;
@@ -30,7 +32,9 @@ fn vector(dim: usize, seed: u64) -> Vec<f32> {
 
 /// Touches every number and does next to nothing with it.
 fn read(view: &View) -> u32 {
-    view.iter().map(|(_, row)| row.iter().fold(0, |all, x| all | x.to_bits())).fold(0, |a, b| a | b)
+    view.unstored()
+        .map(|(_, row)| row.iter().fold(0, |all, x| all | x.to_bits()))
+        .fold(0, |a, b| a | b)
 }
 
 fn consume<T>(result: T) {
@@ -54,6 +58,7 @@ fn main() -> Result<(), VectorError> {
         let view = index.view();
         let query = vector(dim as usize, rows + 1);
         let queries = vector(dim as usize * BATCH, rows + 2);
+        let (ten, mut scratch) = (SearchOptions::new(10), SearchScratch::default());
         let mut best = [f64::INFINITY; 4];
         for _ in 0..PASSES {
             let mut timed = |place: usize, work: &mut dyn FnMut()| {
@@ -64,7 +69,7 @@ fn main() -> Result<(), VectorError> {
             timed(0, &mut || consume(read(black_box(&view))));
             timed(1, &mut || consume(view.search(&query, 10)));
             timed(2, &mut || consume(view.search(&query, 1000)));
-            timed(3, &mut || consume(view.search_many(&queries, 10)));
+            timed(3, &mut || consume(view.search_many(&queries, &ten, &mut scratch)));
         }
         let names = ["read", "search k=10", "search k=1000", "search_many of 16"];
         for ((name, seconds), passes) in names.iter().zip(best).zip([1, 1, 1, BATCH]) {

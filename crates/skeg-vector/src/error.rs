@@ -2,6 +2,7 @@
 //!
 //! May not know: how an error reaches the user.
 
+use crate::segment::SegmentError;
 use crate::{DIM_MAX, ID_BYTES_MAX, IdKind, K_MAX};
 
 /// A refused operation. Nothing was changed.
@@ -77,6 +78,9 @@ pub enum VectorError {
         /// Rows in the index.
         len: usize,
     },
+    /// A file of vectors cannot be read, or does not hold what was written.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
     /// Stored options of a version that this one does not know.
     #[error("stored index options have version {found}; this version of skeg reads 1")]
     FormatVersion {
@@ -111,9 +115,11 @@ pub enum VectorErrorKind {
     Unsupported,
     /// No room for a further row.
     Full,
-    /// Stored options of an unknown version.
+    /// A file of vectors cannot be read.
+    Read,
+    /// Stored options, or a file of vectors, of an unknown version.
     FormatVersion,
-    /// Stored options that are damaged.
+    /// Stored options, or a file of vectors, that are damaged.
     Corrupt,
 }
 
@@ -130,6 +136,11 @@ impl VectorError {
             Self::DimensionOption { .. } | Self::UnknownOption { .. } => VectorErrorKind::Options,
             Self::Unsupported { .. } => VectorErrorKind::Unsupported,
             Self::Full { .. } => VectorErrorKind::Full,
+            Self::Segment(error) => match error {
+                SegmentError::Read { .. } => VectorErrorKind::Read,
+                SegmentError::Damaged { .. } => VectorErrorKind::Corrupt,
+                SegmentError::Version { .. } => VectorErrorKind::FormatVersion,
+            },
             Self::FormatVersion { .. } => VectorErrorKind::FormatVersion,
             Self::Corrupt { .. } => VectorErrorKind::Corrupt,
         }

@@ -3,14 +3,14 @@
 //! Invariants:
 //! - A [`View`] never changes: it is what the index held when it was taken, however much is written
 //!   afterwards, and it can be searched from any thread.
-//! - The answer to a search depends on the contents and the query alone: not on the order of
-//!   writes, on the processor or on threads. Equal scores are ordered by id.
+//! - While all rows are in memory, the answer to a search depends on the contents and the query alone:
+//!   not on the order of writes, on the processor or on threads. With segments the scores are as exact,
+//!   but codes may miss a row. Equal scores are ordered by id.
 //! - Nothing that is refused changes the index; what is stored is returned bit for bit.
 //!
-//! [`Index`] is the door: it holds the backend that the options name. Today that is [`FlatIndex`],
-//! which compares the query with every row. A backend is a folder like `flat/` and a variant of
-//! [`Index`]. [`quant`] has a file for each tier (how rows are coded) and the scan of codes; no backend
-//! uses it yet.
+//! [`Index`] is the door: new rows in memory ([`FlatIndex`], which compares the query with every one),
+//! older ones in [`Segment`]s, whose codes are in memory and whose rows are wherever the owner keeps
+//! files. [`quant`] has a file for each tier (how rows are coded) and the scan of codes.
 //!
 //! May not know: keys, the log, shards, clocks, threads.
 #![forbid(unsafe_code)]
@@ -22,14 +22,20 @@ mod index;
 mod metric;
 mod options;
 pub mod quant;
+mod row_set;
+pub mod segment;
 mod top;
 
 pub use error::{VectorError, VectorErrorKind};
-pub use flat::{FlatIndex, View};
+pub use flat::{FlatIndex, View as FlatView};
 pub use id::{Id, IdKind, IdRef};
-pub use index::Index;
+pub use index::{
+    Build, BuildError, Built, Change, Index, IndexFigures, Row, SearchOptions, SearchScratch,
+    StoredRow, View,
+};
 pub use metric::Metric;
 pub use options::{Backend, IndexOptions, Tier};
+pub use segment::Segment;
 pub use top::Hit;
 
 /// The greatest number of dimensions of an index; the least is 1.

@@ -90,24 +90,27 @@ impl Named for Tier {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
-    /// What suits the index best; the flat scan today.
+    /// What suits the index best.
     Auto,
     /// A scan of every row.
     Flat,
-    /// A graph on disk.
+    /// A graph on disk; a scan of codes until there is one.
     Disk,
+    /// A scan of every row, all of them in memory, and none of them kept over a restart.
+    Ephemeral,
 }
 
 impl Named for Backend {
     const OPTION: &'static str = "backend";
-    const KNOWN: &'static str = "auto, flat, disk";
-    const ALL: &'static [Self] = &[Self::Auto, Self::Flat, Self::Disk];
+    const KNOWN: &'static str = "auto, flat, disk, ephemeral";
+    const ALL: &'static [Self] = &[Self::Auto, Self::Flat, Self::Disk, Self::Ephemeral];
 
     fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Flat => "flat",
             Self::Disk => "disk",
+            Self::Ephemeral => "ephemeral",
         }
     }
 }
@@ -151,9 +154,9 @@ pub struct IndexOptions {
     pub metric: Metric,
     /// What the ids are.
     pub ids: IdKind,
-    /// How rows are coded. Only [`Tier::F32`] is served.
+    /// How rows in segments are coded. [`Tier::Pq`] is not served yet.
     pub tier: Tier,
-    /// What finds the nearest rows. [`Backend::Disk`] is not served yet.
+    /// What finds the nearest rows.
     pub backend: Backend,
 }
 
@@ -170,21 +173,24 @@ impl IndexOptions {
         if self.dim == 0 || self.dim > DIM_MAX {
             return Err(VectorError::DimensionOption { given: self.dim });
         }
-        if self.tier != Tier::F32 {
+        if CodeKind::of(self.tier).is_none() {
             return Err(VectorError::Unsupported {
                 option: "tier",
                 given: self.tier.name(),
-                supported: "f32",
-            });
-        }
-        if self.backend == Backend::Disk {
-            return Err(VectorError::Unsupported {
-                option: "backend",
-                given: self.backend.name(),
-                supported: "auto, flat",
+                supported: "f32, int8, binary, tq1, tq2, tq4",
             });
         }
         Ok(())
+    }
+
+    /// Whether rows may go into segments: not those that are to be in memory as they are.
+    #[must_use]
+    pub fn has_segments(&self) -> bool {
+        match self.backend {
+            Backend::Disk => true,
+            Backend::Auto | Backend::Flat => self.tier != Tier::F32,
+            Backend::Ephemeral => false,
+        }
     }
 
     /// The first option in which `other` differs, for the message of a mismatch.

@@ -56,9 +56,12 @@ pub(crate) struct Top<'a> {
 }
 
 impl<'a> Top<'a> {
+    /// What no row scores: it is not looked at.
+    pub(crate) const NEVER: f32 = f32::NEG_INFINITY;
+
     /// For `k` of at most `len` candidates.
     pub(crate) fn new(k: usize, len: usize) -> Self {
-        Self { k, heap: BinaryHeap::with_capacity(k.min(len)), threshold: f32::NEG_INFINITY }
+        Self { k, heap: BinaryHeap::with_capacity(k.min(len)), threshold: f32::MIN }
     }
 
     /// Looks at a block of scores; `id_of` names the candidate at a place of the block.
@@ -84,6 +87,11 @@ impl<'a> Top<'a> {
         {
             self.threshold = worst.score;
         }
+    }
+
+    /// The scores and ids of the kept ones, best first.
+    pub(crate) fn into_scores(self) -> Vec<(f32, IdRef<'a>)> {
+        self.heap.into_sorted_vec().into_iter().map(|c| (c.score, c.id)).collect()
     }
 
     /// The kept ones, best first.

@@ -169,12 +169,13 @@ fn run(options: IndexOptions, steps: &[Step]) {
     }
     for name in 0..=u8::MAX {
         let id = id(options.ids, name);
-        assert_eq!(index.get(&id), model.get(&id).map(Vec::as_slice));
+        let found = index.get(&id).map(|row| row.read().unwrap().into_owned());
+        assert_eq!(found.as_ref(), model.get(&id));
     }
-    same(&model, index.iter().map(|(id, row)| (id.to_owned(), row.to_vec())));
+    same(&model, index.view().unstored().map(|(id, row)| (id.to_owned(), row.to_vec())));
     for (view, then) in &views {
         assert_eq!(view.len(), then.len());
-        same(then, view.iter().map(|(id, row)| (id.to_owned(), row.to_vec())));
+        same(then, view.unstored().map(|(id, row)| (id.to_owned(), row.to_vec())));
     }
 }
 

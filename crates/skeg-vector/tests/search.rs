@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use skeg_vector::{Hit, Id, IdKind, Index, IndexOptions, Metric};
+use skeg_vector::{Hit, Id, IdKind, Index, IndexOptions, Metric, SearchOptions, SearchScratch};
 
 const METRICS: [Metric; 3] = [Metric::Cosine, Metric::InnerProduct, Metric::Euclidean];
 
@@ -79,7 +79,7 @@ fn the_edges_of_f32_give_right_and_finite_scores() {
         let mut index = numbered(2, metric);
         for (id, row) in (0..).zip(&rows) {
             index.set(id, row).unwrap();
-            assert_eq!(index.get(id), Some(&row[..]));
+            assert_eq!(index.get(id).unwrap().read().unwrap(), &row[..]);
         }
         for query in &rows {
             for hit in index.view().search(query, 9).unwrap() {
@@ -169,7 +169,9 @@ fn many_queries_give_what_each_gives_alone() {
             }
             let view = index.view();
             let queries = vector(dim as usize * count, 77);
-            let together = view.search_many(&queries, 10).unwrap();
+            let together = view
+                .search_many(&queries, &SearchOptions::new(10), &mut SearchScratch::default())
+                .unwrap();
             let alone: Vec<Vec<Hit>> = queries
                 .chunks_exact(dim as usize)
                 .map(|query| view.search(query, 10).unwrap())

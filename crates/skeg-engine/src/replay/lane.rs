@@ -14,6 +14,7 @@ use skeg_io::sync::atomic::{AtomicBool, Ordering};
 use skeg_io::sync::{Arc, Condvar, Mutex};
 use skeg_io::{Join, Threads};
 use skeg_log::{LogError, Place, ReplayError, ShardId, Unapplied, ValueReader};
+use skeg_vector::Segment;
 use smallvec::SmallVec;
 
 use super::Source;
@@ -227,6 +228,13 @@ impl Lane {
     /// Shows the lane's shards, when everything is settled.
     pub(super) fn each_shard(&self, show: &mut dyn FnMut(&mut Shard)) {
         self.shared.shards.lock().shards.iter_mut().for_each(show);
+    }
+
+    /// Gives a shard a segment of vectors that its indexes will take up.
+    pub(super) fn find(&self, shard: ShardId, segment: Segment) {
+        if let Some(shard) = self.shared.shards.lock().of(shard) {
+            shard.indexes.find(segment);
+        }
     }
 
     /// Gives the lane a thread, if there is one to be had.

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use skeg_io::sync::{Arc, Mutex};
 use skeg_log::{Epoch, Health, Level, Log, ShardId, ShardPlace, SnapshotInfo, SnapshotWriter};
+use skeg_vector::Backend;
 
 use crate::effect::KIND_EFFECTS;
 use crate::engine::Shared;
@@ -18,9 +19,10 @@ use crate::error::{Refusal, SnapshotError};
 use crate::exec::Exec;
 use crate::holder::Drain;
 use crate::home::Bell;
+use crate::indexes::Image;
 use crate::job::{Bound, Hold, Job, Progress as JobProgress, Receipt};
 use crate::router::ShardList;
-use crate::walk::{Handed, Outlet, Started};
+use crate::walk::{Handed, Outlet, Slice, Started};
 
 /// Blocks of the file are about this large, or as large as what was handed out together.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -65,7 +67,9 @@ pub(super) struct Run {
     outlet_bytes: usize,
     reply: Arc<Reply>,
     places: Vec<ShardPlace>,
-    indexes: Vec<(Box<[u8]>, Arc<skeg_vector::View>)>,
+    indexes: Vec<Image>,
+    /// Others have used the shard lately.
+    in_use: bool,
     /// What was handed out and is not yet written.
     handed: Handed,
     /// Segments with strings that the snapshot or memory names.
@@ -86,6 +90,7 @@ impl Run {
             reply: Arc::new(Reply::new(&shared.snapshots.bell)),
             places: Vec::new(),
             indexes: Vec::new(),
+            in_use: false,
             handed: Handed::default(),
             kept: BTreeSet::new(),
         })
@@ -94,6 +99,12 @@ impl Run {
     /// Entries and bytes written so far.
     pub(super) fn figures(&self) -> (u64, u64) {
         self.writer.as_ref().map_or((0, 0), |writer| (writer.entries(), writer.bytes()))
+    }
+
+    /// Whether somebody is served whom its work delays; but no writer may soon have to wait until what
+    /// he hands out is taken.
+    pub(super) fn may_rest(&self) -> bool {
+        self.in_use && !self.outlet.is_half_full()
     }
 
     /// One step.
@@ -120,7 +131,7 @@ impl Run {
 
     fn post(&mut self, shared: &Shared, starts: bool) -> Result<Progress, SnapshotError> {
         let outlet = starts.then(|| Arc::clone(&self.outlet));
-        let slice = Slice::new(self.shard, outlet, &self.reply);
+        let slice = SliceJob::new(self.shard, outlet, &self.reply);
         self.post_job(shared, Box::new(slice), Stage::Posted)
     }
 
@@ -142,12 +153,13 @@ impl Run {
 
     fn receive(&mut self) -> Result<Progress, SnapshotError> {
         let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
-        let Sliced { started, more, .. } = outcome?;
+        let Sliced { started, slice, .. } = outcome?;
         if let Some(Started { place, indexes }) = started {
             self.places.push(place);
             self.indexes = indexes;
         }
-        self.stage = if more { Stage::Post { starts: false } } else { Stage::Rest };
+        self.in_use = slice.in_use;
+        self.stage = if slice.more { Stage::Post { starts: false } } else { Stage::Rest };
         // Taken before anything of the next shard can be in it.
         self.handed.append(self.outlet.take());
         Ok(Progress::More)
@@ -160,10 +172,13 @@ impl Run {
                 self.write_full()?;
             }
         }
-        for (name, view) in std::mem::take(&mut self.indexes) {
-            self.handed.add_index(&name, &view);
-            for (id, row) in view.iter() {
-                self.handed.add_row(&name, id, row);
+        for image in std::mem::take(&mut self.indexes) {
+            self.handed.add_index(&image);
+            if image.view.options().backend == Backend::Ephemeral {
+                continue;
+            }
+            for change in image.view.changes() {
+                self.handed.add_change(&image.name, change);
                 self.write_full()?;
             }
         }
@@ -226,7 +241,7 @@ impl Drop for Run {
 #[derive(Default)]
 struct Sliced {
     started: Option<Started>,
-    more: bool,
+    slice: Slice,
     /// The answer to a [`Question`].
     homes: BTreeSet<u64>,
 }
@@ -248,7 +263,7 @@ impl Reply {
 }
 
 /// A slice of a walk, as a job on the shard.
-struct Slice {
+struct SliceJob {
     shards: ShardList,
     /// The outlet of the walk to be started.
     starts: Option<Arc<Outlet>>,
@@ -256,13 +271,13 @@ struct Slice {
     sliced: Option<Sliced>,
 }
 
-impl Slice {
+impl SliceJob {
     fn new(id: ShardId, starts: Option<Arc<Outlet>>, reply: &Arc<Reply>) -> Self {
         Self { shards: ShardList::one(id), starts, reply: Arc::clone(reply), sliced: None }
     }
 }
 
-impl Job for Slice {
+impl Job for SliceJob {
     fn shards(&self) -> &ShardList {
         &self.shards
     }
@@ -274,7 +289,7 @@ impl Job for Slice {
     fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
         for shard in exec.shards() {
             let started = self.starts.take().map(|outlet| shard.start_walk(&outlet));
-            self.sliced = Some(Sliced { started, more: shard.walk_slice(), ..Sliced::default() });
+            self.sliced = Some(Sliced { started, slice: shard.walk_slice(), ..Sliced::default() });
         }
         JobProgress::Done
     }

@@ -83,8 +83,9 @@ fn every_effect_survives_close_and_open() {
         assert_eq!(exec.shard(b"p").expiry(3, b"p"), Some(None));
         check_collections(exec);
         let index = exec.shard(b"docs");
-        assert_eq!(index.vector_get(b"docs", "one".into()).unwrap(), Some(&[1.0, 0.0, 0.5][..]));
-        assert_eq!(index.index_info(b"docs").unwrap().vectors, 1);
+        let row = index.vector_get(b"docs", "one".into()).unwrap().unwrap();
+        assert_eq!(*row.read().unwrap(), [1.0, 0.0, 0.5]);
+        assert_eq!(index.index_info(b"docs").unwrap().figures.vectors, 1);
     });
     engine.close().unwrap();
 }

@@ -11,3 +11,4 @@ mod snapshots;
 mod support;
 mod threads;
 mod values;
+mod vectors;

@@ -114,7 +114,7 @@ fn a_snapshot_with_the_log_behind_it_is_the_state() {
     assert!(recovered.records < 1_000, "{recovered:?}");
     run(&engine, |exec| {
         assert_eq!(number(exec.shard(b"n"), b"n"), -70);
-        assert_eq!(exec.shard(b"docs").index_info(b"docs").unwrap().vectors, 2);
+        assert_eq!(exec.shard(b"docs").index_info(b"docs").unwrap().figures.vectors, 2);
         for count in 0..3_000 {
             let (db, key) = ((count % 5) as u8, key(count));
             let deadline = (count % 3 == 0).then_some(far);

@@ -5,11 +5,12 @@
 //! stands for the whole file.
 //! May not know: files, what a payload means.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::block::Mismatch;
 use crate::error::{LogError, corrupt};
 use crate::format::{FORMAT_VERSION, u32_at, u64_at};
+use crate::numbered::Numbered;
 use crate::types::{Epoch, ShardPlace};
 
 const MAGIC: [u8; 8] = *b"SKEGSNP\x1a";
@@ -21,30 +22,13 @@ pub(crate) const BLOCK_HEADER_BYTES: usize = 40;
 /// Bytes of the end mark before the places.
 const END_FIXED_BYTES: usize = 16;
 const PLACE_BYTES: usize = 16;
-/// Folder of the snapshots in the database directory.
-pub(crate) const FOLDER: &str = "snap";
-const EXTENSION: &str = ".snap";
+/// Where the snapshots are.
+pub(crate) const FILES: Numbered = Numbered::new("snap", ".snap");
 
 /// A record that recreates entries of one shard.
 pub(crate) const BLOCK_ENTRIES: u8 = 1;
 /// The last block: totals and places.
 pub(crate) const BLOCK_END: u8 = 2;
-
-/// Name of a snapshot's file: its id with at least eight digits.
-fn file_name(id: u64) -> String {
-    format!("{id:08}{EXTENSION}")
-}
-
-/// The id in a file's name, if it is the name of a snapshot.
-pub(crate) fn id_of(name: &str) -> Option<u64> {
-    let id = name.strip_suffix(EXTENSION)?.parse().ok()?;
-    (file_name(id) == name).then_some(id)
-}
-
-/// Path of a snapshot's file.
-pub(crate) fn path_of(dir: &Path, id: u64) -> PathBuf {
-    dir.join(FOLDER).join(file_name(id))
-}
 
 /// The first bytes of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,13 +245,5 @@ mod tests {
         assert_ne!(block_sum(2, 64, &bytes, b"hello"), sum, "another salt");
         assert_ne!(block_sum(1, 72, &bytes, b"hello"), sum, "another offset");
         assert_ne!(block_sum(1, 64, &bytes, b"hellp"), sum, "another payload");
-    }
-
-    #[test]
-    fn names_and_ids_belong_together() {
-        assert_eq!(path_of(Path::new("d"), 1), Path::new("d/snap/00000001.snap"));
-        assert_eq!(id_of("00000001.snap"), Some(1));
-        assert_eq!(id_of("1.snap"), None, "one id has one name");
-        assert_eq!(id_of("00000001.seg"), None);
     }
 }

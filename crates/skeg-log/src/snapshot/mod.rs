@@ -15,4 +15,5 @@ mod publish;
 pub(crate) mod read;
 mod write;
 
+pub use read::SnapshotFound;
 pub use write::{SnapshotInfo, SnapshotWriter};

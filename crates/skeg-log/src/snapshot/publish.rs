@@ -4,7 +4,7 @@
 //! shard, and no value in it is needed; a file is removed only when the CURRENT that does not name it is durable.
 //! May not know: what is in the snapshot.
 
-use super::format::path_of;
+use super::format::FILES;
 use std::collections::BTreeSet;
 
 use crate::core::Core;
@@ -43,10 +43,7 @@ impl Upkeeper {
         if breaks(Broken::RemovesEarly) {
             remove_unnamed(core, &before, &next)?;
         }
-        match self.publish(core, next) {
-            Err(error @ LogError::Full { .. }) => return Err(error),
-            other => other.map_err(|error| core.poison(error.to_string()))?,
-        }
+        self.publish_or_poison(core, next)?;
         self.trim()?;
         *core.inventory.lock() = self.inventory();
         remove_unnamed(core, &before, &self.current)
@@ -79,12 +76,12 @@ fn remove_unnamed(core: &Core, before: &Current, now: &Current) -> Result<(), Lo
     for named in &before.segments {
         if !now.segments.iter().any(|kept| kept.id == named.id) {
             core.values.forget(named.id);
-            remove_if_there(disk, &segment::path_of(&core.dir, named.id))?;
+            remove_if_there(disk, &segment::FILES.path(&core.dir, named.id))?;
         }
     }
     match before.snapshot {
         Some(old) if Some(old) != now.snapshot => {
-            remove_if_there(disk, &path_of(&core.dir, old.id))
+            remove_if_there(disk, &FILES.path(&core.dir, old.id))
         }
         _ => Ok(()),
     }

@@ -4,18 +4,21 @@
 //! file and offset: a snapshot that CURRENT names was durable, so no crash explains it.
 //! May not know: what a payload means.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use skeg_io::sync::Arc;
-use skeg_io::{Disk, File, OpenMode};
+use skeg_io::{Disk, File};
 
 use super::format::{
-    BLOCK_END, BLOCK_ENTRIES, BLOCK_HEADER_BYTES, BlockHead, End, HEADER_BYTES, SnapshotHeader,
-    block_sum, path_of,
+    BLOCK_END, BLOCK_ENTRIES, BLOCK_HEADER_BYTES, BlockHead, End, FILES, HEADER_BYTES,
+    SnapshotHeader, block_sum,
 };
 use crate::block::Mismatch;
 use crate::current::{Current, SnapshotRef};
 use crate::error::{LogError, ReplayError, Unapplied, corrupt, io_error};
+use crate::inspect::RecordInfo;
+use crate::numbered::open_named;
 use crate::types::{Replay, ShardId, ShardPlace};
 
 /// What a snapshot came to.
@@ -41,6 +44,63 @@ pub(crate) fn load(
     loaded
 }
 
+/// A block of a snapshot that has verified.
+#[derive(Clone, Debug)]
+pub enum SnapshotFound<'a> {
+    /// What recreates entries of a shard.
+    Entries {
+        /// Bytes of the block.
+        bytes: u64,
+        /// Keys and vectors that it recreates.
+        entries: u64,
+        /// The record, which begins with the block.
+        record: RecordInfo<'a>,
+    },
+    /// The end mark.
+    End {
+        /// Where it is in the file.
+        offset: u64,
+        /// Its bytes.
+        bytes: u64,
+        /// Entries of all blocks.
+        entries: u64,
+        /// Where the history goes on, for shard 0 first.
+        places: Vec<ShardPlace>,
+    },
+}
+
+/// Shows the blocks of the snapshot that CURRENT names, up to the first that does not verify.
+pub(crate) fn walk(
+    disk: &dyn Disk,
+    dir: &Path,
+    current: &Current,
+    named: &SnapshotRef,
+    show: &mut dyn FnMut(SnapshotFound<'_>) -> ControlFlow<()>,
+) -> Result<(), LogError> {
+    let mut reader = Reader::open(disk, dir, current, named)?;
+    let (mut offset, mut number, mut previous) = (HEADER_BYTES, 0, 0);
+    loop {
+        let (head, sum) = reader.block(offset, number, previous, current.shards)?;
+        let (bytes, entries) = (BLOCK_HEADER_BYTES as u64 + head.length, head.entries);
+        let payload = reader.payload.as_slice();
+        let is_end = head.kind == BLOCK_END;
+        let found = if is_end {
+            let places = End::decode(payload, current.shards).map(|end| end.places);
+            SnapshotFound::End { offset, bytes, entries, places: places.unwrap_or_default() }
+        } else {
+            let shard = ShardId(head.shard);
+            let record = RecordInfo { offset, shard, kind: head.record, payload };
+            SnapshotFound::Entries { bytes, entries, record }
+        };
+        if show(found).is_break() || is_end {
+            return Ok(());
+        }
+        offset += bytes;
+        number += 1;
+        previous = sum;
+    }
+}
+
 struct Reader {
     path: PathBuf,
     file: Arc<dyn File>,
@@ -58,25 +118,12 @@ impl Reader {
         current: &Current,
         named: &SnapshotRef,
     ) -> Result<Self, LogError> {
-        let path = path_of(dir, named.id);
+        let path = FILES.path(dir, named.id);
+        let file = open_named(disk, &path, "snapshot", named.length)?;
+        let bytes = named.length;
         let damage = |at: u64, expected: String, found: String| {
             Err(corrupt(&path, at, Mismatch::new(expected, found)))
         };
-        let file = match disk.open(&path, OpenMode::Read) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return damage(0, "the snapshot named in CURRENT".into(), "no file".into());
-            }
-            Err(error) => return Err(io_error("open", &path, error)),
-        };
-        let bytes = file.len().map_err(|error| io_error("measure", &path, error))?;
-        if bytes != named.length {
-            return damage(
-                bytes.min(named.length),
-                format!("{} bytes", named.length),
-                format!("{bytes}"),
-            );
-        }
         let mut header = vec![0; bytes.min(HEADER_BYTES) as usize];
         file.read_exact_at(&mut header, 0).map_err(|error| io_error("read", &path, error))?;
         let header = SnapshotHeader::decode(&path, &header)?;

@@ -1,34 +1,23 @@
 //! Writing a snapshot file, and handing it over when it is complete.
 //!
-//! Invariants: the file is reserved before it is filled, with room to spare for the log, so that a
-//! snapshot that the disk cannot hold is refused before it takes anything from writes; an unfinished
-//! file is removed when its writer is dropped, or by the next open.
+//! Invariant: blocks follow one another, each with the checksum of the one before.
 //! May not know: what is in the records, when to take a snapshot.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind::{DirectoryNotEmpty, NotFound};
-use std::path::{Path, PathBuf};
 
 use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::Ordering::SeqCst;
-use skeg_io::{File, OpenMode};
 
 use super::format::{
-    BLOCK_END, BLOCK_ENTRIES, BLOCK_HEADER_BYTES, BlockHead, End, FOLDER, HEADER_BYTES,
-    SnapshotHeader, path_of,
+    BLOCK_END, BLOCK_ENTRIES, BLOCK_HEADER_BYTES, BlockHead, End, FILES, HEADER_BYTES,
+    SnapshotHeader,
 };
 use crate::core::Core;
 use crate::current::SnapshotRef;
-use crate::error::{LogError, io_error};
+use crate::error::LogError;
 use crate::failpoint::{Broken, breaks};
-use crate::segment::fsync_error;
-use crate::small_file::{remove_if_there, write_all};
+use crate::side::SideFile;
 use crate::types::{Epoch, ShardId, ShardPlace};
-
-/// A file is reserved in steps of this when it becomes larger than expected.
-const STEP_BYTES: u64 = 4 << 20;
-/// The log keeps at least this beside a snapshot, or a segment if that is smaller.
-const BESIDE_BYTES: u64 = 16 << 20;
 
 /// A published snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,12 +33,9 @@ pub struct SnapshotInfo {
 /// A snapshot that is being written. Dropped before [`SnapshotWriter::publish`], it leaves nothing.
 #[derive(Debug)]
 pub struct SnapshotWriter {
-    core: Arc<Core>,
-    path: PathBuf,
-    file: Arc<dyn File>,
+    side: SideFile,
     header: SnapshotHeader,
     offset: u64,
-    allocated: u64,
     blocks: u64,
     previous: u32,
     entries: u64,
@@ -62,7 +48,6 @@ pub struct SnapshotWriter {
     /// Older ones need not be replayed.
     needed: Epoch,
     completed: bool,
-    published: bool,
 }
 
 impl SnapshotWriter {
@@ -70,17 +55,7 @@ impl SnapshotWriter {
     pub(crate) fn create(core: &Arc<Core>) -> Result<Self, LogError> {
         core.condition.check()?;
         let (id, database_id, expected) = core.upkeeper.lock().next_snapshot(core);
-        let disk = &*core.io.disk;
-        let folder = core.dir.join(FOLDER);
-        if let Err(error) = disk.create_dir(&folder) {
-            make_again(core, &folder)?;
-            return Err(io_error("create", &folder, error));
-        }
-        let path = path_of(&core.dir, id);
-        remove_if_there(disk, &path)?;
-        let file = disk
-            .open(&path, OpenMode::CreateNew)
-            .map_err(|error| io_error("create", &path, error))?;
+        let side = SideFile::create(core, FILES, id, HEADER_BYTES + expected)?;
         let header = SnapshotHeader {
             id,
             database_id,
@@ -88,12 +63,9 @@ impl SnapshotWriter {
             shards: core.buffers.shards(),
         };
         let mut writer = Self {
-            core: Arc::clone(core),
-            path,
-            file,
+            side,
             header,
             offset: HEADER_BYTES,
-            allocated: 0,
             blocks: 0,
             previous: 0,
             entries: 0,
@@ -103,31 +75,9 @@ impl SnapshotWriter {
             awaited: Epoch(0),
             needed: Epoch(0),
             completed: false,
-            published: false,
         };
-        // All at once with what the log may need meanwhile: the latter is given back at once.
-        let beside = BESIDE_BYTES.min(core.options.segment_bytes);
-        let expected = HEADER_BYTES + expected;
-        writer.allocate(expected + beside)?;
-        let cut = writer.file.set_len(expected);
-        cut.map_err(|error| io_error("cut", &writer.path, error))?;
-        writer.allocated = expected;
-        writer.write(&header.encode(), 0)?;
+        writer.side.write(&header.encode(), 0)?;
         Ok(writer)
-    }
-
-    fn allocate(&mut self, bytes: u64) -> Result<(), LogError> {
-        if bytes > self.allocated {
-            self.file
-                .allocate(self.allocated, bytes - self.allocated)
-                .map_err(|error| io_error("allocate", &self.path, error))?;
-            self.allocated = bytes;
-        }
-        Ok(())
-    }
-
-    fn write(&self, bytes: &[u8], offset: u64) -> Result<(), LogError> {
-        write_all(&*self.file, &self.path, bytes, offset)
     }
 
     /// Appends a record that recreates `entries` entries of a shard.
@@ -141,7 +91,7 @@ impl SnapshotWriter {
         payload: &[u8],
         entries: u64,
     ) -> Result<(), LogError> {
-        self.core.condition.check()?;
+        self.side.core().condition.check()?;
         let head = BlockHead {
             kind: BLOCK_ENTRIES,
             record: kind,
@@ -159,12 +109,10 @@ impl SnapshotWriter {
 
     fn put(&mut self, head: &BlockHead, payload: &[u8]) -> Result<(), LogError> {
         let end = self.offset + BLOCK_HEADER_BYTES as u64 + payload.len() as u64;
-        if end > self.allocated {
-            self.allocate(end + STEP_BYTES.min(self.core.options.segment_bytes))?;
-        }
+        self.side.make_room(end)?;
         let (bytes, sum) = head.encode(self.header.salt, self.offset, payload);
-        self.write(&bytes, self.offset)?;
-        self.write(payload, self.offset + BLOCK_HEADER_BYTES as u64)?;
+        self.side.write(&bytes, self.offset)?;
+        self.side.write(payload, self.offset + BLOCK_HEADER_BYTES as u64)?;
         self.offset = end;
         self.previous = sum;
         self.blocks += 1;
@@ -207,17 +155,11 @@ impl SnapshotWriter {
             previous: self.previous,
         };
         self.put(&head, &payload)?;
-        self.file.set_len(self.offset).map_err(|error| io_error("cut", &self.path, error))?;
-        self.file.sync_all().map_err(|error| fsync_error(&self.path, error))?;
-        let folder = self.core.dir.join(FOLDER);
-        if !breaks(Broken::ForgetsTheDirectory) {
-            let synced = self.core.io.disk.sync_dir(&folder);
-            synced.map_err(|error| fsync_error(&folder, error))?;
-        }
+        self.side.complete(self.offset, !breaks(Broken::ForgetsTheDirectory))?;
         self.completed = true;
         // A value that was moved while its shard was walked is named by its new place, in a block that
         // may be younger than all that is covered.
-        self.awaited = self.covered.max(self.core.written());
+        self.awaited = self.covered.max(self.side.core().written());
         Ok(if breaks(Broken::PublishesEarly) { Epoch(0) } else { self.awaited })
     }
 
@@ -232,7 +174,7 @@ impl SnapshotWriter {
     /// # Panics
     /// When the snapshot is not complete, or not everything that it covers is durable.
     pub fn publish(mut self, kept: &BTreeSet<u64>) -> Result<SnapshotInfo, LogError> {
-        let core = Arc::clone(&self.core);
+        let core = Arc::clone(self.side.core());
         core.condition.check()?;
         assert!(self.completed, "only what is complete is published");
         assert!(
@@ -247,29 +189,10 @@ impl SnapshotWriter {
         };
         let published = core.upkeeper.lock().publish_snapshot(&core, named, self.needed, kept);
         // After any other failure it is unknown which CURRENT a crash would leave: both keep their files.
-        self.published = !matches!(published, Err(LogError::Full { .. }));
-        if self.published {
+        if !matches!(published, Err(LogError::Full { .. })) {
+            self.side.keep();
             core.behind_from.store(self.history_bytes, SeqCst);
         }
         published.map(|()| named.info())
-    }
-}
-
-/// The folder of snapshots could not be made durable. No later sync would tell that its entry is lost,
-/// so it goes, and the next snapshot makes it again. One that holds files was durable before.
-fn make_again(core: &Core, folder: &Path) -> Result<(), LogError> {
-    match core.io.disk.remove(folder) {
-        Ok(()) => Ok(()),
-        Err(error) if matches!(error.kind(), NotFound | DirectoryNotEmpty) => Ok(()),
-        Err(error) => Err(core.poison(io_error("remove", folder, error).to_string())),
-    }
-}
-
-impl Drop for SnapshotWriter {
-    fn drop(&mut self) {
-        if !self.published {
-            // What cannot be removed now is at the next open.
-            let _ = remove_if_there(&*self.core.io.disk, &self.path);
-        }
     }
 }

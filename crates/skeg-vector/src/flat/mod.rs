@@ -129,6 +129,17 @@ impl FlatIndex {
         Some(self.rows.row(place?))
     }
 
+    /// The place of an id.
+    pub(crate) fn find(&self, id: IdRef<'_>) -> Option<u32> {
+        let (_, place) = self.place_of(id);
+        place.map(|place| u32::try_from(place).expect("places have 32 bits"))
+    }
+
+    /// The vector at a place.
+    pub(crate) fn row(&self, place: u32) -> &[f32] {
+        self.rows.row(place as usize)
+    }
+
     /// Removes an id and its vector. Tells whether it was there.
     pub fn remove<'a>(&mut self, id: impl Into<IdRef<'a>>) -> bool {
         let (tag, Some(place)) = self.place_of(id.into()) else { return false };
@@ -151,6 +162,7 @@ impl FlatIndex {
                 kernels: self.kernels,
                 groups: self.rows.share(),
                 len: self.rows.len(),
+                chunk_rows: self.rows.chunk_rows(),
             })
         });
         Arc::clone(view)

@@ -12,7 +12,7 @@ use super::chunk::{Chunk, Shape};
 use crate::IdRef;
 
 /// Chunks in a group.
-const GROUP: usize = 64;
+pub(super) const GROUP: usize = 64;
 
 /// What an `Arc` allocates beside its value.
 const ARC_BYTES: usize = 2 * size_of::<usize>();
@@ -59,6 +59,11 @@ impl Rows {
 
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Rows of a full chunk.
+    pub(crate) fn chunk_rows(&self) -> usize {
+        self.shape.rows
     }
 
     /// Every byte that this allocated and that is reachable from it.

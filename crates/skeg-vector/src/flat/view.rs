@@ -9,8 +9,9 @@ use std::sync::Arc;
 use skeg_simd::Kernels;
 
 use super::chunk::{Chunk, ROWS_MAX};
-use super::rows::Group;
+use super::rows::{GROUP, Group};
 use crate::metric::Query;
+use crate::row_set::RowSet;
 use crate::top::Top;
 use crate::{Hit, IdRef, IndexOptions, K_MAX, VectorError};
 
@@ -24,6 +25,8 @@ pub struct View {
     pub(super) kernels: &'static Kernels,
     pub(super) groups: Box<[Arc<Group>]>,
     pub(super) len: usize,
+    /// Rows of a full chunk.
+    pub(super) chunk_rows: usize,
 }
 
 impl View {
@@ -52,6 +55,24 @@ impl View {
             let rows = chunk.rows().chunks_exact(dim);
             rows.enumerate().map(|(place, row)| (chunk.id(place), row))
         })
+    }
+
+    /// The id at a place.
+    pub(crate) fn id(&self, place: u32) -> IdRef<'_> {
+        let (chunk, within) = self.at(place);
+        chunk.id(within)
+    }
+
+    /// The vector at a place.
+    pub(crate) fn row(&self, place: u32) -> &[f32] {
+        let dim = self.options.dim as usize;
+        let (chunk, within) = self.at(place);
+        &chunk.rows()[within * dim..][..dim]
+    }
+
+    fn at(&self, place: u32) -> (&Chunk, usize) {
+        let (chunk, within) = (place as usize / self.chunk_rows, place as usize % self.chunk_rows);
+        (&self.groups[chunk / GROUP].chunks()[chunk % GROUP], within)
     }
 
     /// The `k` rows nearest to `query`, best first, equal scores in the order of their ids; all of
@@ -89,6 +110,32 @@ impl View {
             hits.extend(tops.into_iter().map(Top::into_hits));
         }
         Ok(hits)
+    }
+
+    /// Offers every row to a query, which has the right length, but for those at places in `dead`.
+    pub(crate) fn offer_all<'v>(
+        &'v self,
+        query: &[f32],
+        dead: Option<&RowSet>,
+        top: &mut Top<'v>,
+    ) -> Result<(), VectorError> {
+        let query = self.prepare(query)?;
+        let mut scores = [0.0_f32; ROWS_MAX];
+        let mut first = 0;
+        for chunk in self.chunks() {
+            let scores = &mut scores[..chunk.rows().len() / self.options.dim as usize];
+            query.score(chunk.rows(), chunk.scales(), scores);
+            if let Some(dead) = dead {
+                for (place, score) in (first..).zip(scores.iter_mut()) {
+                    if dead.contains(place) {
+                        *score = Top::NEVER;
+                    }
+                }
+            }
+            first += scores.len() as u32;
+            top.offer(scores, |place| chunk.id(place));
+        }
+        Ok(())
     }
 
     /// Offers every row to every query.

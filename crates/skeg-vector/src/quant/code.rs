@@ -10,6 +10,8 @@
 
 use skeg_simd::Kernels;
 
+use super::stored::Number;
+
 /// Steps tried, as multiples of the best for a normal distribution.
 const STEPS: [f32; 10] = [0.7, 0.78, 0.85, 0.91, 0.96, 1.0, 1.04, 1.1, 1.2, 1.4];
 
@@ -46,6 +48,17 @@ impl Fine {
 
     pub(crate) fn cosine(self) -> f32 {
         f32::from(self.cosine.max(1)) / UNITS
+    }
+}
+
+impl Number<4> for Fine {
+    fn to_le(self) -> [u8; 4] {
+        let ([r0, r1], [c0, c1]) = (self.ratio.to_le_bytes(), self.cosine.to_le_bytes());
+        [r0, r1, c0, c1]
+    }
+
+    fn from_le([r0, r1, c0, c1]: [u8; 4]) -> Self {
+        Self { ratio: u16::from_le_bytes([r0, r1]), cosine: u16::from_le_bytes([c0, c1]) }
     }
 }
 

@@ -12,9 +12,11 @@ use super::exact::Exact;
 use super::half::Half;
 use super::planes::Planes;
 use super::ready::{Ready, Scores};
-use super::scan::scan;
+use super::scan::{Stretch, begin, scan};
+use super::stored::{Fill, Sink};
 use super::{CodeKind, Codec, Parameters, RowSource, ScanOptions, Scratch};
 use crate::metric::{Query, admit};
+use crate::row_set::RowSet;
 use crate::{K_MAX, Metric, VectorError};
 
 /// The squared norms of rows and queries whose products, squared, neither overflow nor vanish.
@@ -65,6 +67,75 @@ pub(super) fn check_dim(dim: u32, vector: &[f32]) -> Result<(), VectorError> {
         return Ok(());
     }
     Err(VectorError::Dimension { expected: dim, given: vector.len() })
+}
+
+/// The rows of one segment among those of several that are searched together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) codes: &'a CodedRows,
+    /// The place of its first row among those of all parts.
+    pub(crate) first: u32,
+    /// Rows that are not to be found.
+    pub(crate) dead: Option<&'a RowSet>,
+}
+
+/// Checks what is asked.
+pub(crate) fn check_queries(
+    metric: Metric,
+    dim: u32,
+    queries: &[f32],
+    options: &ScanOptions,
+) -> Result<(), VectorError> {
+    if !(1..=K_MAX).contains(&options.k) {
+        return Err(VectorError::K { given: options.k });
+    }
+    if !queries.len().is_multiple_of(dim as usize) {
+        return Err(VectorError::Dimension { expected: dim, given: queries.len() });
+    }
+    let kernels = skeg_simd::kernels();
+    queries.chunks_exact(dim as usize).try_for_each(|query| admit(metric, kernels, query).map(drop))
+}
+
+/// The `k` nearest rows of all parts, which have one metric and one dimension, the largest first, for
+/// each of the queries, which were checked: into `scratch`, with those that are level with the last.
+/// `known` are scores of other rows, the best first, for each query; rows that do not reach the k-th of
+/// them and of what was found are left out.
+pub(crate) fn search_parts(
+    parts: &[Part<'_>],
+    rows: &impl RowSource,
+    queries: &[f32],
+    known: &[&[f32]],
+    options: &ScanOptions,
+    scratch: &mut Scratch,
+) -> Result<(), VectorError> {
+    let Some(Part { codes: CodedRows { parameters, .. }, .. }) = parts.first() else {
+        scratch.begin(0);
+        return Ok(());
+    };
+    let (metric, dim) = (parameters.metric, parameters.dim as usize);
+    scratch.begin(queries.len() / dim);
+    let mut done = 0;
+    for some in queries.chunks(QUERIES_MAX * dim) {
+        let states = scratch.states(done, some.len() / dim);
+        begin(states, options.k, known.get(done..).unwrap_or_default());
+        for (number, part) in parts.iter().enumerate() {
+            let CodedRows { codec, uncoded, .. } = part.codes;
+            let stretch = Stretch { first: part.first, uncoded, dead: part.dead };
+            of_any!(codec, codec => {
+                scan(codec, metric, stretch, some, options, states, number == 0);
+            });
+        }
+        for query in some.chunks_exact(dim) {
+            let state = scratch.state(done);
+            let buffer = std::mem::take(&mut state.unit);
+            let exact = Query::reusing(metric, skeg_simd::kernels(), query, buffer)?;
+            let reranked = state.rerank(rows, &exact, options);
+            state.unit = exact.into_buffer();
+            reranked?;
+            done += 1;
+        }
+    }
+    Ok(())
 }
 
 impl CodedRows {
@@ -125,6 +196,52 @@ impl CodedRows {
         of_any!(&self.codec, codec => codec.factor_bytes())
     }
 
+    /// Bytes of codes and of factors that so many rows with these parameters have.
+    pub(crate) fn sizes(parameters: &Parameters, rows: usize) -> (u64, u64) {
+        let (rows, dim) = (rows as u64, u64::from(parameters.dim));
+        let blocks = rows.div_ceil(ROWS as u64) * ROWS as u64;
+        match (parameters.kind, parameters.kind.planes()) {
+            (CodeKind::F16, _) => (rows * dim * 2, rows * 8),
+            (CodeKind::Int8, _) => (rows * dim, rows * 8),
+            (_, None) => (rows * dim * 4, rows * 4),
+            (_, Some(bits)) => {
+                let plane = dim.next_multiple_of(super::rotation::MULTIPLE as u64) / 8;
+                let further = u64::from(bits) - 1;
+                let fine = if further > 0 { rows * 4 } else { 0 };
+                ((blocks + rows * further) * plane, blocks * 8 + fine)
+            }
+        }
+    }
+
+    /// Rows that are not coded, ascending.
+    pub(crate) fn uncoded(&self) -> &[u32] {
+        &self.uncoded
+    }
+
+    /// Hands out all codes: `docs/format/codes.md`.
+    pub(crate) fn save_codes<E>(&self, out: &mut impl Sink<E>) -> Result<(), E> {
+        of_any!(&self.codec, codec => codec.save_codes(out))
+    }
+
+    /// Hands out what is kept of rows beside their codes.
+    pub(crate) fn save_factors<E>(&self, out: &mut impl Sink<E>) -> Result<(), E> {
+        of_any!(&self.codec, codec => codec.save_factors(out))
+    }
+
+    /// Reads what was handed out: of as many bytes as [`Self::sizes`] says.
+    pub(crate) fn load<E>(
+        parameters: Parameters,
+        rows: usize,
+        uncoded: Vec<u32>,
+        codes: &mut impl Fill<E>,
+        factors: &mut impl Fill<E>,
+    ) -> Result<Self, E> {
+        let mut loaded = Self::new(parameters, 0);
+        of_any!(&mut loaded.codec, codec => codec.load(rows, codes, factors))?;
+        loaded.uncoded = uncoded;
+        Ok(loaded)
+    }
+
     /// Codes a further row. Its place is the number of rows before it. One whose norm is near the
     /// ends of `f32` is not coded: every search compares it exactly.
     ///
@@ -153,7 +270,7 @@ impl CodedRows {
     ///
     /// # Errors
     /// [`VectorError::K`], [`VectorError::Dimension`], [`VectorError::NotFinite`],
-    /// [`VectorError::ZeroVector`].
+    /// [`VectorError::ZeroVector`], and what reading `rows` fails with.
     pub fn search(
         &self,
         rows: &impl RowSource,
@@ -161,35 +278,11 @@ impl CodedRows {
         options: &ScanOptions,
         scratch: &mut Scratch,
     ) -> Result<(), VectorError> {
-        if !(1..=K_MAX).contains(&options.k) {
-            return Err(VectorError::K { given: options.k });
-        }
-        let (metric, dim) = (self.parameters.metric, self.parameters.dim as usize);
-        if !queries.len().is_multiple_of(dim) {
-            return Err(VectorError::Dimension {
-                expected: self.parameters.dim,
-                given: queries.len(),
-            });
-        }
-        for query in queries.chunks_exact(dim) {
-            admit(metric, skeg_simd::kernels(), query)?;
-        }
-        scratch.begin(queries.len() / dim);
-        let mut done = 0;
-        for some in queries.chunks(QUERIES_MAX * dim) {
-            of_any!(&self.codec, codec => {
-                let states = scratch.states(done, some.len() / dim);
-                scan(codec, metric, &self.uncoded, some, options, states);
-            });
-            for query in some.chunks_exact(dim) {
-                let state = scratch.state(done);
-                let buffer = std::mem::take(&mut state.unit);
-                let exact = Query::reusing(metric, skeg_simd::kernels(), query, buffer)?;
-                state.rerank(rows, &exact, options);
-                state.unit = exact.into_buffer();
-                done += 1;
-            }
-        }
+        let Parameters { metric, dim, .. } = self.parameters;
+        check_queries(metric, dim, queries, options)?;
+        let part = [Part { codes: self, first: 0, dead: None }];
+        search_parts(&part, rows, queries, &[], options, scratch)?;
+        scratch.truncate(options.k);
         Ok(())
     }
 

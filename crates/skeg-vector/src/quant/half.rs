@@ -6,6 +6,7 @@
 use skeg_simd::{Kernels, ROWS};
 
 use super::ready::{Ready, Scores, live};
+use super::stored::{Fill, Sink, load, save};
 use super::{Codec, rows_in, score_of, unit_into};
 use crate::Metric;
 
@@ -85,6 +86,27 @@ impl Codec for Half {
 
     fn factor_bytes(&self) -> usize {
         size_of_val(&self.scales[..]) + size_of_val(&self.norms[..])
+    }
+
+    fn save_codes<E>(&self, out: &mut impl Sink<E>) -> Result<(), E> {
+        save(&self.rows, out)
+    }
+
+    fn save_factors<E>(&self, out: &mut impl Sink<E>) -> Result<(), E> {
+        save(&self.scales, out)?;
+        save(&self.norms, out)
+    }
+
+    fn load<E>(
+        &mut self,
+        rows: usize,
+        codes: &mut impl Fill<E>,
+        factors: &mut impl Fill<E>,
+    ) -> Result<(), E> {
+        self.rows = load(rows * self.dim, codes)?;
+        self.scales = load(rows, factors)?;
+        self.norms = load(rows, factors)?;
+        Ok(())
     }
 }
 

@@ -20,15 +20,18 @@ mod planes;
 mod ready;
 mod rotation;
 mod scan;
+pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
 
 pub use coded::CodedRows;
+pub(crate) use coded::{Part, check_queries, search_parts};
 pub use parameters::{CodeKind, Parameters, Trainer};
 pub use scan::{Found, Memory, RowSource, ScanOptions, Scratch};
 
 use ready::{Ready, Scores};
 use skeg_simd::ROWS;
+use stored::{Fill, Sink};
 
 use crate::Metric;
 
@@ -55,6 +58,20 @@ trait Codec {
 
     /// Bytes of what is kept of each row beside its code.
     fn factor_bytes(&self) -> usize;
+
+    /// Hands out all codes, as `docs/format/codes.md` lays them out.
+    fn save_codes<E>(&self, out: &mut impl Sink<E>) -> Result<(), E>;
+
+    /// Hands out what is kept beside them.
+    fn save_factors<E>(&self, out: &mut impl Sink<E>) -> Result<(), E>;
+
+    /// Takes in what was handed out for so many rows, in place of none.
+    fn load<E>(
+        &mut self,
+        rows: usize,
+        codes: &mut impl Fill<E>,
+        factors: &mut impl Fill<E>,
+    ) -> Result<(), E>;
 }
 
 /// Squared norms whose inverse root is exact enough in `f32`.

@@ -105,6 +105,18 @@ impl Parameters {
         self.kind
     }
 
+    /// How rows are compared.
+    #[must_use]
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// Numbers in a row.
+    #[must_use]
+    pub fn dim(&self) -> u32 {
+        self.dim
+    }
+
     /// The stored form.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -193,6 +205,15 @@ impl Trainer {
         }
         self.rows += 1;
         Ok(())
+    }
+
+    /// Takes `rows` rows into account that were coded with other parameters of this kind: by their
+    /// centroid.
+    pub(crate) fn add_parts(&mut self, parameters: &Parameters, rows: u64) {
+        for (sum, &x) in self.sums.iter_mut().zip(&parameters.centroid) {
+            *sum += f64::from(x) * rows as f64;
+        }
+        self.rows += rows;
     }
 
     /// The parameters.

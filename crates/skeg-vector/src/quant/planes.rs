@@ -29,6 +29,7 @@ use skeg_simd::{ENTRY_MAX, Kernels, ROWS, RowTest};
 use super::code::{Coder, Fine};
 use super::ready::{Ready, Scores, live, places};
 use super::rotation::{MULTIPLE, Rotation};
+use super::stored::{Fill, Sink, load, load_bytes, save};
 use super::{Codec, unit_into};
 use crate::Metric;
 
@@ -249,6 +250,12 @@ impl Planes {
     }
 }
 
+/// Reads one number for each row of so many blocks.
+fn load_blocks<E>(blocks: usize, fill: &mut impl Fill<E>) -> Result<Vec<[f32; ROWS]>, E> {
+    let numbers = load::<E, 4, f32>(blocks * ROWS, fill)?;
+    Ok(numbers.as_chunks().0.to_vec())
+}
+
 impl Codec for Planes {
     fn len(&self) -> usize {
         self.len
@@ -359,5 +366,34 @@ impl Codec for Planes {
 
     fn factor_bytes(&self) -> usize {
         size_of_val(&self.slopes[..]) + size_of_val(&self.norms[..]) + size_of_val(&self.fine[..])
+    }
+
+    fn save_codes<E>(&self, out: &mut impl Sink<E>) -> Result<(), E> {
+        out(&self.heads)?;
+        out(&self.tails)?;
+        out(&self.further)
+    }
+
+    fn save_factors<E>(&self, out: &mut impl Sink<E>) -> Result<(), E> {
+        save(self.slopes.as_flattened(), out)?;
+        save(self.norms.as_flattened(), out)?;
+        save(&self.fine, out)
+    }
+
+    fn load<E>(
+        &mut self,
+        rows: usize,
+        codes: &mut impl Fill<E>,
+        factors: &mut impl Fill<E>,
+    ) -> Result<(), E> {
+        let blocks = rows.div_ceil(ROWS);
+        self.heads = load_bytes(blocks * self.head * BYTES, codes)?;
+        self.tails = load_bytes(blocks * (self.dim - self.head) * BYTES, codes)?;
+        self.further = load_bytes(rows * self.further_bytes(), codes)?;
+        self.slopes = load_blocks(blocks, factors)?;
+        self.norms = load_blocks(blocks, factors)?;
+        self.fine = load(if self.bits > 1 { rows } else { 0 }, factors)?;
+        self.len = rows;
+        Ok(())
     }
 }

@@ -10,6 +10,11 @@
 //! k-th of all is below only by bad luck, as blocks are visited in runs from all over. Whoever guessed
 //! too high finds out at the end, for then fewer than k lower bounds reach the floor, and scans again.
 //!
+//! A search may go over several parts (segments of an index), one after the other: the floor that one
+//! has reached holds for the next, and what all of them leave is compared exactly together. Only the
+//! first part, which should be the largest, guesses; of rows that are known exactly before (those in
+//! memory), the scores count as lower bounds from the start.
+//!
 //! Invariant: nothing is allocated once a scratch has served a search of the same kind.
 //!
 //! May not know: codes, ids, where rows are kept.
@@ -23,6 +28,7 @@ use super::Codec;
 use super::coded::is_coded;
 use super::ready::{Ready, Scores, places};
 use crate::metric::{Query, admit};
+use crate::row_set::RowSet;
 use crate::{Metric, VectorError};
 
 /// Rows asked for at once: what a disk reads side by side.
@@ -44,7 +50,14 @@ const DEVIATIONS_MAX: f32 = 100.0;
 pub trait RowSource {
     /// Calls `each` with the rows at `places` in their order: the number among them, the row, and
     /// under cosine the inverse of its norm (0 where that is not exact in `f32`), otherwise 1.
-    fn visit(&self, places: &[u32], each: &mut dyn FnMut(usize, &[f32], f32));
+    ///
+    /// # Errors
+    /// [`VectorError::Segment`] when a row cannot be read or is not what was written.
+    fn visit(
+        &self,
+        places: &[u32],
+        each: &mut dyn FnMut(usize, &[f32], f32),
+    ) -> Result<(), VectorError>;
 }
 
 /// Rows in memory.
@@ -78,7 +91,11 @@ impl Memory {
 }
 
 impl RowSource for Memory {
-    fn visit(&self, places: &[u32], each: &mut dyn FnMut(usize, &[f32], f32)) {
+    fn visit(
+        &self,
+        places: &[u32],
+        each: &mut dyn FnMut(usize, &[f32], f32),
+    ) -> Result<(), VectorError> {
         let row = |place: u32| &self.rows[place as usize * self.dim..][..self.dim];
         for (number, &place) in places.iter().enumerate() {
             if let Some(&next) = places.get(number + 1) {
@@ -86,6 +103,7 @@ impl RowSource for Memory {
             }
             each(number, row(place), self.scales[place as usize]);
         }
+        Ok(())
     }
 }
 
@@ -164,15 +182,18 @@ pub(super) struct State {
     lowers: BinaryHeap<Reverse<Lower>>,
     lowers_max: usize,
     floor: f32,
+    /// What the floor was before anything was scanned.
+    floor_known: f32,
     /// Whether blocks are scanned for it.
     active: bool,
     /// Rows that may be among the nearest, with their upper bounds for scores.
     candidates: Vec<Found>,
     /// How many candidates there may be before they are looked through again.
     candidates_max: usize,
-    /// The best so far, the worst of them on top.
-    best: BinaryHeap<Found>,
-    found: Vec<Found>,
+    /// The best exact scores so far, the worst of them on top.
+    best: BinaryHeap<Reverse<Lower>>,
+    /// What was compared exactly and is among the best, or level with the last of them.
+    pub(super) found: Vec<Found>,
     /// Rows compared exactly.
     reranked: usize,
     /// The query at length 1, between searches.
@@ -198,6 +219,11 @@ impl Scratch {
         self.states[..self.used][query].reranked
     }
 
+    /// Leaves the `k` best of each answer.
+    pub(super) fn truncate(&mut self, k: usize) {
+        self.states[..self.used].iter_mut().for_each(|state| state.found.truncate(k));
+    }
+
     pub(super) fn begin(&mut self, queries: usize) {
         self.used = queries;
         if self.states.len() < queries {
@@ -214,47 +240,79 @@ impl Scratch {
     }
 }
 
-/// Fills the candidates of each query.
+/// What is scanned: the rows of one codec among those of all parts.
+#[derive(Clone, Copy)]
+pub(super) struct Stretch<'a> {
+    /// The place of its first row.
+    pub(super) first: u32,
+    /// Rows whose codes say nothing, by their places in the part.
+    pub(super) uncoded: &'a [u32],
+    /// Rows that are no more, by their places in the part.
+    pub(super) dead: Option<&'a RowSet>,
+}
+
+impl Stretch<'_> {
+    #[inline]
+    fn is_dead(&self, place: u32) -> bool {
+        self.dead.is_some_and(|dead| dead.contains(place))
+    }
+}
+
+/// Begins a search: `known` are exact scores that there are already, the best first, for each query.
+pub(super) fn begin(states: &mut [State], k: usize, known: &[&[f32]]) {
+    for (number, state) in states.iter_mut().enumerate() {
+        let known = known.get(number).copied().unwrap_or_default();
+        state.floor_known =
+            k.checked_sub(1).and_then(|last| known.get(last)).copied().unwrap_or(f32::NEG_INFINITY);
+        state.begin(state.floor_known);
+        state.best.clear();
+        state.best.extend(known.iter().take(k).map(|&score| Reverse(Lower(score))));
+    }
+}
+
+/// Adds to the candidates of each query what a part has.
 pub(super) fn scan(
     codec: &impl Codec,
     metric: Metric,
-    uncoded: &[u32],
+    stretch: Stretch<'_>,
     queries: &[f32],
     options: &ScanOptions,
     states: &mut [State],
+    is_first: bool,
 ) {
     let dim = queries.len() / states.len().max(1);
     let asked = options.deviations;
     let deviations = if asked >= 0.0 { asked.min(DEVIATIONS_MAX) } else { 0.0 };
-    let guess = codec.len() / GUESS_FROM >= options.k;
+    let guess = is_first && codec.len() / GUESS_FROM >= options.k;
     for (query, state) in queries.chunks_exact(dim).zip(states.iter_mut()) {
-        state.begin(f32::NEG_INFINITY);
         state.active = is_coded(metric, query);
         if state.active {
             codec.prepare(query, deviations, &mut state.ready);
-            uncoded.iter().for_each(|&place| state.keep(place));
+            stretch.uncoded.iter().for_each(|&place| state.keep(place, &stretch));
         } else {
-            (0..codec.len()).for_each(|place| state.keep(place as u32));
+            (0..codec.len()).for_each(|place| state.keep(place as u32, &stretch));
         }
     }
-    pass(codec, uncoded, options.k, guess, states);
+    pass(codec, &stretch, options.k, guess, states);
     if !guess {
         return;
     }
     for state in states.iter_mut().filter(|state| state.active) {
         let reached = state.lowers.len() == options.k;
         let least = state.lowers.peek().map_or(f32::NEG_INFINITY, |lower| lower.0.0);
-        state.active = !reached || least < state.floor;
+        let guessed = state.floor > state.floor_known;
+        state.active = guessed && (!reached || least < state.floor);
         if state.active {
-            state.begin(if reached { least } else { f32::NEG_INFINITY });
-            uncoded.iter().for_each(|&place| state.keep(place));
+            let least = if reached { least } else { f32::NEG_INFINITY };
+            state.begin(least.max(state.floor_known));
+            stretch.uncoded.iter().for_each(|&place| state.keep(place, &stretch));
         }
     }
-    pass(codec, uncoded, options.k, false, states);
+    pass(codec, &stretch, options.k, false, states);
 }
 
 /// Shows every block to every active query.
-fn pass(codec: &impl Codec, uncoded: &[u32], k: usize, guess: bool, states: &mut [State]) {
+fn pass(codec: &impl Codec, stretch: &Stretch<'_>, k: usize, guess: bool, states: &mut [State]) {
     if !states.iter().any(|state| state.active) {
         return;
     }
@@ -272,7 +330,7 @@ fn pass(codec: &impl Codec, uncoded: &[u32], k: usize, guess: bool, states: &mut
             for state in states.iter_mut().filter(|state| state.active) {
                 let mask = codec.score(&state.ready, block, state.floor, &mut scores);
                 if mask != 0 {
-                    state.take(block, mask, &scores, uncoded);
+                    state.take(block, mask, &scores, stretch);
                 }
             }
         }
@@ -302,19 +360,25 @@ impl State {
     }
 
     /// Takes a row without looking at its code.
-    fn keep(&mut self, place: u32) {
-        self.candidates.push(Found { place, score: f32::INFINITY });
+    fn keep(&mut self, place: u32, stretch: &Stretch<'_>) {
+        if !stretch.is_dead(place) {
+            self.candidates.push(Found { place: stretch.first + place, score: f32::INFINITY });
+        }
     }
 
     /// Takes the rows of a block that are in `mask`.
     #[inline]
-    fn take(&mut self, block: usize, mask: u32, scores: &Scores, uncoded: &[u32]) {
+    fn take(&mut self, block: usize, mask: u32, scores: &Scores, stretch: &Stretch<'_>) {
         for within in places(mask) {
             let (estimate, bound) = (scores.estimates[within], scores.bounds[within]);
             let place = (block * ROWS + within) as u32;
-            if estimate + bound < self.floor || uncoded.binary_search(&place).is_ok() {
+            if estimate + bound < self.floor
+                || stretch.is_dead(place)
+                || stretch.uncoded.binary_search(&place).is_ok()
+            {
                 continue;
             }
+            let place = stretch.first + place;
             self.candidates.push(Found { place, score: estimate + bound });
             let lower = Reverse(Lower(estimate - bound));
             if self.lowers.len() < self.lowers_max {
@@ -341,23 +405,24 @@ impl State {
         self.candidates.retain(|candidate| candidate.score >= floor);
     }
 
-    /// Compares candidates with the query itself.
+    /// Compares candidates with the query itself. What is found is the best, in the order of [`Found`],
+    /// and whatever is level with the last of them.
     pub(super) fn rerank(
         &mut self,
         rows: &impl RowSource,
         query: &Query<'_>,
         options: &ScanOptions,
-    ) {
+    ) -> Result<(), VectorError> {
         self.prune();
         self.candidates.sort_unstable();
-        self.best.clear();
+        self.found.clear();
         self.reranked = 0;
         let budget = options.rerank.unwrap_or(usize::MAX).max(options.k);
         let mut left = &self.candidates[..budget.min(self.candidates.len())];
         let mut asked = [0; TOGETHER];
         while !left.is_empty() {
             let reached = |candidate: &&Found| match self.best.peek() {
-                Some(worst) if self.best.len() == options.k => candidate.score >= worst.score,
+                Some(worst) if self.best.len() == options.k => candidate.score >= worst.0.0,
                 _ => true,
             };
             let count = left.iter().take(TOGETHER).take_while(reached).count();
@@ -368,25 +433,28 @@ impl State {
             for (place, candidate) in asked.iter_mut().zip(now) {
                 *place = candidate.place;
             }
-            let best = &mut self.best;
+            let (best, found) = (&mut self.best, &mut self.found);
             rows.visit(&asked[..count], &mut |number, row, scale| {
                 let mut score = [0.0];
                 query.score(row, &[scale], &mut score);
-                let found = Found { place: asked[number], score: score[0] };
+                let [score] = score;
                 if best.len() < options.k {
-                    best.push(found);
-                } else if let Some(mut worst) = best.peek_mut()
-                    && found < *worst
-                {
-                    *worst = found;
+                    best.push(Reverse(Lower(score)));
+                } else if let Some(mut worst) = best.peek_mut() {
+                    if score < worst.0.0 {
+                        return;
+                    }
+                    *worst = Reverse(Lower(score));
                 }
-            });
+                found.push(Found { place: asked[number], score });
+            })?;
             self.reranked += count;
             left = later;
         }
-        self.found.clear();
-        self.found.extend(self.best.drain());
+        let worst = self.best.peek().map_or(f32::NEG_INFINITY, |worst| worst.0.0);
+        self.found.retain(|found| found.score >= worst);
         self.found.sort_unstable();
+        Ok(())
     }
 }
 

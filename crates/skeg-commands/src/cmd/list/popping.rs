@@ -84,10 +84,9 @@ pub(super) fn take_many(
     pop: &ranges::Pop<'_>,
     reply: &mut Reply,
 ) -> Outcome {
-    let end = if pop.first { End::Front } else { End::Back };
     reply.array(2);
     reply.bulk(key);
-    pop_many(exec.shard(key), cx.db(), key, (end, pop.count), reply)
+    pop_many(exec.shard(key), cx.db(), key, (pop.end, pop.count), reply)
 }
 
 /// The log space for what a client takes that waits.

@@ -26,7 +26,7 @@ pub(crate) const SPEC: Spec = Spec {
 fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let name = args.get(1);
     let shard = exec.shard(name);
-    let kind = shard.index_info(name)?.options.ids;
+    let kind = shard.index_options(name)?.ids;
     let ids = args.iter().skip(2).map(|id| vector::id(kind, id)).collect::<Result<Vec<_>, _>>()?;
     let mut removed = 0;
     for id in ids {

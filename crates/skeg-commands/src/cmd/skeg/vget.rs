@@ -1,18 +1,23 @@
 //! SKEG.VGET.
+//!
+//! A vector in memory is returned at once; one in a segment is read on the engine's pool.
 
-use skeg_engine::Exec;
+use skeg_engine::Shard;
 use skeg_proto::{Args, Reply};
+use skeg_vector::{Row, SearchScratch};
 
-use crate::cx::Cx;
 use crate::error::CommandError;
+use crate::flow::Flow;
 use crate::parse;
+use crate::pool;
+use crate::session::Turn;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
 use crate::vector;
 
 pub(crate) const SPEC: Spec = Spec {
     name: "skeg.vget",
     arity: -3,
-    flags: Flags::READ_FAST,
+    flags: Flags::READ_FAST.with(Flags::NO_MULTI),
     keys: Keys::One(KeyFlags::RO.with(KeyFlags::ACCESS)),
     categories: &[Category::Read, Category::Fast, Category::Vector],
     group: Group::Skeg,
@@ -22,21 +27,43 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "name id",
     tips: &[],
     bound: BoundRule::Read,
-    run: Handler::Keyed(run),
+    run: Handler::Control(run),
 };
 
-fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+/// Whose vector is asked for.
+struct Question {
+    id: Box<[u8]>,
+}
+
+impl pool::Question for Question {
+    type Taken = Option<Row<'static>>;
+
+    fn take(&self, shard: &mut Shard, name: &[u8]) -> Result<Self::Taken, CommandError> {
+        let id = vector::id(shard.index_options(name)?.ids, &self.id)?;
+        Ok(shard.vector_get(name, id)?.map(Row::into_owned))
+    }
+
+    fn is_at_hand(taken: &Self::Taken) -> bool {
+        !matches!(taken, Some(Row::Stored(_)))
+    }
+
+    fn answer(&self, row: Self::Taken, _: &mut SearchScratch, reply: &mut Reply) -> Outcome {
+        match row {
+            Some(row) => {
+                let numbers = row.read().map_err(vector::refused)?;
+                reply.bulk(&vector::to_bytes(&numbers));
+            }
+            None => reply.null(),
+        }
+        Ok(())
+    }
+}
+
+fn run(turn: &mut Turn<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CommandError> {
     if args.len() > 3 {
         let payload = args.len() == 4 && parse::is_word(args.get(3), "WITHPAYLOAD");
         let error = if payload { vector::unsupported("WITHPAYLOAD") } else { CommandError::SYNTAX };
         return Err(error);
     }
-    let name = args.get(1);
-    let shard = exec.shard(name);
-    let id = vector::id(shard.index_info(name)?.options.ids, args.get(2))?;
-    match shard.vector_get(name, id)? {
-        Some(row) => reply.bulk(&vector::to_bytes(row)),
-        None => reply.null(),
-    }
-    Ok(())
+    pool::ask(turn, args.get(1), Question { id: args.get(2).into() }, reply)
 }

@@ -20,7 +20,7 @@ pub(crate) const SPEC: Spec = Spec {
     since: "0.1.0",
     summary: "Creates a vector index; one with the same options may be there already",
     complexity: "O(1)",
-    syntax: "name dim [<F32 | INT8 | BINARY | PQ | TQ1 | TQ2 | TQ4>] <AUTO | FLAT | DISK> [METRIC <COSINE | IP | L2 | EUCLIDEAN>] [IDS <STRING | U64>] [PARTITIONS n]",
+    syntax: "name dim [<F32 | INT8 | BINARY | PQ | TQ1 | TQ2 | TQ4>] <AUTO | FLAT | DISK | EPHEMERAL> [METRIC <COSINE | IP | L2 | EUCLIDEAN>] [IDS <STRING | U64>] [PARTITIONS n]",
     tips: &[],
     bound: BoundRule::Grow,
     run: Handler::Keyed(run),

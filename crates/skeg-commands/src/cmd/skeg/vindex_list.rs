@@ -53,13 +53,18 @@ fn list(exec: &mut Exec<'_>, _: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> 
 
 fn write(reply: &mut Reply, index: &IndexInfo) {
     let options = &index.options;
-    reply.map(8);
+    let figures = &index.figures;
+    reply.map(12);
     reply.bulk_str("name");
     reply.bulk(&index.name);
     for (field, value) in [
         ("dim", i64::from(options.dim)),
-        ("vectors", index.vectors as i64),
-        ("memory_bytes", index.memory_bytes as i64),
+        ("vectors", figures.vectors as i64),
+        ("memory_bytes", figures.memory_bytes as i64),
+        ("disk_bytes", figures.file_bytes as i64),
+        ("segments", figures.segments as i64),
+        ("delta_vectors", figures.delta_vectors as i64),
+        ("dead_rows", figures.dead as i64),
     ] {
         reply.bulk_str(field);
         reply.int(value);

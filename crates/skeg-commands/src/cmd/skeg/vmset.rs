@@ -33,7 +33,7 @@ fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -
         return Err(CommandError::constant("ERR n must be the number of pairs of id and vector"));
     }
     let shard = exec.shard(name);
-    let ids = shard.index_info(name)?.options.ids;
+    let ids = shard.index_options(name)?.ids;
     let mut rows = Vec::with_capacity(pairs);
     for index in (3..args.len()).step_by(2) {
         let id = vector::id(ids, args.get(index))?;

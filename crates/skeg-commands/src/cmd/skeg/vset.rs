@@ -30,10 +30,10 @@ fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -
     let name = args.get(1);
     let condition = condition(args)?;
     let shard = exec.shard(name);
-    let id = vector::id(shard.index_info(name)?.options.ids, args.get(2))?;
+    let id = vector::id(shard.index_options(name)?.ids, args.get(2))?;
     let row = vector::row(args.get(3))?;
     if let Some(condition) = condition
-        && shard.vector_get(name, id)?.is_some() != (condition == Condition::Present)
+        && shard.vector_exists(name, id)? != (condition == Condition::Present)
     {
         reply.null();
         return Ok(());

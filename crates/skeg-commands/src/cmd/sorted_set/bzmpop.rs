@@ -42,12 +42,12 @@ fn plan(args: Args<'_>) -> Result<Plan, CommandError> {
 
 fn stored_bytes(exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> u64 {
     let Ok(pop) = parse(args) else { return 0 };
-    popping::first_bytes(exec, cx, pop.keys(), popping::end_of(&pop), pop.count)
+    popping::first_bytes(exec, cx, pop.keys(), pop.end, pop.count)
 }
 
 fn room(exec: &mut Exec<'_>, db: u8, args: Args<'_>, key: &[u8]) -> Bound {
     match parse(args) {
-        Ok(pop) => popping::room(exec, db, key, popping::end_of(&pop), pop.count),
+        Ok(pop) => popping::room(exec, db, key, pop.end, pop.count),
         // The options were read before the wait began.
         Err(_) => Bound::READ,
     }

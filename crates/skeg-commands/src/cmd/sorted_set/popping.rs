@@ -106,8 +106,8 @@ pub(super) fn take_many(
 ) -> Outcome {
     let shard = exec.shard(key);
     let set = shard.sorted_set(cx.db(), key)?;
-    let taken = set.map_or_else(Vec::new, |set| first(set, end_of(pop), pop.count));
-    pop_copied(shard, cx.db(), key, &taken, end_of(pop))?;
+    let taken = set.map_or_else(Vec::new, |set| first(set, pop.end, pop.count));
+    pop_copied(shard, cx.db(), key, &taken, pop.end)?;
     reply.array(2);
     reply.bulk(key);
     reply.array(taken.len());
@@ -138,11 +138,6 @@ pub(super) fn take_one(
         reply.double(*score);
     }
     Ok(())
-}
-
-/// MIN and MAX.
-pub(super) fn end_of(pop: &ranges::Pop<'_>) -> End {
-    if pop.first { End::Front } else { End::Back }
 }
 
 /// The log space for `count` members of this key, if it is a sorted set.

@@ -29,7 +29,7 @@ pub(crate) const SPEC: Spec = Spec {
 
 fn stored_bytes(exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> u64 {
     let Ok(pop) = ranges::Pop::parse(args, "MIN", "MAX") else { return 0 };
-    popping::first_bytes(exec, cx, pop.keys(), popping::end_of(&pop), pop.count)
+    popping::first_bytes(exec, cx, pop.keys(), pop.end, pop.count)
 }
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {

@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 
-use skeg_engine::LogError;
 use skeg_engine::offline::{
     BlockInfo, BlockKind, CurrentInfo, Found, Offline, RecordEffects, RecordInfo, SegmentInfo,
-    SegmentState,
+    SegmentState, ShardPlace, SnapshotFound,
 };
+use skeg_engine::{LogError, SnapshotInfo};
 use skeg_io::Io;
 use skeg_proto::client::Value;
 
 use super::flags::{JSON, Request, number as numeric, switch};
-use super::show::{effect_json, effect_line, id, name, number, object, text, write_json};
+use super::show::{
+    damage_json, damage_line, effect_json, effect_line, id, name, number, object, text, write_json,
+};
 use super::{Tool, Trouble};
 use crate::cli::Failure;
 use crate::cli::amounts::{counted, grouped};
@@ -26,6 +29,7 @@ pub(super) const TOOL: Tool = Tool {
     flags: &[
         JSON,
         numeric("segment"),
+        switch("snapshot"),
         switch("blocks"),
         switch("records"),
         numeric("from"),
@@ -37,15 +41,19 @@ pub(super) const TOOL: Tool = Tool {
 const HELP: &str = "\
 skeg inspect: show what is in the files of a database that nobody has open
 
-Usage: skeg inspect DIR [--segment N] [--blocks | --records] [--from EPOCH] [--limit N] [--json]
+Usage: skeg inspect DIR [--segment N | --snapshot] [--blocks | --records] [--from EPOCH]
+                    [--limit N] [--json]
 
-Shows MANIFEST, CURRENT and the segments of the log; of a segment its blocks (epoch, offset,
-bytes, records of each shard, which epoch was known to be durable), and of a block its records
-and what they say. Damaged pieces are shown in their place. Nothing is written.
+Shows MANIFEST, CURRENT, the snapshot and the segments of the log; of a segment its blocks
+(epoch, offset, bytes, records of each shard, which epoch was known to be durable), of a
+snapshot its blocks (shard, entries) and the place where the log of each shard goes on, and of
+a block its records and what they say. Damaged pieces are shown in their place. Nothing is
+written.
 
 Options:
       --segment N   This segment only, with its blocks
-      --blocks      Blocks of every segment
+      --snapshot    The snapshot only, with its blocks
+      --blocks      Blocks of the snapshot and of every segment
       --records     Blocks, records and their effects
       --from EPOCH  Only blocks of this epoch and later ones
       --limit N     Stop after so many blocks [100]; 0 for all
@@ -56,6 +64,7 @@ Options:
 Examples:
   skeg inspect ./data
   skeg inspect ./data --segment 3 --limit 0
+  skeg inspect ./data --snapshot --records --json
   skeg inspect ./data --from 90311 --records --limit 1
 
 Exit codes: 0 done (also when something damaged was shown), 1 it could not be read, 2 misused.
@@ -76,7 +85,14 @@ fn run(request: &Request) -> Result<(), Trouble> {
         },
     };
     let wanted = request.number("segment");
-    if wanted.is_none() {
+    let snapshot_only = request.has("snapshot");
+    if wanted.is_some() && snapshot_only {
+        return Err(
+            Failure::misuse("inspect", "--segment and --snapshot exclude each other").into()
+        );
+    }
+    let flags = ["blocks", "records"].iter().any(|flag| request.has(flag));
+    if wanted.is_none() && !snapshot_only {
         shown.small_file("MANIFEST", &summary.manifest, |database| {
             let format = summary.format_version;
             let line = format!("database {}, format {format}", id(*database));
@@ -84,7 +100,19 @@ fn run(request: &Request) -> Result<(), Trouble> {
         })?;
         shown.small_file("CURRENT", &summary.current, current)?;
     }
-    let flags = ["blocks", "records"].iter().any(|flag| request.has(flag));
+    if let Some((info, file)) = summary.snapshot.as_ref().filter(|_| wanted.is_none()) {
+        shown.snapshot(info, file)?;
+        if (flags || snapshot_only) && shown.left > 0 {
+            shown.walk_snapshot(&offline)?;
+        }
+    }
+    if snapshot_only {
+        shown.out.flush()?;
+        return match summary.snapshot {
+            Some(_) => Ok(()),
+            None => Err(Failure::failed("ERR_NOT_FOUND: there is no snapshot").into()),
+        };
+    }
     let blocks = flags || wanted.is_some() || request.number("from").is_some();
     let mut found = false;
     for info in &summary.segments {
@@ -203,6 +231,85 @@ impl<W: Write> Shown<'_, W> {
         self.line(&line, "segment", json)
     }
 
+    fn snapshot(&mut self, info: &SnapshotInfo, file: &Path) -> Result<(), Failure> {
+        let (file, covered) = (name(self.request.dir(), file), info.covered.0);
+        let bytes = grouped(info.bytes);
+        let line =
+            format!("snapshot {}  {file}  {bytes} bytes  with all up to epoch {covered}", info.id);
+        let json = object([
+            ("id", number(info.id)),
+            ("file", text(file)),
+            ("bytes", number(info.bytes)),
+            ("covered_epoch", number(covered)),
+        ]);
+        self.line(&line, "snapshot", json)
+    }
+
+    fn walk_snapshot(&mut self, offline: &Offline) -> Result<(), Trouble> {
+        let mut printed = Ok(());
+        let walked = offline.walk_snapshot(&mut |found| {
+            if self.left == 0 {
+                return ControlFlow::Break(());
+            }
+            self.left -= 1;
+            printed = self.snapshot_block(&found);
+            if printed.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        printed?;
+        match walked {
+            Err(LogError::Corrupt(damage)) => {
+                let dir = self.request.dir();
+                let line = format!("  bad    {}", damage_line(dir, &damage));
+                Ok(self.line(&line, "bad", damage_json(dir, &damage))?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    fn snapshot_block(&mut self, found: &SnapshotFound<'_>) -> Result<(), Failure> {
+        match found {
+            SnapshotFound::Entries { bytes, entries, record } => {
+                let (offset, shard) = (record.offset, record.shard.0);
+                let line = format!(
+                    "  block  {offset:>10}  {} of shard {shard}  {} bytes",
+                    counted(*entries, "item"),
+                    grouped(*bytes)
+                );
+                let json = object([
+                    ("offset", number(offset)),
+                    ("bytes", number(*bytes)),
+                    ("shard", number(shard)),
+                    ("entries", number(*entries)),
+                ]);
+                self.line(&line, "snapshot_block", json)?;
+                if self.request.has("records") { self.record(None, record) } else { Ok(()) }
+            }
+            SnapshotFound::End { offset, bytes, entries, places } => {
+                let each: Vec<_> = places
+                    .iter()
+                    .enumerate()
+                    .map(|(shard, place)| format!("{shard}: {}+{}", place.epoch.0, place.offset))
+                    .collect();
+                let line = format!(
+                    "  end    {offset:>10}  {} in all; the log goes on (shard: epoch+offset) at {}",
+                    counted(*entries, "item"),
+                    each.join(", ")
+                );
+                let place = |place: &ShardPlace| {
+                    let (epoch, offset) = (number(place.epoch.0), number(place.offset));
+                    object([("epoch", epoch), ("offset", offset)])
+                };
+                let json = object([
+                    ("offset", number(*offset)),
+                    ("bytes", number(*bytes)),
+                    ("entries", number(*entries)),
+                    ("places", Value::Array(places.iter().map(place).collect())),
+                ]);
+                self.line(&line, "snapshot_end", json)
+            }
+        }
+    }
+
     fn walk(&mut self, offline: &Offline, info: &SegmentInfo) -> Result<(), Trouble> {
         let from = self.request.number("from").unwrap_or(0);
         let mut printed = Ok(());
@@ -284,13 +391,14 @@ impl<W: Write> Shown<'_, W> {
         self.line(&line, "block", json)?;
         if self.request.has("records") {
             for record in block.records() {
-                self.record(epoch, &record)?;
+                self.record(Some(epoch), &record)?;
             }
         }
         Ok(())
     }
 
-    fn record(&mut self, epoch: u64, record: &RecordInfo<'_>) -> Result<(), Failure> {
+    /// A record; one of the log has an epoch.
+    fn record(&mut self, epoch: Option<u64>, record: &RecordInfo<'_>) -> Result<(), Failure> {
         let (mut lines, mut effects, mut transaction) = (Vec::new(), Vec::new(), None);
         let failed = match RecordEffects::new(record.kind, record.payload) {
             Ok(described) => {
@@ -314,7 +422,7 @@ impl<W: Write> Shown<'_, W> {
         let line = format!("  record {:>10}    shard {shard}  {bytes} bytes{part}", record.offset);
         let json = object([
             ("offset", number(record.offset)),
-            ("epoch", number(epoch)),
+            ("epoch", epoch.map_or(Value::Null, number)),
             ("shard", number(shard)),
             ("kind", number(kind)),
             ("bytes", number(record.payload.len() as u64)),

@@ -1,0 +1,456 @@
+//! One task from its start to its end, in steps that never block on anything but the disk.
+//!
+//! A flush freezes the delta under the latch, writes the segment without it, waits until the log is
+//! durable up to there, lets CURRENT name the segment, and puts it in its place under the latch. Then
+//! the index is looked at again: segments that have become many are merged, in the same steps.
+//!
+//! Invariants: what is published is durable, and so is every epoch in it; memory takes a segment only
+//! when it is published, so what a crash leaves is never older than what was told.
+
+use skeg_io::sync::{Arc, Mutex};
+use skeg_log::{
+    Broken, Epoch, Health, Level, Log, LogError, ShardId, VectorEntry, VectorWriter, breaks,
+};
+use skeg_vector::segment::SegmentTag;
+use skeg_vector::{Build, BuildError, Built};
+
+use super::file::Opened;
+use super::{ConsolidateProgress, Task};
+use crate::engine::Shared;
+use crate::error::{Refusal, VectorsError};
+use crate::exec::Exec;
+use crate::holder::Drain;
+use crate::home::Bell;
+use crate::job::{Bound, Job, Progress as JobProgress, Receipt};
+use crate::router::ShardList;
+
+/// Rows that one step writes.
+const ROWS: usize = 256;
+/// So many segments of one size become one.
+const FANOUT: usize = 4;
+/// A segment with more dead rows than this part of it is written anew.
+const DEAD_PART: f64 = 0.5;
+
+/// What a step came to.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// The next step has something to do.
+    More,
+    /// Something has to happen first: look again soon.
+    Waits,
+    /// The task is done.
+    Done,
+}
+
+/// What is to be done under the latch.
+enum Ask {
+    /// Freeze the delta, or take what is frozen.
+    Freeze,
+    /// Look for segments to be merged.
+    Look,
+    /// Put a segment in its place.
+    Install(Box<Built>),
+    /// Only wait for the turn: what was queued before has been done.
+    Pass,
+}
+
+/// What it came to.
+enum Told {
+    /// The index is gone.
+    Gone,
+    /// A segment is to be built, or nothing is.
+    Build(u64, Option<Box<Build>>),
+    Installed,
+    Passed,
+    /// The index has no segments.
+    Nothing,
+}
+
+enum Stage {
+    Ask(Ask),
+    Asked,
+    /// A segment is to be built.
+    Begin(Box<Build>),
+    /// It is being built.
+    Write(Box<Build>, VectorWriter),
+    /// It is written; the log must be durable up to here.
+    Durable(Box<Finished>, Epoch),
+    /// Files of an index are to be forgotten when the log is durable up to here.
+    Forget(Epoch),
+}
+
+/// A segment that is written and not yet published.
+struct Finished {
+    built: Box<Built>,
+    writer: VectorWriter,
+    sum: u32,
+    rows: u64,
+    replaces: Vec<u64>,
+}
+
+/// A task under way.
+pub(super) struct Run {
+    log: Arc<Log>,
+    task: Task,
+    stage: Stage,
+    reply: Arc<Reply>,
+    /// The index's number, when it is known.
+    number: u64,
+    /// The delta was written by this task.
+    flushed: bool,
+}
+
+impl Run {
+    pub(super) fn new(log: &Arc<Log>, task: Task, bell: &Arc<Bell>) -> Self {
+        let (number, ask) = match &task {
+            Task::Flush { number, .. } => (*number, Ask::Freeze),
+            Task::Consolidate { .. } => (0, Ask::Freeze),
+            Task::Forget { number, .. } => (*number, Ask::Pass),
+        };
+        Self {
+            log: Arc::clone(log),
+            task,
+            stage: Stage::Ask(ask),
+            reply: Arc::new(Reply { outcome: Mutex::default(), bell: Arc::clone(bell) }),
+            number,
+            flushed: false,
+        }
+    }
+
+    /// The task is over.
+    pub(super) fn end(self, result: Result<(), VectorsError>) {
+        // First of all the file of a failed one is gone.
+        drop(self.stage);
+        if let Task::Consolidate { done, .. } = self.task {
+            done(result);
+        }
+    }
+
+    /// The task to be tried again after a failure.
+    pub(super) fn again(&self) -> Option<Task> {
+        match &self.task {
+            Task::Flush { shard, name, number } => {
+                Some(Task::Flush { shard: *shard, name: name.clone(), number: *number })
+            }
+            Task::Forget { shard, number } => Some(Task::Forget { shard: *shard, number: *number }),
+            // Whoever asked is told.
+            Task::Consolidate { .. } => None,
+        }
+    }
+
+    /// One step.
+    pub(super) fn step(&mut self, shared: &Shared) -> Result<Progress, VectorsError> {
+        match std::mem::replace(&mut self.stage, Stage::Asked) {
+            Stage::Ask(ask) => self.ask(shared, ask),
+            Stage::Asked => self.receive(),
+            Stage::Begin(build) => self.begin(shared, build),
+            Stage::Write(build, writer) => self.write(build, writer),
+            Stage::Durable(finished, covered) => self.publish(shared, finished, covered),
+            Stage::Forget(covered) => self.forget(shared, covered),
+        }
+    }
+
+    fn name(&self) -> &[u8] {
+        match &self.task {
+            Task::Flush { name, .. } | Task::Consolidate { name, .. } => name,
+            Task::Forget { .. } => &[],
+        }
+    }
+
+    fn shard(&self) -> ShardId {
+        self.task.shard()
+    }
+
+    fn ask(&mut self, shared: &Shared, ask: Ask) -> Result<Progress, VectorsError> {
+        let turn = Turn {
+            shards: ShardList::one(self.shard()),
+            name: self.name().into(),
+            number: self.number,
+            whole: matches!(self.task, Task::Consolidate { .. }),
+            ask: Some(ask),
+            told: None,
+            reply: Arc::clone(&self.reply),
+        };
+        match shared.post(Box::new(turn), Drain::Serve) {
+            Ok(()) => Ok(Progress::More),
+            Err((job, Refusal::Busy)) => {
+                // The queue is full: the job comes back with what it was to do.
+                job.done(Err(Refusal::Busy));
+                Ok(Progress::Waits)
+            }
+            Err((_, refusal)) => Err(refusal.into()),
+        }
+    }
+
+    fn receive(&mut self) -> Result<Progress, VectorsError> {
+        let Some(outcome) = self.reply.outcome.lock().take() else { return Ok(Progress::Waits) };
+        let told = match outcome {
+            Ok(told) => told,
+            Err((Some(ask), Refusal::Busy)) => {
+                self.stage = Stage::Ask(ask);
+                return Ok(Progress::Waits);
+            }
+            Err((_, refusal)) => return Err(refusal.into()),
+        };
+        self.stage = match told {
+            Told::Gone if self.number == 0 => return Err(VectorsError::NoIndex),
+            // Perhaps a file of it was published just now.
+            Told::Gone | Told::Passed => {
+                let covered = self.log.last_epoch();
+                self.log.request_sync(covered);
+                Stage::Forget(covered)
+            }
+            Told::Build(number, Some(build)) => {
+                self.number = number;
+                Stage::Begin(build)
+            }
+            Told::Build(number, None) => {
+                self.number = number;
+                if self.flushed {
+                    return Ok(Progress::Done);
+                }
+                self.flushed = true;
+                Stage::Ask(Ask::Look)
+            }
+            Told::Nothing => return Ok(Progress::Done),
+            Told::Installed => {
+                self.flushed = true;
+                Stage::Ask(Ask::Look)
+            }
+        };
+        Ok(Progress::More)
+    }
+
+    fn begin(&mut self, shared: &Shared, mut build: Box<Build>) -> Result<Progress, VectorsError> {
+        let writer = self.log.start_vectors(build.bytes())?;
+        let tag = SegmentTag {
+            database: writer.database_id(),
+            file: writer.id(),
+            index: self.number,
+            generation: build.generation(),
+            salt: shared.io.entropy.next_u64(),
+        };
+        build.begin(tag, self.number);
+        self.stage = Stage::Write(build, writer);
+        Ok(Progress::More)
+    }
+
+    fn write(
+        &mut self,
+        mut build: Box<Build>,
+        mut writer: VectorWriter,
+    ) -> Result<Progress, VectorsError> {
+        let mut write = |bytes: &[u8], offset| writer.write(bytes, offset);
+        let more = build.step(ROWS, &mut write).map_err(|error| match error {
+            BuildError::Vector(error) => VectorsError::Vector(error),
+            BuildError::Write(error) => error.into(),
+        })?;
+        if let Task::Consolidate { progress, .. } = &mut self.task {
+            tell(progress, &build)?;
+        }
+        if more {
+            self.stage = Stage::Write(build, writer);
+            return Ok(Progress::More);
+        }
+        let replaces: Vec<u64> = build.replaces().collect();
+        let rows = build.written();
+        let file = Opened::new(writer.path(), writer.file());
+        let mut write = |bytes: &[u8], offset| writer.write(bytes, offset);
+        let (built, length, sum) = build.finish(file, &mut write)?;
+        writer.complete(length)?;
+        // Also of a merge: the writes that killed the rows that it leaves out have to stay.
+        let covered = self.log.last_epoch();
+        self.log.request_sync(covered);
+        let built = Box::new(built);
+        let finished = Finished { built, writer, sum, rows, replaces };
+        self.stage = Stage::Durable(Box::new(finished), covered);
+        Ok(Progress::More)
+    }
+
+    fn is_durable(&self, epoch: Epoch) -> Result<bool, VectorsError> {
+        if self.log.reached(Level::Disk) >= epoch || breaks(Broken::PublishesVectorsEarly) {
+            return Ok(true);
+        }
+        match self.log.status().health {
+            Health::Poisoned => Err(Refusal::Poisoned.into()),
+            _ => Ok(false),
+        }
+    }
+
+    fn publish(
+        &mut self,
+        shared: &Shared,
+        finished: Box<Finished>,
+        covered: Epoch,
+    ) -> Result<Progress, VectorsError> {
+        if !self.is_durable(covered)? {
+            self.stage = Stage::Durable(finished, covered);
+            return Ok(Progress::Waits);
+        }
+        let Finished { built, writer, sum, rows, replaces } = *finished;
+        let (index, shard) = (self.number, self.shard());
+        let entry = VectorEntry { index, shard, sum, covered, replaces: &replaces };
+        if let Some(left) = writer.publish(&entry)? {
+            shared.note_left(&left);
+        }
+        shared.note_published(rows);
+        self.stage = Stage::Ask(Ask::Install(built));
+        Ok(Progress::More)
+    }
+
+    fn forget(&mut self, shared: &Shared, covered: Epoch) -> Result<Progress, VectorsError> {
+        if !self.is_durable(covered)? {
+            self.stage = Stage::Forget(covered);
+            return Ok(Progress::Waits);
+        }
+        if let Some(left) = self.log.drop_vectors(self.number, covered)? {
+            shared.note_left(&left);
+        }
+        match self.task {
+            Task::Consolidate { .. } => Err(VectorsError::NoIndex),
+            _ => Ok(Progress::Done),
+        }
+    }
+}
+
+fn tell(progress: &mut ConsolidateProgress, build: &Build) -> Result<(), VectorsError> {
+    let goes_on = progress(build.written(), build.len() as u64);
+    if goes_on { Ok(()) } else { Err(VectorsError::Aborted) }
+}
+
+impl From<LogError> for VectorsError {
+    fn from(error: LogError) -> Self {
+        Self::Failed { kind: error.kind(), reason: error.to_string() }
+    }
+}
+
+type Outcome = Result<Told, (Option<Ask>, Refusal)>;
+
+/// Where a turn leaves what it came to.
+struct Reply {
+    outcome: Mutex<Option<Outcome>>,
+    bell: Arc<Bell>,
+}
+
+/// A turn on the shard.
+struct Turn {
+    shards: ShardList,
+    name: Box<[u8]>,
+    /// 0 when it is not known yet.
+    number: u64,
+    /// All segments become one.
+    whole: bool,
+    ask: Option<Ask>,
+    told: Option<Told>,
+    reply: Arc<Reply>,
+}
+
+impl Job for Turn {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn bound(&self) -> Bound {
+        match self.ask {
+            Some(Ask::Freeze) => Bound::release(self.name.len() as u64),
+            _ => Bound::READ,
+        }
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
+        let [shard] = &mut *exec.shards else { return JobProgress::Done };
+        if self.number == 0 && !matches!(self.ask, Some(Ask::Pass)) {
+            self.number = shard.index_number(&self.name);
+        }
+        let (name, number) = (&self.name, self.number);
+        self.told = self.ask.take().map(|ask| match ask {
+            Ask::Pass => Told::Passed,
+            _ if number == 0 => match shard.index_info(name) {
+                Ok(_) => Told::Nothing,
+                Err(_) => Told::Gone,
+            },
+            Ask::Install(built) => match shard.index_install(name, number, *built) {
+                true => Told::Installed,
+                false => Told::Gone,
+            },
+            Ask::Freeze if shard.numbered(name, number).is_none() => Told::Gone,
+            Ask::Freeze => Told::Build(number, shard.index_freeze(name, number).map(Box::new)),
+            Ask::Look => match shard.numbered(name, number) {
+                Some(held) => {
+                    let rows: Vec<(usize, usize)> = held.index.segment_rows().collect();
+                    let range = if self.whole { whole(&rows) } else { due(&rows) };
+                    Told::Build(number, range.map(|range| Box::new(held.index.merge(range))))
+                }
+                None => Told::Gone,
+            },
+        });
+        JobProgress::Done
+    }
+
+    fn done(mut self: Box<Self>, outcome: Result<Receipt, Refusal>) {
+        let outcome = match (outcome, self.told.take()) {
+            (Ok(_), Some(told)) => Ok(told),
+            (Ok(_), None) => Err((self.ask.take(), Refusal::Closed)),
+            (Err(refusal), _) => Err((self.ask.take(), refusal)),
+        };
+        *self.reply.outcome.lock() = Some(outcome);
+        self.reply.bell.ring();
+    }
+}
+
+/// All segments, unless they are one without dead rows.
+fn whole(rows: &[(usize, usize)]) -> Option<std::ops::Range<usize>> {
+    match rows {
+        [] | [(_, 0)] => None,
+        _ => Some(0..rows.len()),
+    }
+}
+
+/// The segments to be merged, oldest first with live and dead rows: as many as [`FANOUT`] of one size, by
+/// its order of magnitude, with none larger after the first of them; otherwise one that is mostly dead.
+fn due(rows: &[(usize, usize)]) -> Option<std::ops::Range<usize>> {
+    let levels = rows.iter().map(|&(live, dead)| (live + dead).max(1).ilog(FANOUT));
+    let levels: Vec<u32> = levels.collect();
+    for (at, &level) in levels.iter().enumerate().rev() {
+        let run = levels[at..].iter().take_while(|other| **other <= level).count();
+        let mut same = (at..at + run).filter(|&n| levels[n] == level);
+        if same.clone().count() >= FANOUT {
+            return same.next_back().map(|last| at..last + 1);
+        }
+    }
+    let dead = |&(live, dead): &(usize, usize)| dead as f64 > (live + dead) as f64 * DEAD_PART;
+    rows.iter().position(dead).map(|at| at..at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Segments of flushes of one size, merged whenever that is due.
+    #[test]
+    fn segments_stay_few_and_rows_are_written_a_few_times() {
+        for flush in [1, 7, 2_000] {
+            let (mut rows, mut written): (Vec<(usize, usize)>, _) = (Vec::new(), 0);
+            for _ in 0..1_000 {
+                rows.push((flush, 0));
+                written += flush;
+                while let Some(range) = due(&rows) {
+                    let sum = rows[range.clone()].iter().map(|row| row.0).sum();
+                    written += sum;
+                    rows.splice(range, [(sum, 0)]);
+                }
+                assert!(rows.len() <= 3 * 6, "{rows:?}");
+            }
+            assert!(written <= 1_000 * flush * 7, "{flush}: {written}");
+        }
+    }
+
+    #[test]
+    fn what_is_mostly_dead_is_written_anew() {
+        assert_eq!(due(&[(400, 0), (4, 5)]), Some(1..2));
+        assert_eq!(due(&[(400, 0), (5, 5)]), None);
+        assert_eq!(due(&[]), None);
+        assert_eq!((whole(&[]), whole(&[(3, 0)])), (None, None));
+        assert_eq!((whole(&[(3, 1)]), whole(&[(3, 0), (1, 0)])), (Some(0..1), Some(0..2)));
+    }
+}

@@ -1,0 +1,261 @@
+//! Vectors in segments, with real threads on a real directory: flushed and merged while they are
+//! written and searched, there again when the database is opened, and never answered from damage.
+#![expect(clippy::unwrap_used, reason = "what helps a test is a test")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use skeg_engine::offline::{self, Offline};
+use skeg_engine::{
+    Bound, Drain, Engine, EngineError, EngineOptions, Exec, Holder, IndexInfo, LogError, Receipt,
+    Refusal, ShardList, VectorsError,
+};
+use skeg_io::Io;
+use skeg_vector::{Backend, FlatIndex, Hit, IdKind, IndexOptions, Metric, Tier};
+
+const DIM: u32 = 32;
+
+fn open(dir: &Path) -> Result<Engine, EngineError> {
+    let options = EngineOptions { vector_delta_bytes: 32 << 10, ..EngineOptions::default() };
+    Engine::open(&Io::real(), Some(dir), &options)
+}
+
+/// Runs a command, again when the log has no room for it at the moment.
+fn run<T>(engine: &Engine, mut command: impl FnMut(&mut Exec<'_>) -> T) -> (T, Receipt) {
+    let all = ShardList::all(engine.shards());
+    let mut holder = Holder::new(engine, Drain::Serve);
+    loop {
+        if holder.try_hold(&all).unwrap() {
+            match holder.run(&all, Bound::grow(64 << 10), &mut command) {
+                Err(Refusal::Wait) => {}
+                other => return other.unwrap(),
+            }
+        }
+        holder.release();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn options(tier: Tier) -> IndexOptions {
+    let new = IndexOptions::new(DIM, Metric::Euclidean);
+    IndexOptions { ids: IdKind::U64, tier, backend: Backend::Disk, ..new }
+}
+
+fn row(seed: u64) -> Vec<f32> {
+    let mixed = |n: u64| (seed * 1_000 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    (0..u64::from(DIM)).map(|n| mixed(n) as f32 / (1 << 23) as f32 - 1.0).collect()
+}
+
+fn info(engine: &Engine) -> IndexInfo {
+    run(engine, |exec| exec.shard(b"docs").index_info(b"docs").unwrap()).0
+}
+
+fn wait_for(engine: &Engine, what: &str, done: impl Fn(&IndexInfo) -> bool) {
+    for _ in 0..3_000 {
+        if done(&info(engine)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    panic!("{what}: {:?}, {:?}", info(engine), engine.vectors_status());
+}
+
+fn search(engine: &Engine, seed: u64, k: usize) -> Vec<Hit> {
+    let view = run(engine, |exec| exec.shard(b"docs").vector_view(b"docs").unwrap()).0;
+    let (tell, told) = mpsc::channel();
+    let search = Box::new(move |scratch: &mut _| {
+        let options = skeg_vector::SearchOptions::new(k);
+        tell.send(view.search_with(&row(seed), &options, scratch)).unwrap();
+    });
+    engine.search(search).unwrap();
+    told.recv().unwrap().unwrap()
+}
+
+fn check(engine: &Engine, model: &BTreeMap<u64, u64>) {
+    assert_eq!(info(engine).figures.vectors, model.len());
+    let mut flat = FlatIndex::new(options(Tier::F32), 1).unwrap();
+    for (id, seed) in model {
+        flat.set(*id, &row(*seed)).unwrap();
+    }
+    for seed in [3, 99, 1_234] {
+        assert_eq!(search(engine, seed, 20), flat.view().search(&row(seed), 20).unwrap());
+    }
+    run(engine, |exec| {
+        let shard = exec.shard(b"docs");
+        for id in (0..2_000).step_by(7) {
+            let found = shard.vector_get(b"docs", id.into()).unwrap();
+            let found = found.map(|row| row.read().unwrap().into_owned());
+            assert_eq!(found, model.get(&id).map(|seed| row(*seed)), "{id}");
+        }
+    });
+}
+
+#[test]
+fn an_index_larger_than_its_delta_is_flushed_merged_and_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path()).unwrap();
+    run(&engine, |exec| exec.shard(b"docs").index_create(b"docs", options(Tier::F32)).unwrap());
+    let mut model = BTreeMap::new();
+    for round in 0..6_000_u64 {
+        // Ids come again, and every ninth is removed.
+        let id = round * 37 % 2_000;
+        run(&engine, |exec| {
+            let shard = exec.shard(b"docs");
+            if round % 9 == 0 {
+                let removed = shard.vector_remove(b"docs", id.into()).unwrap();
+                assert_eq!(removed, model.remove(&id).is_some());
+            } else {
+                let replaced = shard.vector_set(b"docs", id.into(), &row(round)).unwrap();
+                assert_eq!(replaced, model.insert(id, round).is_some());
+            }
+        });
+        if round % 1_999 == 0 {
+            check(&engine, &model);
+        }
+    }
+    wait_for(&engine, "flushed", |info| info.figures.segments > 1);
+    check(&engine, &model);
+    engine.close().unwrap();
+
+    let engine = open(dir.path()).unwrap();
+    check(&engine, &model);
+    let (tell, told) = mpsc::channel();
+    let done = Box::new(move |result| tell.send(result).unwrap());
+    engine.consolidate(b"docs", Box::new(|rows, of| rows <= of), done).unwrap();
+    assert_eq!(told.recv().unwrap(), Ok(()));
+    let figures = info(&engine).figures;
+    assert_eq!((figures.segments, figures.dead, figures.delta_vectors), (1, 0, 0), "{figures:?}");
+    check(&engine, &model);
+    let files = std::fs::read_dir(dir.path().join("vectors")).unwrap().count();
+    assert_eq!(files, 1, "what was merged is gone");
+
+    let (tell, told) = mpsc::channel();
+    engine.snapshot(Box::new(move |result| tell.send(result).unwrap())).unwrap();
+    let snapshot = told.recv().unwrap().unwrap();
+    assert!(snapshot.bytes < 4_096, "rows in segments are not in snapshots: {snapshot:?}");
+    engine.close().unwrap();
+    let engine = open(dir.path()).unwrap();
+    check(&engine, &model);
+    let dropped = run(&engine, |exec| exec.shard(b"docs").index_drop(b"docs")).0;
+    assert!(dropped);
+    for _ in 0..3_000 {
+        if std::fs::read_dir(dir.path().join("vectors")).unwrap().count() == 0 {
+            return engine.close().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    panic!("the files of a dropped index stay: {:?}", engine.vectors_status());
+}
+
+#[test]
+fn damage_is_named_by_check_and_search_and_stops_what_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path()).unwrap();
+    run(&engine, |exec| exec.shard(b"docs").index_create(b"docs", options(Tier::Tq2)).unwrap());
+    for id in 0..500_u64 {
+        run(&engine, |exec| {
+            exec.shard(b"docs").vector_set(b"docs", id.into(), &row(id)).unwrap();
+        });
+    }
+    let (tell, told) = mpsc::channel();
+    let done = Box::new(move |result| tell.send(result).unwrap());
+    engine.consolidate(b"docs", Box::new(|_, _| true), done).unwrap();
+    assert_eq!(told.recv().unwrap(), Ok(()));
+    engine.close().unwrap();
+    let file = std::fs::read_dir(dir.path().join("vectors")).unwrap().next().unwrap();
+    let file = file.unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    let damages = || {
+        let offline = Offline::open(&Io::real(), dir.path()).unwrap();
+        offline::check(&Io::real(), &offline, &|_, _| {}).unwrap().damage
+    };
+    assert!(damages().is_empty());
+
+    // In a row: the check names it, the database opens, and reading it fails.
+    let mut bytes = whole.clone();
+    bytes[4096 + 11 * 128 + 5] ^= 4;
+    std::fs::write(&file, &bytes).unwrap();
+    let found = damages();
+    assert_eq!((&found[0].file, found[0].offset), (&file, 4096 + 11 * 128));
+    let engine = open(dir.path()).unwrap();
+    run(&engine, |exec| {
+        let shard = exec.shard(b"docs");
+        let error = shard.vector_get(b"docs", 11.into()).unwrap().unwrap().read().unwrap_err();
+        assert!(error.to_string().contains("damaged at offset 5504"), "{error}");
+        assert!(shard.vector_get(b"docs", 12.into()).unwrap().unwrap().read().is_ok());
+    });
+    engine.close().unwrap();
+
+    // In the codes: the open stops.
+    let mut bytes = whole.clone();
+    let codes = 4096 + 500 * 128 + 3 * 4096;
+    bytes[codes] ^= 4;
+    std::fs::write(&file, &bytes).unwrap();
+    match open(dir.path()).unwrap_err() {
+        EngineError::Log(LogError::Corrupt(found)) => {
+            assert_eq!(found.file, file);
+            assert_eq!(damages()[0], *found);
+        }
+        other => panic!("{other}"),
+    }
+    std::fs::write(&file, &whole).unwrap();
+    open(dir.path()).unwrap().close().unwrap();
+}
+
+#[test]
+fn a_copy_has_the_segments() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let engine = open(dir.path()).unwrap();
+    let mut model = BTreeMap::new();
+    run(&engine, |exec| {
+        let shard = exec.shard(b"docs");
+        shard.index_create(b"docs", options(Tier::F32)).unwrap();
+        for id in 0..400_u64 {
+            shard.vector_set(b"docs", id.into(), &row(id)).unwrap();
+            model.insert(id, id);
+        }
+    });
+    wait_for(&engine, "flushed", |info| info.figures.segments > 0);
+    engine.close().unwrap();
+    let offline = Offline::open(&Io::real(), dir.path()).unwrap();
+    offline::copy_to(&offline, target.path(), false, &|_, _| {}).unwrap();
+    let engine = open(target.path()).unwrap();
+    check(&engine, &model);
+    engine.close().unwrap();
+}
+
+#[test]
+fn what_is_ephemeral_or_in_memory_has_no_segments() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path()).unwrap();
+    let ephemeral = IndexOptions { backend: Backend::Ephemeral, ..options(Tier::Tq2) };
+    let flat = IndexOptions { backend: Backend::Flat, ..options(Tier::F32) };
+    run(&engine, |exec| {
+        for (name, options) in [(&b"e"[..], ephemeral), (b"f", flat)] {
+            let shard = exec.shard(name);
+            shard.index_create(name, options).unwrap();
+            for id in 0..300_u64 {
+                shard.vector_set(name, id.into(), &row(id)).unwrap();
+            }
+        }
+    });
+    let (tell, told) = mpsc::channel();
+    let done = Box::new(move |result| tell.send(result).unwrap());
+    engine.consolidate(b"f", Box::new(|_, _| true), done).unwrap();
+    assert_eq!(told.recv().unwrap(), Ok(()));
+    engine.close().unwrap();
+    let engine = open(dir.path()).unwrap();
+    run(&engine, |exec| {
+        let vectors =
+            |exec: &mut Exec<'_>, name: &[u8]| exec.shard(name).index_info(name).unwrap().figures;
+        assert_eq!(vectors(exec, b"e").vectors, 0, "an ephemeral index is empty again");
+        assert_eq!((vectors(exec, b"f").vectors, vectors(exec, b"f").segments), (300, 0));
+    });
+    engine.close().unwrap();
+    let memory = Engine::open(&Io::real(), None, &EngineOptions::default()).unwrap();
+    let refused = memory.consolidate(b"f", Box::new(|_, _| true), Box::new(drop));
+    assert_eq!(refused, Err(VectorsError::NoSegments));
+    memory.close().unwrap();
+}

@@ -1,0 +1,157 @@
+//! A file beside the log while it is written: a snapshot, or a segment of vectors.
+//!
+//! Invariants: blocks are reserved before they are written, at the start with room to spare for the log,
+//! so that what the disk cannot hold is refused before it takes anything from writes; a file that is
+//! not kept is removed when it is dropped, or by the next open.
+//! May not know: what is in it, when it is to be kept.
+
+use std::io::ErrorKind::{DirectoryNotEmpty, NotFound};
+use std::path::{Path, PathBuf};
+
+use skeg_io::sync::Arc;
+use skeg_io::{File, OpenMode};
+
+use crate::core::Core;
+use crate::error::{LogError, io_error};
+use crate::numbered::Numbered;
+use crate::segment::fsync_error;
+use crate::small_file::{remove_if_there, write_all};
+
+/// A file is reserved in steps of this when it becomes larger than expected.
+const STEP_BYTES: u64 = 4 << 20;
+/// The log keeps at least this beside such a file, or a segment if that is smaller.
+const BESIDE_BYTES: u64 = 16 << 20;
+
+/// What is written is made durable in portions of this: one fsync of all of it would keep the disk
+/// from the log's fsyncs for long.
+const PORTION_BYTES: u64 = 8 << 20;
+
+/// See the module's header.
+#[derive(Debug)]
+pub(crate) struct SideFile {
+    core: Arc<Core>,
+    folder: PathBuf,
+    path: PathBuf,
+    file: Arc<dyn File>,
+    allocated: u64,
+    /// Bytes written since the last fsync.
+    unsynced: u64,
+    kept: bool,
+}
+
+impl SideFile {
+    /// Creates the file `id` of a kind, in place of what has that name, and reserves `expected` bytes.
+    pub(crate) fn create(
+        core: &Arc<Core>,
+        files: Numbered,
+        id: u64,
+        expected: u64,
+    ) -> Result<Self, LogError> {
+        core.condition.check()?;
+        let disk = &*core.io.disk;
+        let (folder, path) = (core.dir.join(files.folder), files.path(&core.dir, id));
+        if let Err(error) = disk.create_dir(&folder) {
+            make_again(core, &folder)?;
+            return Err(io_error("create", &folder, error));
+        }
+        remove_if_there(disk, &path)?;
+        let file = disk
+            .open(&path, OpenMode::CreateNew)
+            .map_err(|error| io_error("create", &path, error))?;
+        let mut this = Self {
+            core: Arc::clone(core),
+            folder,
+            path,
+            file,
+            allocated: 0,
+            unsynced: 0,
+            kept: false,
+        };
+        // All at once with what the log may need meanwhile: the latter is given back at once.
+        this.allocate(expected + BESIDE_BYTES.min(core.options.segment_bytes))?;
+        this.cut(expected)?;
+        Ok(this)
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
+    fn allocate(&mut self, bytes: u64) -> Result<(), LogError> {
+        if bytes > self.allocated {
+            self.file
+                .allocate(self.allocated, bytes - self.allocated)
+                .map_err(|error| io_error("allocate", &self.path, error))?;
+            self.allocated = bytes;
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, bytes: u64) -> Result<(), LogError> {
+        self.file.set_len(bytes).map_err(|error| io_error("cut", &self.path, error))?;
+        self.allocated = bytes;
+        Ok(())
+    }
+
+    /// Sees to it that there are blocks up to `end`.
+    pub(crate) fn make_room(&mut self, end: u64) -> Result<(), LogError> {
+        if end > self.allocated {
+            self.allocate(end + STEP_BYTES.min(self.core.options.segment_bytes))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), LogError> {
+        self.make_room(offset + bytes.len() as u64)?;
+        write_all(&*self.file, &self.path, bytes, offset)?;
+        self.unsynced += bytes.len() as u64;
+        if self.unsynced >= PORTION_BYTES {
+            self.file.sync_data().map_err(|error| fsync_error(&self.path, error))?;
+            self.unsynced = 0;
+        }
+        Ok(())
+    }
+
+    /// Gives the file its length and makes it durable, and with `entry` its directory entry, too.
+    pub(crate) fn complete(&mut self, length: u64, entry: bool) -> Result<(), LogError> {
+        self.cut(length)?;
+        self.file.sync_all().map_err(|error| fsync_error(&self.path, error))?;
+        if entry {
+            let synced = self.core.io.disk.sync_dir(&self.folder);
+            synced.map_err(|error| fsync_error(&self.folder, error))?;
+        }
+        Ok(())
+    }
+
+    /// The file stays.
+    pub(crate) fn keep(&mut self) {
+        self.kept = true;
+    }
+}
+
+/// The folder could not be made durable. No later sync would tell that its entry is lost, so it goes,
+/// and the next file makes it again. One that holds files was durable before.
+fn make_again(core: &Core, folder: &Path) -> Result<(), LogError> {
+    match core.io.disk.remove(folder) {
+        Ok(()) => Ok(()),
+        Err(error) if matches!(error.kind(), NotFound | DirectoryNotEmpty) => Ok(()),
+        Err(error) => Err(core.poison(io_error("remove", folder, error).to_string())),
+    }
+}
+
+impl Drop for SideFile {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What cannot be removed now is at the next open.
+            let _ = remove_if_there(&*self.core.io.disk, &self.path);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! What an index held at one moment, and the search over it.
+//!
+//! A search compares the query with the rows in memory, scans the codes of every segment, the largest
+//! first, and compares what their bounds leave with the rows themselves: one list of candidates over all
+//! segments, so that many of them cost no more rows than one.
+//!
+//! Invariants: nothing in a view changes; scores are exact, equal ones in the order of ids; where all
+//! rows are in memory, or codes are the rows (`f32`), the answer is the exact one.
+//!
+//! May not know: the index it came from, threads, where rows lie.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::{Slot, newest};
+use crate::flat;
+use crate::quant::{Part, RowSource, ScanOptions, Scratch, check_queries, search_parts};
+use crate::row_set::RowSet;
+use crate::segment::RowBuffer;
+use crate::top::Top;
+use crate::{Hit, IdRef, IndexOptions, VectorError};
+
+/// How a search goes about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SearchOptions {
+    /// Hits asked for, 1 to [`crate::K_MAX`].
+    pub k: usize,
+    /// How many rows of segments are compared exactly at most (`k` when it is less); nothing for as many
+    /// as the bounds of their codes leave.
+    pub rerank: Option<usize>,
+}
+
+impl SearchOptions {
+    /// `k` hits, as exact as the codes allow.
+    #[must_use]
+    pub fn new(k: usize) -> Self {
+        Self { k, rerank: None }
+    }
+}
+
+/// What searches use again and again: one for each thread that searches.
+#[derive(Debug, Default)]
+pub struct SearchScratch {
+    scan: Scratch,
+    rows: RefCell<RowBuffer>,
+    /// Parts by size.
+    order: Vec<usize>,
+}
+
+/// A step of a history.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Change<'a> {
+    /// A row was stored.
+    Set(IdRef<'a>, &'a [f32]),
+    /// An id is gone.
+    Remove(IdRef<'a>),
+    /// The index was frozen.
+    Freeze,
+}
+
+/// An index as it was at one moment. Cheap to take, immutable, searched from any thread.
+#[derive(Debug)]
+pub struct View {
+    pub(super) options: IndexOptions,
+    pub(super) delta: Arc<flat::View>,
+    pub(super) frozen: Option<(Arc<flat::View>, RowSet)>,
+    /// Oldest first.
+    pub(super) segments: Box<[Slot]>,
+    pub(super) generation: u64,
+}
+
+impl View {
+    /// What the index was made with.
+    #[must_use]
+    pub fn options(&self) -> &IndexOptions {
+        &self.options
+    }
+
+    /// Vectors in the view.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let frozen = self.frozen.as_ref().map_or(0, |(view, dead)| view.len() - dead.len());
+        self.delta.len() + frozen + self.segments.iter().map(Slot::len).sum::<usize>()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The greatest generation of its segments.
+    #[must_use]
+    pub fn stored_generation(&self) -> u64 {
+        newest(&self.segments)
+    }
+
+    /// Bytes that it takes beside what the index has.
+    pub(super) fn own_bytes(&self) -> usize {
+        2 * size_of::<usize>() + size_of::<Self>() + size_of_val(&*self.segments)
+    }
+
+    /// Ids and vectors that no segment has: those of the delta, and frozen ones.
+    pub fn unstored(&self) -> impl Iterator<Item = (IdRef<'_>, &[f32])> {
+        self.live_frozen().chain(self.delta.iter())
+    }
+
+    fn live_frozen(&self) -> impl Iterator<Item = (IdRef<'_>, &[f32])> {
+        self.frozen.iter().flat_map(|(view, dead)| {
+            let live = move |place: &u32| !dead.contains(*place);
+            (0..view.len() as u32).filter(live).map(|place| (view.id(place), view.row(place)))
+        })
+    }
+
+    /// The generation that [`Self::changes`] begin with.
+    #[must_use]
+    pub fn base_generation(&self) -> u64 {
+        self.generation - u64::from(self.frozen.is_some())
+    }
+
+    /// A history that leads to this view from the segments of the index, whatever was frozen and merged
+    /// since: what a snapshot holds of it. Rows that are frozen come before their freeze, so that they
+    /// are left to the segment that they went into, if it is there.
+    pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        let stored = self.segments.iter().flat_map(|slot| {
+            let ids = slot.dead.iter().map(|row| slot.segment.id(row));
+            ids.filter(|id| self.segments.iter().all(|slot| slot.find(*id).is_none()))
+        });
+        let set = |(id, row)| Change::Set(id, row);
+        let frozen = self.frozen.iter();
+        let frozen = frozen.flat_map(|(view, dead)| dead.iter().map(|place| view.id(place)));
+        stored
+            .map(Change::Remove)
+            .chain(self.live_frozen().map(set))
+            .chain(self.frozen.iter().map(|_| Change::Freeze))
+            .chain(frozen.map(Change::Remove))
+            .chain(self.delta.iter().map(set))
+    }
+
+    /// The `k` rows nearest to `query`, best first, equal scores in the order of their ids; all of
+    /// them when there are fewer.
+    ///
+    /// # Errors
+    /// [`VectorError::K`], [`VectorError::Dimension`], [`VectorError::NotFinite`],
+    /// [`VectorError::ZeroVector`]; [`VectorError::Segment`] when a row cannot be read.
+    pub fn search(&self, query: &[f32], k: usize) -> Result<Vec<Hit>, VectorError> {
+        self.search_with(query, &SearchOptions::new(k), &mut SearchScratch::default())
+    }
+
+    /// [`Self::search`] with what earlier searches allocated.
+    ///
+    /// # Errors
+    /// Those of [`Self::search`].
+    pub fn search_with(
+        &self,
+        query: &[f32],
+        options: &SearchOptions,
+        scratch: &mut SearchScratch,
+    ) -> Result<Vec<Hit>, VectorError> {
+        if self.is_in_memory() {
+            return self.delta.search(query, options.k);
+        }
+        if query.len() != self.options.dim as usize {
+            let expected = self.options.dim;
+            return Err(VectorError::Dimension { expected, given: query.len() });
+        }
+        let mut hits = self.search_stored(query, options, scratch)?;
+        Ok(hits.pop().unwrap_or_default())
+    }
+
+    /// [`Self::search`] for each of the queries that lie end to end in `queries`, in fewer passes than
+    /// queries. All are checked before any is answered.
+    ///
+    /// # Errors
+    /// Those of [`Self::search`]; [`VectorError::Dimension`] also when the last query is cut short.
+    pub fn search_many(
+        &self,
+        queries: &[f32],
+        options: &SearchOptions,
+        scratch: &mut SearchScratch,
+    ) -> Result<Vec<Vec<Hit>>, VectorError> {
+        if self.is_in_memory() {
+            return self.delta.search_many(queries, options.k);
+        }
+        self.search_stored(queries, options, scratch)
+    }
+
+    fn is_in_memory(&self) -> bool {
+        self.segments.is_empty() && self.frozen.is_none()
+    }
+
+    fn search_stored(
+        &self,
+        queries: &[f32],
+        options: &SearchOptions,
+        scratch: &mut SearchScratch,
+    ) -> Result<Vec<Vec<Hit>>, VectorError> {
+        let IndexOptions { metric, dim, .. } = self.options;
+        let scan = ScanOptions { k: options.k, rerank: options.rerank, ..ScanOptions::default() };
+        check_queries(metric, dim, queries, &scan)?;
+        let queries_count = queries.len() / dim as usize;
+        let known = self.search_memory(queries, options.k)?;
+        let scores: Vec<Vec<f32>> =
+            known.iter().map(|hits| hits.iter().map(|hit| hit.0).collect()).collect();
+        let scores: Vec<&[f32]> = scores.iter().map(Vec::as_slice).collect();
+
+        let SearchScratch { scan: states, rows, order } = scratch;
+        order.clear();
+        order.extend(0..self.segments.len());
+        order.sort_unstable_by_key(|&n| std::cmp::Reverse(self.segments[n].segment.head().rows));
+        let mut first = 0;
+        let firsts: Vec<u32> = order
+            .iter()
+            .map(|&n| {
+                let this = first;
+                first += self.segments[n].segment.head().rows;
+                this
+            })
+            .collect();
+        let parts: Vec<Part<'_>> = order
+            .iter()
+            .zip(&firsts)
+            .map(|(&n, &first)| {
+                let Slot { segment, dead } = &self.segments[n];
+                Part { codes: segment.codes(), first, dead: (!dead.is_empty()).then_some(dead) }
+            })
+            .collect();
+        let source = StoredRows { segments: &self.segments, order, firsts: &firsts, rows };
+        search_parts(&parts, &source, queries, &scores, &scan, states)?;
+
+        let mut answers = Vec::with_capacity(queries_count);
+        for (number, mut best) in known.into_iter().enumerate() {
+            let found = if parts.is_empty() { &[] } else { states.found(number) };
+            best.extend(found.iter().map(|found| {
+                let (part, row) = source.part(found.place);
+                (found.score, self.segments[part].segment.id(row))
+            }));
+            best.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+            best.truncate(options.k);
+            let hit = |(score, id): (f32, IdRef<'_>)| Hit { id: id.to_owned(), score };
+            answers.push(best.into_iter().map(hit).collect());
+        }
+        Ok(answers)
+    }
+
+    /// The best of the rows in memory for each query, the best first.
+    fn search_memory(
+        &self,
+        queries: &[f32],
+        k: usize,
+    ) -> Result<Vec<Vec<(f32, IdRef<'_>)>>, VectorError> {
+        queries
+            .chunks_exact(self.options.dim as usize)
+            .map(|query| {
+                let frozen = self.frozen.as_ref();
+                let rows = self.delta.len() + frozen.map_or(0, |(view, _)| view.len());
+                let mut top = Top::new(k, rows);
+                if rows > 0 {
+                    self.delta.offer_all(query, None, &mut top)?;
+                    if let Some((view, dead)) = frozen {
+                        view.offer_all(query, (!dead.is_empty()).then_some(dead), &mut top)?;
+                    }
+                }
+                Ok(top.into_scores())
+            })
+            .collect()
+    }
+}
+
+/// The rows of all segments, one after the other in the order of the parts.
+struct StoredRows<'a> {
+    segments: &'a [Slot],
+    order: &'a [usize],
+    firsts: &'a [u32],
+    rows: &'a RefCell<RowBuffer>,
+}
+
+impl StoredRows<'_> {
+    /// The segment and the row at a place.
+    fn part(&self, place: u32) -> (usize, u32) {
+        let part = self.firsts.partition_point(|&first| first <= place) - 1;
+        (self.order[part], place - self.firsts[part])
+    }
+}
+
+impl RowSource for StoredRows<'_> {
+    fn visit(
+        &self,
+        places: &[u32],
+        each: &mut dyn FnMut(usize, &[f32], f32),
+    ) -> Result<(), VectorError> {
+        let mut buffer = self.rows.borrow_mut();
+        for (number, &place) in places.iter().enumerate() {
+            let (segment, row) = self.part(place);
+            let scale = self.segments[segment].segment.read_scaled(row, &mut buffer)?;
+            each(number, &buffer.row, scale);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,292 @@
+//! A segment as it is used: codes, ids and row checksums in memory, rows in the file.
+//!
+//! Invariants: see the folder's header; an open reads no rows.
+//!
+//! May not know: how a search goes on, which rows are no more.
+
+use std::fmt::Debug;
+use std::io;
+use std::sync::Arc;
+
+use super::SegmentError;
+use super::format::{Kind, PAGE, SegmentHead, seed};
+use super::ids::Ids;
+use crate::metric::admit;
+use crate::quant::stored::{load, load_bytes};
+use crate::quant::{CodedRows, Parameters};
+use crate::{IdRef, VectorError};
+
+/// The bytes of a segment, wherever they lie. They do not change.
+pub trait SegmentFile: Send + Sync + Debug {
+    /// What messages call it.
+    fn name(&self) -> String;
+
+    /// Its length in bytes.
+    ///
+    /// # Errors
+    /// As the system reports.
+    fn bytes(&self) -> io::Result<u64>;
+
+    /// Fills all of `bytes` from `offset`.
+    ///
+    /// # Errors
+    /// As the system reports; `UnexpectedEof` when the file ends first.
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
+}
+
+/// See the module's header.
+#[derive(Debug)]
+pub struct Segment {
+    file: Arc<dyn SegmentFile>,
+    head: SegmentHead,
+    codes: CodedRows,
+    ids: Ids,
+    sums: Vec<u32>,
+}
+
+/// What reading rows uses again and again.
+#[derive(Debug, Default)]
+pub(crate) struct RowBuffer {
+    bytes: Vec<u8>,
+    pub(crate) row: Vec<f32>,
+}
+
+impl Segment {
+    pub(super) fn new(
+        file: Arc<dyn SegmentFile>,
+        head: SegmentHead,
+        codes: CodedRows,
+        ids: Ids,
+        sums: Vec<u32>,
+    ) -> Self {
+        Self { file, head, codes, ids, sums }
+    }
+
+    /// Opens a segment: reads and verifies everything but the rows. Also gives the header's checksum,
+    /// which stands for all of the file.
+    ///
+    /// # Errors
+    /// [`SegmentError`].
+    pub fn open(file: Arc<dyn SegmentFile>) -> Result<(Self, u32), SegmentError> {
+        let name = file.name();
+        let failed =
+            |error: io::Error| SegmentError::Read { file: name.clone(), reason: error.to_string() };
+        let length = file.bytes().map_err(failed)?;
+        if length < PAGE as u64 {
+            return Err(SegmentError::Damaged {
+                file: name,
+                offset: length,
+                expected: "a header of 4096 bytes".to_owned(),
+                found: "the end".to_owned(),
+            });
+        }
+        let mut page = [0; PAGE];
+        file.read_at(&mut page, 0).map_err(failed)?;
+        let (head, sum) = SegmentHead::decode(&name, &page, length)?;
+        let reader = |kind| Reader::new(&*file, &name, &head, kind);
+
+        let mut section = reader(Kind::Parameters);
+        let bytes = load_bytes(section.left(), &mut |bytes: &mut [u8]| section.fill(bytes))?;
+        section.finish()?;
+        let parameters = Parameters::from_bytes(&bytes);
+        let parameters = parameters.map_err(|error| match error {
+            VectorError::FormatVersion { found } => {
+                SegmentError::Version { file: name.clone(), found: found.into() }
+            }
+            other => section.damaged("parameters of codes", other.to_string()),
+        })?;
+        if (parameters.metric(), parameters.dim()) != (head.metric, head.dim) {
+            return Err(section.damaged("the metric and dimension of the header", "others".into()));
+        }
+        head.check_codes(&name, &parameters)?;
+
+        let mut section = reader(Kind::Uncoded);
+        let count = section.left() / 4;
+        let uncoded: Vec<u32> = load(count, &mut |bytes: &mut [u8]| section.fill(bytes))?;
+        section.finish()?;
+        if !uncoded.is_sorted_by(|a, b| a < b) || uncoded.last().is_some_and(|&u| u >= head.rows) {
+            return Err(section.damaged("ascending places of rows", "others".into()));
+        }
+
+        let (mut codes, mut factors) = (reader(Kind::Codes), reader(Kind::Factors));
+        let coded = CodedRows::load(
+            parameters,
+            head.rows as usize,
+            uncoded,
+            &mut |bytes: &mut [u8]| codes.fill(bytes),
+            &mut |bytes: &mut [u8]| factors.fill(bytes),
+        )?;
+        codes.finish()?;
+        factors.finish()?;
+
+        let mut section = reader(Kind::Ids);
+        let length = section.length;
+        let fill = &mut |bytes: &mut [u8]| section.fill(bytes);
+        let ids = Ids::load(head.ids, head.rows, length, fill)?;
+        let ids = match ids {
+            Ok(ids) => {
+                section.finish()?;
+                ids
+            }
+            Err(expected) => return Err(section.damaged(expected, "others".into())),
+        };
+
+        let mut section = reader(Kind::RowSums);
+        let fill = &mut |bytes: &mut [u8]| section.fill(bytes);
+        let sums = load(head.rows as usize, fill)?;
+        section.finish()?;
+        Ok((Self::new(file, head, coded, ids, sums), sum))
+    }
+
+    /// What its header says.
+    #[must_use]
+    pub fn head(&self) -> &SegmentHead {
+        &self.head
+    }
+
+    /// Bytes of the file.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.head.end()
+    }
+
+    /// What its codes are made with.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        self.codes.parameters()
+    }
+
+    pub(crate) fn codes(&self) -> &CodedRows {
+        &self.codes
+    }
+
+    /// The id of a row.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[must_use]
+    pub fn id(&self, row: u32) -> IdRef<'_> {
+        self.ids.get(row)
+    }
+
+    /// The row of an id.
+    #[must_use]
+    pub fn find(&self, id: IdRef<'_>) -> Option<u32> {
+        self.ids.find(id)
+    }
+
+    /// Bytes of memory, this struct included.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.codes.code_bytes()
+            + self.codes.factor_bytes()
+            + self.ids.heap_bytes()
+            + self.sums.capacity() * size_of::<u32>()
+    }
+
+    /// Reads a row into the buffer and verifies it.
+    ///
+    /// # Errors
+    /// [`SegmentError`].
+    pub(crate) fn read(&self, row: u32, buffer: &mut RowBuffer) -> Result<(), SegmentError> {
+        let offset = self.head.row_offset(row);
+        buffer.bytes.resize(self.head.row_bytes(), 0);
+        let read = self.file.read_at(&mut buffer.bytes, offset);
+        read.map_err(|error| SegmentError::Read {
+            file: self.file.name(),
+            reason: error.to_string(),
+        })?;
+        let sum = skeg_simd::crc32c(seed(self.head.tag.salt, offset), &buffer.bytes);
+        let stored = self.sums[row as usize];
+        if sum != stored {
+            return Err(SegmentError::Damaged {
+                file: self.file.name(),
+                offset,
+                expected: format!("a row with checksum {stored:08x}"),
+                found: format!("{sum:08x}"),
+            });
+        }
+        buffer.row.clear();
+        let (numbers, _) = buffer.bytes.as_chunks::<4>();
+        buffer.row.extend(numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)));
+        Ok(())
+    }
+
+    /// Reads a row and what its dot product is multiplied by under cosine.
+    pub(crate) fn read_scaled(&self, row: u32, buffer: &mut RowBuffer) -> Result<f32, VectorError> {
+        self.read(row, buffer)?;
+        admit(self.head.metric, skeg_simd::kernels(), &buffer.row)
+    }
+
+    /// Reads every row and verifies it: for a check.
+    ///
+    /// # Errors
+    /// [`SegmentError`], of the first row that is not what was written.
+    pub fn verify_rows(&self) -> Result<(), SegmentError> {
+        let mut buffer = RowBuffer::default();
+        (0..self.head.rows).try_for_each(|row| self.read(row, &mut buffer))
+    }
+}
+
+/// A section that is being read.
+struct Reader<'a> {
+    file: &'a dyn SegmentFile,
+    name: &'a str,
+    kind: Kind,
+    offset: u64,
+    length: u64,
+    /// What is still to come.
+    at: u64,
+    sum: u32,
+    stored: u32,
+}
+
+impl<'a> Reader<'a> {
+    fn new(file: &'a dyn SegmentFile, name: &'a str, head: &SegmentHead, kind: Kind) -> Self {
+        let section = head.section(kind);
+        let sum = seed(head.tag.salt, section.offset);
+        let (offset, length) = (section.offset, section.length);
+        Self { file, name, kind, offset, length, at: offset, sum, stored: section.sum }
+    }
+
+    /// Bytes that were not read yet.
+    fn left(&self) -> usize {
+        usize::try_from(self.offset + self.length - self.at).expect("a part of a file in memory")
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), SegmentError> {
+        if bytes.len() > self.left() {
+            return Err(self.damaged("more of it", "its end".into()));
+        }
+        let read = self.file.read_at(bytes, self.at);
+        read.map_err(|error| SegmentError::Read {
+            file: self.name.to_owned(),
+            reason: error.to_string(),
+        })?;
+        self.sum = skeg_simd::crc32c(self.sum, bytes);
+        self.at += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// All was read: verifies it.
+    fn finish(&mut self) -> Result<(), SegmentError> {
+        if self.left() > 0 {
+            return Err(self.damaged("no more of it", format!("{} bytes", self.left())));
+        }
+        if self.sum != self.stored {
+            let expected = format!("checksum {:08x}", self.stored);
+            return Err(self.damaged(&expected, format!("{:08x}", self.sum)));
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, expected: &str, found: String) -> SegmentError {
+        SegmentError::Damaged {
+            file: self.name.to_owned(),
+            offset: self.offset,
+            expected: format!("{}: {expected}", self.kind.name()),
+            found,
+        }
+    }
+}
