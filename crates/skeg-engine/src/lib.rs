@@ -59,9 +59,9 @@ pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo};
 pub use job::{Bound, Hold, Job, Progress, Receipt};
 pub use notify::NotifyClass;
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+pub use pool::Search;
 pub use pubsub::{Delivery, Message, PubSub, Subscriber, SubscriberId, Topic};
 pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
-pub use pool::Search;
 pub use shard::{Expiry, Held, Shard};
 pub use skeg_keyspace::{
     End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, StrRef, Value, ValueRef,

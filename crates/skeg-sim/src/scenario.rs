@@ -193,6 +193,8 @@ struct Draw {
     rng: SimRng,
     /// For what is about large strings.
     strings: SimRng,
+    /// The key that was set last: perhaps its string is not yet written.
+    set_last: Option<At>,
     keys: u64,
     databases: u64,
     value_bytes: u64,
@@ -223,6 +225,7 @@ impl Draw {
         Self {
             rng,
             strings,
+            set_last: None,
             keys,
             databases,
             value_bytes,
@@ -451,6 +454,11 @@ impl Draw {
         if self.rng.below(100) < self.vector_operations {
             return self.on_index();
         }
+        if self.strings.below(20) == 0
+            && let Some(at) = self.set_last.take()
+        {
+            return Op::SetRange { at, offset: self.strings.index(300), bytes: self.bytes() };
+        }
         match self.rng.below(100) {
             0..=11 => Op::All((0..2 + self.rng.below(5)).map(|_| self.part()).collect()),
             12 => Op::Flush(self.at().db),
@@ -469,7 +477,11 @@ impl Draw {
             0..=9 => Op::Get(self.at()),
             10 | 11 => Op::Exists(self.at_any()),
             12 | 13 => Op::Expiry(self.at_any()),
-            14..=35 => Op::Set { at: self.at(), value: self.bytes(), deadline: self.deadline() },
+            14..=35 => {
+                let at = self.at();
+                self.set_last = Some(at.clone());
+                Op::Set { at, value: self.bytes(), deadline: self.deadline() }
+            }
             36 | 37 => Op::SetInt { at: self.at(), value: self.rng.next_u64().cast_signed() },
             38..=48 => Op::Add { at: self.at(), by: self.rng.below(200).cast_signed() - 100 },
             49..=57 => Op::Append { at: self.at(), tail: self.bytes() },
