@@ -87,6 +87,28 @@ interface WeightedKey {
 /** Sets to be combined: keys alone, or all of them with weights. */
 type WeightedKeys = Bytes | WeightedKey | readonly Bytes[] | readonly WeightedKey[]
 
+/** How to make a backup. */
+interface BackupOptions {
+  /**
+   * Write every byte again. Otherwise files that never change any more get a second name (a hard link)
+   * where the file system can do that: no time, no space, and no second place on the disk.
+   *
+   * @defaultValue `false`
+   */
+  copy?: boolean
+}
+/** What a backup consists of. */
+interface Backup {
+  /** Files. */
+  files: number
+  /** Bytes of them. */
+  bytes: number
+  /** Files that are the same as in the store, under a second name. */
+  linked: number
+  /** Files that the earlier backup had already. */
+  reused: number
+}
+
 /** The deadline of a key that a batch or transaction sets. */
 interface ChangeOptions {
   /** Milliseconds until the key expires. */
@@ -1510,6 +1532,25 @@ type Change = (value: string | null) => string | null | undefined
 
 /** How near two vectors are. */
 type Metric = 'cosine' | 'ip' | 'euclidean'
+/**
+ * How the vectors of an index are coded. A search goes over the codes, and compares what they leave with
+ * the vectors themselves: scores are exact in every tier.
+ *
+ * - `f32`: as they are, 4 bytes a number. With the backend `auto` or `flat` all of them stay in memory.
+ * - `int8`: a byte a number.
+ * - `binary`: the signs, a bit a number.
+ * - `tq1`, `tq2`, `tq4`: 1, 2 or 4 bits a number, after a rotation.
+ */
+type Tier = 'f32' | 'int8' | 'binary' | 'tq1' | 'tq2' | 'tq4'
+/**
+ * What finds the nearest vectors.
+ *
+ * - `auto`: what suits the index best.
+ * - `flat`: a scan of all codes.
+ * - `disk`: vectors go to disk, also those of the tier `f32`.
+ * - `ephemeral`: an exact scan, all in memory, and empty when the store is opened again.
+ */
+type Backend = 'auto' | 'flat' | 'disk' | 'ephemeral'
 /** Options of a new index; an index that exists must have the same. */
 interface IndexOptions {
   /** Numbers of a vector, from 1 to 65,536. */
@@ -1526,15 +1567,30 @@ interface IndexOptions {
    */
   ids?: 'string' | 'u64'
   /**
-   * How vectors are kept. Only single precision yet.
-   * @defaultValue `'f32'`
+   * How vectors are coded. Those that are in memory, the latest few megabytes of them, are searched as
+   * they are; the others lie on disk, with only their codes in memory.
+   * @defaultValue `'tq2'`
    */
-  tier?: 'f32'
+  tier?: Tier
   /**
-   * How they are searched. Only by comparing with every one yet, which is exact.
-   * @defaultValue `'flat'`
+   * How they are searched.
+   * @defaultValue `'auto'`
    */
-  backend?: 'auto' | 'flat'
+  backend?: Backend
+}
+/** How far a segment is that is being built. */
+interface ConsolidateProgress {
+  /** Vectors written so far. */
+  written: number
+  /** Vectors that it will have, at most. */
+  vectors: number
+}
+/** Options of {@link VectorIndex.consolidate}. */
+interface ConsolidateOptions {
+  /** Gives up when it is aborted; the index stays as it was. */
+  signal?: AbortSignal
+  /** Called now and then. What it throws rejects the promise; the work goes on. */
+  onProgress?: (progress: ConsolidateProgress) => void
 }
 /** What an index is and holds. */
 interface IndexInfo {
@@ -1546,14 +1602,31 @@ interface IndexInfo {
   metric: Metric
   /** What its ids are. */
   ids: 'string' | 'u64'
-  /** How vectors are kept. */
-  tier: string
+  /** How vectors are coded. */
+  tier: Tier
   /** How they are searched. */
-  backend: string
+  backend: Backend
   /** How many vectors it holds. */
   vectors: number
-  /** Bytes of memory that they take. */
+  /** Of them, those that are in memory and in no segment. */
+  vectorsInMemory: number
+  /** Of them, those that are in segments on disk. */
+  vectorsInSegments: number
+  /** Files on disk. */
+  segments: number
+  /** Rows in segments that were replaced or deleted. */
+  deadRows: number
+  /** Bytes of memory that the index takes: vectors in memory, codes, ids. */
   memoryBytes: number
+  /** Bytes of its segments. */
+  diskBytes: number
+  /**
+   * What becomes of its segments: nothing (`ready`), vectors in memory wait to be written (`due`), or a
+   * segment is being built (`building`).
+   */
+  state: 'ready' | 'due' | 'building'
+  /** How far the segment is that is being built. */
+  progress?: ConsolidateProgress
 }
 /** A vector that was found. */
 interface Hit<Id extends VectorId = VectorId> {
@@ -1569,6 +1642,17 @@ interface SearchOptions {
    * @defaultValue 10
    */
   k?: number
+  /**
+   * How many candidates the walk of a graph keeps. A scan looks at every code and has no use for it.
+   * @defaultValue what suits `k`
+   */
+  l?: number
+  /**
+   * How many vectors are read from disk and compared exactly, at most: `k` when it is less. Fewer are
+   * faster and miss more.
+   * @defaultValue as many as the error bounds of the codes leave
+   */
+  rerank?: number
   /** Leave out hits that are further away than this. */
   minScore?: number
   /** Ids of an index of `ids: 'u64'` as bigint, exact beyond 2^53. */
@@ -1622,8 +1706,28 @@ declare class VectorIndex<Id extends VectorId = VectorId> {
    * ```
    */
   search(query: Vector, options?: SearchOptions): Promise<Hit<Id>[]>
-  /** Several searches at once: `queries` has their vectors, one after the other. */
+  /**
+   * Several searches at once, faster than one after the other: `queries` has their vectors, one after the
+   * other. All of them see the same vectors.
+   *
+   * @example
+   * ```ts
+   * const { ids, scores, offsets } = await docs.searchMany(queries, { k: 10 })
+   * const ofSecond = ids.slice(offsets[1], offsets[2])
+   * ```
+   */
   searchMany(queries: Vector, options?: SearchOptions): Promise<ManyHits<Id>>
+  /**
+   * Makes one segment of all vectors of the index, without those that were replaced or deleted, and
+   * resolves when it is in its place. Searches and writes go on meanwhile. The store does the like by
+   * itself; this is for an index that is complete.
+   *
+   * @example
+   * ```ts
+   * await docs.consolidate({ signal: AbortSignal.timeout(60_000) })
+   * ```
+   */
+  consolidate(options?: ConsolidateOptions): Promise<void>
   /** What the index is and holds. */
   info(): Promise<IndexInfo>
   /** Deletes the index with all its vectors. */
@@ -1860,6 +1964,20 @@ declare class Database extends Commands implements AsyncDisposable {
    */
   snapshot(): Promise<void>
   /**
+   * Copies what every call made before has left into a directory, while the store is used, and resolves
+   * when the copy is on disk. The directory must be empty or absent, or hold an earlier backup of this
+   * store that nobody has opened since: then only what is new is copied, and until that is done it stays
+   * what it was. `skeg check` verifies a backup, `skeg restore` puts one back.
+   *
+   * @example
+   * ```ts
+   * const db = await open('./data')
+   * await db.backup('./data-backup')
+   * await db.close()
+   * ```
+   */
+  backup(directory: string, options?: BackupOptions): Promise<Backup>
+  /**
    * Resolves when every call made before has settled, but for those that wait for a key: what to wait
    * for after `ERR_BUSY`.
    */
@@ -1973,6 +2091,9 @@ export {
 }
 export type {
   AggregateOptions,
+  Backend,
+  Backup,
+  BackupOptions,
   Bytes,
   CallArguments,
   Change,
@@ -1980,6 +2101,8 @@ export type {
   Channels,
   CommandArgument,
   CommandOptions,
+  ConsolidateOptions,
+  ConsolidateProgress,
   CopyOptions,
   CountOptions,
   Durability,
@@ -2023,6 +2146,7 @@ export type {
   Stats,
   StepOptions,
   SubscribeOptions,
+  Tier,
   TransactionIndex,
   Vector,
   VectorId,

@@ -1,19 +1,24 @@
 /**
  * `npm run conformance [-- UNIT...]`: runs units of Redis 7.0.15's own test suite against
  * `skeg serve`, a fresh server for each, and compares what fails with the list of what is known.
+ * The unit `redis-py` is the tests of that client, over RESP2 and RESP3.
  *
  *   --server PROGRAM   another server (redis-server checks the runner itself)
  *   --json             one JSON document instead of text
+ *   --save             keep the results in bench/results/
  *
  * Exit code 0: everything passed but what `skip.json` names, with a reason each.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { machine } from '../bench/lib/machine.ts'
 import { buildNative } from '../scripts/lib/build-native.ts'
 import { run } from '../scripts/lib/process.ts'
 import { fromRoot } from '../scripts/lib/root.ts'
+import { REDIS_PY, runRedisPy } from './redis-py.ts'
+import { skipList, type SkipList, type UnitResult } from './result.ts'
 import { startServer } from './server.ts'
 import { suite } from './suite.ts'
 
@@ -48,18 +53,6 @@ const UNITS = [
 
 /** Units whose tests use only those subcommands of DEBUG that skeg has. */
 const WITH_DEBUG = new Set(['unit/protocol', 'unit/slowlog', 'unit/latency-monitor', 'unit/dump'])
-
-/** Test name (or /pattern) and why it is left out, for each unit. */
-type SkipList = Record<string, Record<string, string>>
-
-interface UnitResult {
-  unit: string
-  passed: number
-  failed: string[]
-  skipped: number
-  /** The suite's own words when it ended without finishing the unit. */
-  broken?: string
-}
 
 // Replication, most of DEBUG and values above 100 MB are outside of what is compared.
 const flags = (unit: string): string[] => [
@@ -141,17 +134,20 @@ async function main(): Promise<boolean> {
     options: {
       server: { type: 'string' },
       json: { type: 'boolean' },
+      save: { type: 'boolean' },
     },
   })
   if (values.server === undefined) await buildNative('quick')
   const program = values.server ?? fromRoot('native', 'skeg')
-  const skip = JSON.parse(readFileSync(fromRoot('conformance', 'skip.json'), 'utf8')) as SkipList
-  const folder = await suite()
+  const skip = skipList()
   const results: UnitResult[] = []
-  for (const unit of positionals.length > 0 ? positionals : UNITS) {
-    const result = await runUnit(program, folder, unit, skip)
-    results.push(result)
-    if (values.json !== true) report(result)
+  for (const unit of positionals.length > 0 ? positionals : [...UNITS, REDIS_PY]) {
+    const ran =
+      unit === REDIS_PY
+        ? await runRedisPy(program, skip[REDIS_PY] ?? {})
+        : [await runUnit(program, await suite(), unit, skip)]
+    results.push(...ran)
+    if (values.json !== true) ran.forEach(report)
   }
   const sum = (of: (result: UnitResult) => number): number => results.reduce((n, r) => n + of(r), 0)
   const failed = sum(
@@ -159,6 +155,15 @@ async function main(): Promise<boolean> {
   )
   if (values.json === true) console.log(JSON.stringify(results, null, 2))
   else console.log(`conformance: ${sum((r) => r.passed)} passed, ${failed} failed`)
+  if (values.save === true) {
+    const about = machine(`npm run conformance -- ${process.argv.slice(2).join(' ')}`.trim())
+    const name =
+      positionals.length > 0 ? positionals.map((unit) => path.basename(unit)).join('+') : 'all'
+    const file = `${about.date.slice(0, 10)}-${about.commit}-conformance-${name}.json`
+    const document = { machine: about, results, skipped: skip }
+    writeFileSync(fromRoot('bench', 'results', file), `${JSON.stringify(document, null, 2)}\n`)
+    console.error(`kept in bench/results/${file}`)
+  }
   return failed === 0
 }
 

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export type { Entries, Fields, WeightedKey, WeightedKeys } from './arguments.ts'
+export type { Backup, BackupOptions } from './backup.ts'
 export { Batch, type WriteOptions } from './batch.ts'
 export type { Bytes, Vector, VectorId } from './bytes.ts'
 export type { ChangeOptions } from './changes.ts'
@@ -57,12 +58,16 @@ export type { Change } from './update.ts'
 export { Transaction, type TransactionIndex } from './transaction.ts'
 export {
   VectorIndex,
+  type Backend,
+  type ConsolidateOptions,
+  type ConsolidateProgress,
   type Hit,
   type IndexInfo,
   type IndexOptions,
   type ManyHits,
   type Metric,
   type SearchOptions,
+  type Tier,
   type VectorWriteOptions,
 } from './vector-index.ts'
 

@@ -135,6 +135,12 @@ export function integer(
   throw expected(name, `a whole number from ${min} to ${max}`)
 }
 
+/** A signal, if one is given. */
+export function signalOf(value: unknown): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value
+  throw expected('signal', 'an AbortSignal')
+}
+
 /** A boolean, or the default. */
 export function boolean(name: string, value: unknown, standard: boolean): boolean {
   if (value === undefined) return standard

@@ -2,7 +2,7 @@
 
 import type { Bytes } from './bytes.ts'
 import { SkegError } from './errors.ts'
-import { checkKeys } from './options.ts'
+import { checkKeys, signalOf } from './options.ts'
 
 /**
  * What a command replies: integers beyond 2^53 as bigint, maps as objects, an error inside an array
@@ -57,10 +57,7 @@ export function readCall(command: string, args: CallArguments): Call {
   if (!isOptions(last))
     return { words: callWords(command, args as CommandArgument[]), signal: undefined }
   checkKeys('the options of call', last, ['signal'])
-  const { signal } = last
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new SkegError('ERR_INVALID_ARGUMENT', '`signal` is an AbortSignal')
-  }
+  const signal = signalOf(last.signal)
   return { words: callWords(command, args.slice(0, -1) as CommandArgument[]), signal }
 }
 

@@ -1,5 +1,6 @@
 // Vector indexes: a handle that knows the index's name and what its ids are.
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { MODE_BYTES, MODE_LOCAL } from './binding.ts'
 import {
   attempt,
@@ -12,11 +13,32 @@ import {
   type VectorId,
 } from './bytes.ts'
 import { SkegError } from './errors.ts'
-import type { Lane } from './lane.ts'
-import { checkKeys, expected, integer, level, type Durability } from './options.ts'
+import { aborted, type Lane } from './lane.ts'
+import { checkKeys, expected, integer, level, signalOf, type Durability } from './options.ts'
 
 /** How near two vectors are. */
 export type Metric = 'cosine' | 'ip' | 'euclidean'
+
+/**
+ * How the vectors of an index are coded. A search goes over the codes, and compares what they leave with
+ * the vectors themselves: scores are exact in every tier.
+ *
+ * - `f32`: as they are, 4 bytes a number. With the backend `auto` or `flat` all of them stay in memory.
+ * - `int8`: a byte a number.
+ * - `binary`: the signs, a bit a number.
+ * - `tq1`, `tq2`, `tq4`: 1, 2 or 4 bits a number, after a rotation.
+ */
+export type Tier = 'f32' | 'int8' | 'binary' | 'tq1' | 'tq2' | 'tq4'
+
+/**
+ * What finds the nearest vectors.
+ *
+ * - `auto`: what suits the index best.
+ * - `flat`: a scan of all codes.
+ * - `disk`: vectors go to disk, also those of the tier `f32`.
+ * - `ephemeral`: an exact scan, all in memory, and empty when the store is opened again.
+ */
+export type Backend = 'auto' | 'flat' | 'disk' | 'ephemeral'
 
 /** Options of a new index; an index that exists must have the same. */
 export interface IndexOptions {
@@ -34,15 +56,32 @@ export interface IndexOptions {
    */
   ids?: 'string' | 'u64'
   /**
-   * How vectors are kept. Only single precision yet.
-   * @defaultValue `'f32'`
+   * How vectors are coded. Those that are in memory, the latest few megabytes of them, are searched as
+   * they are; the others lie on disk, with only their codes in memory.
+   * @defaultValue `'tq2'`
    */
-  tier?: 'f32'
+  tier?: Tier
   /**
-   * How they are searched. Only by comparing with every one yet, which is exact.
-   * @defaultValue `'flat'`
+   * How they are searched.
+   * @defaultValue `'auto'`
    */
-  backend?: 'auto' | 'flat'
+  backend?: Backend
+}
+
+/** How far a segment is that is being built. */
+export interface ConsolidateProgress {
+  /** Vectors written so far. */
+  written: number
+  /** Vectors that it will have, at most. */
+  vectors: number
+}
+
+/** Options of {@link VectorIndex.consolidate}. */
+export interface ConsolidateOptions {
+  /** Gives up when it is aborted; the index stays as it was. */
+  signal?: AbortSignal
+  /** Called now and then. What it throws rejects the promise; the work goes on. */
+  onProgress?: (progress: ConsolidateProgress) => void
 }
 
 /** What an index is and holds. */
@@ -55,14 +94,31 @@ export interface IndexInfo {
   metric: Metric
   /** What its ids are. */
   ids: 'string' | 'u64'
-  /** How vectors are kept. */
-  tier: string
+  /** How vectors are coded. */
+  tier: Tier
   /** How they are searched. */
-  backend: string
+  backend: Backend
   /** How many vectors it holds. */
   vectors: number
-  /** Bytes of memory that they take. */
+  /** Of them, those that are in memory and in no segment. */
+  vectorsInMemory: number
+  /** Of them, those that are in segments on disk. */
+  vectorsInSegments: number
+  /** Files on disk. */
+  segments: number
+  /** Rows in segments that were replaced or deleted. */
+  deadRows: number
+  /** Bytes of memory that the index takes: vectors in memory, codes, ids. */
   memoryBytes: number
+  /** Bytes of its segments. */
+  diskBytes: number
+  /**
+   * What becomes of its segments: nothing (`ready`), vectors in memory wait to be written (`due`), or a
+   * segment is being built (`building`).
+   */
+  state: 'ready' | 'due' | 'building'
+  /** How far the segment is that is being built. */
+  progress?: ConsolidateProgress
 }
 
 /** A vector that was found. */
@@ -80,6 +136,17 @@ export interface SearchOptions {
    * @defaultValue 10
    */
   k?: number
+  /**
+   * How many candidates the walk of a graph keeps. A scan looks at every code and has no use for it.
+   * @defaultValue what suits `k`
+   */
+  l?: number
+  /**
+   * How many vectors are read from disk and compared exactly, at most: `k` when it is less. Fewer are
+   * faster and miss more.
+   * @defaultValue as many as the error bounds of the codes leave
+   */
+  rerank?: number
   /** Leave out hits that are further away than this. */
   minScore?: number
   /** Ids of an index of `ids: 'u64'` as bigint, exact beyond 2^53. */
@@ -103,14 +170,14 @@ export interface VectorWriteOptions {
 }
 
 const INDEX_KEYS = ['dim', 'metric', 'ids', 'tier', 'backend']
-const SEARCH_KEYS = ['k', 'minScore', 'bigint']
-/** How long the list of candidates is; an exact search needs none. */
-const CANDIDATES = '0'
+const SEARCH_KEYS = ['k', 'l', 'rerank', 'minScore', 'bigint']
+/** How often a consolidation tells how far it is, in milliseconds. */
+const PROGRESS_MS = 100
 
 /** The words that create an index. */
 export function createWords(name: string, options: IndexOptions): string[] {
   checkKeys('the options of index', options, INDEX_KEYS)
-  const { metric = 'cosine', ids = 'string', tier = 'f32', backend = 'flat' } = options
+  const { metric = 'cosine', ids = 'string', tier = 'tq2', backend = 'auto' } = options
   const dim = integer('dim', options.dim, 1, 65_536, 0)
   if (dim === 0) throw expected('dim', 'given for a new index')
   return [
@@ -124,16 +191,47 @@ export function createWords(name: string, options: IndexOptions): string[] {
 /** An index, as the commands describe it. */
 export function readInfo(reply: unknown): IndexInfo {
   const fields = reply as Record<string, string | number>
+  const [vectors, vectorsInMemory] = [Number(fields['vectors']), Number(fields['delta_vectors'])]
+  const state = String(fields['state']) as IndexInfo['state']
+  const progress = {
+    written: Number(fields['built_rows']),
+    vectors: Number(fields['rows_to_build']),
+  }
   return {
     name: String(fields['name']),
     dim: Number(fields['dim']),
     metric: String(fields['metric']) as Metric,
     ids: fields['ids'] === 'u64' ? 'u64' : 'string',
-    tier: String(fields['kind']),
-    backend: String(fields['backend']),
-    vectors: Number(fields['vectors']),
+    tier: String(fields['kind']) as Tier,
+    backend: String(fields['backend']) as Backend,
+    vectors,
+    vectorsInMemory,
+    vectorsInSegments: vectors - vectorsInMemory,
+    segments: Number(fields['segments']),
+    deadRows: Number(fields['dead_rows']),
     memoryBytes: Number(fields['memory_bytes']),
+    diskBytes: Number(fields['disk_bytes']),
+    state,
+    ...(state === 'building' && { progress }),
   }
+}
+
+/** The words of a search for one or several queries. */
+function searchWords(
+  command: string,
+  name: string,
+  queries: Vector,
+  options: SearchOptions,
+): unknown[] {
+  checkKeys('the options of search', options, SEARCH_KEYS)
+  const k = integer('k', options.k, 1, 10_000, 10)
+  const l = integer('l', options.l, 1, 100_000, 0)
+  const words = [command, name, String(k), String(l), vectorBytes(queries)]
+  if (options.minScore !== undefined) words.push('MINSCORE', String(options.minScore))
+  if (options.rerank !== undefined) {
+    words.push('RERANK', String(integer('rerank', options.rerank, 1, 2 ** 32 - 1, 0)))
+  }
+  return words
 }
 
 /** What turns the ids of a reply into those of its index. */
@@ -230,10 +328,7 @@ export class VectorIndex<Id extends VectorId = VectorId> {
    */
   search(query: Vector, options: SearchOptions = {}): Promise<Hit<Id>[]> {
     return attempt(() => {
-      checkKeys('the options of search', options, SEARCH_KEYS)
-      const k = integer('k', options.k, 1, 10_000, 10)
-      const args = ['SKEG.VSEARCH', this.name, String(k), CANDIDATES, vectorBytes(query)]
-      if (options.minScore !== undefined) args.push('MINSCORE', String(options.minScore))
+      const args = searchWords('SKEG.VSEARCH', this.name, query, options)
       const readId = idReader(this.#isNumeric, options.bigint === true) as (text: string) => Id
       return this.#lane.command(args, MODE_LOCAL, {
         convert: (reply) =>
@@ -242,27 +337,63 @@ export class VectorIndex<Id extends VectorId = VectorId> {
     })
   }
 
-  /** Several searches at once: `queries` has their vectors, one after the other. */
-  async searchMany(queries: Vector, options: SearchOptions = {}): Promise<ManyHits<Id>> {
-    const all = toVector(queries)
-    if (all.length % this.dim !== 0) {
-      const message = `${all.length} numbers are no whole number of vectors of ${this.dim}`
-      throw new SkegError('ERR_DIMENSION', message)
-    }
-    const searches = Array.from({ length: all.length / this.dim }, (_, n) =>
-      this.search(all.subarray(n * this.dim, (n + 1) * this.dim), options),
-    )
-    const found = await Promise.all(searches)
-    const offsets = new Uint32Array(found.length + 1)
-    found.forEach((hits, n) => {
-      offsets[n + 1] = (offsets[n] ?? 0) + hits.length
+  /**
+   * Several searches at once, faster than one after the other: `queries` has their vectors, one after the
+   * other. All of them see the same vectors.
+   *
+   * @example
+   * ```ts
+   * const { ids, scores, offsets } = await docs.searchMany(queries, { k: 10 })
+   * const ofSecond = ids.slice(offsets[1], offsets[2])
+   * ```
+   */
+  searchMany(queries: Vector, options: SearchOptions = {}): Promise<ManyHits<Id>> {
+    return attempt(() => {
+      const args = searchWords('SKEG.VMSEARCH', this.name, queries, options)
+      const readId = idReader(this.#isNumeric, options.bigint === true) as (text: string) => Id
+      return this.#lane.command(args, MODE_LOCAL, {
+        convert: (reply) => {
+          const found = reply as [string, number][][]
+          const offsets = new Uint32Array(found.length + 1)
+          found.forEach((hits, n) => {
+            offsets[n + 1] = (offsets[n] ?? 0) + hits.length
+          })
+          const hits = found.flat()
+          const ids = hits.map(([id]) => readId(id))
+          return { ids, scores: Float32Array.from(hits, ([, score]) => score), offsets }
+        },
+      })
     })
-    const hits = found.flat()
-    return {
-      ids: hits.map(({ id }) => id),
-      scores: Float32Array.from(hits, ({ score }) => score),
-      offsets,
+  }
+
+  /**
+   * Makes one segment of all vectors of the index, without those that were replaced or deleted, and
+   * resolves when it is in its place. Searches and writes go on meanwhile. The store does the like by
+   * itself; this is for an index that is complete.
+   *
+   * @example
+   * ```ts
+   * await docs.consolidate({ signal: AbortSignal.timeout(60_000) })
+   * ```
+   */
+  async consolidate(options: ConsolidateOptions = {}): Promise<void> {
+    checkKeys('the options of consolidate', options, ['signal', 'onProgress'])
+    const signal = signalOf(options.signal)
+    if (signal?.aborted === true) throw aborted(signal)
+    const { onProgress } = options
+    const args = ['SKEG.VINDEX.CONSOLIDATE', this.name]
+    const call = { signal, convert: () => undefined }
+    const done = this.#lane.command(args, MODE_LOCAL, call)
+    if (onProgress === undefined) return done
+    const isOver = done.then(
+      () => true,
+      () => true,
+    )
+    while (!(await Promise.race([isOver, pause(PROGRESS_MS, false, { ref: false })]))) {
+      const { progress } = await this.info()
+      if (progress !== undefined) onProgress(progress)
     }
+    return done
   }
 
   /** What the index is and holds. */

@@ -1,6 +1,7 @@
 /** Vector indexes. */
 import test from 'ava'
 import { open } from 'skeg'
+import { generator } from '../fixtures/numbers.ts'
 import { directory, memoryStore, rejects } from '../fixtures/stores.ts'
 
 test('scores: higher is nearer, under every metric', async (t) => {
@@ -148,15 +149,6 @@ test('many searches at once have their own answers', async (t) => {
   t.deepEqual(scores, Float32Array.of(1, 1, 1))
   t.deepEqual(offsets, Uint32Array.of(0, 1, 2, 3))
 })
-
-/** Numbers from -1 to 1 that are the same for the same seed. */
-function generator(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 31 - 1
-  }
-}
 
 test('calls without a handle keep their place among the others', async (t) => {
   const db = await memoryStore(t)

@@ -13,7 +13,7 @@ const frequencies = new Frequencies()
 for (const { heading, text } of found) frequencies.add(`${heading} ${text}`)
 
 const db = await open(data)
-const docs = await db.index('docs', { dim: DIM, metric: 'cosine', tier: 'f32', backend: 'flat' })
+const docs = await db.index('docs', { dim: DIM, metric: 'cosine' })
 await db.set('frequencies', frequencies.toBytes())
 const progress = new Progress('storing passages', found.length)
 const BATCH = 100

@@ -226,6 +226,11 @@ impl Client {
         }
     }
 
+    /// Whether its command was called off, and does not wait for keys.
+    pub(crate) fn is_called_off(&self) -> bool {
+        self.waiting.lock().is_called_off
+    }
+
     /// Whether its command waits for keys.
     #[must_use]
     pub fn waits_for_keys(&self) -> bool {

@@ -1,7 +1,12 @@
 //! Commands that take something from an index under the latch and make their reply of it on the
 //! engine's pool: searches, and rows that have to be read from disk.
 //!
+//! What is a lot (several searches at once) is answered in parts, side by side on the pool's threads;
+//! whoever ends last writes the reply.
+//!
 //! May not know: what is asked.
+
+use std::ops::Range;
 
 use skeg_engine::{Bound, Engine, Exec, Job, Progress, Receipt, Refusal, Shard, ShardList};
 use skeg_io::sync::{Arc, Mutex};
@@ -16,9 +21,11 @@ use crate::session::Turn;
 use crate::spec::Outcome;
 
 /// What is asked of an index.
-pub(crate) trait Question: Send + 'static {
+pub(crate) trait Question: Send + Sync + 'static {
     /// What is taken from it.
-    type Taken: Send + 'static;
+    type Taken: Send + Sync + 'static;
+    /// What a part of it comes to.
+    type Share: Send + 'static;
 
     /// Takes it, under the latch.
     fn take(&self, shard: &mut Shard, name: &[u8]) -> Result<Self::Taken, CommandError>;
@@ -26,9 +33,37 @@ pub(crate) trait Question: Send + 'static {
     /// Whether the answer takes no time.
     fn is_at_hand(taken: &Self::Taken) -> bool;
 
-    /// Makes the reply, without the latch.
-    fn answer(&self, taken: Self::Taken, scratch: &mut SearchScratch, reply: &mut Reply)
-    -> Outcome;
+    /// How many parts there are at most.
+    fn parts(&self, _: &Self::Taken) -> usize {
+        1
+    }
+
+    /// Answers a part, without the latch.
+    fn answer(
+        &self,
+        taken: &Self::Taken,
+        part: Part,
+        scratch: &mut SearchScratch,
+    ) -> Result<Self::Share, CommandError>;
+
+    /// Makes the reply of the parts, in their order.
+    fn write(&self, shares: Vec<Self::Share>, reply: &mut Reply) -> Outcome;
+}
+
+/// A part of what is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    number: usize,
+    of: usize,
+}
+
+impl Part {
+    const WHOLE: Self = Self { number: 0, of: 1 };
+
+    /// Its range of so many things.
+    pub(crate) fn of(self, things: usize) -> Range<usize> {
+        things * self.number / self.of..things * (self.number + 1) / self.of
+    }
 }
 
 /// Asks the index called `name`.
@@ -46,7 +81,8 @@ pub(crate) fn ask<Q: Question>(
         let (taken, receipt) = taken?;
         let taken = taken?;
         if Q::is_at_hand(&taken) {
-            question.answer(taken, &mut SearchScratch::default(), reply)?;
+            let share = question.answer(&taken, Part::WHOLE, &mut SearchScratch::default())?;
+            question.write(vec![share], reply)?;
             return Ok(Flow::Done(receipt));
         }
         let back = session.back(spec, complete);
@@ -73,20 +109,53 @@ fn submit<Q: Question>(
     back: Return,
     receipt: Receipt,
 ) {
-    let parts = Arc::new(Mutex::new(Some((question, taken, back))));
-    let theirs = Arc::clone(&parts);
-    let submitted = engine.search(Box::new(move |scratch| {
-        let parts = theirs.lock().take();
-        if let Some((question, taken, mut back)) = parts {
-            let outcome = question.answer(taken, scratch, &mut back.reply);
-            back.send(outcome.map(|()| receipt));
+    let of = question.parts(&taken).clamp(1, engine.search_threads());
+    let shares = (0..of).map(|_| None).collect();
+    let left = Mutex::new(Left { shares, count: of, back: Some(back) });
+    let asked = Arc::new(Asked { question, taken, left, receipt });
+    for number in 0..of {
+        let theirs = Arc::clone(&asked);
+        let submitted = engine.search(Box::new(move |scratch| {
+            let share = theirs.question.answer(&theirs.taken, Part { number, of }, scratch);
+            theirs.end(number, share);
+        }));
+        if let Err(refusal) = submitted {
+            asked.end(number, Err(refusal.into()));
         }
-    }));
-    if let Err(refusal) = submitted {
-        let parts = parts.lock().take();
-        if let Some((_, _, back)) = parts {
-            back.send(Err(refusal.into()));
-        }
+    }
+}
+
+/// A question whose parts are being answered.
+struct Asked<Q: Question> {
+    question: Q,
+    taken: Q::Taken,
+    receipt: Receipt,
+    left: Mutex<Left<Q::Share>>,
+}
+
+struct Left<S> {
+    shares: Vec<Option<Result<S, CommandError>>>,
+    /// Parts that are not answered yet.
+    count: usize,
+    back: Option<Return>,
+}
+
+impl<Q: Question> Asked<Q> {
+    /// A part is answered; the last one sends the reply, or the first error.
+    fn end(&self, number: usize, share: Result<Q::Share, CommandError>) {
+        let (shares, back) = {
+            let mut left = self.left.lock();
+            left.shares[number] = Some(share);
+            left.count -= 1;
+            if left.count > 0 {
+                return;
+            }
+            (std::mem::take(&mut left.shares), left.back.take())
+        };
+        let Some(mut back) = back else { return };
+        let shares: Result<Vec<_>, _> = shares.into_iter().flatten().collect();
+        let outcome = shares.and_then(|shares| self.question.write(shares, &mut back.reply));
+        back.send(outcome.map(|()| self.receipt));
     }
 }
 

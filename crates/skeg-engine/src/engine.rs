@@ -15,6 +15,7 @@ use skeg_keyspace::{Collection, Keyspace};
 use skeg_log::{Epoch, Level, Log, LogError, LogOptions, Recovered, ShardId};
 use skeg_vector::SearchScratch;
 
+use crate::backup::Backups;
 use crate::blocking::{Board, Waits};
 use crate::error::{EngineError, Refusal};
 use crate::fetch::READERS;
@@ -65,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) this: OnceLock<Weak<Self>>,
     recovered: Recovered,
     pub(crate) snapshots: Snapshots,
+    pub(crate) backups: Backups,
     pub(crate) vectors: Vectors,
     threads: Mutex<Vec<Box<dyn Join>>>,
     discarded: Mutex<Discarded>,
@@ -159,6 +161,7 @@ impl Engine {
             this: OnceLock::new(),
             recovered,
             snapshots: Snapshots::default(),
+            backups: Backups::default(),
             vectors: Vectors::new(store),
             threads: Mutex::new(Vec::new()),
             discarded: Mutex::default(),
@@ -283,6 +286,12 @@ impl Engine {
         self.shared.values.as_ref().map(|values| values.figures()).unwrap_or_default()
     }
 
+    /// Threads of the search pool.
+    #[must_use]
+    pub fn search_threads(&self) -> usize {
+        self.shared.options.search_threads
+    }
+
     /// Does by hand what home threads do every 100 ms: for an engine without threads.
     pub fn tick(&self) {
         for id in (0..self.shards()).map(ShardId) {
@@ -316,6 +325,7 @@ impl Engine {
             return Ok(());
         }
         shared.bells.iter().for_each(Bell::ring);
+        shared.close_backups();
         shared.close_snapshots();
         shared.close_vectors();
         for thread in std::mem::take(&mut *shared.threads.lock()) {

@@ -86,12 +86,45 @@ pub enum ReadError {
     },
 }
 
+/// Why there is no backup. The database is as it was, and so is the backup that was to be brought up
+/// to date.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// The database is in memory only.
+    #[error("a database in memory has no files to back up")]
+    InMemory,
+    /// Another backup is being made.
+    #[error("a backup is being made")]
+    Running,
+    /// The system gives no thread to make it.
+    #[error("cannot start thread `skeg-backup`")]
+    NoThread,
+    /// The engine refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The log or the disk refused.
+    #[error("{reason}")]
+    Failed {
+        /// The class of the error.
+        kind: ErrorKind,
+        /// What was said.
+        reason: String,
+    },
+}
+
+impl From<LogError> for BackupError {
+    fn from(error: LogError) -> Self {
+        Self::Failed { kind: error.kind(), reason: error.to_string() }
+    }
+}
+
 /// Why no segment of vectors was made. Index and database are as they were.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VectorsError {
-    /// The database is in memory only, or open read-only.
-    #[error("only a database on disk that can be written to has segments of vectors")]
+    /// The database is in memory only.
+    #[error("only a database on disk has segments of vectors")]
     NoSegments,
     /// There is no index of this name, or it was dropped meanwhile.
     #[error("no such index")]

@@ -237,10 +237,47 @@ pub struct IndexInfo {
     pub options: IndexOptions,
     /// What it consists of.
     pub figures: IndexFigures,
+    /// What becomes of its segments just now.
+    pub state: IndexState,
 }
 
-fn info(name: &[u8], held: &Held) -> IndexInfo {
-    IndexInfo { name: name.to_vec(), options: *held.index.options(), figures: held.index.figures() }
+/// What becomes of an index's segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexState {
+    /// Nothing is to be done.
+    Ready,
+    /// Rows in memory wait to be written.
+    Due,
+    /// A segment is being built.
+    Building {
+        /// Rows written so far.
+        written: u64,
+        /// Rows that it will have, at most.
+        rows: u64,
+    },
+}
+
+impl IndexState {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Due => "due",
+            Self::Building { .. } => "building",
+        }
+    }
+}
+
+fn info(name: &[u8], held: &Held, store: Option<&Store>) -> IndexInfo {
+    let progress = store.filter(|_| held.number != 0).and_then(|s| s.progress_of(held.number));
+    let state = match progress {
+        Some((written, rows)) => IndexState::Building { written, rows },
+        None if held.is_due => IndexState::Due,
+        None => IndexState::Ready,
+    };
+    let (options, figures) = (*held.index.options(), held.index.figures());
+    IndexInfo { name: name.to_vec(), options, figures, state }
 }
 
 pub(crate) fn logged(id: IdRef<'_>) -> VectorId<'_> {
@@ -313,7 +350,10 @@ impl Shard {
     /// # Errors
     /// [`IndexError::NotFound`].
     pub fn index_info(&mut self, name: &[u8]) -> Result<IndexInfo, IndexError> {
-        self.index(name).map(|held| info(name, held))
+        self.see(self.index_hash(name));
+        let Indexes { by_name, store, .. } = &self.indexes;
+        let held = by_name.get(name).ok_or(IndexError::NotFound)?;
+        Ok(info(name, held, store.as_deref()))
     }
 
     /// The options of an index.
@@ -327,7 +367,8 @@ impl Shard {
     /// The indexes of this shard, by name.
     pub fn index_list(&mut self) -> Vec<IndexInfo> {
         self.see_all();
-        self.indexes.iter().map(|(name, held)| info(name, held)).collect()
+        let store = self.indexes.store.as_deref();
+        self.indexes.iter().map(|(name, held)| info(name, held, store)).collect()
     }
 
     /// Stores a vector; `true` when the id was there.

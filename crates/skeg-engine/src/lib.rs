@@ -17,6 +17,7 @@
 //! Record format: `docs/format/effects.md`, implemented in `effect.rs`.
 #![forbid(unsafe_code)]
 
+mod backup;
 mod blocking;
 mod cache;
 mod describe;
@@ -48,14 +49,15 @@ mod vectors;
 mod walk;
 mod watch;
 
+pub use backup::BackupDone;
 pub use blocking::{Blocked, Room, Wait, WaitEnd, Waiter};
 pub use cache::CacheFigures;
 pub use dump::{DumpError, Dumped, DumpedElements};
 pub use engine::Engine;
-pub use error::{EngineError, ReadError, Refusal, SnapshotError, VectorsError};
+pub use error::{BackupError, EngineError, ReadError, Refusal, SnapshotError, VectorsError};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
-pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo};
+pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo, IndexState};
 pub use job::{Bound, Hold, Job, Progress, Receipt};
 pub use notify::NotifyClass;
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};
@@ -68,8 +70,8 @@ pub use skeg_keyspace::{
     WrongType,
 };
 pub use skeg_log::{
-    Epoch, ErrorKind as LogErrorKind, Health, Level, Log, LogError, LogStatus, Notify, Purpose,
-    Recovered, ShardId, SnapshotInfo, Subscription, SyncPolicy, Want, Wrote,
+    Copied, CopyOptions, Epoch, ErrorKind as LogErrorKind, Health, Level, Log, LogError, LogStatus,
+    Notify, Purpose, Recovered, ShardId, SnapshotInfo, Subscription, SyncPolicy, Want, Wrote,
 };
 pub use snapshot::{SavePoint, SnapshotDone, SnapshotStatus};
 pub use stats::{ShardFigures, ShardStats};

@@ -16,9 +16,9 @@ use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId, ValueReader, Vecto
 use skeg_vector::{Index, VectorError};
 
 pub use skeg_log::{
-    BlockInfo, BlockKind, CheckReport, Copied, Corruption, CurrentInfo, Dropped, ErrorKind, Found,
-    HeaderInfo, Offline, Outcome, RecordInfo, RepairPlan, SegmentInfo, SegmentState, ShardPlace,
-    SnapshotFound, Summary,
+    BlockInfo, BlockKind, CheckReport, Copied, CopyOptions, Corruption, CurrentInfo, Dropped,
+    ErrorKind, Found, HeaderInfo, Offline, Outcome, RecordInfo, RepairPlan, SegmentInfo,
+    SegmentState, ShardPlace, SnapshotFound, Summary,
 };
 
 use crate::describe::effects_of;
@@ -94,17 +94,17 @@ pub fn repair(
     offline.repair(plan, &mut || Box::new(Verify::new(progress)))
 }
 
-/// Copies a sound database into an empty directory; see [`Offline::copy_to`].
+/// Copies a sound database; see [`Offline::copy_to`].
 ///
 /// # Errors
 /// As [`Offline::copy_to`].
 pub fn copy_to(
     offline: &Offline,
     target: &Path,
-    link: bool,
+    options: CopyOptions,
     progress: Progress<'_>,
 ) -> Result<Copied, LogError> {
-    offline.copy_to(target, link, &mut || Box::new(Verify::new(progress)))
+    offline.copy_to(target, options, &mut || Box::new(Verify::new(progress)))
 }
 
 /// Loads the database into memory and counts what is in it. Keys that have expired and were not

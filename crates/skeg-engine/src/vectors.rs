@@ -61,10 +61,19 @@ impl Task {
     }
 }
 
-/// Where tasks wait.
+/// Where tasks wait, and how far the one under way is.
 pub(crate) struct Store {
     delta_bytes: usize,
     tasks: Mutex<VecDeque<Task>>,
+    building: Mutex<Option<Building>>,
+}
+
+/// A segment that is being built.
+struct Building {
+    /// Of its index.
+    number: u64,
+    written: u64,
+    rows: u64,
 }
 
 impl std::fmt::Debug for Store {
@@ -75,7 +84,7 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     pub(crate) fn new(delta_bytes: usize) -> Self {
-        Self { delta_bytes, tasks: Mutex::default() }
+        Self { delta_bytes, tasks: Mutex::default(), building: Mutex::default() }
     }
 
     /// Bytes of a delta that are written at once.
@@ -85,6 +94,13 @@ impl Store {
 
     pub(crate) fn add(&self, task: Task) {
         self.tasks.lock().push_back(task);
+    }
+
+    /// Rows written, and of how many, of the segment that is being built of the index of this number.
+    pub(crate) fn progress_of(&self, number: u64) -> Option<(u64, u64)> {
+        let building = self.building.lock();
+        let of = building.as_ref().filter(|building| building.number == number);
+        of.map(|building| (building.written, building.rows))
     }
 
     fn next(&self) -> Option<Task> {
@@ -148,7 +164,14 @@ impl Engine {
         done: ConsolidateDone,
     ) -> Result<(), VectorsError> {
         self.shared.check_open()?;
-        let store = self.shared.vectors.store.as_ref().ok_or(VectorsError::NoSegments)?;
+        let Some(store) = &self.shared.vectors.store else {
+            let read_only = self.shared.options.read_only;
+            return Err(if read_only {
+                Refusal::ReadOnly.into()
+            } else {
+                VectorsError::NoSegments
+            });
+        };
         let shard = self.shard_of(name);
         store.add(Task::Consolidate { shard, name: name.into(), progress, done });
         self.shared.vectors.state.lock().not_before_ms = 0;
@@ -216,7 +239,7 @@ impl Shared {
         if self.monotonic_ms() < self.vectors.state.lock().not_before_ms {
             return None;
         }
-        Some(Run::new(log, store.next()?, &self.vectors.bell))
+        Some(Run::new(log, store, store.next()?, &self.vectors.bell))
     }
 
     /// The thread: does task after task.

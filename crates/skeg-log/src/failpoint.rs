@@ -90,6 +90,10 @@ promises! {
     ForgetsVectorEntries,
     /// Segments of vectors are removed before the CURRENT that does without them is durable.
     RemovesVectorsEarly,
+    /// A backup's CURRENT is put in place before its files are there.
+    PublishesBackupsFirst,
+    /// Files are removed that a backup is still to copy.
+    RemovesUnderBackups,
 }
 
 #[cfg(feature = "failpoints")]

@@ -147,10 +147,15 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("TOOLARGE ", "ERR_TOO_LARGE"),
     ("ERR string exceeds maximum allowed size", "ERR_TOO_LARGE"),
     ("CASMISMATCH ", "ERR_CAS_MISMATCH"),
+    ("BADTARGET ", "ERR_INVALID_ARGUMENT"),
+    ("LOCKED ", "ERR_LOCKED"),
+    ("CORRUPT ", "ERR_CORRUPT"),
     ("NOINDEX ", "ERR_NOT_FOUND"),
     ("INDEXMISMATCH ", "ERR_INDEX_MISMATCH"),
     ("DIMENSION ", "ERR_DIMENSION"),
     ("BADVECTOR ", "ERR_INVALID_ARGUMENT"),
+    ("CORRUPT ", "ERR_CORRUPT"),
+    ("IOERR ", "ERR_IO"),
     ("ERR the ids of this index", "ERR_INVALID_ARGUMENT"),
 ];
 

@@ -28,7 +28,8 @@ const PAGE_BYTES: u64 = 4096;
 
 /// The file that a share of all files stands for, and the place in it, with its length.
 fn place(disk: &SimDisk, file: u64, place: u64) -> std::io::Result<(PathBuf, u64, u64)> {
-    let files = disk.files();
+    let mut files = disk.files();
+    files.retain(|file| file.starts_with(DIR));
     let index =
         usize::try_from(file * files.len() as u64 / MILLION).map_err(std::io::Error::other)?;
     let path = PathBuf::from(&files[index]);

@@ -25,6 +25,8 @@ pub enum Themes {
     Snapshots,
     /// The same in the middle of making segments of vectors.
     Vectors,
+    /// The same in the middle of backups, beside snapshots.
+    Backups,
 }
 
 /// Shares are given in millionths.
@@ -152,6 +154,10 @@ pub(crate) enum Step {
     Snapshot {
         steps: u64,
     },
+    /// A backup is made, or brought up to date; a snapshot goes on beside it.
+    Backup {
+        link: bool,
+    },
     /// Somebody asks for everything so far to be durable.
     WaitDurable,
     Advance {
@@ -207,6 +213,8 @@ struct Draw {
     vectors: u64,
     /// Of 100 operations, how many concern vectors, beside those that do anyhow.
     vector_operations: u64,
+    /// What crashes are to strike takes many changes of the disk.
+    far: bool,
 }
 
 impl Draw {
@@ -218,7 +226,11 @@ impl Draw {
         let value_bytes = pick(&[12, 60, 60, 300, 3_000, 20_000]);
         let clients = pick(&[1, 2, 3, 5]);
         let operations = pick(&[30, 50, 60, 75, 90]);
-        let snapshots = if themes == Themes::Snapshots { 3 } else { 24 };
+        let snapshots = match themes {
+            Themes::Snapshots => 3,
+            Themes::Backups => 8,
+            _ => 24,
+        };
         let strings = SimRng::new(seed ^ 0x6c61_7267_6500_0000);
         let (vectors, vector_operations) =
             if themes == Themes::Vectors { (3, 70) } else { (20, 0) };
@@ -234,6 +246,7 @@ impl Draw {
             snapshots,
             vectors,
             vector_operations,
+            far: matches!(themes, Themes::Vectors | Themes::Backups),
         }
     }
 
@@ -247,9 +260,8 @@ impl Draw {
 
     fn plan(&mut self, seed: u64, themes: Themes) -> Plan {
         let trouble = match (themes, self.rng.below(10)) {
-            (Themes::PowerLoss | Themes::Snapshots | Themes::Vectors, _) | (_, 0..=5) => {
-                Trouble::None
-            }
+            (Themes::PowerLoss | Themes::Snapshots | Themes::Vectors | Themes::Backups, _)
+            | (_, 0..=5) => Trouble::None,
             (_, 6 | 7) => Trouble::Space,
             _ => Trouble::Io,
         };
@@ -282,6 +294,12 @@ impl Draw {
             let run = |op| Step::Run { client: 0, op, route: Route::Borrow };
             let creates: Vec<Step> = creates.map(run).collect();
             steps.splice(0..0, creates);
+        }
+        if themes == Themes::Backups {
+            for _ in 0..1 + steps.len() / 20 {
+                let at = self.rng.index(steps.len() + 1);
+                steps.insert(at, Step::Backup { link: self.rng.coin() });
+            }
         }
         self.add_trouble(&mut steps, trouble);
         let openings = self.pick(&[0, 0, 0, 1, 1, 2, 3]);
@@ -334,10 +352,9 @@ impl Draw {
     }
 
     fn crash_at_work(&mut self, power_only: bool) -> Crash {
-        // A segment of vectors takes a few dozen.
-        let far = self.vector_operations > 0;
+        // A segment of vectors takes a few dozen, and so does a backup.
         let changes =
-            if far { self.pick(&[8, 50, 120, 400]) } else { self.pick(&[3, 8, 20, 50, 120]) };
+            if self.far { self.pick(&[8, 50, 120, 400]) } else { self.pick(&[3, 8, 20, 50, 120]) };
         self.crash(changes, power_only)
     }
 

@@ -138,6 +138,10 @@ impl Runner<'_> {
                 let published = work.engine.vectors_status().published - before;
                 self.figures.vector_segments += published;
             }
+            Step::Backup { link } => {
+                let engine = work.engine.clone();
+                self.back_up(&engine, *link)?;
+            }
             Step::WaitDurable => {
                 if self.seen.lock().hard_faults == 0 && self.capacity.is_none() {
                     let (log, last) = (work.log(), work.log().last_epoch());

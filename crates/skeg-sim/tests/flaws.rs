@@ -74,6 +74,9 @@ flaws! {
     vectors_published_before_they_are_durable: Flaw::Breaks(Broken::PublishesVectorsEarly), Vectors;
     the_entry_of_vectors_not_synced: Flaw::Breaks(Broken::ForgetsVectorEntries), Vectors;
     vectors_removed_before_current_is_durable: Flaw::Breaks(Broken::RemovesVectorsEarly), Vectors;
+    // Backups.
+    a_backup_published_before_its_files: Flaw::Breaks(Broken::PublishesBackupsFirst), Backups;
+    files_removed_under_a_backup: Flaw::Breaks(Broken::RemovesUnderBackups), Backups;
 }
 
 /// What a simulation on one thread and a single fault cannot show, caught in skeg-log: the first three

@@ -15,7 +15,7 @@ use skeg_vector::segment::SegmentTag;
 use skeg_vector::{Build, BuildError, Built};
 
 use super::file::Opened;
-use super::{ConsolidateProgress, Task};
+use super::{Building, ConsolidateProgress, Store, Task};
 use crate::engine::Shared;
 use crate::error::{Refusal, VectorsError};
 use crate::exec::Exec;
@@ -91,6 +91,7 @@ struct Finished {
 /// A task under way.
 pub(super) struct Run {
     log: Arc<Log>,
+    store: Arc<Store>,
     task: Task,
     stage: Stage,
     reply: Arc<Reply>,
@@ -101,7 +102,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(log: &Arc<Log>, task: Task, bell: &Arc<Bell>) -> Self {
+    pub(super) fn new(log: &Arc<Log>, store: &Arc<Store>, task: Task, bell: &Arc<Bell>) -> Self {
         let (number, ask) = match &task {
             Task::Flush { number, .. } => (*number, Ask::Freeze),
             Task::Consolidate { .. } => (0, Ask::Freeze),
@@ -109,6 +110,7 @@ impl Run {
         };
         Self {
             log: Arc::clone(log),
+            store: Arc::clone(store),
             task,
             stage: Stage::Ask(ask),
             reply: Arc::new(Reply { outcome: Mutex::default(), bell: Arc::clone(bell) }),
@@ -121,6 +123,7 @@ impl Run {
     pub(super) fn end(self, result: Result<(), VectorsError>) {
         // First of all the file of a failed one is gone.
         drop(self.stage);
+        *self.store.building.lock() = None;
         if let Task::Consolidate { done, .. } = self.task {
             done(result);
         }
@@ -214,6 +217,7 @@ impl Run {
             }
             Told::Nothing => return Ok(Progress::Done),
             Told::Installed => {
+                *self.store.building.lock() = None;
                 self.flushed = true;
                 Stage::Ask(Ask::Look)
             }
@@ -245,8 +249,10 @@ impl Run {
             BuildError::Vector(error) => VectorsError::Vector(error),
             BuildError::Write(error) => error.into(),
         })?;
+        let (written, rows) = (build.written(), build.len() as u64);
+        *self.store.building.lock() = Some(Building { number: self.number, written, rows });
         if let Task::Consolidate { progress, .. } = &mut self.task {
-            tell(progress, &build)?;
+            tell(progress, written, rows)?;
         }
         if more {
             self.stage = Stage::Write(build, writer);
@@ -313,9 +319,8 @@ impl Run {
     }
 }
 
-fn tell(progress: &mut ConsolidateProgress, build: &Build) -> Result<(), VectorsError> {
-    let goes_on = progress(build.written(), build.len() as u64);
-    if goes_on { Ok(()) } else { Err(VectorsError::Aborted) }
+fn tell(progress: &mut ConsolidateProgress, written: u64, of: u64) -> Result<(), VectorsError> {
+    if progress(written, of) { Ok(()) } else { Err(VectorsError::Aborted) }
 }
 
 impl From<LogError> for VectorsError {

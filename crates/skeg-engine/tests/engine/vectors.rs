@@ -220,7 +220,8 @@ fn a_copy_has_the_segments() {
     wait_for(&engine, "flushed", |info| info.figures.segments > 0);
     engine.close().unwrap();
     let offline = Offline::open(&Io::real(), dir.path()).unwrap();
-    offline::copy_to(&offline, target.path(), false, &|_, _| {}).unwrap();
+    let options = offline::CopyOptions::default();
+    offline::copy_to(&offline, target.path(), options, &|_, _| {}).unwrap();
     let engine = open(target.path()).unwrap();
     check(&engine, &model);
     engine.close().unwrap();

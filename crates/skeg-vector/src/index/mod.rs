@@ -135,9 +135,9 @@ impl<'a> Row<'a> {
     ///
     /// # Errors
     /// [`VectorError::Segment`].
-    pub fn read(self) -> Result<Cow<'a, [f32]>, VectorError> {
+    pub fn read(&self) -> Result<Cow<'_, [f32]>, VectorError> {
         match self {
-            Self::Here(row) => Ok(row),
+            Self::Here(row) => Ok(Cow::Borrowed(row)),
             Self::Stored(stored) => stored.read().map(Cow::Owned),
         }
     }

@@ -9,7 +9,7 @@ use skeg_vector::{Row, SearchScratch};
 use crate::error::CommandError;
 use crate::flow::Flow;
 use crate::parse;
-use crate::pool;
+use crate::pool::{self, Part};
 use crate::session::Turn;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
 use crate::vector;
@@ -37,6 +37,7 @@ struct Question {
 
 impl pool::Question for Question {
     type Taken = Option<Row<'static>>;
+    type Share = Option<Vec<u8>>;
 
     fn take(&self, shard: &mut Shard, name: &[u8]) -> Result<Self::Taken, CommandError> {
         let id = vector::id(shard.index_options(name)?.ids, &self.id)?;
@@ -47,12 +48,19 @@ impl pool::Question for Question {
         !matches!(taken, Some(Row::Stored(_)))
     }
 
-    fn answer(&self, row: Self::Taken, _: &mut SearchScratch, reply: &mut Reply) -> Outcome {
-        match row {
-            Some(row) => {
-                let numbers = row.read().map_err(vector::refused)?;
-                reply.bulk(&vector::to_bytes(&numbers));
-            }
+    fn answer(
+        &self,
+        row: &Self::Taken,
+        _: Part,
+        _: &mut SearchScratch,
+    ) -> Result<Self::Share, CommandError> {
+        let numbers = row.as_ref().map(Row::read).transpose().map_err(vector::refused)?;
+        Ok(numbers.map(|numbers| vector::to_bytes(&numbers)))
+    }
+
+    fn write(&self, shares: Vec<Self::Share>, reply: &mut Reply) -> Outcome {
+        match shares.into_iter().next().flatten() {
+            Some(bytes) => reply.bulk(&bytes),
             None => reply.null(),
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! SKEG.VINDEX.LIST and SKEG.VINDEX.INFO.
 
-use skeg_engine::{Exec, IndexInfo, Shard};
+use skeg_engine::{Exec, IndexInfo, IndexState, Shard};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -54,7 +54,11 @@ fn list(exec: &mut Exec<'_>, _: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> 
 fn write(reply: &mut Reply, index: &IndexInfo) {
     let options = &index.options;
     let figures = &index.figures;
-    reply.map(12);
+    let (written, rows) = match index.state {
+        IndexState::Building { written, rows } => (written, rows),
+        _ => (0, 0),
+    };
+    reply.map(15);
     reply.bulk_str("name");
     reply.bulk(&index.name);
     for (field, value) in [
@@ -65,6 +69,8 @@ fn write(reply: &mut Reply, index: &IndexInfo) {
         ("segments", figures.segments as i64),
         ("delta_vectors", figures.delta_vectors as i64),
         ("dead_rows", figures.dead as i64),
+        ("built_rows", written as i64),
+        ("rows_to_build", rows as i64),
     ] {
         reply.bulk_str(field);
         reply.int(value);
@@ -74,6 +80,7 @@ fn write(reply: &mut Reply, index: &IndexInfo) {
         ("backend", options.backend.name()),
         ("metric", options.metric.name()),
         ("ids", options.ids.name()),
+        ("state", index.state.name()),
     ] {
         reply.bulk_str(field);
         reply.bulk_str(word);

@@ -1,21 +1,27 @@
-//! SKEG.VSEARCH.
+//! SKEG.VSEARCH and SKEG.VMSEARCH.
 //!
 //! The shard is held only to take a view of the index; the search runs on the engine's pool, over a view
-//! that holds every write before it.
+//! that holds every write before it. Of several queries, some are scored together: a block of codes that
+//! is in the cache serves all of them.
+
+use std::ops::Range;
 
 use skeg_engine::Shard;
 use skeg_io::sync::Arc;
 use skeg_proto::Version;
 use skeg_proto::{Args, Reply};
-use skeg_vector::{Hit, SearchOptions, SearchScratch, View};
+use skeg_vector::{Hit, SearchOptions, SearchScratch, VectorError, View};
 
 use crate::error::CommandError;
 use crate::flow::Flow;
 use crate::parse;
-use crate::pool;
+use crate::pool::{self, Part};
 use crate::session::Turn;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
 use crate::vector;
+
+/// Queries that one call of a view answers, and at least so many make a part of their own.
+const TOGETHER: usize = 16;
 
 pub(crate) const SPEC: Spec = Spec {
     name: "skeg.vsearch",
@@ -33,22 +39,35 @@ pub(crate) const SPEC: Spec = Spec {
     run: Handler::Control(run),
 };
 
+pub(crate) const MANY_SPEC: Spec = Spec {
+    name: "skeg.vmsearch",
+    summary: "Returns the nearest vectors to each of several queries, which lie end to end",
+    complexity: "O(Q * N * D) for Q queries and N vectors of D dimensions",
+    syntax: "name k l queries [MINSCORE score] [RERANK n]",
+    run: Handler::Control(run_many),
+    ..SPEC
+};
+
 /// What is asked.
 struct Question {
-    query: Vec<f32>,
+    /// One query, or several end to end.
+    queries: Vec<f32>,
     options: SearchOptions,
     score_min: Option<f32>,
+    /// Whether there may be several: then there is a reply for each.
+    many: bool,
 }
 
 impl Question {
-    fn parse(args: Args<'_>) -> Result<Self, CommandError> {
+    fn parse(args: Args<'_>, many: bool) -> Result<Self, CommandError> {
         // A longer list of candidates makes no scan better: it is checked only.
         let count =
             |text: &[u8]| usize::try_from(parse::int_arg(text)?).map_err(|_| not_negative());
         let k = count(args.get(2))?;
         count(args.get(3))?;
         let options = SearchOptions::new(k);
-        let mut question = Self { query: vector::row(args.get(4))?, options, score_min: None };
+        let queries = vector::row(args.get(4))?;
+        let mut question = Self { queries, options, score_min: None, many };
         let mut index = 5;
         while let Some(word) = args.try_get(index) {
             let value = args.try_get(index + 1).ok_or(CommandError::SYNTAX);
@@ -72,20 +91,54 @@ impl Question {
 
 impl pool::Question for Question {
     type Taken = Arc<View>;
+    type Share = Vec<Vec<Hit>>;
 
     fn take(&self, shard: &mut Shard, name: &[u8]) -> Result<Arc<View>, CommandError> {
-        Ok(shard.vector_view(name)?)
+        let view = shard.vector_view(name)?;
+        let (dim, given) = (view.options().dim, self.queries.len());
+        if self.many && !given.is_multiple_of(dim as usize) {
+            return Err(vector::refused(VectorError::Dimension { expected: dim, given }));
+        }
+        Ok(view)
     }
 
     fn is_at_hand(_: &Arc<View>) -> bool {
         false
     }
 
-    fn answer(&self, view: Arc<View>, scratch: &mut SearchScratch, reply: &mut Reply) -> Outcome {
-        let hits = view.search_with(&self.query, &self.options, scratch);
-        let mut hits = hits.map_err(vector::refused)?;
-        hits.retain(|hit| self.score_min.is_none_or(|min| hit.score >= min));
-        write(reply, &hits);
+    fn parts(&self, view: &Arc<View>) -> usize {
+        if self.many { self.queries.len() / view.options().dim as usize / TOGETHER } else { 1 }
+    }
+
+    fn answer(
+        &self,
+        view: &Arc<View>,
+        part: Part,
+        scratch: &mut SearchScratch,
+    ) -> Result<Self::Share, CommandError> {
+        let hits = if self.many {
+            let dim = view.options().dim as usize;
+            let Range { start, end } = part.of(self.queries.len() / dim);
+            let mut hits = Vec::new();
+            for some in self.queries[start * dim..end * dim].chunks(TOGETHER * dim) {
+                hits.extend(
+                    view.search_many(some, &self.options, scratch).map_err(vector::refused)?,
+                );
+            }
+            hits
+        } else {
+            vec![view.search_with(&self.queries, &self.options, scratch).map_err(vector::refused)?]
+        };
+        let Some(min) = self.score_min else { return Ok(hits) };
+        let near = |hits: Vec<Hit>| hits.into_iter().take_while(|hit| hit.score >= min).collect();
+        Ok(hits.into_iter().map(near).collect())
+    }
+
+    fn write(&self, shares: Vec<Self::Share>, reply: &mut Reply) -> Outcome {
+        if self.many {
+            reply.array(shares.iter().map(Vec::len).sum());
+        }
+        shares.iter().flatten().for_each(|hits| write(reply, hits));
         Ok(())
     }
 }
@@ -108,6 +161,11 @@ fn write(reply: &mut Reply, hits: &[Hit]) {
 }
 
 fn run(turn: &mut Turn<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CommandError> {
-    let question = Question::parse(args)?;
+    let question = Question::parse(args, false)?;
+    pool::ask(turn, args.get(1), question, reply)
+}
+
+fn run_many(turn: &mut Turn<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, CommandError> {
+    let question = Question::parse(args, true)?;
     pool::ask(turn, args.get(1), question, reply)
 }

@@ -1,0 +1,171 @@
+/** Vector indexes whose rows lie on disk: every tier under every metric, and what makes their segments. */
+import test from 'ava'
+import { open, type Database, type IndexOptions, type VectorIndex } from 'skeg'
+import { directory, diskStore, memoryStore, rejects } from '../fixtures/stores.ts'
+import { generator } from '../fixtures/numbers.ts'
+
+const DIM = 48
+const ROWS = 600
+const TIERS = ['f32', 'int8', 'binary', 'tq1', 'tq2', 'tq4'] as const
+const METRICS = ['cosine', 'ip', 'euclidean'] as const
+
+/** Rows around a few centres, so that some are near and others far, end to end. */
+function rows(count: number, seed: number): Float32Array {
+  const random = generator(seed)
+  const centres = Float32Array.from({ length: 12 * DIM }, random)
+  return Float32Array.from(
+    { length: count * DIM },
+    (_, n) =>
+      (centres[((Math.floor(n / DIM) % 12) * DIM + (n % DIM)) % (12 * DIM)] ?? 0) + random(),
+  )
+}
+
+function row(all: Float32Array, n: number): Float32Array {
+  return all.subarray(n * DIM, (n + 1) * DIM)
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, x, n) => sum + x * (b[n] ?? 0), 0)
+}
+
+const SCORES = {
+  cosine: (a, b) => dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)),
+  ip: dot,
+  euclidean: (a, b) => 2 * dot(a, b) - dot(a, a) - dot(b, b),
+} satisfies Record<(typeof METRICS)[number], (a: Float32Array, b: Float32Array) => number>
+
+async function filled(
+  db: Database,
+  name: string,
+  options: Partial<IndexOptions>,
+): Promise<VectorIndex> {
+  const index = await db.index(name, { dim: DIM, ...options })
+  const ids = Array.from({ length: ROWS }, (_, n) => `doc:${n}`)
+  await index.setMany(ids, rows(ROWS, 5))
+  return index
+}
+
+for (const tier of TIERS) {
+  test(`${tier}: what lies on disk is found under every metric, with exact scores`, async (t) => {
+    const folder = directory(t)
+    const db = await open(folder)
+    const [all, queries] = [rows(ROWS, 5), rows(20, 6)]
+    const check = async (store: Database, metric: (typeof METRICS)[number]): Promise<void> => {
+      const index = await store.index(metric)
+      const score = SCORES[metric]
+      const found = await index.searchMany(queries, { k: 10 })
+      let right = 0
+      for (let q = 0; q < 20; q++) {
+        const scores = Array.from({ length: ROWS }, (_, n) => score(row(queries, q), row(all, n)))
+        const best = scores.toSorted((a, b) => b - a)[9] ?? 0
+        for (let n = q * 10; n < q * 10 + 10; n++) {
+          const expected = scores[Number(String(found.ids[n]).slice(4))] ?? 0
+          t.true(Math.abs(expected - (found.scores[n] ?? 0)) <= 1e-4 * (1 + Math.abs(expected)))
+          right += Number(expected >= best - 1e-4)
+        }
+        if (q > 2) continue
+        const hits = await index.search(row(queries, q))
+        t.deepEqual(
+          hits.map(({ id }) => id),
+          found.ids.slice(q * 10, q * 10 + 10),
+        )
+      }
+      t.true(right >= 190, `${right} of 200`)
+      t.deepEqual(await index.get('doc:7'), row(all, 7).slice())
+    }
+    for (const metric of METRICS) {
+      const index = await filled(db, metric, { metric, tier, backend: 'disk' })
+      await index.consolidate()
+      t.like(await index.info(), { tier, segments: 1, vectorsInSegments: ROWS, state: 'ready' })
+      await check(db, metric)
+    }
+    await db.close()
+    const again = await open(folder)
+    t.teardown(() => again.close())
+    for (const metric of METRICS) await check(again, metric)
+  })
+}
+
+test('an index says what it consists of', async (t) => {
+  const db = await diskStore(t)
+  const docs = await filled(db, 'docs', {})
+  t.like(await docs.info(), {
+    ...{ tier: 'tq2', backend: 'auto', metric: 'cosine', state: 'ready', progress: undefined },
+    ...{ vectors: ROWS, vectorsInMemory: ROWS, vectorsInSegments: 0, segments: 0, diskBytes: 0 },
+  })
+  await docs.consolidate()
+  await docs.del('doc:1', 'doc:2')
+  await docs.set('doc:3', rows(1, 9))
+  const info = await docs.info()
+  t.like(info, { vectors: ROWS - 2, vectorsInMemory: 1, segments: 1, deadRows: 3 })
+  t.true(info.diskBytes > ROWS * DIM * 4 && info.memoryBytes < info.diskBytes)
+  await docs.consolidate()
+  t.like(await docs.info(), { vectors: ROWS - 2, vectorsInMemory: 0, segments: 1, deadRows: 0 })
+  t.deepEqual(await docs.get('doc:3'), rows(1, 9))
+})
+
+test('options of searches: fewer rows compared exactly, hits that are near enough', async (t) => {
+  const db = await diskStore(t)
+  const docs = await filled(db, 'docs', { tier: 'tq1' })
+  await docs.consolidate()
+  const query = row(rows(20, 6), 3)
+  const all = await docs.search(query, { k: 50, l: 100, rerank: ROWS })
+  const quick = await docs.search(query, { k: 10, rerank: 10 })
+  t.is(quick.length, 10)
+  const scores = new Map(all.map(({ id, score }) => [id, score]))
+  for (const { id, score } of quick) t.is(score, scores.get(id) ?? score)
+  const [minScore = 0] = all.slice(4).map(({ score }) => score)
+  const near = await docs.searchMany(query, { k: 50, minScore })
+  t.deepEqual(near.offsets, Uint32Array.of(0, 5))
+  for (const options of [{ rerank: 0 }, { l: 1.5 }, { k: 1, rerank: 'all' }, { ef: 5 }]) {
+    const bad = options as object
+    await rejects(t, 'ERR_INVALID_ARGUMENT', () => docs.search(query, bad))
+    await rejects(t, 'ERR_INVALID_ARGUMENT', () => docs.searchMany(query, bad))
+  }
+  await rejects(t, 'ERR_DIMENSION', () => docs.searchMany([1, 2, 3]))
+  t.deepEqual(await docs.searchMany([]), {
+    ...{ ids: [], scores: new Float32Array(), offsets: Uint32Array.of(0) },
+  })
+})
+
+test('consolidate: called off, told of, and of nothing', async (t) => {
+  const db = await diskStore(t)
+  const docs = await filled(db, 'docs', { tier: 'int8' })
+  const cause = new Error('enough')
+  const aborted = await rejects(t, 'ERR_ABORTED', () =>
+    docs.consolidate({ signal: AbortSignal.abort(cause) }),
+  )
+  t.is(aborted.cause, cause)
+  const controller = new AbortController()
+  const begun = docs.consolidate({ signal: controller.signal })
+  controller.abort()
+  // It may have been quicker.
+  const failure: unknown = await begun.catch((error: unknown) => error)
+  if (failure !== undefined) t.like(failure, { code: 'ERR_ABORTED' })
+  const told: unknown[] = []
+  await docs.consolidate({ onProgress: (progress) => told.push(progress) })
+  t.like(await docs.info(), { vectors: ROWS, segments: 1 })
+  await docs.consolidate()
+  t.deepEqual(await docs.get('doc:9'), row(rows(ROWS, 5), 9).slice())
+  await docs.drop()
+  await rejects(t, 'ERR_NOT_FOUND', () => docs.consolidate())
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => docs.consolidate({ signal: {} as AbortSignal }))
+
+  const memory = await memoryStore(t)
+  const there = await filled(memory, 'docs', {})
+  await there.consolidate()
+  t.like(await there.info(), { vectors: ROWS, segments: 0, vectorsInMemory: ROWS })
+  await there.drop()
+  await rejects(t, 'ERR_NOT_FOUND', () => there.consolidate())
+})
+
+test('an ephemeral index is empty when the store is opened again', async (t) => {
+  const folder = directory(t)
+  const db = await open(folder)
+  await filled(db, 'docs', { backend: 'ephemeral' })
+  t.is((await db.vsearch('docs', row(rows(20, 6), 0))).length, 10)
+  await db.close()
+  const again = await open(folder)
+  t.teardown(() => again.close())
+  t.like(await (await again.index('docs')).info(), { backend: 'ephemeral', vectors: 0 })
+})
