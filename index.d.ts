@@ -87,6 +87,28 @@ interface WeightedKey {
 /** Sets to be combined: keys alone, or all of them with weights. */
 type WeightedKeys = Bytes | WeightedKey | readonly Bytes[] | readonly WeightedKey[]
 
+/** How to make a backup. */
+interface BackupOptions {
+  /**
+   * Write every byte again. Otherwise files that never change any more get a second name (a hard link)
+   * where the file system can do that: no time, no space, and no second place on the disk.
+   *
+   * @defaultValue `false`
+   */
+  copy?: boolean
+}
+/** What a backup consists of. */
+interface Backup {
+  /** Files. */
+  files: number
+  /** Bytes of them. */
+  bytes: number
+  /** Files that are the same as in the store, under a second name. */
+  linked: number
+  /** Files that the earlier backup had already. */
+  reused: number
+}
+
 /** The deadline of a key that a batch or transaction sets. */
 interface ChangeOptions {
   /** Milliseconds until the key expires. */
@@ -1233,6 +1255,17 @@ interface OpenOptions {
    */
   createIfMissing?: boolean
   /**
+   * Strings of more bytes stay on the disk and are read when they are asked for; from 64 to 536,870,912.
+   * A string that is changed in place (APPEND, SETRANGE) is in memory from then on.
+   * @defaultValue 1,024
+   */
+  inlineMax?: number
+  /**
+   * Bytes of memory for strings that were read back from the disk.
+   * @defaultValue 64 MiB
+   */
+  cache?: number
+  /**
    * Take snapshots by time, too.
    * @defaultValue only when the log has outgrown the last one
    */
@@ -1588,10 +1621,11 @@ interface IndexInfo {
   /** Bytes of its segments. */
   diskBytes: number
   /**
-   * What becomes of its segments: nothing (`ready`), vectors in memory wait to be written (`due`), or a
-   * segment is being built (`building`).
+   * What becomes of its segments: nothing (`ready`), vectors in memory wait to be written (`due`), a
+   * segment is being built (`building`), or vectors come faster than they are written (`behind`): then
+   * promises of writes wait.
    */
-  state: 'ready' | 'due' | 'building'
+  state: 'ready' | 'due' | 'building' | 'behind'
   /** How far the segment is that is being built. */
   progress?: ConsolidateProgress
 }
@@ -1931,6 +1965,20 @@ declare class Database extends Commands implements AsyncDisposable {
    */
   snapshot(): Promise<void>
   /**
+   * Copies what every call made before has left into a directory, while the store is used, and resolves
+   * when the copy is on disk. The directory must be empty or absent, or hold an earlier backup of this
+   * store that nobody has opened since: then only what is new is copied, and until that is done it stays
+   * what it was. `skeg check` verifies a backup, `skeg restore` puts one back.
+   *
+   * @example
+   * ```ts
+   * const db = await open('./data')
+   * await db.backup('./data-backup')
+   * await db.close()
+   * ```
+   */
+  backup(directory: string, options?: BackupOptions): Promise<Backup>
+  /**
    * Resolves when every call made before has settled, but for those that wait for a key: what to wait
    * for after `ERR_BUSY`.
    */
@@ -2045,6 +2093,8 @@ export {
 export type {
   AggregateOptions,
   Backend,
+  Backup,
+  BackupOptions,
   Bytes,
   CallArguments,
   Change,

@@ -1,5 +1,6 @@
 // An open store. Its methods check and convert what they are given; what they do is the engine's.
 
+import { backupWords, readBackup, type Backup, type BackupOptions } from './backup.ts'
 import { Batch, writeLevel, type WriteOptions } from './batch.ts'
 import { MODE_BYTES, MODE_LOCAL, MODE_SYNC } from './binding.ts'
 import { attempt, rejected, sizeOf, type Bytes, type Vector, type VectorId } from './bytes.ts'
@@ -448,6 +449,27 @@ export class Database extends Commands implements AsyncDisposable {
    */
   snapshot(): Promise<void> {
     return this.#lane.command(['SAVE'], MODE_LOCAL, { convert: () => undefined })
+  }
+
+  /**
+   * Copies what every call made before has left into a directory, while the store is used, and resolves
+   * when the copy is on disk. The directory must be empty or absent, or hold an earlier backup of this
+   * store that nobody has opened since: then only what is new is copied, and until that is done it stays
+   * what it was. `skeg check` verifies a backup, `skeg restore` puts one back.
+   *
+   * @example
+   * ```ts
+   * const db = await open('./data')
+   * await db.backup('./data-backup')
+   * await db.close()
+   * ```
+   */
+  backup(directory: string, options?: BackupOptions): Promise<Backup> {
+    return attempt(() => {
+      return this.#lane.command(backupWords(directory, options), MODE_LOCAL, {
+        convert: readBackup,
+      })
+    })
   }
 
   /**

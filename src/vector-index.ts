@@ -113,10 +113,11 @@ export interface IndexInfo {
   /** Bytes of its segments. */
   diskBytes: number
   /**
-   * What becomes of its segments: nothing (`ready`), vectors in memory wait to be written (`due`), or a
-   * segment is being built (`building`).
+   * What becomes of its segments: nothing (`ready`), vectors in memory wait to be written (`due`), a
+   * segment is being built (`building`), or vectors come faster than they are written (`behind`): then
+   * promises of writes wait.
    */
-  state: 'ready' | 'due' | 'building'
+  state: 'ready' | 'due' | 'building' | 'behind'
   /** How far the segment is that is being built. */
   progress?: ConsolidateProgress
 }
@@ -192,11 +193,8 @@ export function createWords(name: string, options: IndexOptions): string[] {
 export function readInfo(reply: unknown): IndexInfo {
   const fields = reply as Record<string, string | number>
   const [vectors, vectorsInMemory] = [Number(fields['vectors']), Number(fields['delta_vectors'])]
-  const state = String(fields['state']) as IndexInfo['state']
-  const progress = {
-    written: Number(fields['built_rows']),
-    vectors: Number(fields['rows_to_build']),
-  }
+  const written = Number(fields['built_rows'])
+  const toBuild = Number(fields['rows_to_build'])
   return {
     name: String(fields['name']),
     dim: Number(fields['dim']),
@@ -211,8 +209,8 @@ export function readInfo(reply: unknown): IndexInfo {
     deadRows: Number(fields['dead_rows']),
     memoryBytes: Number(fields['memory_bytes']),
     diskBytes: Number(fields['disk_bytes']),
-    state,
-    ...(state === 'building' && { progress }),
+    state: String(fields['state']) as IndexInfo['state'],
+    ...(toBuild > 0 && { progress: { written, vectors: toBuild } }),
   }
 }
 
@@ -415,7 +413,8 @@ export class VectorIndex<Id extends VectorId = VectorId> {
     const asked = level(options.durability, this.#lane.options.level)
     const bytes = sizeOfAll(args)
     this.#lane.checkPressure(bytes)
-    return this.#lane.command(args, MODE_LOCAL, { level: asked, bytes, convert })
+    const written = this.#lane.command(args, MODE_LOCAL, { level: asked, bytes, convert })
+    return this.#lane.paced(this.name, bytes, written)
   }
 
   #id(id: Id): string {

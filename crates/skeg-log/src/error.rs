@@ -79,11 +79,13 @@ pub enum LogError {
         /// What was found there.
         found: String,
     },
-    /// The directory that a database is to be copied into holds something.
-    #[error("{} is not empty", dir.display())]
+    /// A database cannot be copied into the directory.
+    #[error("{} is not for a copy: {found}", dir.display())]
     NotEmpty {
         /// The directory.
         dir: PathBuf,
+        /// What is in the way.
+        found: &'static str,
     },
     /// The database has another number of shards than was asked for.
     #[error("the database has {stored} shards, {asked} were asked for")]

@@ -4,6 +4,7 @@
 //! only when the caller has synced it.
 //! May not know: what is in the files.
 
+use std::ops::Range;
 use std::path::Path;
 
 use skeg_io::{Disk, OpenMode};
@@ -17,23 +18,36 @@ const CHUNK_BYTES: u64 = 1 << 20;
 
 /// Copies the first `bytes` of a file under a new name and syncs them.
 pub(crate) fn copy(disk: &dyn Disk, from: &Path, to: &Path, bytes: u64) -> Result<(), LogError> {
+    copy_range(disk, from, to, 0..bytes, &mut |_| Ok(()))
+}
+
+/// Copies a range of a file to the same place of another one, which is created for a range that begins
+/// at 0, and syncs it. `tell` hears of every piece, and may end it.
+pub(crate) fn copy_range(
+    disk: &dyn Disk,
+    from: &Path,
+    to: &Path,
+    range: Range<u64>,
+    tell: &mut dyn FnMut(u64) -> Result<(), LogError>,
+) -> Result<(), LogError> {
     let source = disk.open(from, OpenMode::Read).map_err(|error| io_error("open", from, error))?;
-    let target =
-        disk.open(to, OpenMode::CreateNew).map_err(|error| io_error("create", to, error))?;
-    let mut chunk = vec![0; bytes.min(CHUNK_BYTES) as usize];
-    let mut done = 0;
-    while done < bytes {
-        let count = (bytes - done).min(CHUNK_BYTES) as usize;
+    let mode = if range.start == 0 { OpenMode::CreateNew } else { OpenMode::ReadWrite };
+    let target = disk.open(to, mode).map_err(|error| io_error("create", to, error))?;
+    let mut chunk = vec![0; (range.end - range.start).min(CHUNK_BYTES) as usize];
+    let mut done = range.start;
+    while done < range.end {
+        let count = (range.end - done).min(CHUNK_BYTES) as usize;
         let read = source.read_exact_at(&mut chunk[..count], done);
         read.map_err(|error| io_error("read", from, error))?;
         write_all(&*target, to, &chunk[..count], done)?;
         done += count as u64;
+        tell(count as u64)?;
     }
     target.sync_all().map_err(|error| fsync_error(to, error))
 }
 
-/// Gives a file a second name; where the file system cannot, a copy. Whether it is the same file.
-pub(crate) fn link_or_copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<bool, LogError> {
+/// Gives a file a second name, unless the file system cannot do that: `false`.
+pub(crate) fn link(disk: &dyn Disk, from: &Path, to: &Path) -> Result<bool, LogError> {
     match disk.link(from, to) {
         Ok(()) => Ok(true),
         Err(error)
@@ -44,11 +58,17 @@ pub(crate) fn link_or_copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<bo
         {
             Err(io_error("link", to, error))
         }
-        Err(_) => {
-            let bytes = disk.metadata(from).map_err(|error| io_error("look at", from, error))?.len;
-            copy(disk, from, to, bytes).map(|()| false)
-        }
+        Err(_) => Ok(false),
     }
+}
+
+/// Gives a file a second name; where the file system cannot, a copy. Whether it is the same file.
+pub(crate) fn link_or_copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<bool, LogError> {
+    if link(disk, from, to)? {
+        return Ok(true);
+    }
+    let bytes = disk.metadata(from).map_err(|error| io_error("look at", from, error))?.len;
+    copy(disk, from, to, bytes).map(|()| false)
 }
 
 /// Creates a directory, durably; that it is there is no error.

@@ -52,7 +52,7 @@ mod vector;
 mod walk;
 mod writer;
 
-pub use backup::Copied;
+pub use backup::{Copied, CopyOptions, CopyProgress};
 pub use check::{CheckReport, Outcome};
 pub use error::{Corruption, ErrorKind, LogError, ReplayError, ReserveError, Unapplied};
 #[cfg(feature = "failpoints")]

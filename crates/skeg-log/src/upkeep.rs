@@ -9,6 +9,8 @@
 //!
 //! May not know: blocks; the writer takes what is prepared here when it needs it.
 
+use std::path::PathBuf;
+
 use skeg_io::sync::Arc;
 
 use crate::core::Core;
@@ -45,6 +47,10 @@ pub(crate) struct Upkeeper {
     demanded_ns: u64,
     /// The greatest number that a segment of vectors was given.
     pub(crate) vectors_begun: u64,
+    /// Backups under way.
+    backups: u32,
+    /// What is to be removed when they have ended.
+    withheld: Vec<PathBuf>,
 }
 
 /// The segments of a log.
@@ -75,11 +81,45 @@ struct Round {
 
 impl Upkeeper {
     pub(crate) fn new(current: Current, live: Vec<Arc<Segment>>, spare: Spare) -> Self {
-        Self { current, live, spare, retry_ns: 0, demanded_ns: 0, vectors_begun: 0 }
+        Self {
+            current,
+            live,
+            spare,
+            retry_ns: 0,
+            demanded_ns: 0,
+            vectors_begun: 0,
+            backups: 0,
+            withheld: Vec::new(),
+        }
     }
 
     pub(crate) fn allowed(&self) -> u64 {
         self.spare.allowed()
+    }
+
+    /// From now on files stay whatever happens, until [`Self::release`].
+    pub(crate) fn hold(&mut self) {
+        self.backups += 1;
+    }
+
+    /// Ends a [`Self::hold`], and removes what nobody holds any more.
+    pub(crate) fn release(&mut self, core: &Core) {
+        self.backups -= 1;
+        if self.backups == 0 {
+            for path in std::mem::take(&mut self.withheld) {
+                // What cannot be removed now is at the next open.
+                let _ = remove_if_there(&*core.io.disk, &path);
+            }
+        }
+    }
+
+    /// Removes a file that no CURRENT names any more, at once or when nobody holds it.
+    pub(crate) fn remove(&mut self, core: &Core, path: PathBuf) -> Result<(), LogError> {
+        if self.backups > 0 && !breaks(Broken::RemovesUnderBackups) {
+            self.withheld.push(path);
+            return Ok(());
+        }
+        remove_if_there(&*core.io.disk, &path)
     }
 
     /// What there is on the disk, to be looked at without waiting for upkeep.

@@ -17,7 +17,6 @@ use crate::failpoint::{Broken, breaks};
 use crate::log::Log;
 use crate::numbered::{Numbered, open_named};
 use crate::side::SideFile;
-use crate::small_file::remove_if_there;
 use crate::types::{Epoch, ShardId};
 use crate::upkeep::Upkeeper;
 
@@ -222,19 +221,19 @@ impl Upkeeper {
         named: Option<VectorRef>,
         replaces: &[u64],
     ) -> Result<Option<LogError>, LogError> {
-        let remove = || {
+        let remove = |this: &mut Self| {
             let mut paths = replaces.iter().map(|id| FILES.path(&core.dir, *id));
-            paths.try_for_each(|path| remove_if_there(&*core.io.disk, &path))
+            paths.try_for_each(|path| this.remove(core, path))
         };
         let mut next = self.sealed(core);
         next.vectors.retain(|named| !replaces.contains(&named.id));
         next.vectors.extend(named);
         if breaks(Broken::RemovesVectorsEarly) {
-            remove()?;
+            remove(self)?;
         }
         self.publish_or_poison(core, next)?;
         let trimmed = self.trim();
         *core.inventory.lock() = self.inventory();
-        Ok(trimmed.and_then(|()| remove()).err())
+        Ok(trimmed.and_then(|()| remove(self)).err())
     }
 }

@@ -4,51 +4,12 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use common::{Collect, DIR, Harness, Record, small_options, was_stopped};
+use common::{Collect, DIR, Harness, Record, records_of, small_options, snapshot, was_stopped};
 use skeg_io::Disk;
 use skeg_io::sim::{CrashPolicy, Damage, Failure, Fault, Injection, Operation};
-use skeg_log::{
-    ErrorKind, Health, Level, Log, LogError, Recovered, ShardId, SnapshotInfo, SyncPolicy,
-};
-
-/// Records of one shard up to an epoch.
-fn records_of(harness: &Harness, shard: u16, last: u64) -> Vec<Record> {
-    let all = harness.history.range(..=last).flat_map(|(_, records)| records);
-    all.filter(|record| record.0 == shard).cloned().collect()
-}
-
-/// Takes a snapshot: the state of a shard is the list of its records. Between the shards, others write.
-fn snapshot(
-    harness: &mut Harness,
-    mut between: impl FnMut(&mut Harness),
-) -> Result<SnapshotInfo, LogError> {
-    let log = Log::clone_of(harness);
-    let mut writer = log.start_snapshot()?;
-    let mut places = Vec::new();
-    for shard in 0..4 {
-        places.push(log.place(ShardId(shard)));
-        for (_, kind, payload) in records_of(harness, shard, u64::MAX) {
-            writer.append(ShardId(shard), kind, &payload, 1)?;
-        }
-        between(harness);
-    }
-    let covered = writer.complete(&places)?;
-    log.wait(Level::Disk, covered)?;
-    writer.publish(&BTreeSet::new())
-}
-
-trait CloneOf {
-    fn clone_of(harness: &Harness) -> std::sync::Arc<Log>;
-}
-
-impl CloneOf for Log {
-    fn clone_of(harness: &Harness) -> std::sync::Arc<Log> {
-        std::sync::Arc::clone(harness.log())
-    }
-}
+use skeg_log::{ErrorKind, Health, Log, LogError, Recovered, SyncPolicy};
 
 /// Opens the log: what each shard is told must be its part of a prefix of the history.
 fn open(harness: &mut Harness, least: u64) -> Result<Recovered, LogError> {

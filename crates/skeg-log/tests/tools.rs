@@ -11,9 +11,11 @@ use proptest::prelude::*;
 use skeg_io::sim::{CrashPolicy, Damage, SimDisk, SimMachine, SimRng};
 use skeg_io::{Disk, Io};
 use skeg_log::{
-    CheckReport, ErrorKind, Found, Log, LogError, LogOptions, Offline, Outcome, RepairPlan, Replay,
-    ReplayError, SegmentState, ShardId, SyncPolicy,
+    CheckReport, CopyOptions, ErrorKind, Found, Log, LogError, LogOptions, Offline, Outcome,
+    RepairPlan, Replay, ReplayError, SegmentState, ShardId, SyncPolicy,
 };
+
+const LINKED: CopyOptions = CopyOptions { link: true, update: false };
 
 /// A database of several segments that was killed in the middle of its work.
 struct Subject {
@@ -673,11 +675,14 @@ fn a_copy_is_a_database_of_its_own() {
     for (target, link) in [("/copy/linked", true), ("/copy/plain", false)] {
         let offline = subject.offline();
         let target = Path::new(target);
-        let copied = offline.copy_to(target, link, &mut || Box::new(())).unwrap();
-        assert_eq!(copied.records, subject.history.len() as u64);
-        assert_eq!(copied.linked > 0, link);
-        let again = offline.copy_to(target, link, &mut || Box::new(()));
+        let options = CopyOptions { link, update: false };
+        let copied = offline.copy_to(target, options, &mut || Box::new(())).unwrap();
+        assert_eq!((copied.linked > 0, copied.reused), (link, 0));
+        let again = offline.copy_to(target, options, &mut || Box::new(()));
         assert_eq!(again.unwrap_err().kind(), ErrorKind::Caller, "it is not empty");
+        let update = CopyOptions { link, update: true };
+        let again = offline.copy_to(target, update, &mut || Box::new(())).unwrap();
+        assert_eq!(again.reused, copied.files, "nothing is copied twice");
     }
     assert_eq!(subject.opens_as_prefix(), subject.history.len() as u64);
     for target in ["/copy/linked", "/copy/plain"] {
@@ -687,7 +692,7 @@ fn a_copy_is_a_database_of_its_own() {
     }
     let file = segment_ends(&subject)[0].0.clone();
     subject.harness.machine.disk.damage(&file, &Damage::Zero { offset: 100, len: 50 }).unwrap();
-    let copied = subject.offline().copy_to(Path::new("/bad"), true, &mut || Box::new(()));
+    let copied = subject.offline().copy_to(Path::new("/bad"), LINKED, &mut || Box::new(()));
     assert_eq!(copied.unwrap_err().kind(), ErrorKind::Corrupt, "damage is not copied");
     assert!(subject.harness.machine.disk.metadata(Path::new("/bad")).is_err());
 }
@@ -701,7 +706,7 @@ fn a_copy_may_be_struck_at_every_operation() {
         subject.heal();
         let disk = subject.harness.machine.disk.clone();
         disk.stop_at(disk.changes() + change);
-        let done = subject.offline().copy_to(target, true, &mut || Box::new(())).is_ok();
+        let done = subject.offline().copy_to(target, LINKED, &mut || Box::new(())).is_ok();
         subject.harness.machine.crash(CrashPolicy::AnySubset);
         let checked = Offline::open(&subject.io(), target).and_then(|copy| copy.check(&mut ()));
         match checked {

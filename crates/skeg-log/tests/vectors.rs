@@ -10,8 +10,8 @@ use common::{Collect, DIR, Harness, small_options, was_stopped};
 use skeg_io::Disk;
 use skeg_io::sim::{CrashPolicy, Failure, Fault, Injection, Operation};
 use skeg_log::{
-    Epoch, ErrorKind, Level, Log, LogError, Offline, Replay, ReplayError, ShardId, SyncPolicy,
-    VectorEntry, VectorFile,
+    CopyOptions, Epoch, ErrorKind, Level, Log, LogError, Offline, Replay, ReplayError, ShardId,
+    SyncPolicy, VectorEntry, VectorFile,
 };
 
 /// Notes the segments that an open shows, with their first bytes.
@@ -203,7 +203,8 @@ fn a_copy_has_them_too() {
     let io = harness.machine.io();
     let offline = Offline::open(&io, Path::new(DIR)).unwrap();
     for (link, to) in [(true, "/data/linked"), (false, "/data/copied")] {
-        let copied = offline.copy_to(Path::new(to), link, &mut || Box::new(())).unwrap();
+        let options = CopyOptions { link, update: false };
+        let copied = offline.copy_to(Path::new(to), options, &mut || Box::new(())).unwrap();
         assert!(copied.bytes > 5000);
         let mut shown = Shown::default();
         let (log, _) = Log::open(&io, Path::new(to), &harness.options, &mut shown).unwrap();

@@ -281,18 +281,46 @@ fn a_backup_can_be_restored() {
     let (backup, back) = (backup.to_str().unwrap(), back.to_str().unwrap());
     let (code, out, err) = run(&["backup", &data, backup]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
-    assert!(out.starts_with("backed up  ") && out.contains("44 records"), "{out}");
-    let (code, _, err) = run(&["backup", &data, backup]);
-    assert_eq!(code, 1);
-    assert!(err.contains("ERR_INVALID_ARGUMENT") && err.contains("is not empty"), "{err}");
+    assert!(out.starts_with("backed up  ") && out.contains("by a link"), "{out}");
+    let (code, out, _) = run(&["backup", &data, backup]);
+    assert_eq!(code, 0);
+    assert!(out.contains("there already"), "{out}");
     fs::remove_dir_all(&data).unwrap();
     let (code, out, _) = run(&["restore", backup, back, "--json"]);
     assert_eq!(code, 0);
-    assert!(out.contains("\"linked\":0") && out.contains("\"records\":44"), "{out}");
+    assert!(out.contains("\"linked\":0") && out.contains("\"reused\":0"), "{out}");
+    let (code, _, err) = run(&["restore", backup, back]);
+    assert_eq!(code, 1);
+    assert!(err.contains("ERR_INVALID_ARGUMENT") && err.contains("it holds a database"), "{err}");
     assert_eq!(run(&["check", back]).0, 0);
     let (_server, port) = serve(back);
     assert_eq!(cli(&port, &["-n", "1", "DBSIZE"]), "40");
     assert_eq!(run(&["check", backup]).0, 0, "the backup stays");
+}
+
+#[test]
+fn a_database_that_is_served_is_backed_up_by_its_server() {
+    let place = Place::new();
+    let (data, backup) = (place.data(), place.at("backup"));
+    let backup = backup.to_str().unwrap();
+    let (server, port) = serve(&data);
+    let (code, _, err) = run(&["backup", &data, backup]);
+    assert_eq!(code, 1);
+    assert!(err.contains("ERR_LOCKED") && err.contains("--server"), "{err}");
+    cli(&port, &["SET", "late", "1"]);
+    let address = format!("127.0.0.1:{port}");
+    let (code, out, err) = run(&["backup", &data, backup, "--server", &address]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert_eq!(run(&["check", backup]).0, 0);
+    let elsewhere = place.at("");
+    let elsewhere = elsewhere.to_str().unwrap();
+    let (code, _, err) = run(&["backup", elsewhere, backup, "--server", &address]);
+    assert!(code == 1 && err.contains("serves"), "{err}");
+    let (code, _, err) = run(&["backup", &data, &data, "--server", &address, "--copy"]);
+    assert!(code == 1 && err.contains("BADTARGET"), "{err}");
+    drop(server);
+    let (_server, port) = serve(backup);
+    assert_eq!(cli(&port, &["GET", "late"]), "1");
 }
 
 /// The user who runs the tests may be root, whom rights do not stop: then nothing is shown by it.

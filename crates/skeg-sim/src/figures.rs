@@ -46,6 +46,10 @@ pub struct Figures {
     pub vector_segments: u64,
     /// Openings that were judged and had loaded a snapshot.
     pub snapshots_loaded: u64,
+    /// Backups that were made or brought up to date.
+    pub backups: u64,
+    /// States of backups that were judged.
+    pub backups_judged: u64,
     /// Orderly closes.
     pub closes: u64,
 }
@@ -70,7 +74,7 @@ impl Figures {
         }
     }
 
-    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 16] {
+    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 18] {
         [
             ("operations", &mut self.operations),
             ("delegated", &mut self.delegated),
@@ -87,6 +91,8 @@ impl Figures {
             ("snapshots", &mut self.snapshots),
             ("vectorSegments", &mut self.vector_segments),
             ("snapshotsLoaded", &mut self.snapshots_loaded),
+            ("backups", &mut self.backups),
+            ("backupsJudged", &mut self.backups_judged),
             ("closes", &mut self.closes),
         ]
     }

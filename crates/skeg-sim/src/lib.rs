@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+mod backup;
 mod client;
 mod damage;
 mod describe;

@@ -24,6 +24,7 @@ Options:
   --power           Power losses only, without faults but short writes and interruptions
   --snapshots       Power losses and kills without faults, mostly in the middle of snapshots
   --vectors         The same in the middle of making segments of vectors
+  --backups         The same in the middle of backups
   --seed <n>        Play one seed; when it fails, cut it down and show what happens in it
   --jobs <n>        Seeds played at the same time (default: the processors)
   --json            The closing figures as JSON, on standard output
@@ -65,6 +66,7 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
             Long("power") => options.themes = Themes::PowerLoss,
             Long("snapshots") => options.themes = Themes::Snapshots,
             Long("vectors") => options.themes = Themes::Vectors,
+            Long("backups") => options.themes = Themes::Backups,
             Long("seed") => options.one = Some(parser.value()?.parse()?),
             Long("jobs") => options.jobs = parser.value()?.parse::<usize>()?.max(1),
             Long("json") => options.json = true,
@@ -190,6 +192,7 @@ fn play_many(options: &Options) -> bool {
         Themes::PowerLoss => " --power",
         Themes::Snapshots => " --snapshots",
         Themes::Vectors => " --vectors",
+        Themes::Backups => " --backups",
     };
     let seed = violation.seed;
     note(&format!("FAILED: {violation}\n"));

@@ -14,6 +14,7 @@ use skeg_io::sync::{Arc, Mutex};
 use skeg_io::{Disk, Io};
 use skeg_log::break_promise;
 
+use crate::backup::Backup;
 use crate::disk::{Flaw, Seen, WatchedDisk};
 use crate::dump;
 use crate::figures::Figures;
@@ -92,6 +93,7 @@ pub(crate) struct Runner<'a> {
     pub(crate) machine: SimMachine,
     pub(crate) seen: Arc<Mutex<Seen>>,
     pub(crate) oracle: Oracle,
+    pub(crate) backup: Backup,
     pub(crate) figures: Figures,
     pub(crate) digest: DefaultHasher,
     floors: Floors,
@@ -113,6 +115,7 @@ impl<'a> Runner<'a> {
             machine,
             seen: Arc::default(),
             oracle: Oracle::default(),
+            backup: Backup::default(),
             figures: Figures::default(),
             digest: DefaultHasher::new(),
             floors: Floors::default(),
@@ -184,6 +187,15 @@ impl<'a> Runner<'a> {
     }
 
     pub(crate) fn open_on(&self, io: &Io, read_only: bool) -> Result<Engine, EngineError> {
+        self.open_at(io, Path::new(DIR), read_only)
+    }
+
+    pub(crate) fn open_at(
+        &self,
+        io: &Io,
+        dir: &Path,
+        read_only: bool,
+    ) -> Result<Engine, EngineError> {
         let settings = self.settings;
         let options = EngineOptions {
             shards: (!self.exists).then_some(self.plan.shards),
@@ -196,10 +208,12 @@ impl<'a> Runner<'a> {
             segment_bytes: settings.segment_bytes,
             snapshot_log_bytes: settings.snapshot_log_bytes,
             snapshot_buffer_bytes: settings.snapshot_buffer_bytes,
+            inline_max: settings.inline_max,
+            cache_bytes: settings.cache_bytes,
             vector_delta_bytes: settings.vector_delta_bytes,
             ..EngineOptions::default()
         };
-        Engine::open(io, Some(Path::new(DIR)), &options)
+        Engine::open(io, Some(dir), &options)
     }
 
     /// Opens after crashes that damaged nothing: that must work.
@@ -300,6 +314,7 @@ impl<'a> Runner<'a> {
                 ));
             }
         }
+        self.judge_backup()?;
         self.figures.recoveries += 1;
         self.figures.snapshots_loaded += u64::from(engine.recovered().snapshot_bytes > 0);
         self.figures.torn_tails += u64::from(engine.recovered().cut_bytes > 0);

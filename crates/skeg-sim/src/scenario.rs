@@ -25,6 +25,8 @@ pub enum Themes {
     Snapshots,
     /// The same in the middle of making segments of vectors.
     Vectors,
+    /// The same in the middle of backups, beside snapshots.
+    Backups,
 }
 
 /// Shares are given in millionths.
@@ -51,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) queue_limit: usize,
     pub(crate) snapshot_log_bytes: u64,
     pub(crate) snapshot_buffer_bytes: usize,
+    pub(crate) inline_max: usize,
+    pub(crate) cache_bytes: usize,
     pub(crate) vector_delta_bytes: usize,
 }
 
@@ -63,6 +67,8 @@ impl Default for Settings {
             queue_limit: 4_096,
             snapshot_log_bytes: 64 << 20,
             snapshot_buffer_bytes: 4 << 20,
+            inline_max: 1_024,
+            cache_bytes: 64 << 20,
             vector_delta_bytes: 8 << 20,
         }
     }
@@ -148,6 +154,10 @@ pub(crate) enum Step {
     Snapshot {
         steps: u64,
     },
+    /// A backup is made, or brought up to date; a snapshot goes on beside it.
+    Backup {
+        link: bool,
+    },
     /// Somebody asks for everything so far to be durable.
     WaitDurable,
     Advance {
@@ -187,6 +197,10 @@ impl Plan {
 /// Draws plans.
 struct Draw {
     rng: SimRng,
+    /// For what is about large strings.
+    strings: SimRng,
+    /// The key that was set last: perhaps its string is not yet written.
+    set_last: Option<At>,
     keys: u64,
     databases: u64,
     value_bytes: u64,
@@ -199,6 +213,8 @@ struct Draw {
     vectors: u64,
     /// Of 100 operations, how many concern vectors, beside those that do anyhow.
     vector_operations: u64,
+    /// What crashes are to strike takes many changes of the disk.
+    far: bool,
 }
 
 impl Draw {
@@ -210,11 +226,18 @@ impl Draw {
         let value_bytes = pick(&[12, 60, 60, 300, 3_000, 20_000]);
         let clients = pick(&[1, 2, 3, 5]);
         let operations = pick(&[30, 50, 60, 75, 90]);
-        let snapshots = if themes == Themes::Snapshots { 3 } else { 24 };
+        let snapshots = match themes {
+            Themes::Snapshots => 3,
+            Themes::Backups => 8,
+            _ => 24,
+        };
+        let strings = SimRng::new(seed ^ 0x6c61_7267_6500_0000);
         let (vectors, vector_operations) =
             if themes == Themes::Vectors { (3, 70) } else { (20, 0) };
         Self {
             rng,
+            strings,
+            set_last: None,
             keys,
             databases,
             value_bytes,
@@ -223,6 +246,7 @@ impl Draw {
             snapshots,
             vectors,
             vector_operations,
+            far: matches!(themes, Themes::Vectors | Themes::Backups),
         }
     }
 
@@ -236,9 +260,8 @@ impl Draw {
 
     fn plan(&mut self, seed: u64, themes: Themes) -> Plan {
         let trouble = match (themes, self.rng.below(10)) {
-            (Themes::PowerLoss | Themes::Snapshots | Themes::Vectors, _) | (_, 0..=5) => {
-                Trouble::None
-            }
+            (Themes::PowerLoss | Themes::Snapshots | Themes::Vectors | Themes::Backups, _)
+            | (_, 0..=5) => Trouble::None,
             (_, 6 | 7) => Trouble::Space,
             _ => Trouble::Io,
         };
@@ -272,6 +295,12 @@ impl Draw {
             let creates: Vec<Step> = creates.map(run).collect();
             steps.splice(0..0, creates);
         }
+        if themes == Themes::Backups {
+            for _ in 0..1 + steps.len() / 20 {
+                let at = self.rng.index(steps.len() + 1);
+                steps.insert(at, Step::Backup { link: self.rng.coin() });
+            }
+        }
         self.add_trouble(&mut steps, trouble);
         let openings = self.pick(&[0, 0, 0, 1, 1, 2, 3]);
         // Every seed has a power loss; the first round is sure to end with one.
@@ -301,6 +330,8 @@ impl Draw {
             queue_limit: self.pick(&[2, 4_096, 4_096, 4_096]),
             snapshot_log_bytes: self.pick(&[4 << 10, 64 << 10, 64 << 20, 64 << 20]),
             snapshot_buffer_bytes: self.pick(&[1, 300, 4 << 20]),
+            inline_max: [64, 64, 200, 1_024, 1 << 20][self.strings.index(5)],
+            cache_bytes: [0, 4 << 10, 64 << 20][self.strings.index(3)],
             vector_delta_bytes: self.pick(&[1, 1, 3_000, if themed { 1 } else { 8 << 20 }]),
         }
     }
@@ -321,10 +352,9 @@ impl Draw {
     }
 
     fn crash_at_work(&mut self, power_only: bool) -> Crash {
-        // A segment of vectors takes a few dozen.
-        let far = self.vector_operations > 0;
+        // A segment of vectors takes a few dozen, and so does a backup.
         let changes =
-            if far { self.pick(&[8, 50, 120, 400]) } else { self.pick(&[3, 8, 20, 50, 120]) };
+            if self.far { self.pick(&[8, 50, 120, 400]) } else { self.pick(&[3, 8, 20, 50, 120]) };
         self.crash(changes, power_only)
     }
 
@@ -441,6 +471,11 @@ impl Draw {
         if self.rng.below(100) < self.vector_operations {
             return self.on_index();
         }
+        if self.strings.below(20) == 0
+            && let Some(at) = self.set_last.take()
+        {
+            return Op::SetRange { at, offset: self.strings.index(300), bytes: self.bytes() };
+        }
         match self.rng.below(100) {
             0..=11 => Op::All((0..2 + self.rng.below(5)).map(|_| self.part()).collect()),
             12 => Op::Flush(self.at().db),
@@ -459,7 +494,11 @@ impl Draw {
             0..=9 => Op::Get(self.at()),
             10 | 11 => Op::Exists(self.at_any()),
             12 | 13 => Op::Expiry(self.at_any()),
-            14..=35 => Op::Set { at: self.at(), value: self.bytes(), deadline: self.deadline() },
+            14..=35 => {
+                let at = self.at();
+                self.set_last = Some(at.clone());
+                Op::Set { at, value: self.bytes(), deadline: self.deadline() }
+            }
             36 | 37 => Op::SetInt { at: self.at(), value: self.rng.next_u64().cast_signed() },
             38..=48 => Op::Add { at: self.at(), by: self.rng.below(200).cast_signed() - 100 },
             49..=57 => Op::Append { at: self.at(), tail: self.bytes() },

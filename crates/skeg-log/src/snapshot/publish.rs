@@ -12,7 +12,6 @@ use crate::current::{Current, SnapshotRef};
 use crate::error::LogError;
 use crate::failpoint::{Broken, breaks};
 use crate::segment;
-use crate::small_file::remove_if_there;
 use crate::types::Epoch;
 use crate::upkeep::Upkeeper;
 
@@ -41,12 +40,34 @@ impl Upkeeper {
         let kept_from = if breaks(Broken::DropsTooMuch) { Epoch(u64::MAX) } else { needed };
         drop_superfluous(&mut next, kept_from, kept);
         if breaks(Broken::RemovesEarly) {
-            remove_unnamed(core, &before, &next)?;
+            self.remove_unnamed(core, &before, &next)?;
         }
         self.publish_or_poison(core, next)?;
         self.trim()?;
         *core.inventory.lock() = self.inventory();
-        remove_unnamed(core, &before, &self.current)
+        let now = self.current.clone();
+        self.remove_unnamed(core, &before, &now)
+    }
+
+    /// Removes the files that `before` names and `now` does not.
+    fn remove_unnamed(
+        &mut self,
+        core: &Core,
+        before: &Current,
+        now: &Current,
+    ) -> Result<(), LogError> {
+        for named in &before.segments {
+            if !now.segments.iter().any(|kept| kept.id == named.id) {
+                core.values.forget(named.id);
+                self.remove(core, segment::FILES.path(&core.dir, named.id))?;
+            }
+        }
+        match before.snapshot {
+            Some(old) if Some(old) != now.snapshot => {
+                self.remove(core, FILES.path(&core.dir, old.id))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -68,21 +89,4 @@ fn drop_superfluous(next: &mut Current, needed: Epoch, kept: &BTreeSet<u64>) {
     next.segments.retain(|named| {
         named.id >= first || kept.contains(&named.id) && !breaks(Broken::DropsValues)
     });
-}
-
-/// Removes the files that `before` names and `now` does not.
-fn remove_unnamed(core: &Core, before: &Current, now: &Current) -> Result<(), LogError> {
-    let disk = &*core.io.disk;
-    for named in &before.segments {
-        if !now.segments.iter().any(|kept| kept.id == named.id) {
-            core.values.forget(named.id);
-            remove_if_there(disk, &segment::FILES.path(&core.dir, named.id))?;
-        }
-    }
-    match before.snapshot {
-        Some(old) if Some(old) != now.snapshot => {
-            remove_if_there(disk, &FILES.path(&core.dir, old.id))
-        }
-        _ => Ok(()),
-    }
 }

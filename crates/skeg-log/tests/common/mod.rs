@@ -4,7 +4,7 @@
 //! exactly the records up to some epoch (a prefix), and that epoch at least what was acknowledged.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use skeg_io::sim::{CrashPolicy, SimMachine};
 use skeg_io::sync::Arc;
 use skeg_log::{
     Epoch, ErrorKind, Level, Log, LogError, LogOptions, Purpose, RECORD_OVERHEAD_BYTES, Recovered,
-    Replay, ReplayError, Reservation, ReserveError, ShardId, SyncPolicy, Wrote,
+    Replay, ReplayError, Reservation, ReserveError, ShardId, SnapshotInfo, SyncPolicy, Wrote,
 };
 
 pub(crate) type Record = (u16, u8, Vec<u8>);
@@ -255,4 +255,30 @@ impl Harness {
 pub(crate) fn was_stopped(harness: &Harness, error: &LogError) -> bool {
     harness.machine.disk.is_stopped()
         && matches!(error.kind(), ErrorKind::Io | ErrorKind::Poisoned | ErrorKind::Full)
+}
+
+/// Records of one shard up to an epoch.
+pub(crate) fn records_of(harness: &Harness, shard: u16, last: u64) -> Vec<Record> {
+    let all = harness.history.range(..=last).flat_map(|(_, records)| records);
+    all.filter(|record| record.0 == shard).cloned().collect()
+}
+
+/// Takes a snapshot: the state of a shard is the list of its records. Between the shards, others write.
+pub(crate) fn snapshot(
+    harness: &mut Harness,
+    mut between: impl FnMut(&mut Harness),
+) -> Result<SnapshotInfo, LogError> {
+    let log = Arc::clone(harness.log());
+    let mut writer = log.start_snapshot()?;
+    let mut places = Vec::new();
+    for shard in 0..4 {
+        places.push(log.place(ShardId(shard)));
+        for (_, kind, payload) in records_of(harness, shard, u64::MAX) {
+            writer.append(ShardId(shard), kind, &payload, 1)?;
+        }
+        between(harness);
+    }
+    let covered = writer.complete(&places)?;
+    log.wait(Level::Disk, covered)?;
+    writer.publish(&BTreeSet::new())
 }

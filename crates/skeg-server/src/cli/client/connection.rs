@@ -19,9 +19,21 @@ const INTERRUPT_CHECK: Duration = Duration::from_millis(100);
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(in crate::cli) enum Target {
     Tcp { host: String, port: u16 },
     Unix(PathBuf),
+}
+
+impl Target {
+    /// Reads `HOST:PORT`, or the path of a socket, which has a slash.
+    pub(in crate::cli) fn parse(text: &str) -> Option<Self> {
+        if text.contains('/') {
+            return Some(Self::Unix(text.into()));
+        }
+        let (host, port) = text.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Some(Self::Tcp { host: host.to_owned(), port: port.parse().ok()? })
+    }
 }
 
 impl fmt::Display for Target {
@@ -36,13 +48,20 @@ impl fmt::Display for Target {
 
 /// What a connection starts with.
 #[derive(Clone, Debug)]
-pub(super) struct Login {
+pub(in crate::cli) struct Login {
     pub(super) target: Target,
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
     pub(super) db: u32,
     pub(super) resp3: bool,
     pub(super) connect_timeout: Duration,
+}
+
+impl Login {
+    /// One of a tool that reads replies by their fields.
+    pub(in crate::cli) fn to(target: Target) -> Self {
+        Self { target, resp3: true, ..Self::default() }
+    }
 }
 
 impl Default for Login {
@@ -60,7 +79,7 @@ impl Default for Login {
 
 /// Why there is no reply.
 #[derive(Debug)]
-pub(super) enum TalkError {
+pub(in crate::cli) enum TalkError {
     /// Nothing listens there, or it does not let this client in. Nothing was sent.
     Connect(String),
     /// The connection broke under a command, which may have run.
@@ -83,7 +102,7 @@ impl fmt::Display for TalkError {
 
 /// A connection, and what it takes to make it again.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(in crate::cli) struct Connection {
     pub(super) login: Login,
     /// Between MULTI and EXEC.
     pub(super) in_transaction: bool,
@@ -106,7 +125,7 @@ enum Stream {
 
 impl Connection {
     /// Not connected yet.
-    pub(super) fn new(login: Login, interrupt: Option<Arc<AtomicBool>>) -> Self {
+    pub(in crate::cli) fn new(login: Login, interrupt: Option<Arc<AtomicBool>>) -> Self {
         Self { login, in_transaction: false, live: None, interrupt }
     }
 
@@ -135,7 +154,7 @@ impl Connection {
     }
 
     /// Sends a command and waits for its reply. Messages that answer no command go to `push`.
-    pub(super) fn call(
+    pub(in crate::cli) fn call(
         &mut self,
         command: &[Vec<u8>],
         push: &mut dyn FnMut(Value),

@@ -3,7 +3,7 @@
 //! May not know: what commands mean, beyond the few that change the connection itself.
 
 mod args;
-mod connection;
+pub(super) mod connection;
 mod docs;
 mod print;
 mod prompt;

@@ -12,8 +12,15 @@ use crate::config::nearest;
 #[derive(Debug)]
 pub(super) struct Flag {
     pub(super) name: &'static str,
-    /// Whether a number comes with it.
-    pub(super) has_value: bool,
+    takes: Takes,
+}
+
+/// What comes with a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    Nothing,
+    Number,
+    Text,
 }
 
 /// `--json`, which every tool has.
@@ -21,12 +28,17 @@ pub(super) const JSON: Flag = switch("json");
 
 /// A flag that is there or not.
 pub(super) const fn switch(name: &'static str) -> Flag {
-    Flag { name, has_value: false }
+    Flag { name, takes: Takes::Nothing }
 }
 
 /// A flag with a number.
 pub(super) const fn number(name: &'static str) -> Flag {
-    Flag { name, has_value: true }
+    Flag { name, takes: Takes::Number }
+}
+
+/// A flag with a text.
+pub(super) const fn word(name: &'static str) -> Flag {
+    Flag { name, takes: Takes::Text }
 }
 
 /// What is asked for.
@@ -43,6 +55,7 @@ pub(super) struct Request {
     places: Vec<PathBuf>,
     switches: Vec<&'static str>,
     numbers: Vec<(&'static str, u64)>,
+    texts: Vec<(&'static str, String)>,
 }
 
 impl Request {
@@ -59,6 +72,11 @@ impl Request {
     /// Whether a switch was given.
     pub(super) fn has(&self, name: &str) -> bool {
         self.switches.contains(&name)
+    }
+
+    /// The text that was given.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.texts.iter().rfind(|(given, _)| *given == name).map(|(_, text)| text.as_str())
     }
 
     /// The number that was given.
@@ -83,13 +101,17 @@ pub(super) fn parse(tool: &Tool, mut args: lexopt::Parser) -> Result<Parsed, Fai
                         None => format!("there is no --{name}"),
                     }));
                 };
-                if !flag.has_value {
+                if flag.takes == Takes::Nothing {
                     request.switches.push(flag.name);
                     continue;
                 }
                 let missing = |_| misuse(format!("a value is missing behind --{}", flag.name));
                 let value = args.value().map_err(missing)?;
                 let value = value.to_string_lossy();
+                if flag.takes == Takes::Text {
+                    request.texts.push((flag.name, value.into_owned()));
+                    continue;
+                }
                 let number = value.parse().map_err(|_| {
                     misuse(format!("--{}: '{value}' is not a whole number", flag.name))
                 })?;
