@@ -403,7 +403,8 @@ fn a_linked_segment_is_walked_beside_others_and_without_its_dead_rows() {
         let build = owner.index.merge(0..2);
         owner.build(build, &[]);
         assert!(owner.index.view().segments[0].segment.is_linked());
-        let opened = Segment::open(owner.files.values().last().unwrap().clone()).unwrap().0;
+        let file = Arc::clone(owner.files.values().last().unwrap());
+        let opened = Segment::open(file).unwrap().0;
         assert!(opened.is_linked());
         let segments = &owner.index.view().segments;
         assert_eq!(opened.memory_bytes(), segments[0].segment.memory_bytes());
