@@ -50,6 +50,8 @@ export interface Binding {
     createIfMissing: number,
     snapshotMs: number,
     snapshotWrites: number,
+    inlineMax: number,
+    cacheBytes: number,
   ): RequestId | undefined
   close(handle: Handle): RequestId | undefined
   /**

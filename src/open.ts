@@ -21,6 +21,7 @@ import {
 const PENDING_KEYS = ['maxPendingBytes', 'maxPendingCalls'] as const
 const OPEN_KEYS = [
   ...['shards', 'durability', 'readOnly', 'createIfMissing', 'snapshotEvery', 'waitForLock'],
+  ...['inlineMax', 'cache'],
   ...PENDING_KEYS,
 ]
 const MEMORY_KEYS = ['memory', 'name', 'shards', ...PENDING_KEYS] as const
@@ -58,6 +59,7 @@ const LOCK_PAUSE_MS = 25
 
 async function openWhenFree(environment: Environment, request: OpenRequest): Promise<Handle> {
   const { kind, name, shards, durability, readOnly, createIfMissing, snapshot } = request
+  const { inlineMax, cache } = request
   const end = performance.now() + request.waitForLock
   for (;;) {
     const id = environment.binding.open(
@@ -69,6 +71,8 @@ async function openWhenFree(environment: Environment, request: OpenRequest): Pro
       createIfMissing,
       snapshot.ms,
       snapshot.writes,
+      inlineMax,
+      cache,
     )
     if (id === undefined) throw environment.failure()
     try {
@@ -90,6 +94,8 @@ interface OpenRequest {
   readOnly: number
   createIfMissing: number
   snapshot: Required<SnapshotEvery>
+  inlineMax: number
+  cache: number
   pendingBytes: number
   pendingCalls: number
 }
@@ -105,6 +111,8 @@ function inDirectory(directory: string, options: OpenOptions): OpenRequest {
     waitForLock: integer('waitForLock', options.waitForLock, 0, 2 ** 31 - 1, 0),
     createIfMissing: Number(boolean('createIfMissing', options.createIfMissing, true)),
     snapshot: snapshotEvery(options.snapshotEvery),
+    inlineMax: integer('inlineMax', options.inlineMax, 64, 2 ** 29, INLINE_MAX),
+    cache: integer('cache', options.cache, 0, 2 ** 40, CACHE_BYTES),
     ...shared(options),
   }
 }
@@ -126,10 +134,15 @@ function inMemory(options: MemoryOptions): OpenRequest {
     readOnly: 0,
     createIfMissing: 1,
     snapshot: NEVER,
+    inlineMax: INLINE_MAX,
+    cache: CACHE_BYTES,
     waitForLock: 0,
     ...shared(options),
   }
 }
+
+const INLINE_MAX = 1024
+const CACHE_BYTES = 64 * 1024 * 1024
 
 /** No snapshots by time. */
 const NEVER: Required<SnapshotEvery> = { ms: 0, writes: 0 }

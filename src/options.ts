@@ -46,6 +46,17 @@ export interface OpenOptions {
    */
   createIfMissing?: boolean
   /**
+   * Strings of more bytes stay on the disk and are read when they are asked for; from 64 to 536,870,912.
+   * A string that is changed in place (APPEND, SETRANGE) is in memory from then on.
+   * @defaultValue 1,024
+   */
+  inlineMax?: number
+  /**
+   * Bytes of memory for strings that were read back from the disk.
+   * @defaultValue 64 MiB
+   */
+  cache?: number
+  /**
    * Take snapshots by time, too.
    * @defaultValue only when the log has outgrown the last one
    */

@@ -50,6 +50,8 @@ pub(crate) struct Return {
     pub(crate) complete: Arc<dyn Complete>,
     /// As in [`Cx`].
     pub(crate) written: Epoch,
+    /// The session goes no further before this is done, so that nothing of it is overtaken.
+    pub(crate) is_awaited: bool,
 }
 
 impl Return {
@@ -120,6 +122,10 @@ impl Job for Delegated {
             error.write_to(reply);
         }
         Progress::Done
+    }
+
+    fn keeps_place(&self) -> bool {
+        !self.back.is_awaited
     }
 
     fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {

@@ -61,6 +61,10 @@ impl Session {
             failed.error.write_to(reply);
             Flow::Done(failed.receipt)
         });
+        if matches!(flow, Flow::Pending) {
+            // It replies from where it runs; what it had begun to say here is void.
+            reply.truncate(start);
+        }
         if holder.owes()
             && let Flow::Done(receipt) = flow
         {
@@ -312,6 +316,7 @@ impl Session {
             state: self.state,
             complete: Arc::clone(complete),
             written: self.written,
+            is_awaited: self.can_wait,
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use skeg_engine::{Refusal, WrongType};
+use skeg_engine::{LogErrorKind, ReadError, Refusal, WrongType};
 use skeg_proto::Reply;
 
 /// Why a command failed.
@@ -88,6 +88,19 @@ fn refusal_text(refusal: Refusal) -> &'static str {
 impl From<WrongType> for CommandError {
     fn from(_: WrongType) -> Self {
         Self::constant("WRONGTYPE Operation against a key holding the wrong kind of value")
+    }
+}
+
+impl From<ReadError> for CommandError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::WrongType(error) => error.into(),
+            ReadError::Unreadable { kind: LogErrorKind::Corrupt, reason } => {
+                Self::owned(format!("CORRUPT {reason}"))
+            }
+            ReadError::Unreadable { reason, .. } => Self::owned(format!("IOERR {reason}")),
+            _ => Self::Refused(Refusal::Wait),
+        }
     }
 }
 

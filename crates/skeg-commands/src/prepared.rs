@@ -120,6 +120,9 @@ impl Prepared {
         let wanted = kind_of(self.spec.group);
         for (key, flags) in self.keys() {
             let held = types.of(exec, key);
+            if flags.may_read() {
+                exec.shard(key).want(DB, key);
+            }
             if flags.has(KeyFlags::RM) {
                 types.set(key, None);
             } else if flags.has(KeyFlags::OW) {

@@ -161,6 +161,16 @@ fn persistence(report: &mut Report<'_>) {
     report.line("snapshot_last_bytes", snapshot.last.map_or(0, |last| last.bytes));
     report.line("snapshot_last_error", snapshot.last_error.unwrap_or_default());
     report.line("log_bytes_behind_snapshot", snapshot.behind_bytes);
+    let values = engine.value_figures();
+    report.line("value_cache_bytes", values.cache.bytes);
+    report.line("value_cache_max_bytes", values.cache.bytes_max);
+    report.line("value_cache_values", values.cache.values);
+    report.line("value_cache_hits", values.cache.hits);
+    report.line("value_cache_misses", values.cache.misses);
+    report.line("value_cache_evicted", values.cache.evicted);
+    report.line("value_reads_resident", values.resident_reads);
+    report.line("value_reads_disk", values.reads);
+    report.line("value_reads_failed", values.failed);
     report.line("aof_enabled", u8::from(engine.log().is_some()));
     report.line("aof_rewrite_in_progress", running);
     report.line("aof_rewrite_scheduled", scheduled);

@@ -398,6 +398,14 @@ bits! {
     }
 }
 
+impl KeyFlags {
+    /// Whether the command may have to read what the key holds, to show it or to change a part.
+    #[must_use]
+    pub fn may_read(self) -> bool {
+        self.has(Self::ACCESS) || self.has(Self::RW)
+    }
+}
+
 /// An enumeration of words.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $text:literal;)* }) => {

@@ -4,7 +4,7 @@
 //! the engine writes one record for each shard it changed, in one epoch. A command that fails does
 //! not stop the others and undoes nothing.
 
-use skeg_engine::{Bound, Engine, Exec, Refusal, ShardList};
+use skeg_engine::{Bound, DATABASES, Engine, Exec, Refusal, ShardList};
 use skeg_proto::{Args, ArgsBuf, Reply};
 
 use crate::cx::Cx;
@@ -12,6 +12,7 @@ use crate::delegate::Task;
 use crate::dispatch;
 use crate::error::CommandError;
 use crate::flow::Flow;
+use crate::parse;
 use crate::session::{Session, Watching};
 use crate::spec::{Flags, Handler, Outcome, Spec};
 use crate::table::CommandId;
@@ -143,7 +144,10 @@ impl TransactionTask {
             return Ok(());
         }
         let mut room = match exec.as_deref_mut() {
-            Some(exec) => self.reserve_stored(exec, cx)?,
+            Some(exec) => {
+                self.want_strings(exec, cx)?;
+                self.reserve_stored(exec, cx)?
+            }
             None => 0,
         };
         let mut waited = false;
@@ -186,6 +190,30 @@ impl TransactionTask {
             exec.shard(key).exists(*db, key);
         }
         watching.flag.is_set()
+    }
+
+    /// Has the strings at hand that commands may read, before anything is changed: also in the databases
+    /// that a SELECT among the commands leads to.
+    fn want_strings(&self, exec: &mut Exec<'_>, cx: &Cx<'_>) -> Result<(), Refusal> {
+        let mut databases = vec![cx.db()];
+        for queued in self.queue.iter().filter(|queued| queued.id.spec().name == "select") {
+            let db = parse::integer(queued.args.as_args().get(1));
+            let db = db.and_then(|db| u8::try_from(db).ok()).filter(|db| *db < DATABASES);
+            databases.extend(db);
+        }
+        for queued in &self.queue {
+            let (spec, args) = (queued.id.spec(), queued.args.as_args());
+            if !matches!(spec.run, Handler::Keyed(_) | Handler::Reaching(..)) {
+                continue;
+            }
+            for index in spec.keys.positions(args) {
+                if spec.keys.flags_at(index).may_read() {
+                    let key = args.get(index);
+                    databases.iter().for_each(|db| exec.shard(key).want(*db, key));
+                }
+            }
+        }
+        if exec.must_fetch() { Err(Refusal::Wait) } else { Ok(()) }
     }
 
     fn let_go(&mut self, exec: &mut Exec<'_>) {

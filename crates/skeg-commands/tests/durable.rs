@@ -429,3 +429,80 @@ fn bgsave_takes_a_snapshot_and_info_tells_of_it() {
     assert_eq!(disk.call("GET a").0, "$1\r\n1\r\n");
     disk.close();
 }
+
+/// Longer than what is read without waiting.
+const LARGE: usize = 100_000;
+
+/// What a client reads of a string.
+fn bulk(value: &str) -> String {
+    format!("${}\r\n{value}\r\n", value.len())
+}
+
+#[test]
+fn large_strings_are_read_by_every_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let large = |letter: &str| letter.repeat(LARGE);
+    let mut disk = Disk::open(dir.path(), SyncPolicy::Never);
+    for key in ["a", "b", "c", "d", "e", "f"] {
+        disk.call(&format!("SET {key} {}", large(key)));
+    }
+    disk.call("RPUSH list a b c");
+    disk.call("SELECT 1");
+    disk.call(&format!("SET other {}", large("o")));
+    disk.close();
+
+    let mut disk = Disk::open(dir.path(), SyncPolicy::Never);
+    let reads = |disk: &Disk| disk.engine.value_figures().reads;
+    let mut ask = |line: &str, expected: &str| {
+        let (reply, flow) = disk.call(line);
+        assert!(matches!(flow, Flow::Done(_)), "{line}");
+        assert!(
+            reply == expected,
+            "{line}: {} bytes, {}",
+            reply.len(),
+            &reply[..reply.len().min(80)]
+        );
+        reads(&disk)
+    };
+    // What needs no value reads none.
+    ask("STRLEN a", ":100000\r\n");
+    ask("OBJECT ENCODING a", "$3\r\nraw\r\n");
+    ask("EXISTS a b nothing", ":2\r\n");
+    ask("RENAME f {f}g", "+OK\r\n");
+    assert_eq!(ask("TYPE {f}g", "+string\r\n"), 0);
+    // All that a command or a transaction needs is read before it runs again.
+    let three = ["a", "b", "c"].map(|key| bulk(&large(key))).concat();
+    assert_eq!(
+        ask("MGET a b list nothing c", &{
+            let [a, b, c] = ["a", "b", "c"].map(|key| bulk(&large(key)));
+            format!("*5\r\n{a}{b}$-1\r\n$-1\r\n{c}")
+        }),
+        3
+    );
+    ask("SORT list ALPHA GET *", &format!("*3\r\n{three}"));
+    ask("MULTI", "+OK\r\n");
+    for line in [
+        "SET a short",
+        "GET a",
+        "GETRANGE d 0 2",
+        "APPEND e tail",
+        "GET {f}g",
+        "SELECT 1",
+        "GET other",
+    ] {
+        ask(line, "+QUEUED\r\n");
+    }
+    let (g, other) = (bulk(&large("f")), bulk(&large("o")));
+    let expected = format!("*7\r\n+OK\r\n$5\r\nshort\r\n$3\r\nddd\r\n:100004\r\n{g}+OK\r\n{other}");
+    ask("EXEC", &expected);
+    ask("SELECT 0", "+OK\r\n");
+    ask("INCR b", "-ERR value is not an integer or out of range\r\n");
+    ask("GETSET b new", &bulk(&large("b")));
+    ask("GETDEL c", &bulk(&large("c")));
+    ask("SET d 1 GET", &bulk(&large("d")));
+    ask(
+        "LCS e e LEN",
+        "-ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len\r\n",
+    );
+    disk.close();
+}

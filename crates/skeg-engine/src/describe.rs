@@ -104,6 +104,15 @@ fn describe<'a>(effect: &Effect<'a>) -> EffectInfo<'a> {
             let details = [("bytes", size(value))].into_iter().chain(until(expire_at_ms));
             ("set", Subject::Key { db, key }, details.collect())
         }
+        Effect::SetAway { db, key, value, expire_at_ms } => {
+            let place = [
+                ("bytes", Size(value.bytes.into())),
+                ("segment", Number(value.place.segment.into())),
+                ("offset", Number(value.place.offset.into())),
+            ];
+            let details = place.into_iter().chain(until(expire_at_ms)).collect();
+            ("set-away", Subject::Key { db, key }, details)
+        }
         Effect::SetInt { db, key, value } => {
             let details = vec![("value", Number(value.into()))];
             ("set-integer", Subject::Key { db, key }, details)

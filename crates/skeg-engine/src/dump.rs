@@ -8,6 +8,7 @@ use skeg_keyspace::{End, Kind, StrRef, ValueRef, WrongType};
 use skeg_simd::crc32c;
 
 use crate::effect::{Change, Elements, put_element, score};
+use crate::error::ReadError;
 use crate::shard::{Expiry, Shard, each_change};
 
 const MAGIC: [u8; 4] = *b"SKDV";
@@ -132,8 +133,14 @@ fn kind_of(value: ValueRef<'_>) -> u8 {
 
 impl Shard {
     /// The value of a key, for [`Dumped::read`].
-    pub fn dump(&mut self, db: u8, key: &[u8]) -> Option<Vec<u8>> {
-        self.value(db, key).map(write)
+    ///
+    /// # Errors
+    /// [`ReadError`]: it is a string that is not to be had now.
+    pub fn dump(&mut self, db: u8, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+        if self.kind(db, key) == Some(Kind::String) {
+            return Ok(self.string(db, key)?.map(|value| write(ValueRef::Str(value))));
+        }
+        Ok(self.value(db, key).map(write))
     }
 
     /// Stores a dumped value, in the place of what is there.

@@ -12,6 +12,7 @@
 mod elements;
 
 pub(crate) use elements::{Change, Elements, Run, put_element, score};
+use skeg_log::{Logged, Place};
 
 /// Record kind: the effects of one command on one shard.
 pub(crate) const KIND_EFFECTS: u8 = 1;
@@ -24,6 +25,8 @@ pub(crate) const KIND_PART: u8 = 2;
 pub(crate) enum Effect<'a> {
     /// The key now holds this string; without a deadline when that is `None`.
     Set { db: u8, key: &'a [u8], value: &'a [u8], expire_at_ms: Option<u64> },
+    /// The key holds the string that stands at this place of the log; in snapshots only.
+    SetAway { db: u8, key: &'a [u8], value: Logged, expire_at_ms: Option<u64> },
     /// The key now holds this integer; its deadline stays.
     SetInt { db: u8, key: &'a [u8], value: i64 },
     /// The key is gone.
@@ -102,6 +105,7 @@ mod op {
     pub(super) const VECTOR_REMOVE: u8 = 36;
     pub(super) const VECTOR_REMOVE_STR: u8 = 37;
     pub(super) const INDEX_FREEZE: u8 = 38;
+    pub(super) const SET_AWAY: u8 = 40;
 }
 
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -142,6 +146,7 @@ impl<'a> Effect<'a> {
     pub(crate) fn key(&self) -> Option<(u8, &'a [u8])> {
         match *self {
             Self::Set { db, key, .. }
+            | Self::SetAway { db, key, .. }
             | Self::SetInt { db, key, .. }
             | Self::Remove { db, key }
             | Self::Expire { db, key, .. }
@@ -173,6 +178,14 @@ impl<'a> Effect<'a> {
                 put_head(out, op::SET_WITH_DEADLINE, db, key);
                 put_varint(out, deadline);
                 put_bytes(out, value);
+            }
+            Self::SetAway { db, key, value, expire_at_ms } => {
+                put_head(out, op::SET_AWAY, db, key);
+                put_varint(out, expire_at_ms.map_or(0, |at| at.saturating_add(1)));
+                put_varint(out, value.bytes.into());
+                put_varint(out, value.place.segment);
+                put_varint(out, value.place.offset);
+                out.extend_from_slice(&value.sum.to_le_bytes());
             }
             Self::SetInt { db, key, value } => {
                 put_head(out, op::SET_INT, db, key);
@@ -292,6 +305,19 @@ impl<'a> Effects<'a> {
         None
     }
 
+    /// A string in the log.
+    fn logged(&mut self) -> Option<Logged> {
+        let bytes = self.varint().and_then(|bytes| u32::try_from(bytes).ok())?;
+        let place = Place { segment: self.varint()?, offset: self.varint()? };
+        let sum = u32::from_le_bytes(*self.take(4)?.first_chunk()?);
+        Some(Logged { place, bytes, sum })
+    }
+
+    /// Where the next effect begins, as a place in the payload.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
     fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.varint()?).ok()?;
         self.take(length)
@@ -340,6 +366,11 @@ impl<'a> Effects<'a> {
                     op::LIST_INSERT => Effect::ListInsert { db, key, index, item: self.bytes()? },
                     _ => Effect::ListRemove { db, key, start: index, count: self.varint()? },
                 }
+            }
+            op::SET_AWAY => {
+                let (db, key) = (self.database()?, self.bytes()?);
+                let expire_at_ms = self.varint()?.checked_sub(1);
+                Effect::SetAway { db, key, value: self.logged()?, expire_at_ms }
             }
             op::FLUSH => Effect::Flush { db: self.database()? },
             op::SWAP => Effect::Swap { a: self.database()?, b: self.database()? },
@@ -427,6 +458,13 @@ mod tests {
                 14 => Effect::ListInsert { db, key, index, item: other },
                 15 => Effect::ListRemove { db, key, start: index, count: u64::from(*b) },
                 16 => Effect::IndexFreeze { name: key },
+                17 => {
+                    let place = Place { segment: number, offset: number >> 7 };
+                    let value = Logged { place, bytes: number as u32, sum: u32::from(*a) };
+                    // The last millisecond of all stands for the one before it.
+                    let expire_at_ms = expire_at_ms.map(|at| at.min(u64::MAX - 1));
+                    Effect::SetAway { db, key, value, expire_at_ms }
+                }
                 _ => Effect::VectorRemove { name: other, id },
             }
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use skeg_io::sync::{Arc, Mutex};
+use skeg_io::sync::{Arc, Mutex, OnceLock, Weak};
 use skeg_io::{Io, Join};
 use skeg_keyspace::{Collection, Keyspace};
 use skeg_log::{Epoch, Level, Log, LogError, LogOptions, Recovered, ShardId};
@@ -18,17 +18,19 @@ use skeg_vector::SearchScratch;
 use crate::backup::Backups;
 use crate::blocking::{Board, Waits};
 use crate::error::{EngineError, Refusal};
+use crate::fetch::READERS;
 use crate::holder::Drain;
 use crate::home::{self, Bell};
 use crate::job::{Job, Ticket};
 use crate::latch::Latch;
 use crate::notify::Switches;
 use crate::options::EngineOptions;
+use crate::pool::{Pool, Search};
 use crate::pubsub::PubSub;
 use crate::replay::{Progress, Rebuild};
 use crate::router::Router;
-use crate::search::{Search, SearchPool};
 use crate::snapshot::Snapshots;
+use crate::values::{ValueFigures, Values};
 use crate::vectors::{Store, Vectors};
 
 /// An open database. Clones are handles of the same one.
@@ -55,7 +57,13 @@ pub(crate) struct Shared {
     pub(crate) pubsub: PubSub,
     pub(crate) switches: Arc<Switches>,
     pub(crate) board: Arc<Board>,
-    search: SearchPool,
+    search: Pool<SearchScratch>,
+    /// They read values from the disk.
+    pub(crate) readers: Pool<()>,
+    /// Large values in the log.
+    pub(crate) values: Option<Arc<Values>>,
+    /// Itself, for what comes back from other threads.
+    pub(crate) this: OnceLock<Weak<Self>>,
     recovered: Recovered,
     pub(crate) snapshots: Snapshots,
     pub(crate) backups: Backups,
@@ -94,7 +102,8 @@ impl Engine {
         progress: Progress<'_>,
     ) -> Result<Self, EngineError> {
         options.validate()?;
-        let mut rebuild = Rebuild::new(io, options.home_threads > 0, progress);
+        let parallel = options.home_threads > 0;
+        let mut rebuild = Rebuild::new(io, parallel, options.inline_max, progress);
         let (log, recovered) = match dir {
             Some(dir) => {
                 let log_options = LogOptions {
@@ -106,7 +115,8 @@ impl Engine {
                     holder: std::process::id().to_string(),
                     ..LogOptions::default()
                 };
-                let (log, recovered) = Log::open(io, dir, &log_options, &mut rebuild)?;
+                let opened = Log::open(io, dir, &log_options, &mut rebuild);
+                let (log, recovered) = opened.map_err(|error| rebuild.explain(error))?;
                 (Some(log), recovered)
             }
             None => (None, Recovered::default()),
@@ -118,7 +128,11 @@ impl Engine {
         let writes = log.is_some() && !options.read_only;
         let store = writes.then(|| Arc::new(Store::new(options.vector_delta_bytes)));
         let (switches, board) = (Arc::default(), Arc::default());
-        let mut shards_built = rebuild.finish(shards, log.as_ref(), &switches);
+        let values = log.as_ref().map(|log| {
+            let waits = options.home_threads == 0;
+            Arc::new(Values::new(log.values(), options.cache_bytes, waits))
+        });
+        let mut shards_built = rebuild.finish(shards, log.as_ref().zip(values.as_ref()), &switches);
         let missing = shards_built.iter().find_map(|shard| shard.indexes.missing());
         if let (Some(dir), Some(name)) = (dir, missing) {
             let expected = format!("the vector segments of index {}", name.escape_ascii());
@@ -141,7 +155,10 @@ impl Engine {
             pubsub: PubSub::default(),
             switches,
             board,
-            search: SearchPool::new(options.search_threads),
+            search: Pool::new("skeg-search", options.search_threads),
+            readers: Pool::new("skeg-read", READERS),
+            values: values.clone(),
+            this: OnceLock::new(),
             recovered,
             snapshots: Snapshots::default(),
             backups: Backups::default(),
@@ -152,6 +169,8 @@ impl Engine {
             closed: AtomicBool::new(false),
             failed: AtomicBool::new(false),
         });
+        // It is set once.
+        let _ = shared.this.set(Arc::downgrade(&shared));
         shared.init_snapshots();
         let engine = Self { shared };
         if let Err(error) = engine.start_threads() {
@@ -258,7 +277,13 @@ impl Engine {
             work(&mut SearchScratch::default());
             return Ok(());
         }
-        self.shared.search.submit(&self.shared.io, work)
+        self.shared.search.submit(&self.shared.io, work).map_err(|(_, refusal)| refusal)
+    }
+
+    /// How large values were read back from the log.
+    #[must_use]
+    pub fn value_figures(&self) -> ValueFigures {
+        self.shared.values.as_ref().map(|values| values.figures()).unwrap_or_default()
     }
 
     /// Threads of the search pool.
@@ -272,6 +297,7 @@ impl Engine {
         for id in (0..self.shards()).map(ShardId) {
             self.shared.attend(id);
             self.shared.expire(id);
+            self.shared.send_away(id);
             self.shared.defragment(id);
         }
         self.shared.end_due_waits();
@@ -307,6 +333,8 @@ impl Engine {
             let _ = thread.join();
         }
         shared.search.close();
+        // What waits for values is queued again.
+        shared.readers.close();
         let pause = Bell::default();
         for id in (0..self.shards()).map(ShardId) {
             // Holders let go within their slice; what is queued still runs. A job that has this latch

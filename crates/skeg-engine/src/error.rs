@@ -1,5 +1,7 @@
 //! What can go wrong above the log: opening an engine, and running a command on it.
 
+use skeg_io::sync::Arc;
+use skeg_keyspace::WrongType;
 use skeg_log::{ErrorKind, LogError, ReserveError};
 use skeg_vector::VectorError;
 
@@ -61,6 +63,27 @@ impl From<LogError> for SnapshotError {
     fn from(error: LogError) -> Self {
         Self::Failed { kind: error.kind(), reason: error.to_string() }
     }
+}
+
+/// Why there is no string to be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The key holds something else.
+    #[error(transparent)]
+    WrongType(#[from] WrongType),
+    /// It is in the log and not in memory. The command returns without having changed anything, with
+    /// whatever error; the value is read meanwhile, and it is run again.
+    #[error("the value has to be read from the disk")]
+    Away,
+    /// It is in the log, and other bytes are there than were written, or the disk failed.
+    #[error("{reason}")]
+    Unreadable {
+        /// The class of the error.
+        kind: ErrorKind,
+        /// What was said: file and offset.
+        reason: Arc<str>,
+    },
 }
 
 /// Why there is no backup. The database is as it was, and so is the backup that was to be brought up
@@ -129,8 +152,9 @@ pub enum VectorsError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Log space is being allocated: give back the latches and queue again.
-    #[error("log space is being allocated")]
+    /// Log space is being allocated, or a value has to be read from the disk: give back the latches and
+    /// queue again.
+    #[error("log space is being allocated, or a value is read from the disk")]
     Wait,
     /// The disk is full; deletes still work. It heals by itself when there is space.
     #[error("no space left on the device: writes that grow are refused until there is")]

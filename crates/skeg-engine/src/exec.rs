@@ -1,7 +1,7 @@
 //! What a command sees while it runs: the shards whose latches are held, and the slice's clock.
 
 use skeg_keyspace::Keyspace;
-use skeg_log::{Epoch, Log, ShardId};
+use skeg_log::{Epoch, Level, Log, ShardId};
 
 use crate::blocking::{Owed, Served};
 use crate::effect::{KIND_PART, put_varint};
@@ -63,6 +63,13 @@ impl Exec<'_> {
         self.shards.iter_mut().map(|shard| &mut **shard)
     }
 
+    /// Whether a value that was asked for has to be read from the disk: the command is to return, and
+    /// is run again.
+    #[must_use]
+    pub fn must_fetch(&self) -> bool {
+        self.shards.iter().any(|shard| shard.must_fetch())
+    }
+
     /// Reserves log space beyond the command's bound, before anything is changed: for commands that
     /// learn only here how much they will write (a value that moves to another shard).
     ///
@@ -120,7 +127,9 @@ impl Shared {
             false => (Served::default(), None),
         };
         drop(watch);
-        let must_wait = exec.must_wait;
+        let must_wait = exec.must_wait || exec.must_fetch();
+        // What has expired may have been removed on the way.
+        let made = shards.iter().any(|shard| shard.has_made_changes());
         let receipt = self.commit(shards);
         if must_wait && receipt.written.0 == 0 {
             shards.iter_mut().for_each(|shard| shard.events.clear());
@@ -128,7 +137,7 @@ impl Shared {
         }
         self.publish_events(shards, receipt);
         served.end(receipt);
-        Ok(Ran { result, receipt, owed })
+        if must_wait && !made { Err(Refusal::Wait) } else { Ok(Ran { result, receipt, owed }) }
     }
 
     /// Pushes what the shards have recorded: one record each, in one epoch.
@@ -144,6 +153,13 @@ impl Shared {
         }
         for shard in shards {
             shard.stats.commands += 1;
+            if let Some(log) = &self.log
+                && receipt.written.0 != 0
+                && shard.can_send_away(log.reached(Level::Kernel))
+            {
+                // As many bytes leave as came: what waits does not grow without bound.
+                shard.send_away(log, log.reached(Level::Kernel));
+            }
             let done = shard.finish(receipt.written);
             receipt.seen = receipt.seen.max(done.seen);
             if !done.removed.is_empty() {
@@ -176,7 +192,15 @@ impl Shared {
             .collect();
         let parts: Vec<(ShardId, u8, &[u8])> =
             parts.iter().map(|(shard, payload)| (*shard, KIND_PART, payload.as_slice())).collect();
-        log.push_many(shards[0].space_mut(), &parts)
+        if !shards.iter().any(|shard| shard.has_large()) {
+            return log.push_many(shards[0].space_mut(), &parts);
+        }
+        let places = log.push_many_traced(shards[0].space_mut(), &parts);
+        let changed = shards.iter_mut().filter(|shard| shard.is_changed());
+        for ((shard, place), (_, _, payload)) in changed.zip(&places).zip(&parts) {
+            shard.trace_large(*place, payload.len() - shard.record().len());
+        }
+        places.first().map_or(Epoch(0), |place| place.epoch)
     }
 }
 

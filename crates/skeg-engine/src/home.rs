@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use skeg_io::sync::atomic::{AtomicBool, Ordering};
 use skeg_io::sync::{Arc, Condvar, Mutex};
-use skeg_log::ShardId;
+use skeg_log::{Level, ShardId};
 
 use crate::engine::Shared;
 use crate::job::Bound;
@@ -89,6 +89,7 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
             next_tick_ms = now_ms + TICK_MS;
             for &id in &homes {
                 shared.expire(id);
+                shared.send_away(id);
                 shared.defragment(id);
             }
             if number == 0 {
@@ -131,6 +132,20 @@ impl Shared {
             match outcome {
                 Ok(ran) if ran.result > 0 => removed += ran.result,
                 _ => return,
+            }
+        }
+    }
+
+    /// Sends large strings away that are written by now, in slices.
+    pub(crate) fn send_away(&self, id: ShardId) {
+        let Some(log) = &self.log else { return };
+        loop {
+            let Some(mut shard) = self.latch(id).borrow() else { return };
+            let goes_on = shard.send_away(log, log.reached(Level::Kernel));
+            self.latch(id).put_back(shard);
+            self.attend(id);
+            if !goes_on {
+                return;
             }
         }
     }

@@ -4,12 +4,15 @@
 //! queues at the next; at the last it runs and frees all. The order is ascending, so there is no
 //! deadlock, and queues are first in, first out, so there is no starvation.
 
+use skeg_io::sync::Arc;
 use skeg_log::{Epoch, Purpose};
 
 use crate::error::Refusal;
 use crate::exec::Exec;
+use crate::fetch::Fetching;
 use crate::router::ShardList;
 use crate::shard::Group;
+use crate::values::Fetched;
 
 /// The log space that a command may need at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +101,12 @@ pub trait Job: Send {
     /// Runs under the latches. For a bounded time: what is long returns [`Progress::Again`].
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress;
 
+    /// Whether nobody may overtake it while a value that it needs is read from the disk. What came
+    /// after it on its shard waits as well then.
+    fn keeps_place(&self) -> bool {
+        true
+    }
+
     /// The job is over: it ran, or was refused. Called once, on any thread, with no latch of the
     /// job held; it must not block.
     fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>);
@@ -111,10 +120,21 @@ pub(crate) struct Ticket {
     /// Index of the shard that it queues at.
     pub(crate) at: usize,
     pub(crate) receipt: Receipt,
+    /// Values that it needs and that are being read, while it keeps its place.
+    pub(crate) fetching: Option<Arc<Fetching>>,
+    /// Values that were read for it.
+    pub(crate) fetched: Vec<Fetched>,
 }
 
 impl Ticket {
     pub(crate) fn new(job: Box<dyn Job>) -> Self {
-        Self { job, held: Group::new(), at: 0, receipt: Receipt::default() }
+        Self {
+            job,
+            held: Group::new(),
+            at: 0,
+            receipt: Receipt::default(),
+            fetching: None,
+            fetched: Vec::new(),
+        }
     }
 }

@@ -8,18 +8,20 @@
 //!   consistent: work is never left behind by both sides;
 //! - nobody borrows a latch past queued work; the queue is first in, first out;
 //! - nobody waits for a latch while holding one, except jobs, in ascending order;
-//! - a command that must wait for log space gives back every latch of its job and keeps its place.
+//! - a command that must wait for log space gives back every latch of its job and keeps its place; one
+//!   that waits for values may keep it (`fetch.rs`).
 
 use std::collections::VecDeque;
 
 use skeg_io::sync::atomic::{AtomicUsize, Ordering};
-use skeg_io::sync::{Mutex, Slot};
+use skeg_io::sync::{Arc, Mutex, Slot};
 use skeg_log::ShardId;
 use smallvec::SmallVec;
 
 use crate::blocking::Owed;
 use crate::engine::Shared;
 use crate::error::Refusal;
+use crate::fetch::Fetching;
 use crate::job::{Hold, Progress, Ticket};
 use crate::shard::{Group, Shard};
 
@@ -146,7 +148,16 @@ impl Shared {
     ) -> Option<Box<Shard>> {
         let id = shard.id;
         while *left > 0 {
-            let Some(ticket) = self.latch(id).pop() else { break };
+            let Some(mut ticket) = self.latch(id).pop() else { break };
+            if let Some(fetching) = ticket.fetching.take() {
+                match fetching.take() {
+                    Some(fetched) => ticket.fetched.extend(fetched),
+                    None => {
+                        self.wait_for_values(ticket, &fetching, shard, work);
+                        return None;
+                    }
+                }
+            }
             *left -= 1;
             let after = match ticket.job.hold() {
                 Hold::Together => self.serve_together(ticket, shard, now_ms, work),
@@ -173,13 +184,16 @@ impl Shared {
             work.push(self.enqueue(ticket));
             return After::Gone;
         }
-        let Ticket { job, held, .. } = &mut ticket;
+        let Ticket { job, held, fetched, .. } = &mut ticket;
         // Latches may have been held for a while: all shards see the clock that the job sees.
         let reached = self.reached();
-        held.iter_mut().for_each(|shard| shard.begin(now_ms, reached));
+        held.iter_mut().for_each(|shard| {
+            shard.begin(now_ms, reached);
+            shard.lay_out(fetched);
+        });
         let outcome = self.run(held, now_ms, job.bound(), |exec| job.run(exec));
         if matches!(outcome, Err(Refusal::Wait)) {
-            self.give_back_and_keep_place(ticket, work);
+            self.give_back_and_wait(ticket, work);
             return After::Gone;
         }
         let mut held = std::mem::take(&mut ticket.held);
@@ -204,12 +218,13 @@ impl Shared {
     ) -> After {
         let job = &mut ticket.job;
         shard.begin(now_ms, self.reached());
+        shard.lay_out(&ticket.fetched);
         let outcome =
             self.run(std::slice::from_mut(&mut shard), now_ms, job.bound(), |exec| job.run(exec));
         match outcome {
             Err(Refusal::Wait) => {
                 ticket.held.push(shard);
-                self.give_back_and_keep_place(ticket, work);
+                self.give_back_and_wait(ticket, work);
                 return After::Gone;
             }
             Err(refusal) => ticket.job.done(Err(refusal)),
@@ -252,16 +267,46 @@ impl Shared {
         }
     }
 
-    /// A job that must wait for log space holds no latch meanwhile, and is the first to be served
-    /// where it began. Its home thread tries again in a millisecond.
-    fn give_back_and_keep_place(&self, mut ticket: Ticket, work: &mut Work) {
-        let held = std::mem::take(&mut ticket.held);
+    /// A job that must wait holds no latch meanwhile. For log space it is the first to be served where
+    /// it began, and its home thread tries again in a millisecond; values are fetched for it.
+    fn give_back_and_wait(&self, mut ticket: Ticket, work: &mut Work) {
+        let mut held = std::mem::take(&mut ticket.held);
+        let missing = held.iter_mut().flat_map(|shard| shard.take_missing()).collect::<Vec<_>>();
         let first = if ticket.job.hold() == Hold::Together { 0 } else { ticket.at };
         ticket.at = first;
         let id = ticket.job.shards().as_slice()[first];
+        if missing.is_empty() {
+            self.enqueue_first(ticket);
+            self.stalled(id);
+            self.free(held, work);
+            work.retain(|queued| *queued != id);
+        } else {
+            self.free(held, work);
+            work.extend(self.fetch_for(ticket, missing));
+        }
+    }
+
+    /// Queues a ticket before all others at the shard it needs next.
+    pub(crate) fn enqueue_first(&self, ticket: Ticket) {
+        let id = ticket.job.shards().as_slice()[ticket.at];
         self.latch(id).push_front(ticket);
-        self.stalled(id);
-        self.free(held, work);
-        work.retain(|queued| *queued != id);
+    }
+
+    /// The first of a queue keeps its place until its values are there: nobody else is served before.
+    fn wait_for_values(
+        &self,
+        mut ticket: Ticket,
+        fetching: &Arc<Fetching>,
+        shard: Box<Shard>,
+        work: &mut Work,
+    ) {
+        let id = shard.id;
+        ticket.fetching = Some(Arc::clone(fetching));
+        self.enqueue_first(ticket);
+        self.latch(id).put_back(shard);
+        // Who has read them meanwhile has found the latch taken.
+        if fetching.is_done() {
+            work.push(id);
+        }
     }
 }

@@ -10,6 +10,7 @@
 //!   a crash they are whole or absent;
 //! - a snapshot has what was there at each shard's place of the history, whatever is written
 //!   meanwhile (`walk.rs`, `snapshot.rs`);
+//! - large strings are in the log only, and nobody waits for the disk under a latch (`values.rs`);
 //! - no reply need show what a crash could take back: a receipt names the epoch to wait for.
 //!
 //! May not know: command names, wire formats, users, sockets.
@@ -18,12 +19,14 @@
 
 mod backup;
 mod blocking;
+mod cache;
 mod describe;
 mod dump;
 mod effect;
 mod engine;
 mod error;
 mod exec;
+mod fetch;
 pub mod glob;
 mod holder;
 mod home;
@@ -34,41 +37,44 @@ mod notify;
 pub mod offline;
 mod options;
 mod pending;
+mod pool;
 mod pubsub;
 mod replay;
 mod router;
-mod search;
 mod shard;
 mod snapshot;
 mod stats;
+mod values;
 mod vectors;
 mod walk;
 mod watch;
 
 pub use backup::BackupDone;
 pub use blocking::{Blocked, Room, Wait, WaitEnd, Waiter};
+pub use cache::CacheFigures;
 pub use dump::{DumpError, Dumped, DumpedElements};
 pub use engine::Engine;
-pub use error::{BackupError, EngineError, Refusal, SnapshotError, VectorsError};
+pub use error::{BackupError, EngineError, ReadError, Refusal, SnapshotError, VectorsError};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
 pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo, IndexState};
 pub use job::{Bound, Hold, Job, Progress, Receipt};
 pub use notify::NotifyClass;
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+pub use pool::Search;
 pub use pubsub::{Delivery, Message, PubSub, Subscriber, SubscriberId, Topic};
 pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
-pub use search::Search;
-pub use shard::{Expiry, Shard};
+pub use shard::{Expiry, Held, Shard};
 pub use skeg_keyspace::{
     End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, StrRef, Value, ValueRef,
     WrongType,
 };
 pub use skeg_log::{
-    Copied, CopyOptions, Epoch, Health, Level, Log, LogError, LogStatus, Notify, Purpose,
-    Recovered, ShardId, SnapshotInfo, Subscription, SyncPolicy, Want, Wrote,
+    Copied, CopyOptions, Epoch, ErrorKind as LogErrorKind, Health, Level, Log, LogError, LogStatus,
+    Notify, Purpose, Recovered, ShardId, SnapshotInfo, Subscription, SyncPolicy, Want, Wrote,
 };
 pub use snapshot::{SavePoint, SnapshotDone, SnapshotStatus};
 pub use stats::{ShardFigures, ShardStats};
+pub use values::ValueFigures;
 pub use vectors::{ConsolidateDone, ConsolidateProgress, VectorsStatus};
 pub use watch::WatchFlag;

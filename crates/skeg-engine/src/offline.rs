@@ -12,7 +12,7 @@ use std::path::Path;
 
 use skeg_io::Io;
 use skeg_io::sync::Arc;
-use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId, VectorFile};
+use skeg_log::{Epoch, LogError, Replay, ReplayError, ShardId, ValueReader, VectorFile};
 use skeg_vector::{Index, VectorError};
 
 pub use skeg_log::{
@@ -32,6 +32,9 @@ use crate::router::{SHARDS_MAX, slot_of};
 use crate::stats::ShardFigures;
 use crate::vectors::verify_segment;
 
+/// More strings that are not what they were are not listed.
+const UNREADABLE_MAX: usize = 1_000;
+
 /// Told of every record that a repair would lose and that can still be read.
 pub type Lost<'a> = &'a mut dyn FnMut(Epoch, RecordInfo<'_>);
 
@@ -39,8 +42,26 @@ pub type Lost<'a> = &'a mut dyn FnMut(Epoch, RecordInfo<'_>);
 ///
 /// # Errors
 /// As [`Offline::check`]; damage is in the report.
-pub fn check(offline: &Offline, progress: Progress<'_>) -> Result<CheckReport, LogError> {
-    offline.check(&mut Verify::new(progress))
+pub fn check(io: &Io, offline: &Offline, progress: Progress<'_>) -> Result<CheckReport, LogError> {
+    let mut verify = Verify::new(progress);
+    let mut report = offline.check(&mut verify)?;
+    // A string that a snapshot names by its place is in a segment that was checked as well. It is read
+    // all the same; an open reads none.
+    for found in verify.unreadable {
+        if !report.damage.iter().any(|known| known.file == found.file) {
+            report.damage.push(found);
+        }
+    }
+    // An open needs such a string only if a later effect has changed it in place.
+    if !report.is_sound()
+        && report.outcome != Outcome::Refuses
+        && let Err(LogError::Corrupt(found)) = figures(io, offline, &|_, _| {})
+    {
+        report.outcome = Outcome::Refuses;
+        report.damage.retain(|known| known.file != found.file || known.offset != found.offset);
+        report.damage.insert(0, *found);
+    }
+    Ok(report)
 }
 
 /// What a repair would do; `None` when nothing is damaged. When CURRENT is lost and `shards` is not
@@ -96,8 +117,9 @@ pub fn figures(
     offline: &Offline,
     progress: Progress<'_>,
 ) -> Result<ShardFigures, LogError> {
-    let mut rebuild = Rebuild::new(io, true, progress);
-    let recovered = offline.replay(&mut rebuild)?;
+    let inline_max = EngineOptions::default().inline_max;
+    let mut rebuild = Rebuild::new(io, true, inline_max, progress);
+    let recovered = offline.replay(&mut rebuild).map_err(|error| rebuild.explain(error))?;
     let mut sum = ShardFigures::default();
     for shard in rebuild.finish(recovered.shards, None, &Arc::default()) {
         sum.add(&shard.figures());
@@ -109,18 +131,31 @@ pub fn figures(
 struct Verify<'a> {
     /// Empty indexes by shard and name: they know which vectors they would take.
     indexes: BTreeMap<(u16, Box<[u8]>), Index>,
+    reader: Option<Arc<ValueReader>>,
+    /// Strings in the log that are not what the snapshot says.
+    unreadable: Vec<Corruption>,
     progress: Progress<'a>,
 }
 
 impl<'a> Verify<'a> {
     fn new(progress: Progress<'a>) -> Self {
-        Self { indexes: BTreeMap::new(), progress }
+        Self { indexes: BTreeMap::new(), reader: None, unreadable: Vec::new(), progress }
     }
 
     fn effect(&mut self, shard: ShardId, effect: &Effect<'_>) -> Result<(), String> {
         let said = |error: VectorError| error.to_string();
         match *effect {
             Effect::SetRange { offset, .. } => drop(place_of(offset)?),
+            Effect::SetAway { value, .. } => {
+                let reader = self.reader.as_ref().ok_or("a string that nobody can read")?;
+                match reader.read(&value) {
+                    Err(LogError::Corrupt(found)) if self.unreadable.len() < UNREADABLE_MAX => {
+                        self.unreadable.push(*found);
+                    }
+                    Err(LogError::Corrupt(_)) => {}
+                    other => drop(other.map_err(|error| error.to_string())?),
+                }
+            }
             Effect::IndexCreate { name, options } => {
                 let created = Created::from_bytes(options)?;
                 let index = Index::new(created.options, 0).map_err(said)?;
@@ -163,6 +198,10 @@ impl<'a> Verify<'a> {
 }
 
 impl Replay for Verify<'_> {
+    fn values(&mut self, reader: &Arc<ValueReader>) {
+        self.reader = Some(Arc::clone(reader));
+    }
+
     fn vectors(&mut self, file: &VectorFile) -> Result<(), LogError> {
         verify_segment(file)
     }

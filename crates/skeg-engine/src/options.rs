@@ -15,6 +15,9 @@ pub const KEY_BYTES_MAX: usize = 512 * 1024;
 /// Longest value, in bytes: Redis's `proto-max-bulk-len`.
 pub const VALUE_BYTES_MAX: usize = 512 * 1024 * 1024;
 
+/// A place takes a third of this; a number in its decimal form is shorter.
+const INLINE_MAX_MIN: usize = 64;
+
 /// What an engine is opened with.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
@@ -37,6 +40,10 @@ pub struct EngineOptions {
     pub queue_limit: usize,
     /// Bytes of a log segment.
     pub segment_bytes: u64,
+    /// A string of more bytes stays in the log only (1,024); from 64 to 536,870,912.
+    pub inline_max: usize,
+    /// Bytes of memory for strings that were read back from the log (64 MiB).
+    pub cache_bytes: usize,
     /// A snapshot is taken when more bytes than this, and than the last snapshot has, were logged
     /// since it (64 MiB).
     pub snapshot_log_bytes: u64,
@@ -62,6 +69,8 @@ impl Default for EngineOptions {
             create_if_missing: true,
             queue_limit: 4_096,
             segment_bytes: 64 << 20,
+            inline_max: 1_024,
+            cache_bytes: 64 << 20,
             snapshot_log_bytes: 64 << 20,
             save_points: Vec::new(),
             snapshot_buffer_bytes: 4 << 20,
@@ -85,6 +94,9 @@ impl EngineOptions {
         }
         if !(1..=256).contains(&self.search_threads) {
             return refuse("searchThreads", "must be from 1 to 256");
+        }
+        if !(INLINE_MAX_MIN..=VALUE_BYTES_MAX).contains(&self.inline_max) {
+            return refuse("inlineMax", "must be from 64 to 536870912");
         }
         if self.queue_limit == 0 {
             return refuse("queueLimit", "must be at least 1");

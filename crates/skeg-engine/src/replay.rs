@@ -13,14 +13,18 @@ mod lane;
 use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::{AtomicBool, Ordering};
 use skeg_io::{Io, Threads};
-use skeg_keyspace::{End, HashSeed, Keyspace, WrongType};
-use skeg_log::{Log, LogError, Replay, ReplayError, ShardId, Unapplied, VectorFile};
+use skeg_keyspace::{End, HashSeed, Keyspace, ValueRef, WrongType};
+use skeg_log::{
+    Log, LogError, Logged, Moved, Place, Replay, ReplayError, ShardId, Unapplied, ValueReader,
+    VectorFile,
+};
 
 use crate::effect::{self, Change, Effect, Elements};
 use crate::notify::Switches;
 use crate::shard::Shard;
+use crate::values::{Values, away_of, logged};
 use crate::vectors::open_segment;
-use lane::{Batch, Lane};
+use lane::{Batch, Lane, Origin};
 
 /// Told now and then how many bytes are read, and of how many.
 pub type Progress<'a> = &'a dyn Fn(u64, u64);
@@ -29,6 +33,8 @@ pub type Progress<'a> = &'a dyn Fn(u64, u64);
 pub(crate) struct Rebuild<'a> {
     seed: HashSeed,
     index_seed: u64,
+    /// A longer string stays in the log.
+    inline_max: usize,
     /// Where a thread for each lane comes from, when there is much to apply.
     threads: Option<Arc<dyn Threads>>,
     lanes: Vec<Lane>,
@@ -42,8 +48,9 @@ pub(crate) struct Rebuild<'a> {
 }
 
 impl<'a> Rebuild<'a> {
-    /// On all processors, or, without `parallel`, on the calling thread alone.
-    pub(crate) fn new(io: &Io, parallel: bool, progress: Progress<'a>) -> Self {
+    /// On all processors, or, without `parallel`, on the calling thread alone. Strings of more than
+    /// `inline_max` bytes stay in the log.
+    pub(crate) fn new(io: &Io, parallel: bool, inline_max: usize, progress: Progress<'a>) -> Self {
         let (mut seed, mut index_seed) = ([0_u8; 32], [0_u8; 8]);
         io.entropy.fill(&mut seed);
         io.entropy.fill(&mut index_seed);
@@ -51,6 +58,7 @@ impl<'a> Rebuild<'a> {
         Self {
             seed: HashSeed::from_bytes(seed),
             index_seed: u64::from_le_bytes(index_seed),
+            inline_max,
             threads: parallel.then(|| Arc::clone(&io.threads)),
             lanes: Vec::new(),
             filling: Vec::new(),
@@ -65,7 +73,7 @@ impl<'a> Rebuild<'a> {
     pub(crate) fn finish(
         mut self,
         count: u16,
-        log: Option<&Arc<Log>>,
+        log: Option<(&Arc<Log>, &Arc<Values>)>,
         switches: &Arc<Switches>,
     ) -> Vec<Shard> {
         if self.lanes.is_empty() {
@@ -75,8 +83,8 @@ impl<'a> Rebuild<'a> {
         shards.sort_unstable_by_key(Shard::id);
         for shard in &mut shards {
             shard.obey(switches);
-            if let Some(log) = log {
-                shard.attach(Arc::clone(log));
+            if let Some((log, values)) = log {
+                shard.attach(log, values, self.inline_max);
             }
         }
         shards
@@ -89,9 +97,47 @@ impl<'a> Rebuild<'a> {
             let ids = (0..shards).skip(lane).step_by(lanes);
             ids.map(|id| Shard::new(ShardId(id), self.seed, self.index_seed)).collect()
         };
-        self.lanes = (0..lanes).map(|lane| Lane::new(of_lane(lane), lanes, &self.failed)).collect();
+        self.lanes = (0..lanes)
+            .map(|lane| Lane::new(of_lane(lane), lanes, self.inline_max, &self.failed))
+            .collect();
         self.filling = (0..lanes).map(|_| Batch::default()).collect();
         self.shards = shards;
+    }
+
+    /// Says of an error of opening what was behind it.
+    pub(crate) fn explain(&self, error: LogError) -> LogError {
+        match &error {
+            LogError::Replay { source, .. } => {
+                self.lanes.iter().find_map(|lane| lane.unreadable(&source.0)).unwrap_or(error)
+            }
+            _ => error,
+        }
+    }
+
+    fn deal(
+        &mut self,
+        id: ShardId,
+        kind: u8,
+        payload: &[u8],
+        at: Option<Place>,
+    ) -> Result<(), ReplayError> {
+        if id.0 >= self.shards {
+            return Err(ReplayError(format!("no shard {}", id.0)));
+        }
+        let lane = usize::from(id.0) % self.lanes.len();
+        self.filling[lane].push(Origin { shard: id, kind, mark: self.mark, at }, payload);
+        if self.filling[lane].is_full() {
+            if self.failed.load(Ordering::SeqCst) {
+                // Which one `settle` tells.
+                return Err(ReplayError("a record before it could not be applied".into()));
+            }
+            // From here on it is worth a thread.
+            if let Some(threads) = &self.threads {
+                self.lanes.iter_mut().for_each(|lane| lane.start(&**threads));
+            }
+            self.send(lane);
+        }
+        Ok(())
     }
 
     fn send(&mut self, lane: usize) {
@@ -116,24 +162,26 @@ impl Replay for Rebuild<'_> {
         self.mark = mark;
     }
 
+    fn values(&mut self, reader: &Arc<ValueReader>) {
+        self.lanes.iter().for_each(|lane| lane.read_with(reader));
+    }
+
     fn record(&mut self, id: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
-        if id.0 >= self.shards {
-            return Err(ReplayError(format!("no shard {}", id.0)));
-        }
-        let lane = usize::from(id.0) % self.lanes.len();
-        self.filling[lane].push(id, kind, self.mark, payload);
-        if self.filling[lane].is_full() {
-            if self.failed.load(Ordering::SeqCst) {
-                // Which one `settle` tells.
-                return Err(ReplayError("a record before it could not be applied".into()));
-            }
-            // From here on it is worth a thread.
-            if let Some(threads) = &self.threads {
-                self.lanes.iter_mut().for_each(|lane| lane.start(&**threads));
-            }
-            self.send(lane);
-        }
-        Ok(())
+        self.deal(id, kind, payload, None)
+    }
+
+    fn record_at(
+        &mut self,
+        place: Place,
+        id: ShardId,
+        kind: u8,
+        payload: &[u8],
+    ) -> Result<(), ReplayError> {
+        self.deal(id, kind, payload, Some(place))
+    }
+
+    fn moved(&mut self, moved: &[Moved]) {
+        self.lanes.iter().for_each(|lane| lane.each_shard(&mut |shard| shard.follow(moved)));
     }
 
     fn settle(&mut self) -> Result<(), Unapplied> {
@@ -151,6 +199,25 @@ impl Replay for Rebuild<'_> {
     }
 }
 
+/// Where an effect comes from.
+struct Source<'a> {
+    inline_max: usize,
+    reader: Option<&'a ValueReader>,
+    /// Where it ends, if it is in the log.
+    end: Option<Place>,
+    unreadable: &'a mut Option<LogError>,
+}
+
+impl Source<'_> {
+    /// Where the string is that an effect ends with, if it is to stay there.
+    fn large(&self, value: &[u8]) -> Option<Logged> {
+        let end = self.end.filter(|_| value.len() > self.inline_max)?;
+        let bytes = u32::try_from(value.len()).ok()?;
+        let place = Place { offset: end.offset - u64::from(bytes), ..end };
+        Some(Logged { place, bytes, sum: Logged::sum(value) })
+    }
+}
+
 /// The offset of a logged SETRANGE.
 pub(crate) fn place_of(offset: u64) -> Result<usize, String> {
     let offset = usize::try_from(offset).ok();
@@ -159,6 +226,20 @@ pub(crate) fn place_of(offset: u64) -> Result<usize, String> {
 }
 
 impl Shard {
+    /// Gives strings in the log the places where they stand now.
+    fn follow(&mut self, moved: &[Moved]) {
+        let from = |home: u64| moved.iter().any(|moved| moved.from.segment == home);
+        for keyspace in &mut self.databases {
+            if keyspace.homes().any(|(home, _)| from(home)) {
+                keyspace.relocate(&|away| {
+                    let value = logged(away);
+                    let place = moved.iter().find_map(|moved| moved.apply(value.place))?;
+                    Some(away_of(&Logged { place, ..value }))
+                });
+            }
+        }
+    }
+
     /// Frees large collections that no key names any more.
     fn drop_removed(&mut self) {
         for keyspace in &mut self.databases {
@@ -168,11 +249,22 @@ impl Shard {
         }
     }
 
-    fn apply(&mut self, effect: &Effect<'_>) -> Result<(), String> {
+    fn apply(&mut self, effect: &Effect<'_>, source: &mut Source<'_>) -> Result<(), String> {
         match *effect {
             Effect::Set { db, key, value, expire_at_ms } => {
                 let keyspace = self.keyspace_mut(db);
-                keyspace.set(keyspace.hash(key), key, value, expire_at_ms);
+                let hash = keyspace.hash(key);
+                match source.large(value) {
+                    Some(value) => keyspace.put_away(hash, key, away_of(&value), expire_at_ms),
+                    None => keyspace.set(hash, key, value, expire_at_ms),
+                };
+            }
+            Effect::SetAway { db, key, value, expire_at_ms } => {
+                if source.end.is_some() {
+                    return Err("a place of the log in the log itself".to_owned());
+                }
+                let keyspace = self.keyspace_mut(db);
+                keyspace.put_away(keyspace.hash(key), key, away_of(&value), expire_at_ms);
             }
             Effect::SetInt { db, key, value } => {
                 let keyspace = self.keyspace_mut(db);
@@ -189,13 +281,13 @@ impl Shard {
                 keyspace.set_expiry(keyspace.hash(key), key, expire_at_ms);
             }
             Effect::Append { db, key, tail } => {
-                let keyspace = self.keyspace_mut(db);
+                let keyspace = in_memory(self.keyspace_mut(db), key, source)?;
                 let done = keyspace.append(keyspace.hash(key), key, tail);
                 done.map_err(|_| "an APPEND effect on a key that holds no string")?;
             }
             Effect::SetRange { db, key, offset, bytes } => {
                 let offset = place_of(offset)?;
-                let keyspace = self.keyspace_mut(db);
+                let keyspace = in_memory(self.keyspace_mut(db), key, source)?;
                 let done = keyspace.set_range(keyspace.hash(key), key, offset, bytes);
                 done.map_err(|_| "a SETRANGE effect on a key that holds no string")?;
             }
@@ -238,6 +330,25 @@ impl Shard {
         }
         Ok(())
     }
+}
+
+/// The database, after it has taken the string of a key back that is changed in place.
+fn in_memory<'a>(
+    keyspace: &'a mut Keyspace,
+    key: &[u8],
+    source: &mut Source<'_>,
+) -> Result<&'a mut Keyspace, String> {
+    let hash = keyspace.hash(key);
+    if let Some(ValueRef::Away(away)) = keyspace.get(hash, key).map(|entry| entry.value) {
+        let reader = source.reader.ok_or("a string that nobody can read")?;
+        let bytes = reader.read(&logged(&away)).map_err(|error| {
+            let said = error.to_string();
+            *source.unreadable = Some(error);
+            said
+        })?;
+        keyspace.take_back(hash, key, &bytes);
+    }
+    Ok(keyspace)
 }
 
 /// An index or a count; what no list can have is as wrong as what this one has not.

@@ -9,25 +9,35 @@
 //! May not know: command names, wire formats, files.
 
 mod hashes;
+mod large;
 mod lists;
 mod sets;
 mod sorted_sets;
+mod strings;
 mod values;
 
+pub use values::Held;
 pub(crate) use values::{bytes_of, each_change};
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use skeg_io::sync::Arc;
-use skeg_keyspace::{Collection, EntryRef, HashSeed, Keyspace, Kind, StrRef, ValueRef, WrongType};
-use skeg_log::{Broken, Epoch, Log, Purpose, Reservation, ShardId, ShardPlace, breaks};
+use skeg_keyspace::{Away, Collection, EntryRef, HashSeed, Keyspace, Kind, ValueRef};
+use skeg_log::{
+    Broken, Epoch, Log, Logged, Place, Purpose, Reservation, ShardId, ShardPlace, breaks,
+};
 use smallvec::SmallVec;
 
 use crate::blocking::Waits;
 use crate::effect::{Change, Effect, KIND_EFFECTS, Run};
+use crate::error::ReadError;
 use crate::indexes::Indexes;
 use crate::notify::{Event, NotifyClass, Switches};
 use crate::options::DATABASES;
 use crate::pending::Pending;
 use crate::stats::ShardStats;
+use crate::values::{Fetched, Values, logged};
 use crate::walk::Walk;
 use crate::watch::Watches;
 
@@ -61,6 +71,11 @@ pub struct Shard {
     pub(crate) walk: Option<Walk>,
     pending: Pending,
     log: Option<Arc<Log>>,
+    /// What reads large strings back.
+    values: Option<Arc<Values>>,
+    /// A longer string is sent away once it is written.
+    inline_max: usize,
+    large: large::LargeStrings,
     slice: Slice,
     tidying: Tidying,
 }
@@ -82,8 +97,46 @@ struct Slice {
     changed: u16,
     touched: Vec<u64>,
     touched_all: bool,
+    /// Something was changed, beside the removal of what has expired.
+    made_changes: bool,
+    /// Large strings in the record.
+    large: Vec<large::Large>,
+    /// Values from the log that are at hand.
+    pins: HashMap<Place, Fetched>,
+    /// Values that were asked for and are not.
+    missing: Vec<Logged>,
     /// Log space for effects that reads cause: the removal of what has expired.
     space: Reservation,
+}
+
+impl Slice {
+    /// The bytes of a string that is in the log, if they are to be had without waiting; they are at hand
+    /// from then on.
+    fn bytes_of(&mut self, values: Option<&Values>, away: &Away) -> Result<&[u8], ReadError> {
+        let value = logged(away);
+        let (_, bytes) = match self.pins.entry(value.place) {
+            Entry::Occupied(pin) => pin.into_mut(),
+            Entry::Vacant(free) => {
+                let values = values.expect("only a shard with a log has strings there");
+                match values.find(&value) {
+                    Err(ReadError::Away) => {
+                        self.missing.push(value);
+                        return Err(ReadError::Away);
+                    }
+                    found => free.insert((value, found)),
+                }
+            }
+        };
+        match bytes {
+            Ok(bytes) => Ok(bytes),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    fn pinned(&self, away: &Away) -> Option<Arc<[u8]>> {
+        let (_, bytes) = self.pins.get(&logged(away).place)?;
+        bytes.as_ref().ok().map(Arc::clone)
+    }
 }
 
 /// Where giving back sparse pages goes on.
@@ -119,6 +172,9 @@ impl Shard {
             walk: None,
             pending: Pending::new(),
             log: None,
+            values: None,
+            inline_max: usize::MAX,
+            large: large::LargeStrings::default(),
             slice: Slice {
                 now_ms: 0,
                 reached: Epoch(0),
@@ -128,21 +184,52 @@ impl Shard {
                 changed: 0,
                 touched: Vec::new(),
                 touched_all: false,
+                made_changes: false,
+                large: Vec::new(),
+                pins: HashMap::new(),
+                missing: Vec::new(),
                 space: Reservation::default(),
             },
             tidying: Tidying::default(),
         }
     }
 
-    /// Connects the shard with the log that its effects go to, once replay is over.
-    pub(crate) fn attach(&mut self, log: Arc<Log>) {
-        self.log = Some(log);
+    /// Connects the shard with the log that its effects go to, once replay is over; strings of more
+    /// than `inline_max` bytes will stay there.
+    pub(crate) fn attach(&mut self, log: &Arc<Log>, values: &Arc<Values>, inline_max: usize) {
+        self.log = Some(Arc::clone(log));
+        self.values = Some(Arc::clone(values));
+        self.inline_max = inline_max;
     }
 
     /// Starts a slice: the clock reading it runs under, and the epoch that the default level has reached.
     pub(crate) fn begin(&mut self, now_ms: u64, reached: Epoch) {
         self.slice.now_ms = now_ms;
         self.slice.reached = reached;
+        self.slice.missing.clear();
+    }
+
+    /// Values that were read for the job that runs next are at hand.
+    pub(crate) fn lay_out(&mut self, fetched: &[Fetched]) {
+        let pins = fetched.iter().map(|fetched| (fetched.0.place, fetched.clone()));
+        self.slice.pins.extend(pins);
+    }
+
+    /// Whether a value that was asked for has to be read from the disk.
+    #[inline]
+    pub(crate) fn must_fetch(&self) -> bool {
+        !self.slice.missing.is_empty()
+    }
+
+    /// The values that were asked for and are not at hand.
+    pub(crate) fn take_missing(&mut self) -> Vec<Logged> {
+        std::mem::take(&mut self.slice.missing)
+    }
+
+    /// Whether the slice has changed anything beside removing what has expired.
+    #[inline]
+    pub(crate) fn has_made_changes(&self) -> bool {
+        self.slice.made_changes
     }
 
     /// Which shard this is.
@@ -166,7 +253,13 @@ impl Shard {
 
     /// Pushes the effects as the one record of a command on this shard alone.
     pub(crate) fn push_record(&mut self, log: &Log) -> Epoch {
-        log.push(&mut self.slice.space, self.id, KIND_EFFECTS, &self.slice.record)
+        let Self { id, slice, .. } = self;
+        if slice.large.is_empty() {
+            return log.push(&mut slice.space, *id, KIND_EFFECTS, &slice.record);
+        }
+        let place = log.push_traced(&mut slice.space, *id, KIND_EFFECTS, &slice.record);
+        self.trace_large(place, 0);
+        place.epoch
     }
 
     /// Whether anything was changed in this slice.
@@ -199,6 +292,10 @@ impl Shard {
             slice.run = None;
             slice.touched.clear();
             slice.touched_all = false;
+            slice.made_changes = false;
+        }
+        if !slice.pins.is_empty() {
+            slice.pins.clear();
         }
         Done {
             seen: std::mem::replace(&mut slice.seen, Epoch(0)),
@@ -225,6 +322,7 @@ impl Shard {
         if self.log.is_some() {
             effect.encode(&mut self.slice.record);
             self.slice.run = None;
+            self.slice.made_changes = true;
         }
     }
 
@@ -262,13 +360,20 @@ impl Shard {
         elements: &[&[u8]],
     ) {
         if self.log.is_some() {
-            let Slice { record, run, .. } = &mut self.slice;
+            let Slice { record, run, made_changes, .. } = &mut self.slice;
+            *made_changes = true;
             *run = Some(Run::extend(run.take(), record, change, (db, key), elements));
         }
         self.note_change(db, hash, key);
     }
 
     fn note_change(&mut self, db: u8, hash: u64, key: &[u8]) {
+        self.forget_large(db, hash);
+        self.note_moved(db, hash, key);
+    }
+
+    /// [`Shard::note_change`], of a key that has a value of which is known where it goes.
+    fn note_moved(&mut self, db: u8, hash: u64, key: &[u8]) {
         self.slice.changed |= 1 << db;
         self.touch(hash);
         if !self.watches.is_empty() {
@@ -357,7 +462,9 @@ impl Shard {
     fn expire(&mut self, db: u8, hash: u64, key: &[u8]) {
         self.writable(db, hash).remove(hash, key);
         self.stats.expired += 1;
+        let made_changes = self.slice.made_changes;
         self.changed(db, hash, key, &Effect::Remove { db, key });
+        self.slice.made_changes = made_changes;
         self.notify(NotifyClass::EXPIRED, "expired", db, key);
     }
 
@@ -428,29 +535,22 @@ impl Shard {
         self.keyspace(db).get(hash, key)
     }
 
-    /// The string that the key holds.
-    ///
-    /// # Errors
-    /// [`WrongType`] when it holds something else.
-    pub fn string(&mut self, db: u8, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
-        self.find(db, key).map(|entry| entry.value.string()).transpose()
-    }
-
-    /// [`Shard::string`], counted as a keyspace hit or miss.
-    ///
-    /// # Errors
-    /// [`WrongType`] when the key holds something else.
-    pub fn read_string(&mut self, db: u8, key: &[u8]) -> Result<Option<StrRef<'_>>, WrongType> {
-        self.read(db, key).map(|entry| entry.value.string()).transpose()
+    /// What a counted read begins with. Whether the key may be there; a miss is counted otherwise.
+    #[inline]
+    fn begin_read(&mut self, db: u8, hash: u64, key: &[u8]) -> bool {
+        self.see(hash);
+        if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
+            self.stats.misses += 1;
+            self.notify(NotifyClass::KEY_MISS, "keymiss", db, key);
+            return false;
+        }
+        true
     }
 
     /// [`Shard::find`], counted as a keyspace hit or miss.
     fn read(&mut self, db: u8, key: &[u8]) -> Option<EntryRef<'_>> {
         let hash = self.keyspace(db).hash(key);
-        self.see(hash);
-        if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
-            self.stats.misses += 1;
-            self.notify(NotifyClass::KEY_MISS, "keymiss", db, key);
+        if !self.begin_read(db, hash, key) {
             return None;
         }
         let entry = self.databases[usize::from(db)].get(hash, key);
@@ -568,6 +668,7 @@ impl Shard {
             self.notify(NotifyClass::NEW, "new", db, key);
         }
         self.changed(db, hash, key, &Effect::Set { db, key, value, expire_at_ms });
+        self.note_string(db, hash, key, value.len());
         replaced
     }
 
@@ -582,40 +683,6 @@ impl Shard {
         }
         self.writable(db, hash).set_int(hash, key, value, expire_at_ms);
         self.changed(db, hash, key, &Effect::SetInt { db, key, value });
-    }
-
-    /// Appends to the string, which is created if missing, and returns its new length.
-    ///
-    /// # Errors
-    /// [`WrongType`] when the key holds something else.
-    pub fn append(&mut self, db: u8, key: &[u8], tail: &[u8]) -> Result<usize, WrongType> {
-        let hash = self.keyspace(db).hash(key);
-        self.clear_expired(db, hash, key);
-        let length = self.writable(db, hash).append(hash, key, tail)?;
-        self.changed(db, hash, key, &Effect::Append { db, key, tail });
-        Ok(length)
-    }
-
-    /// Writes bytes at an offset of the string, zero-filling up to there, and returns its new length;
-    /// no bytes change nothing. The caller keeps `offset + bytes.len()` within [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX).
-    ///
-    /// # Errors
-    /// [`WrongType`] when the key holds something else.
-    pub fn set_range(
-        &mut self,
-        db: u8,
-        key: &[u8],
-        offset: usize,
-        bytes: &[u8],
-    ) -> Result<usize, WrongType> {
-        if bytes.is_empty() {
-            return Ok(self.string(db, key)?.map_or(0, |value| value.len()));
-        }
-        let hash = self.keyspace(db).hash(key);
-        self.clear_expired(db, hash, key);
-        let length = self.writable(db, hash).set_range(hash, key, offset, bytes)?;
-        self.changed(db, hash, key, &Effect::SetRange { db, key, offset: offset as u64, bytes });
-        Ok(length)
     }
 
     /// Removes the key; `true` when it was there.
@@ -657,6 +724,7 @@ impl Shard {
             return None;
         }
         self.watchers_of_all(db, None);
+        self.flush_large(db);
         let old = self.databases[usize::from(db)].clear();
         self.log_effect(&Effect::Flush { db });
         self.slice.touched_all = true;
@@ -674,6 +742,7 @@ impl Shard {
         self.watchers_of_all(a, Some(b));
         self.watchers_of_all(b, Some(a));
         self.databases.swap(usize::from(a), usize::from(b));
+        self.swap_large(a, b);
         self.slice.changed |= 1 << a | 1 << b;
         if let Some(walk) = &mut self.walk {
             walk.swapped(a, b);

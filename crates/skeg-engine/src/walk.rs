@@ -10,6 +10,8 @@
 //! finds the outlet full must not change anything, and waits for it without a latch.
 //! May not know: files, threads.
 
+use std::collections::BTreeSet;
+
 use skeg_io::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use skeg_io::sync::{Arc, Mutex};
 use skeg_keyspace::{EntryRef, Keyspace, ValueRef};
@@ -17,9 +19,10 @@ use skeg_log::ShardPlace;
 use skeg_vector::Change;
 
 use crate::effect::{Effect, Run};
-use crate::indexes::{Created, Image, logged};
+use crate::indexes::{Created, Image, logged as logged_id};
 use crate::options::DATABASES;
 use crate::shard::{Shard, bytes_of, each_change};
+use crate::values::logged;
 
 /// What one slice may cost, in bytes of keys and values and 256 for each entry: about 100 microseconds.
 const SLICE_COST: usize = 128 << 10;
@@ -32,6 +35,10 @@ fn recreate(db: u8, key: &[u8], entry: EntryRef<'_>, out: &mut Vec<u8>) {
         let mut digits = Vec::new();
         let value = bytes_of(value, &mut digits);
         Effect::Set { db, key, value, expire_at_ms }.encode(out);
+        return;
+    }
+    if let ValueRef::Away(away) = entry.value {
+        Effect::SetAway { db, key, value: logged(&away), expire_at_ms }.encode(out);
         return;
     }
     let mut run = None;
@@ -49,12 +56,17 @@ pub(crate) struct Handed {
     /// Effects that recreate entries.
     pub(crate) effects: Vec<u8>,
     pub(crate) entries: u64,
+    /// Segments with strings that are named by their places.
+    pub(crate) homes: BTreeSet<u64>,
     /// Databases that were flushed: their number at the place, and where to go on in them.
     pub(crate) flushed: Vec<(u8, u64, Keyspace)>,
 }
 
 impl Handed {
     fn add(&mut self, db: u8, key: &[u8], entry: EntryRef<'_>) {
+        if let ValueRef::Away(away) = entry.value {
+            self.homes.insert(away.home);
+        }
         recreate(db, key, entry, &mut self.effects);
         self.entries += 1;
     }
@@ -73,6 +85,7 @@ impl Handed {
         }
         self.effects.append(&mut later.effects);
         self.entries += later.entries;
+        self.homes.append(&mut later.homes);
         self.flushed.append(&mut later.flushed);
     }
 
@@ -93,12 +106,12 @@ impl Handed {
         match change {
             Change::Set(id, row) => {
                 let bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
-                let effect = Effect::VectorSet { name, id: logged(id), row: &bytes };
+                let effect = Effect::VectorSet { name, id: logged_id(id), row: &bytes };
                 effect.encode(&mut self.effects);
                 self.entries += 1;
             }
             Change::Remove(id) => {
-                Effect::VectorRemove { name, id: logged(id) }.encode(&mut self.effects);
+                Effect::VectorRemove { name, id: logged_id(id) }.encode(&mut self.effects);
             }
             Change::Freeze => Effect::IndexFreeze { name }.encode(&mut self.effects),
         }

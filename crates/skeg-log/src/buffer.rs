@@ -154,7 +154,7 @@ impl Buffers {
             parts.is_sorted_by_key(|(shard, _, _)| shard),
             "a transaction's shards are locked in ascending order"
         );
-        if breaks(Broken::SplitsTransactions) {
+        if breaks(Broken::SplitsTransactions) && parts.len() > 1 {
             let alone = |(shard, kind, payload): &(ShardId, u8, &[u8])| {
                 self.push(*shard, *kind, payload, cost(payload))
             };

@@ -28,6 +28,10 @@ promises! {
     RemovesEarly,
     /// Segments are removed that have values which somebody needs.
     DropsValues,
+    /// Nobody is told where recovery has written values again.
+    ForgetsMoves,
+    /// A string is replaced by its place in the log although the key has changed since.
+    SendsChanged,
     /// Replay does not skip what is in the snapshot.
     IgnoresPlaces,
     /// A snapshot takes segments out of CURRENT that hold what came after it.

@@ -11,6 +11,7 @@ use skeg_io::sync::atomic::Ordering::SeqCst;
 
 use crate::core::{Core, Parts};
 use crate::error::{LogError, ReserveError, io_error};
+use crate::failpoint::{Broken, breaks};
 use crate::layout;
 use crate::recover::{make_writable, replay_all};
 use crate::snapshot::SnapshotWriter;
@@ -73,7 +74,9 @@ impl Log {
             (None, Upkeeper::new(current.clone(), Vec::new(), Spare::none()))
         } else {
             let (writer, upkeeper) = make_writable(io, dir, options, &current, &mut history)?;
-            replay.moved(&history.moved);
+            if !breaks(Broken::ForgetsMoves) {
+                replay.moved(&history.moved);
+            }
             (Some(writer), upkeeper)
         };
         let recovered = Recovered { created, ..history.recovered };

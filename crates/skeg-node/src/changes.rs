@@ -103,7 +103,8 @@ impl Changes {
             }
             bytes += change.bound().bytes;
         }
-        Ok(())
+        // All of it runs again when the strings are at hand that commands may read.
+        if exec.must_fetch() { Err(Failure::would_block()) } else { Ok(()) }
     }
 
     /// Makes them, after [`Changes::check`].

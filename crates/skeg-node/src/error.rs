@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use skeg_engine::{EngineError, LogError, Refusal, WrongType};
+use skeg_engine::{EngineError, LogError, LogErrorKind, ReadError, Refusal, WrongType};
 
 use crate::raw::Unsuitable;
 
@@ -70,6 +70,19 @@ impl From<Unsuitable> for Failure {
 impl From<WrongType> for Failure {
     fn from(_: WrongType) -> Self {
         Self::new("ERR_WRONG_TYPE", "the key holds a value of another type")
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::WrongType(error) => error.into(),
+            ReadError::Unreadable { kind: LogErrorKind::Corrupt, reason } => {
+                Self::new("ERR_CORRUPT", reason.to_string())
+            }
+            ReadError::Unreadable { reason, .. } => Self::new("ERR_IO", reason.to_string()),
+            _ => Self::would_block(),
+        }
     }
 }
 

@@ -46,9 +46,12 @@ fn get<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Fail
             .holder
             .run_one(shard, Bound::READ, |exec| work::read(exec, &scratch.key, &mut scratch.value));
         database.holder.release();
-        let (found, _) = ran?;
-        // The latch is free again: making a string may collect garbage.
-        return if found? { form_of(mode).of(js, &scratch.value) } else { Ok(js.null()) };
+        // It waits for the disk otherwise.
+        if !matches!(ran, Err(Refusal::Wait)) {
+            let (found, _) = ran?;
+            // The latch is free again: making a string may collect garbage.
+            return if found? { form_of(mode).of(js, &scratch.value) } else { Ok(js.null()) };
+        }
     }
     if sync {
         return Err(Failure::would_block());

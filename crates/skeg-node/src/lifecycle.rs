@@ -15,8 +15,8 @@ use crate::raw::{Frame, Function, Js, Value};
 use crate::registry::{self, Target};
 use crate::{reply, serving};
 
-/// `open(kind, name, shards, level, readOnly, createIfMissing, snapshotMs, snapshotWrites)`: the number
-/// of the request. 0 writes stand for no snapshots by time.
+/// `open(kind, name, shards, level, readOnly, createIfMissing, snapshotMs, snapshotWrites, inlineMax,
+/// cacheBytes)`: the number of the request. 0 writes stand for no snapshots by time.
 pub(crate) struct Open;
 
 impl Function<Environment> for Open {
@@ -50,6 +50,8 @@ fn open<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Fai
         sync,
         read_only: frame.u32(4)? != 0,
         create_if_missing: frame.u32(5)? != 0,
+        inline_max: frame.u32(8)? as usize,
+        cache_bytes: frame.number(9)? as usize,
         save_points: if snapshot.changes > 0 { vec![snapshot] } else { Vec::new() },
         ..EngineOptions::default()
     };

@@ -67,6 +67,10 @@ impl Work {
                 if let Some(watching) = watching {
                     watching.watch(exec, key);
                 }
+                // What it has found when it ran first, so that no later call overtakes it.
+                if let Some(value) = exec.shard(key).fetched() {
+                    return Ok(Some(value.to_vec()));
+                }
                 let mut value = Vec::new();
                 let found = read(exec, key, &mut value)?;
                 Ok(found.then_some(value))
@@ -242,6 +246,10 @@ impl Job for Queued {
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
         self.ran = self.work.run(exec);
         Progress::Done
+    }
+
+    fn keeps_place(&self) -> bool {
+        !matches!(self.work, Work::Read { .. })
     }
 
     fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {

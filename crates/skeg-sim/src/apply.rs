@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use skeg_engine::{Bound, Exec, Expiry, Purpose, Router, Shard, ShardId, ShardList};
+use skeg_engine::{Bound, Exec, Expiry, Purpose, ReadError, Router, Shard, ShardId, ShardList};
 
 use crate::elements::bytes;
 use crate::op::{Answer, Deadline, Observed, Op};
@@ -98,7 +98,10 @@ impl Op {
         match self {
             Self::Get(at) => on_key(exec, at, |shard| {
                 let value = shard.string(at.db, &at.key);
-                value.map_or(Answer::Failed, |value| Answer::Bytes(value.map(bytes)))
+                value.map_or_else(
+                    |error| Answer::of(&error),
+                    |value| Answer::Bytes(value.map(bytes)),
+                )
             }),
             Self::Exists(at) => {
                 on_key(exec, at, |shard| Answer::Flag(shard.exists(at.db, &at.key)))
@@ -119,7 +122,10 @@ impl Op {
                 Answer::Nothing.into()
             }
             Self::Add { at, by } => on_key(exec, at, |shard| {
-                let Ok(before) = shard.string(at.db, &at.key) else { return Answer::Failed };
+                let before = match shard.string(at.db, &at.key) {
+                    Ok(before) => before,
+                    Err(error) => return Answer::of(&error),
+                };
                 match sum(before.map(bytes).as_deref(), *by) {
                     Some(sum) => {
                         shard.set_int(at.db, &at.key, sum);
@@ -130,12 +136,12 @@ impl Op {
             }),
             Self::Append { at, tail } => {
                 let length = exec.shard(&at.key).append(at.db, &at.key, tail);
-                length.map_or(Answer::Failed, Answer::Length).into()
+                length.map_or_else(|error| Answer::of(&error), Answer::Length).into()
             }
             Self::SetRange { at, offset, bytes } => {
                 let shard = exec.shard(&at.key);
                 let length = shard.set_range(at.db, &at.key, *offset, bytes);
-                length.map_or(Answer::Failed, Answer::Length).into()
+                length.map_or_else(|error| Answer::of(&error), Answer::Length).into()
             }
             Self::Element { at, change } if change.removes() => {
                 on_key(exec, at, |shard| change.run(shard, at))
@@ -187,6 +193,16 @@ impl Op {
                 lapsed: Vec::new(),
                 parts: ops.iter().map(|op| op.run(exec)).collect(),
             },
+        }
+    }
+}
+
+impl Answer {
+    /// Of a string that was not to be had.
+    fn of(error: &ReadError) -> Self {
+        match error {
+            ReadError::Unreadable { .. } => Self::Unreadable,
+            _ => Self::Failed,
         }
     }
 }
@@ -249,7 +265,10 @@ fn move_key(exec: &mut Exec<'_>, from: &At, to: &At, keep: bool) -> Observed {
         true => source.copy_value(from.db, &from.key),
         false => source.take_value(from.db, &from.key),
     };
-    let (value, expire_at_ms) = value.expect("it was there just now");
+    let (value, expire_at_ms) = match value {
+        Ok(value) => value.expect("it was there just now"),
+        Err(error) => return Answer::of(&error).into(),
+    };
     exec.shard(&to.key).put_value(to.db, &to.key, value, expire_at_ms);
     Answer::Flag(true).into()
 }

@@ -12,12 +12,13 @@
 
 use std::path::{Path, PathBuf};
 
-use skeg_engine::offline::{self, CheckReport, Offline};
+use skeg_engine::offline::{self, CheckReport, Offline, Outcome};
 use skeg_engine::{Engine, EngineError, LogError};
 use skeg_io::sim::{Damage, SimDisk, SimMachine};
 use skeg_io::sync::Arc;
 use skeg_io::{Disk, Io, OpenMode};
 
+use crate::dump;
 use crate::figures::Figures;
 use crate::run::{DIR, Runner};
 use crate::scenario::{Harm, HarmKind, MILLION};
@@ -103,9 +104,8 @@ impl Runner<'_> {
                     Err(what) => return Err(format!("{file}, {done}: {what}")),
                 },
                 Ok(engine) => {
-                    let judged = self.judge_found(&engine, floor);
-                    judged.map_err(|what| format!("{file}, {done}: {what}"))?;
-                    "harmless"
+                    let judged = self.judge_damaged(&engine, floor, &told);
+                    judged.map_err(|what| format!("{file}, {done}: {what}"))?
                 }
                 Err(EngineError::Log(
                     LogError::Corrupt(_)
@@ -123,11 +123,28 @@ impl Runner<'_> {
             }
         }
         match told {
-            Ok(report) if !report.is_sound() => {
+            Ok(report) if report.outcome == Outcome::Refuses => {
                 self.repair(&io).map_err(|what| format!("{file}, {done}, repaired: {what}"))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Judges what a damaged database shows: only strings in the log may be gone, one by one, and only
+    /// when a check has found the damage. What became of it.
+    fn judge_damaged(
+        &self,
+        engine: &Engine,
+        floor: u64,
+        told: &Result<CheckReport, LogError>,
+    ) -> Result<&'static str, String> {
+        let (found, unreadable) = dump::read_damaged(engine, &self.machine.clock)?;
+        let epoch = engine.recovered().last_epoch.0;
+        if !unreadable.is_empty() && told.as_ref().is_ok_and(CheckReport::is_sound) {
+            return Err(format!("a check has not found {unreadable:?}"));
+        }
+        self.oracle.judge_rest(found, &unreadable, epoch, floor)?;
+        Ok(if unreadable.is_empty() { "harmless" } else { "refused value by value" })
     }
 
     /// Repairs what does not open, and judges what is left as far as the model goes back.
@@ -162,7 +179,7 @@ impl Runner<'_> {
 }
 
 fn check(io: &Io) -> Result<CheckReport, LogError> {
-    offline::check(&Offline::open(io, Path::new(DIR))?, &|_, _| {})
+    offline::check(io, &Offline::open(io, Path::new(DIR))?, &|_, _| {})
 }
 
 /// Whether a check has found only damage in segments of vectors.
@@ -189,7 +206,9 @@ fn foretold(
     let agree = match (told, opened) {
         (Ok(_), Ok(_)) if names_vectors(told) => true,
         (Ok(report), Ok(engine)) => {
-            report.is_sound() && report.last_epoch == Some(engine.recovered().last_epoch)
+            // Of a segment that is there for its values alone, an open reads nothing.
+            report.outcome != Outcome::Refuses
+                && report.last_epoch == Some(engine.recovered().last_epoch)
         }
         (Ok(report), Err(EngineError::Log(LogError::Corrupt(found)))) => {
             report.damage.first() == Some(&**found)

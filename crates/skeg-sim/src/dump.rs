@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use skeg_engine::{Bound, DATABASES, Drain, Engine, Holder, Shard, ShardList};
+use skeg_engine::{
+    Bound, DATABASES, Drain, Engine, Holder, LogErrorKind, ReadError, Shard, ShardList, ValueRef,
+};
 use skeg_io::Clock;
 use skeg_io::sim::SimClock;
 use skeg_vector::{Id, IdKind};
 
-use crate::elements::Holds;
+use crate::elements::{Holds, bytes};
 use crate::state::{At, Entry, IndexState, State};
 
 /// Ids of vectors in simulated databases are numbers below this, or their texts.
@@ -35,8 +37,23 @@ pub(crate) fn at_time_zero<R>(clock: &SimClock, act: impl FnOnce() -> R) -> R {
 /// All that the engine holds.
 ///
 /// # Errors
-/// When a latch is not free, or an index has vectors that nobody can have put there.
+/// When a latch is not free, a string cannot be read, or an index has vectors that nobody can have put
+/// there.
 pub(crate) fn read(engine: &Engine, clock: &SimClock) -> Result<State, String> {
+    match read_damaged(engine, clock)? {
+        (state, unreadable) if unreadable.is_empty() => Ok(state),
+        (_, unreadable) => Err(format!("strings that cannot be read: {unreadable:?}")),
+    }
+}
+
+/// All that the engine holds, and the keys of strings whose damage was found out; they are empty.
+///
+/// # Errors
+/// As [`read`], but for those.
+pub(crate) fn read_damaged(
+    engine: &Engine,
+    clock: &SimClock,
+) -> Result<(State, Vec<(At, String)>), String> {
     at_time_zero(clock, || {
         let mut holder = Holder::new(engine, Drain::Serve);
         let all = ShardList::all(engine.shards());
@@ -44,9 +61,9 @@ pub(crate) fn read(engine: &Engine, clock: &SimClock) -> Result<State, String> {
             return Err("a latch is held by nobody who could hold it".to_owned());
         }
         let read = holder.run(&all, Bound::READ, |exec| {
-            let mut state = State::default();
-            exec.shards().try_for_each(|shard| read_shard(shard, &mut state))?;
-            Ok::<_, String>(state)
+            let (mut state, mut unreadable) = (State::default(), Vec::new());
+            exec.shards().try_for_each(|shard| read_shard(shard, &mut state, &mut unreadable))?;
+            Ok::<_, String>((state, unreadable))
         });
         let (state, receipt) = read.map_err(|refusal| format!("cannot be read: {refusal}"))?;
         if receipt.written.0 != 0 {
@@ -56,18 +73,39 @@ pub(crate) fn read(engine: &Engine, clock: &SimClock) -> Result<State, String> {
     })
 }
 
-fn read_shard(shard: &mut Shard, state: &mut State) -> Result<(), String> {
+fn read_shard(
+    shard: &mut Shard,
+    state: &mut State,
+    unreadable: &mut Vec<(At, String)>,
+) -> Result<(), String> {
     for db in (0..DATABASES).filter(|db| !shard.is_empty(*db)).collect::<Vec<_>>() {
         let mut cursor = 0;
         let mut found = 0;
         loop {
+            let mut away = Vec::new();
             cursor = shard.scan(db, cursor, 64, &mut |key, entry| {
-                let entry =
-                    Entry { value: Holds::of(entry.value), expire_at_ms: entry.expire_at_ms };
-                found += usize::from(
-                    state.entries.insert(At { db, key: key.to_vec() }, entry).is_none(),
-                );
+                let at = At { db, key: key.to_vec() };
+                let value = match entry.value {
+                    ValueRef::Away(_) => {
+                        away.push(at.clone());
+                        Holds::Text(Vec::new())
+                    }
+                    value => Holds::of(value),
+                };
+                let entry = Entry { value, expire_at_ms: entry.expire_at_ms };
+                found += usize::from(state.entries.insert(at, entry).is_none());
             });
+            for at in away {
+                let value = match shard.string(db, &at.key) {
+                    Err(ReadError::Unreadable { kind: LogErrorKind::Corrupt, reason }) => {
+                        unreadable.push((at, reason.to_string()));
+                        continue;
+                    }
+                    other => other.map_err(|error| error.to_string())?,
+                };
+                let value = value.map(bytes).ok_or("a string in the log that is not there")?;
+                state.entries.get_mut(&at).expect("it was put in").value = Holds::Text(value);
+            }
             if cursor == 0 {
                 break;
             }

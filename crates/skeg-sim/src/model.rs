@@ -31,7 +31,7 @@ impl Step<'_> {
             return ops.iter().zip(&observed.parts).try_for_each(|(op, part)| self.run(op, part));
         }
         self.lapse(observed)?;
-        if observed.answer == Answer::NoSpace {
+        if matches!(observed.answer, Answer::NoSpace | Answer::Unreadable) {
             return Ok(());
         }
         let expected = self.answer(op);

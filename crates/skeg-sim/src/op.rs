@@ -104,6 +104,8 @@ pub(crate) enum Answer {
     Failed,
     /// There was no log space for what it turned out to need: nothing was changed.
     NoSpace,
+    /// A string in the log could not be read: nothing was changed.
+    Unreadable,
 }
 
 /// What was observed when an operation ran; a transaction has one for each of its parts.
@@ -113,6 +115,13 @@ pub(crate) struct Observed {
     /// Keys that it met whose deadline had passed, and whose entries were removed for that.
     pub(crate) lapsed: Vec<At>,
     pub(crate) parts: Vec<Observed>,
+}
+
+impl Observed {
+    /// Whether something could not be read.
+    pub(crate) fn has_unreadable(&self) -> bool {
+        self.answer == Answer::Unreadable || self.parts.iter().any(Self::has_unreadable)
+    }
 }
 
 impl From<Answer> for Observed {

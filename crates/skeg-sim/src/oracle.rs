@@ -122,6 +122,25 @@ impl Oracle {
         Ok(())
     }
 
+    /// [`Self::judge`], of a state in which the strings of some keys could not be read.
+    pub(crate) fn judge_rest(
+        &self,
+        mut found: State,
+        unreadable: &[(At, String)],
+        epoch: u64,
+        floor: u64,
+    ) -> Result<(), String> {
+        let expected = self.at(epoch);
+        for (at, _) in unreadable {
+            if let (Some(found), Some(expected)) =
+                (found.entries.get_mut(at), expected.entries.get(at))
+            {
+                found.value.clone_from(&expected.value);
+            }
+        }
+        self.judge(&found, epoch, floor)
+    }
+
     /// Goes on from what was found.
     pub(crate) fn restart(&mut self, found: State, epoch: u64) {
         *self = Self { base: found.clone(), base_epoch: epoch, now: found, ..Self::default() };

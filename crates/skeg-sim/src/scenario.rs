@@ -53,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) queue_limit: usize,
     pub(crate) snapshot_log_bytes: u64,
     pub(crate) snapshot_buffer_bytes: usize,
+    pub(crate) inline_max: usize,
+    pub(crate) cache_bytes: usize,
     pub(crate) vector_delta_bytes: usize,
 }
 
@@ -65,6 +67,8 @@ impl Default for Settings {
             queue_limit: 4_096,
             snapshot_log_bytes: 64 << 20,
             snapshot_buffer_bytes: 4 << 20,
+            inline_max: 1_024,
+            cache_bytes: 64 << 20,
             vector_delta_bytes: 8 << 20,
         }
     }
@@ -193,6 +197,10 @@ impl Plan {
 /// Draws plans.
 struct Draw {
     rng: SimRng,
+    /// For what is about large strings.
+    strings: SimRng,
+    /// The key that was set last: perhaps its string is not yet written.
+    set_last: Option<At>,
     keys: u64,
     databases: u64,
     value_bytes: u64,
@@ -223,10 +231,13 @@ impl Draw {
             Themes::Backups => 8,
             _ => 24,
         };
+        let strings = SimRng::new(seed ^ 0x6c61_7267_6500_0000);
         let (vectors, vector_operations) =
             if themes == Themes::Vectors { (3, 70) } else { (20, 0) };
         Self {
             rng,
+            strings,
+            set_last: None,
             keys,
             databases,
             value_bytes,
@@ -319,6 +330,8 @@ impl Draw {
             queue_limit: self.pick(&[2, 4_096, 4_096, 4_096]),
             snapshot_log_bytes: self.pick(&[4 << 10, 64 << 10, 64 << 20, 64 << 20]),
             snapshot_buffer_bytes: self.pick(&[1, 300, 4 << 20]),
+            inline_max: [64, 64, 200, 1_024, 1 << 20][self.strings.index(5)],
+            cache_bytes: [0, 4 << 10, 64 << 20][self.strings.index(3)],
             vector_delta_bytes: self.pick(&[1, 1, 3_000, if themed { 1 } else { 8 << 20 }]),
         }
     }
@@ -458,6 +471,11 @@ impl Draw {
         if self.rng.below(100) < self.vector_operations {
             return self.on_index();
         }
+        if self.strings.below(20) == 0
+            && let Some(at) = self.set_last.take()
+        {
+            return Op::SetRange { at, offset: self.strings.index(300), bytes: self.bytes() };
+        }
         match self.rng.below(100) {
             0..=11 => Op::All((0..2 + self.rng.below(5)).map(|_| self.part()).collect()),
             12 => Op::Flush(self.at().db),
@@ -476,7 +494,11 @@ impl Draw {
             0..=9 => Op::Get(self.at()),
             10 | 11 => Op::Exists(self.at_any()),
             12 | 13 => Op::Expiry(self.at_any()),
-            14..=35 => Op::Set { at: self.at(), value: self.bytes(), deadline: self.deadline() },
+            14..=35 => {
+                let at = self.at();
+                self.set_last = Some(at.clone());
+                Op::Set { at, value: self.bytes(), deadline: self.deadline() }
+            }
             36 | 37 => Op::SetInt { at: self.at(), value: self.rng.next_u64().cast_signed() },
             38..=48 => Op::Add { at: self.at(), by: self.rng.below(200).cast_signed() - 100 },
             49..=57 => Op::Append { at: self.at(), tail: self.bytes() },

@@ -208,6 +208,10 @@ impl Runner<'_> {
         (epoch, receipt, reached): (Epoch, Option<Receipt>, Epoch),
         router: Router,
     ) -> Result<(), String> {
+        let harmless = self.seen.lock().hard_faults == 0 && !self.machine.disk.is_stopped();
+        if harmless && observed.has_unreadable() {
+            return Err(format!("{op:?} could not read what is there"));
+        }
         let shown = self.oracle.shown_by(op);
         let state = &mut self.oracle.now;
         let mut step = model::Step { state, router, now_ms, changes: Vec::new() };

@@ -66,6 +66,10 @@ flaws! {
     segments_dropped_that_are_needed: Flaw::Breaks(Broken::DropsTooMuch), Snapshots;
     places_of_shards_ignored: Flaw::Breaks(Broken::IgnoresPlaces), Snapshots;
     a_change_not_handed_out_first: Flaw::Breaks(Broken::ForgetsImages), Snapshots;
+    // Large strings.
+    segments_dropped_that_have_strings: Flaw::Breaks(Broken::DropsValues), Snapshots;
+    strings_looked_for_where_they_were: Flaw::Breaks(Broken::ForgetsMoves), PowerLoss;
+    a_string_sent_away_after_a_change: Flaw::Breaks(Broken::SendsChanged), PowerLoss;
     // Segments of vectors.
     vectors_published_before_they_are_durable: Flaw::Breaks(Broken::PublishesVectorsEarly), Vectors;
     the_entry_of_vectors_not_synced: Flaw::Breaks(Broken::ForgetsVectorEntries), Vectors;
@@ -78,13 +82,12 @@ flaws! {
 /// What a simulation on one thread and a single fault cannot show, caught in skeg-log: the first three
 /// by the models of threads (`shuttle_flaw_`), the next two where checksums are (`block.rs`; the chain
 /// through the blocks would catch stale bytes, too), the last by `tests/values.rs`.
-const ELSEWHERE: [Broken; 6] = [
+const ELSEWHERE: [Broken; 5] = [
     Broken::ReadsEpochOutside,
     Broken::SplitsTransactions,
     Broken::LooksOnce,
     Broken::DropsTheSalt,
     Broken::DropsTheOffset,
-    Broken::DropsValues,
 ];
 
 #[test]

@@ -13,10 +13,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use skeg_io::sync::atomic::{AtomicBool, Ordering};
 use skeg_io::sync::{Arc, Condvar, Mutex};
 use skeg_io::{Join, Threads};
-use skeg_log::{ReplayError, ShardId, Unapplied};
+use skeg_log::{LogError, Place, ReplayError, ShardId, Unapplied, ValueReader};
 use skeg_vector::Segment;
 use smallvec::SmallVec;
 
+use super::Source;
 use crate::describe::effects_of;
 use crate::effect::Effect;
 use crate::shard::Shard;
@@ -37,20 +38,28 @@ pub(super) struct Batch {
     records: Vec<Record>,
 }
 
+/// What a record is beside its payload.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) shard: ShardId,
+    pub(super) kind: u8,
+    /// Where it came from, for whoever has to be told of it.
+    pub(super) mark: u64,
+    /// Where its payload begins, if that is in the log.
+    pub(super) at: Option<Place>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Record {
-    shard: ShardId,
-    kind: u8,
-    /// Where it came from, for whoever has to be told of it.
-    mark: u64,
+    origin: Origin,
     /// Where its payload ends.
     end: usize,
 }
 
 impl Batch {
-    pub(super) fn push(&mut self, shard: ShardId, kind: u8, mark: u64, payload: &[u8]) {
+    pub(super) fn push(&mut self, origin: Origin, payload: &[u8]) {
         self.payloads.extend_from_slice(payload);
-        self.records.push(Record { shard, kind, mark, end: self.payloads.len() });
+        self.records.push(Record { origin, end: self.payloads.len() });
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -74,11 +83,17 @@ impl Batch {
 struct Shards {
     shards: Vec<Shard>,
     lanes: usize,
+    inline_max: usize,
+    reader: Option<Arc<ValueReader>>,
+    /// Why a string could not be read that was changed in place.
+    unreadable: Option<LogError>,
 }
 
 /// An effect that is about to be applied.
 struct Next<'a> {
-    record: Record,
+    origin: Origin,
+    /// Where it ends, if that is in the log.
+    end: Option<Place>,
     effect: Effect<'a>,
 }
 
@@ -93,17 +108,19 @@ impl Shards {
         for &record in &batch.records {
             let payload = &batch.payloads[start..record.end];
             start = record.end;
-            let unapplied = |source| Unapplied { shard: record.shard, mark: record.mark, source };
-            let effects = match effects_of(record.kind, payload) {
+            let origin = record.origin;
+            let unapplied = |source| Unapplied { shard: origin.shard, mark: origin.mark, source };
+            let mut effects = match effects_of(origin.kind, payload) {
                 Ok((_, effects)) => effects,
                 Err(error) => {
                     self.flush(&mut next)?;
                     return Err(unapplied(error));
                 }
             };
-            for effect in effects {
+            while let Some(effect) = effects.next() {
+                let end = origin.at.map(|place| place.plus(effects.offset() as u64));
                 match effect {
-                    Ok(effect) => next.push(Next { record, effect }),
+                    Ok(effect) => next.push(Next { origin, end, effect }),
                     Err(error) => {
                         self.flush(&mut next)?;
                         return Err(unapplied(ReplayError(error.to_string())));
@@ -127,8 +144,8 @@ impl Shards {
             .iter()
             .filter_map(|next| {
                 let (db, key) = next.effect.key()?;
-                let keyspace = self.of(next.record.shard)?.databases.get(usize::from(db))?;
-                Some((next.record.shard, db, keyspace.hash(key)))
+                let keyspace = self.of(next.origin.shard)?.databases.get(usize::from(db))?;
+                Some((next.origin.shard, db, keyspace.hash(key)))
             })
             .collect();
         for touch in [skeg_keyspace::Keyspace::touch_bucket, skeg_keyspace::Keyspace::touch_entry] {
@@ -140,10 +157,12 @@ impl Shards {
             }
             black_box(sum);
         }
-        for Next { record, effect } in next.drain(..) {
-            let Record { shard, mark, .. } = record;
-            let applied = match self.of(shard) {
-                Some(shard) => shard.apply(&effect),
+        for Next { origin: Origin { shard, mark, .. }, end, effect } in next.drain(..) {
+            let Self { shards, lanes, inline_max, reader, unreadable } = self;
+            let mut source =
+                Source { inline_max: *inline_max, reader: reader.as_deref(), end, unreadable };
+            let applied = match shards.get_mut(usize::from(shard.0) / *lanes) {
+                Some(shard) => shard.apply(&effect, &mut source),
                 None => Err(format!("no shard {}", shard.0)),
             };
             applied.map_err(|source| Unapplied { shard, mark, source: ReplayError(source) })?;
@@ -180,14 +199,35 @@ struct Queue {
 }
 
 impl Lane {
-    pub(super) fn new(shards: Vec<Shard>, lanes: usize, failed: &Arc<AtomicBool>) -> Self {
+    pub(super) fn new(
+        shards: Vec<Shard>,
+        lanes: usize,
+        inline_max: usize,
+        failed: &Arc<AtomicBool>,
+    ) -> Self {
+        let shards = Shards { shards, lanes, inline_max, reader: None, unreadable: None };
         let shared = Shared {
             queue: Mutex::default(),
             changed: Condvar::new(),
-            shards: Mutex::new(Shards { shards, lanes }),
+            shards: Mutex::new(shards),
             failed: Arc::clone(failed),
         };
         Self { shared: Arc::new(shared), thread: None }
+    }
+
+    /// What reads strings back that are changed in place.
+    pub(super) fn read_with(&self, reader: &Arc<ValueReader>) {
+        self.shared.shards.lock().reader = Some(Arc::clone(reader));
+    }
+
+    /// The error of reading a string that says this, if it is one.
+    pub(super) fn unreadable(&self, said: &str) -> Option<LogError> {
+        self.shared.shards.lock().unreadable.take_if(|error| error.to_string() == said)
+    }
+
+    /// Shows the lane's shards, when everything is settled.
+    pub(super) fn each_shard(&self, show: &mut dyn FnMut(&mut Shard)) {
+        self.shared.shards.lock().shards.iter_mut().for_each(show);
     }
 
     /// Gives a shard a segment of vectors that its indexes will take up.
@@ -263,11 +303,15 @@ impl Shared {
                 let applied = catch_unwind(AssertUnwindSafe(|| self.apply(batch)));
                 let empty = applied.unwrap_or_else(|_| {
                     // A fault of skeg's own: whoever waits is told, and the open fails.
-                    self.fail(first.map(|Record { shard, mark, .. }| Unapplied {
-                        shard,
-                        mark,
-                        source: ReplayError("applying it or one soon behind it panicked".into()),
-                    }));
+                    self.fail(first.map(
+                        |Record { origin: Origin { shard, mark, .. }, .. }| Unapplied {
+                            shard,
+                            mark,
+                            source: ReplayError(
+                                "applying it or one soon behind it panicked".into(),
+                            ),
+                        },
+                    ));
                     Batch::default()
                 });
                 queue = self.queue.lock();
@@ -310,11 +354,15 @@ mod tests {
 
     fn lane(threads: bool) -> Lane {
         let shard = Shard::new(ShardId(1), HashSeed::from_bytes([7; 32]), 0);
-        let mut lane = Lane::new(vec![shard], 2, &Arc::default());
+        let mut lane = Lane::new(vec![shard], 2, 1_024, &Arc::default());
         if threads {
             lane.start(&*Io::real().threads);
         }
         lane
+    }
+
+    fn origin(mark: u64) -> Origin {
+        Origin { shard: ShardId(1), kind: KIND_EFFECTS, mark, at: None }
     }
 
     fn payload(effect: &Effect<'_>) -> Vec<u8> {
@@ -332,7 +380,7 @@ mod tests {
                 let key = (n % 100).to_le_bytes();
                 let tail = n.to_le_bytes();
                 let append = Effect::Append { db: 3, key: &key, tail: &tail };
-                batch.push(ShardId(1), KIND_EFFECTS, 0, &payload(&append));
+                batch.push(origin(0), &payload(&append));
                 if n % 70 == 69 {
                     batch = lane.send(batch);
                 }
@@ -360,11 +408,11 @@ mod tests {
         for (threads, bad) in [(false, &wrong[..]), (true, &wrong), (true, &[99])] {
             let lane = lane(threads);
             let mut batch = Batch::default();
-            batch.push(ShardId(1), KIND_EFFECTS, 5, &set);
-            batch.push(ShardId(1), KIND_EFFECTS, 6, bad);
-            batch.push(ShardId(1), KIND_EFFECTS, 7, &remove);
+            batch.push(origin(5), &set);
+            batch.push(origin(6), bad);
+            batch.push(origin(7), &remove);
             let mut batch = lane.send(batch);
-            batch.push(ShardId(1), KIND_EFFECTS, 8, &remove);
+            batch.push(origin(8), &remove);
             lane.send(batch);
             let failure = lane.settle().unwrap();
             assert_eq!((failure.shard, failure.mark), (ShardId(1), 6));

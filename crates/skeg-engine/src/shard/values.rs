@@ -5,10 +5,14 @@
 //!
 //! May not know: more than its parent.
 
-use skeg_keyspace::{StrRef, Value, ValueRef};
+use skeg_keyspace::{EntryRef, StrRef, Value, ValueRef};
 
 use super::Shard;
 use crate::effect::{Change, Effect};
+use crate::error::ReadError;
+
+/// What a key held, and its deadline.
+pub type Held = (Value, Option<u64>);
 
 /// Bytes of log that an element takes beside its own, a score included.
 const ELEMENT_BYTES: u64 = 20;
@@ -30,10 +34,14 @@ impl Shard {
         };
         let Some((value, expire_at_ms)) = moved else { return false };
         let to_hash = self.keyspace(to_db).hash(to);
+        self.forget_large(to_db, to_hash);
+        self.carry_large((db, hash), (to_db, to_hash), to);
         self.notify_if_new(to_db, to_hash, to);
         self.writable(to_db, to_hash).put_value(to_hash, to, value, expire_at_ms);
-        self.changed(to_db, to_hash, to, &Effect::Move { db, key, to_db, to, keep_source });
+        self.log_effect(&Effect::Move { db, key, to_db, to, keep_source });
+        self.note_moved(to_db, to_hash, to);
         if !keep_source {
+            self.forget_large(db, hash);
             self.touch(hash);
             self.watches.changed(db, key);
         }
@@ -47,6 +55,7 @@ impl Shard {
         let element = |value: StrRef<'_>| value.len() as u64 + ELEMENT_BYTES;
         match entry.value {
             ValueRef::Str(value) => element(value),
+            ValueRef::Away(away) => u64::from(away.len) + ELEMENT_BYTES,
             ValueRef::Hash(hash) => hash.iter().map(|(f, v)| element(f) + element(v)).sum(),
             ValueRef::List(list) => list.iter().map(element).sum(),
             ValueRef::Set(set) => set.iter().map(element).sum(),
@@ -56,18 +65,31 @@ impl Shard {
     }
 
     /// A copy of what the key holds, and its deadline.
-    pub fn copy_value(&mut self, db: u8, key: &[u8]) -> Option<(Value, Option<u64>)> {
-        self.find(db, key)?;
+    ///
+    /// # Errors
+    /// [`ReadError`]: it is a string that is not to be had now.
+    pub fn copy_value(&mut self, db: u8, key: &[u8]) -> Result<Option<Held>, ReadError> {
+        let Some(EntryRef { value, expire_at_ms }) = self.find(db, key) else { return Ok(None) };
+        if let ValueRef::Away(away) = value {
+            let bytes = self.slice.bytes_of(self.values.as_deref(), &away)?;
+            return Ok(Some((Value::bytes(bytes), expire_at_ms)));
+        }
         let keyspace = self.keyspace(db);
-        keyspace.copy_value(keyspace.hash(key), key)
+        Ok(keyspace.copy_value(keyspace.hash(key), key))
     }
 
     /// Removes the key and returns what it held, and its deadline.
-    pub fn take_value(&mut self, db: u8, key: &[u8]) -> Option<(Value, Option<u64>)> {
-        let hash = self.begin_removal(db, key)?;
-        let taken = self.writable(db, hash).take_value(hash, key)?;
-        self.changed(db, hash, key, &Effect::Remove { db, key });
-        Some(taken)
+    ///
+    /// # Errors
+    /// As [`Shard::copy_value`]; the key stays then.
+    pub fn take_value(&mut self, db: u8, key: &[u8]) -> Result<Option<Held>, ReadError> {
+        let Some(hash) = self.begin_removal(db, key) else { return Ok(None) };
+        self.bring_back(db, hash, key)?;
+        let taken = self.writable(db, hash).take_value(hash, key);
+        if taken.is_some() {
+            self.changed(db, hash, key, &Effect::Remove { db, key });
+        }
+        Ok(taken)
     }
 
     /// Stores a value, whatever the key held.
@@ -77,6 +99,7 @@ impl Shard {
             let mut bytes = Vec::new();
             let value = bytes_of(string, &mut bytes);
             self.changed(db, hash, key, &Effect::Set { db, key, value, expire_at_ms });
+            self.note_string(db, hash, key, value.len());
         } else {
             if self.keyspace(db).get(hash, key).is_some() {
                 self.changed(db, hash, key, &Effect::Remove { db, key });
@@ -101,7 +124,7 @@ impl Shard {
 pub(crate) fn each_change(value: ValueRef<'_>, told: &mut dyn FnMut(Change, &[&[u8]])) {
     let (mut first, mut second) = (Vec::new(), Vec::new());
     match value {
-        ValueRef::Str(_) => {}
+        ValueRef::Str(_) | ValueRef::Away(_) => {}
         ValueRef::Hash(fields) => fields.iter().for_each(|(field, value)| {
             let pair = [bytes_of(field, &mut first), bytes_of(value, &mut second)];
             told(Change::HashSet, &pair);

@@ -20,7 +20,7 @@ use crate::exec::Exec;
 use crate::holder::Drain;
 use crate::home::Bell;
 use crate::indexes::Image;
-use crate::job::{Bound, Job, Progress as JobProgress, Receipt};
+use crate::job::{Bound, Hold, Job, Progress as JobProgress, Receipt};
 use crate::router::ShardList;
 use crate::walk::{Handed, Outlet, Slice, Started};
 
@@ -50,6 +50,8 @@ enum Stage {
     Complete,
     /// The file is; the log must be durable up to here.
     Durable(Epoch),
+    /// It is; all shards are asked which segments they need.
+    Asked,
 }
 
 /// A snapshot under way.
@@ -70,6 +72,8 @@ pub(super) struct Run {
     in_use: bool,
     /// What was handed out and is not yet written.
     handed: Handed,
+    /// Segments with strings that the snapshot or memory names.
+    kept: BTreeSet<u64>,
 }
 
 impl Run {
@@ -88,6 +92,7 @@ impl Run {
             indexes: Vec::new(),
             in_use: false,
             handed: Handed::default(),
+            kept: BTreeSet::new(),
         })
     }
 
@@ -119,16 +124,26 @@ impl Run {
                 self.stage = Stage::Durable(covered);
                 Ok(Progress::More)
             }
-            Stage::Durable(covered) => self.publish(covered),
+            Stage::Durable(covered) => self.ask(shared, covered),
+            Stage::Asked => self.publish(),
         }
     }
 
     fn post(&mut self, shared: &Shared, starts: bool) -> Result<Progress, SnapshotError> {
         let outlet = starts.then(|| Arc::clone(&self.outlet));
         let slice = SliceJob::new(self.shard, outlet, &self.reply);
-        match shared.post(Box::new(slice), Drain::Serve) {
+        self.post_job(shared, Box::new(slice), Stage::Posted)
+    }
+
+    fn post_job(
+        &mut self,
+        shared: &Shared,
+        job: Box<dyn Job>,
+        next: Stage,
+    ) -> Result<Progress, SnapshotError> {
+        match shared.post(job, Drain::Serve) {
             Ok(()) => {
-                self.stage = Stage::Posted;
+                self.stage = next;
                 Ok(Progress::More)
             }
             Err((_, Refusal::Busy)) => Ok(Progress::Waits),
@@ -138,7 +153,7 @@ impl Run {
 
     fn receive(&mut self) -> Result<Progress, SnapshotError> {
         let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
-        let Sliced { started, slice } = outcome?;
+        let Sliced { started, slice, .. } = outcome?;
         if let Some(Started { place, indexes }) = started {
             self.places.push(place);
             self.indexes = indexes;
@@ -177,15 +192,25 @@ impl Run {
         Ok(Progress::More)
     }
 
-    fn publish(&mut self, covered: Epoch) -> Result<Progress, SnapshotError> {
+    /// Asks all shards which segments their entries point to, once everything is durable. What they
+    /// tell stays true but for segments that will be replayed: what was written before has its place in
+    /// its entry by then.
+    fn ask(&mut self, shared: &Shared, covered: Epoch) -> Result<Progress, SnapshotError> {
         if self.log.reached(Level::Disk) < covered {
             return match self.log.status().health {
                 Health::Poisoned => Err(Refusal::Poisoned.into()),
                 _ => Ok(Progress::Waits),
             };
         }
+        let question = Question::new(self.shards, &self.log, &self.reply);
+        self.post_job(shared, Box::new(question), Stage::Asked)
+    }
+
+    fn publish(&mut self) -> Result<Progress, SnapshotError> {
+        let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
+        self.kept.append(&mut outcome?.homes);
         let writer = self.writer.take().expect("it is published once");
-        Ok(Progress::Done(writer.publish(&BTreeSet::new())?))
+        Ok(Progress::Done(writer.publish(&self.kept)?))
     }
 
     fn write_full(&mut self) -> Result<(), SnapshotError> {
@@ -194,6 +219,7 @@ impl Run {
 
     /// Writes what was handed out as one block.
     fn write(&mut self) -> Result<(), SnapshotError> {
+        self.kept.append(&mut self.handed.homes);
         if !self.handed.effects.is_empty() {
             let Handed { effects, entries, .. } = &mut self.handed;
             let writer = self.writer.as_mut().expect("it is not yet published");
@@ -212,9 +238,12 @@ impl Drop for Run {
 }
 
 /// What a slice came to.
+#[derive(Default)]
 struct Sliced {
     started: Option<Started>,
     slice: Slice,
+    /// The answer to a [`Question`].
+    homes: BTreeSet<u64>,
 }
 
 /// Where the slice on its way leaves what it came to.
@@ -260,7 +289,7 @@ impl Job for SliceJob {
     fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
         for shard in exec.shards() {
             let started = self.starts.take().map(|outlet| shard.start_walk(&outlet));
-            self.sliced = Some(Sliced { started, slice: shard.walk_slice() });
+            self.sliced = Some(Sliced { started, slice: shard.walk_slice(), ..Sliced::default() });
         }
         JobProgress::Done
     }
@@ -269,5 +298,52 @@ impl Job for SliceJob {
         let sliced = outcome.and_then(|_| self.sliced.take().ok_or(Refusal::Closed));
         *self.reply.outcome.lock() = Some(sliced);
         self.reply.bell.ring();
+    }
+}
+
+/// Which segments the entries of all shards point to, after what is written was sent away.
+struct Question {
+    shards: ShardList,
+    log: Arc<Log>,
+    reply: Arc<Reply>,
+    homes: BTreeSet<u64>,
+}
+
+impl Question {
+    fn new(shards: u16, log: &Arc<Log>, reply: &Arc<Reply>) -> Self {
+        let (log, reply) = (Arc::clone(log), Arc::clone(reply));
+        Self { shards: ShardList::all(shards), log, reply, homes: BTreeSet::new() }
+    }
+}
+
+impl Job for Question {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn hold(&self) -> Hold {
+        Hold::Each
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::READ
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
+        // Acknowledgements may lag behind what is durable, and the snapshot covers.
+        let reached = self.log.reached(Level::Kernel).max(self.log.reached(Level::Disk));
+        for shard in exec.shards() {
+            if shard.send_away(&self.log, reached) {
+                return JobProgress::Again;
+            }
+            self.homes.extend(shard.homes().map(|(home, _)| home));
+        }
+        JobProgress::Done
+    }
+
+    fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
+        let Self { reply, homes, .. } = *self;
+        *reply.outcome.lock() = Some(outcome.map(|_| Sliced { homes, ..Sliced::default() }));
+        reply.bell.ring();
     }
 }

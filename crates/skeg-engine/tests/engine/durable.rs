@@ -138,7 +138,7 @@ fn collections(exec: &mut skeg_engine::Exec<'_>) {
     // Values that go to another shard.
     for (from, to) in [("hash", "h2"), ("set", "s2"), ("list", "l2"), ("sorted", "z2")] {
         let value = exec.shard(from.as_bytes()).copy_value(0, from.as_bytes());
-        let (value, _) = value.expect("it is there");
+        let (value, _) = value.expect("a string").expect("it is there");
         let far = exec.now_ms() + 3_600_000;
         exec.shard(to.as_bytes()).put_value(0, to.as_bytes(), value, Some(far));
     }

@@ -10,4 +10,5 @@ mod shuttle_latches;
 mod snapshots;
 mod support;
 mod threads;
+mod values;
 mod vectors;

@@ -47,7 +47,7 @@ fn effects_are_described_and_counted() {
     let keys = fill(&engine);
     engine.close().unwrap();
     let offline = offline(dir.path());
-    assert!(check(&offline, IGNORED).unwrap().is_sound());
+    assert!(check(&Io::real(), &offline, IGNORED).unwrap().is_sound());
     let (mut named, mut vectors) = (BTreeSet::new(), 0);
     for info in &offline.summary().unwrap().segments {
         offline
@@ -100,7 +100,7 @@ fn what_replay_would_refuse_is_damage() {
         log.push(&mut reservation, ShardId(1), kind, payload);
         log.settle(reservation);
         engine.close().unwrap();
-        let report = check(&offline(dir.path()), IGNORED).unwrap();
+        let report = check(&Io::real(), &offline(dir.path()), IGNORED).unwrap();
         assert_eq!(report.damage.len(), 1, "{report:?}");
         let damage = &report.damage[0];
         assert!(damage.file.ends_with("log/00000002.seg") && damage.offset > 64, "{damage:?}");

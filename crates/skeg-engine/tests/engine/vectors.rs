@@ -169,7 +169,7 @@ fn damage_is_named_by_check_and_search_and_stops_what_reads_it() {
     let whole = std::fs::read(&file).unwrap();
     let damages = || {
         let offline = Offline::open(&Io::real(), dir.path()).unwrap();
-        offline::check(&offline, &|_, _| {}).unwrap().damage
+        offline::check(&Io::real(), &offline, &|_, _| {}).unwrap().damage
     };
     assert!(damages().is_empty());
 

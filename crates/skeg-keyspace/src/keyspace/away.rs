@@ -83,6 +83,13 @@ impl Keyspace {
         true
     }
 
+    /// Whether any string is elsewhere.
+    #[inline]
+    #[must_use]
+    pub fn has_away(&self) -> bool {
+        !self.homes.0.is_empty()
+    }
+
     /// How much is kept at each home, homes ascending.
     pub fn homes(&self) -> impl Iterator<Item = (u64, Kept)> {
         self.homes.0.iter().map(|(home, kept)| (*home, *kept))

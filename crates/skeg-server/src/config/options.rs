@@ -52,6 +52,10 @@ pub struct ServeOptions {
     pub shards: Option<u16>,
     /// Size of a log file in bytes.
     pub segment_bytes: u64,
+    /// A string of more bytes stays in the log only.
+    pub inline_max: usize,
+    /// Bytes of memory for strings that were read back from the log.
+    pub cache_bytes: usize,
     /// Snapshots are taken after such a time with so many writes, beside when the log has outgrown the
     /// last one.
     pub save_points: Vec<(Duration, u64)>,
@@ -93,6 +97,8 @@ impl Default for ServeOptions {
             sync: SyncTiming::EverySecond,
             shards: None,
             segment_bytes: 64 << 20,
+            inline_max: 1 << 10,
+            cache_bytes: 64 << 20,
             save_points: Vec::new(),
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port: 6379,

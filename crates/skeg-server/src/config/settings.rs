@@ -165,6 +165,26 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "inline-max",
+        value: Some("SIZE"),
+        default: Some("1kb"),
+        help: "Strings beyond this stay on the disk, 64 bytes to 512mb",
+        apply: |options, text| {
+            parse::size(text, 64..=(512 << 20)).map(|bytes| options.inline_max = bytes as usize)
+        },
+        ..PLAIN
+    },
+    Setting {
+        name: "cache",
+        value: Some("SIZE"),
+        default: Some("64mb"),
+        help: "Memory for strings that are read back from the disk",
+        apply: |options, text| {
+            parse::size(text, 0..=(1 << 40)).map(|bytes| options.cache_bytes = bytes as usize)
+        },
+        ..PLAIN
+    },
+    Setting {
         name: "save",
         value: Some("POINTS"),
         help: "Snapshots by time, too: '300 1000 5s 50000' takes one after\n\

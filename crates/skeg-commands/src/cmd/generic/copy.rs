@@ -48,7 +48,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
         return Err(CommandError::constant("ERR source and destination objects are the same"));
     }
     let copied = (replace || !exec.shard(to.1).exists(to_db, to.1))
-        && moving::transfer(exec, cx, from, to, true);
+        && moving::transfer(exec, cx, from, to, true)?;
     if copied {
         exec.shard(to.1).notify(NotifyClass::GENERIC, "copy_to", to_db, to.1);
     }

@@ -41,7 +41,7 @@ pub(crate) const RESTORE_SPEC: Spec = Spec {
 };
 
 fn dump(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    match exec.shard(args.get(1)).dump(cx.db(), args.get(1)) {
+    match exec.shard(args.get(1)).dump(cx.db(), args.get(1))? {
         Some(bytes) => reply.bulk(&bytes),
         None => reply.null(),
     }

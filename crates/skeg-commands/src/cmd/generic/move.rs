@@ -32,7 +32,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
         return Err(CommandError::constant("ERR source and destination objects are the same"));
     }
     let moved = !exec.shard(key).exists(to_db, key)
-        && moving::transfer(exec, cx, (db, key), (to_db, key), false);
+        && moving::transfer(exec, cx, (db, key), (to_db, key), false)?;
     if moved {
         let shard = exec.shard(key);
         shard.notify(NotifyClass::GENERIC, "move_from", db, key);

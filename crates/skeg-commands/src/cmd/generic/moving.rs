@@ -6,6 +6,7 @@
 use skeg_engine::Exec;
 
 use crate::cx::Cx;
+use crate::error::CommandError;
 
 /// A key of a database.
 pub(super) type Place<'a> = (u8, &'a [u8]);
@@ -26,16 +27,16 @@ pub(super) fn transfer(
     from: Place<'_>,
     to: Place<'_>,
     keep_source: bool,
-) -> bool {
+) -> Result<bool, CommandError> {
     if cx.engine().shard_of(from.1) == cx.engine().shard_of(to.1) {
-        return exec.shard(from.1).move_key(from, to, keep_source);
+        return Ok(exec.shard(from.1).move_key(from, to, keep_source));
     }
     let source = exec.shard(from.1);
     let value = match keep_source {
-        true => source.copy_value(from.0, from.1),
-        false => source.take_value(from.0, from.1),
+        true => source.copy_value(from.0, from.1)?,
+        false => source.take_value(from.0, from.1)?,
     };
-    let Some((value, expire_at_ms)) = value else { return false };
+    let Some((value, expire_at_ms)) = value else { return Ok(false) };
     exec.shard(to.1).put_value(to.0, to.1, value, expire_at_ms);
-    true
+    Ok(true)
 }

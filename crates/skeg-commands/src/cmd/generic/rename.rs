@@ -58,7 +58,7 @@ pub(super) fn rename(
     if !replace && exec.shard(to).exists(db, to) {
         return Ok(false);
     }
-    let renamed = moving::transfer(exec, cx, (db, from), (db, to), false);
+    let renamed = moving::transfer(exec, cx, (db, from), (db, to), false)?;
     if renamed {
         exec.shard(from).notify(NotifyClass::GENERIC, "rename_from", db, from);
         exec.shard(to).notify(NotifyClass::GENERIC, "rename_to", db, to);

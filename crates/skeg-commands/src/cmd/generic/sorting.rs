@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use skeg_engine::{Bound, Exec, KEY_BYTES_MAX, Kind, NotifyClass};
+use skeg_engine::{Bound, Exec, KEY_BYTES_MAX, Kind, NotifyClass, ReadError, Refusal};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -120,20 +120,29 @@ impl<'a> Pattern<'a> {
         }
     }
 
-    fn look_up(self, exec: &mut Exec<'_>, db: u8, element: &[u8]) -> Option<Vec<u8>> {
+    /// What is there; nothing also for a string that has to be read from the disk: `run` asks for that.
+    fn look_up(
+        self,
+        exec: &mut Exec<'_>,
+        db: u8,
+        element: &[u8],
+    ) -> Result<Option<Vec<u8>>, ReadError> {
         let (key, field) = match self {
-            Self::Element => return Some(element.to_vec()),
-            Self::Nothing => return None,
+            Self::Element => return Ok(Some(element.to_vec())),
+            Self::Nothing => return Ok(None),
             Self::Key { before, behind, field } => ([before, element, behind].concat(), field),
         };
         let shard = exec.shard(&key);
         let found = match field {
-            None => shard.read_string(db, &key).ok().flatten(),
+            None => match shard.read_string(db, &key) {
+                Err(error @ ReadError::Unreadable { .. }) => return Err(error),
+                found => found.ok().flatten(),
+            },
             Some(field) => {
                 shard.read_hash(db, &key).ok().flatten().and_then(|hash| hash.get(field))
             }
         };
-        found.map(value::to_vec)
+        Ok(found.map(value::to_vec))
     }
 }
 
@@ -177,13 +186,17 @@ pub(super) fn run(
     let found: Vec<Option<Vec<u8>>> = if patterns.is_empty() {
         shown.map(Some).collect()
     } else {
-        shown
-            .flat_map(|element| {
-                let found = patterns.iter().map(|pattern| pattern.look_up(exec, db, &element));
-                found.collect::<Vec<_>>()
-            })
-            .collect()
+        let mut found = Vec::new();
+        for element in shown {
+            for pattern in &patterns {
+                found.push(pattern.look_up(exec, db, &element)?);
+            }
+        }
+        found
     };
+    if exec.must_fetch() {
+        return Err(Refusal::Wait.into());
+    }
     match asked.store {
         None => {
             reply.array(found.len());
@@ -257,9 +270,9 @@ fn sorted(
         let weight = match (by, asked.alpha) {
             (None, true) => Weight::None,
             (None, false) => Weight::Number(number(&element)?),
-            (Some(by), true) => Weight::Text(by.look_up(exec, db, &element)),
+            (Some(by), true) => Weight::Text(by.look_up(exec, db, &element)?),
             (Some(by), false) => {
-                let found = by.look_up(exec, db, &element);
+                let found = by.look_up(exec, db, &element)?;
                 Weight::Number(found.map_or(Ok(0.0), |text| number(&text))?)
             }
         };

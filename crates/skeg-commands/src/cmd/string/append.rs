@@ -28,7 +28,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let (db, key, tail) = (cx.db(), args.get(1), args.get(2));
     let max = cx.context.config().bulk_bytes_max();
     let shard = exec.shard(key);
-    let length = match shard.string(db, key)?.map(|value| value.len()) {
+    let length = match shard.string_len(db, key)? {
         Some(length) if (length + tail.len()) as u64 > max => return Err(CommandError::TOO_LONG),
         Some(_) => shard.append(db, key, tail)?,
         None => {

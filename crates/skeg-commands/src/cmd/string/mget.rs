@@ -1,7 +1,7 @@
 //! MGET.
 
 use skeg_engine::Exec;
-use skeg_engine::WrongType;
+use skeg_engine::{ReadError, Refusal};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -30,8 +30,11 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
         // A key that holds something else is null, no error.
         match exec.shard(key).read_string(cx.db(), key) {
             Ok(value) => value::reply_optional(reply, value),
-            Err(WrongType) => reply.null(),
+            Err(ReadError::WrongType(_)) => reply.null(),
+            // All that has to be read from the disk is asked for before any of it is waited for.
+            Err(ReadError::Away) => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    if exec.must_fetch() { Err(Refusal::Wait.into()) } else { Ok(()) }
 }

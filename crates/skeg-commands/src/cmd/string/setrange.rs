@@ -30,7 +30,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let offset =
         u64::try_from(offset).map_err(|_| CommandError::constant("ERR offset is out of range"))?;
     let shard = exec.shard(key);
-    let length = shard.string(db, key)?.map_or(0, |value| value.len());
+    let length = shard.string_len(db, key)?.unwrap_or(0);
     if bytes.is_empty() {
         reply.count(length);
         return Ok(());

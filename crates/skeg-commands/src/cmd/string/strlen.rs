@@ -23,7 +23,7 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    let value = exec.shard(args.get(1)).read_string(cx.db(), args.get(1))?;
-    reply.count(value.map_or(0, |value| value.len()));
+    let value = exec.shard(args.get(1)).read_string_len(cx.db(), args.get(1))?;
+    reply.count(value.unwrap_or(0));
     Ok(())
 }

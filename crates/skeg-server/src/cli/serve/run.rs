@@ -100,6 +100,8 @@ fn engine_options(options: &ServeOptions) -> EngineOptions {
             SyncTiming::Always => SyncPolicy::Always,
         },
         segment_bytes: options.segment_bytes,
+        inline_max: options.inline_max,
+        cache_bytes: options.cache_bytes,
         save_points: options
             .save_points
             .iter()

@@ -50,9 +50,10 @@ Exit codes: 0 sound, 1 damaged (or it could not be read), 2 misused.
 ";
 
 fn run(request: &Request) -> Result<(), Trouble> {
-    let offline = Offline::open(&Io::real(), request.dir())?;
+    let io = Io::real();
+    let offline = Offline::open(&io, request.dir())?;
     let progress = Progress::new("checking");
-    let report = check(&offline, &|done, total| progress.tell(done, total))?;
+    let report = check(&io, &offline, &|done, total| progress.tell(done, total))?;
     drop(progress);
     if request.has("json") {
         print_json(request, &report)?;

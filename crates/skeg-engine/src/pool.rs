@@ -1,4 +1,7 @@
-//! The search pool: vector searches run here, never on a thread that serves.
+//! Pools of threads for what a thread that serves must not do: searching vectors, waiting for the disk.
+//!
+//! Invariants: work that was taken is done, also when the pool is closed; work that is refused goes back.
+//! May not know: what the work is.
 
 use std::collections::VecDeque;
 
@@ -8,44 +11,51 @@ use skeg_vector::SearchScratch;
 
 use crate::error::Refusal;
 
-/// Searches that wait before more are refused.
+/// Work that waits before more is refused.
 const WAITING_MAX: usize = 16_384;
 
-/// A search. What it allocates is for the next one on the same thread.
-pub type Search = Box<dyn FnOnce(&mut SearchScratch) + Send>;
+/// Work, and what a thread keeps from one piece of it to the next.
+pub(crate) type Work<S> = Box<dyn FnOnce(&mut S) + Send>;
 
-/// Threads that start with the first search.
-pub(crate) struct SearchPool {
+/// A search. What it allocates is for the next one on the same thread.
+pub type Search = Work<SearchScratch>;
+
+/// Threads that start with the first work.
+pub(crate) struct Pool<S> {
+    name: &'static str,
     threads: usize,
-    shared: Arc<Queue>,
+    shared: Arc<Queue<S>>,
     started: Mutex<Vec<Box<dyn Join>>>,
 }
 
-#[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
+struct Queue<S> {
+    state: Mutex<State<S>>,
     changed: Condvar,
 }
 
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Search>,
+struct State<S> {
+    waiting: VecDeque<Work<S>>,
     closed: bool,
 }
 
-impl SearchPool {
-    pub(crate) fn new(threads: usize) -> Self {
-        Self { threads, shared: Arc::default(), started: Mutex::new(Vec::new()) }
+impl<S: Default + 'static> Pool<S> {
+    pub(crate) fn new(name: &'static str, threads: usize) -> Self {
+        let state = Mutex::new(State { waiting: VecDeque::new(), closed: false });
+        let shared = Arc::new(Queue { state, changed: Condvar::new() });
+        Self { name, threads, shared, started: Mutex::new(Vec::new()) }
     }
 
-    pub(crate) fn submit(&self, io: &Io, work: Search) -> Result<(), Refusal> {
-        self.start(io)?;
+    /// Has work done by one of the threads, or gives it back.
+    pub(crate) fn submit(&self, io: &Io, work: Work<S>) -> Result<(), (Work<S>, Refusal)> {
+        if let Err(refusal) = self.start(io) {
+            return Err((work, refusal));
+        }
         let mut state = self.shared.state.lock();
         if state.closed {
-            return Err(Refusal::Closed);
+            return Err((work, Refusal::Closed));
         }
         if state.waiting.len() >= WAITING_MAX {
-            return Err(Refusal::Busy);
+            return Err((work, Refusal::Busy));
         }
         state.waiting.push_back(work);
         drop(state);
@@ -58,7 +68,7 @@ impl SearchPool {
         let mut started = self.started.lock();
         while started.len() < self.threads {
             let queue = Arc::clone(&self.shared);
-            match io.threads.spawn("skeg-search", Box::new(move || queue.run())) {
+            match io.threads.spawn(self.name, Box::new(move || queue.run())) {
                 Ok(thread) => started.push(thread),
                 Err(_) if !started.is_empty() => return Ok(()),
                 Err(_) => return Err(Refusal::Busy),
@@ -72,15 +82,15 @@ impl SearchPool {
         self.shared.state.lock().closed = true;
         self.shared.changed.notify_all();
         for thread in std::mem::take(&mut *self.started.lock()) {
-            // A search that panicked has lost its answer only.
+            // What panicked has lost its answer only.
             let _ = thread.join();
         }
     }
 }
 
-impl Queue {
+impl<S: Default> Queue<S> {
     fn run(&self) {
-        let mut scratch = SearchScratch::default();
+        let mut scratch = S::default();
         let mut state = self.state.lock();
         loop {
             if let Some(work) = state.waiting.pop_front() {

@@ -1,0 +1,137 @@
+//! Strings: those that are read, wherever they are, and those that are changed in place.
+//!
+//! Invariant: what is changed in place is in memory, whole, before anything of it is logged.
+//! May not know: more than its parent.
+
+use skeg_keyspace::{Keyspace, StrRef, ValueRef, WrongType};
+
+use super::{Shard, Slice};
+use crate::effect::Effect;
+use crate::error::ReadError;
+use crate::notify::NotifyClass;
+use crate::values::Values;
+
+/// The string of a key, from memory or from where it is.
+#[inline]
+fn string_in<'a>(
+    keyspace: &'a Keyspace,
+    slice: &'a mut Slice,
+    values: Option<&Values>,
+    (hash, key): (u64, &[u8]),
+) -> Result<Option<StrRef<'a>>, ReadError> {
+    match keyspace.get(hash, key).map(|entry| entry.value) {
+        Some(ValueRef::Str(value)) => Ok(Some(value)),
+        Some(ValueRef::Away(away)) => {
+            slice.bytes_of(values, &away).map(|bytes| Some(StrRef::Bytes(bytes)))
+        }
+        Some(_) => Err(WrongType.into()),
+        None => Ok(None),
+    }
+}
+
+fn len_of(value: ValueRef<'_>) -> Result<usize, WrongType> {
+    match value {
+        ValueRef::Away(away) => Ok(away.len as usize),
+        other => other.string().map(|value| value.len()),
+    }
+}
+
+impl Shard {
+    /// The string that the key holds.
+    ///
+    /// # Errors
+    /// [`ReadError`]: the key holds something else, or the string is not to be had now.
+    pub fn string(&mut self, db: u8, key: &[u8]) -> Result<Option<StrRef<'_>>, ReadError> {
+        let hash = self.keyspace(db).hash(key);
+        self.see(hash);
+        if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
+            return Ok(None);
+        }
+        let Self { databases, slice, values, .. } = self;
+        string_in(&databases[usize::from(db)], slice, values.as_deref(), (hash, key))
+    }
+
+    /// [`Shard::string`], counted as a keyspace hit or miss.
+    ///
+    /// # Errors
+    /// As [`Shard::string`].
+    #[inline]
+    pub fn read_string(&mut self, db: u8, key: &[u8]) -> Result<Option<StrRef<'_>>, ReadError> {
+        let hash = self.keyspace(db).hash(key);
+        if !self.begin_read(db, hash, key) {
+            return Ok(None);
+        }
+        let Self { databases, slice, values, stats, switches, events, .. } = self;
+        let keyspace = &databases[usize::from(db)];
+        let found = string_in(keyspace, slice, values.as_deref(), (hash, key));
+        match &found {
+            Ok(None) => {
+                stats.misses += 1;
+                switches.note_key(events, NotifyClass::KEY_MISS, "keymiss", db, key);
+            }
+            // It is read again.
+            Err(ReadError::Away) => {}
+            _ => stats.hits += 1,
+        }
+        found
+    }
+
+    /// How long the string is that the key holds, wherever it is.
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    pub fn string_len(&mut self, db: u8, key: &[u8]) -> Result<Option<usize>, WrongType> {
+        self.find(db, key).map(|entry| len_of(entry.value)).transpose()
+    }
+
+    /// [`Shard::string_len`], counted as a keyspace hit or miss.
+    ///
+    /// # Errors
+    /// As [`Shard::string_len`].
+    pub fn read_string_len(&mut self, db: u8, key: &[u8]) -> Result<Option<usize>, WrongType> {
+        self.read(db, key).map(|entry| len_of(entry.value)).transpose()
+    }
+
+    /// The value that the job which runs waited for, as it was when it was asked for first.
+    #[must_use]
+    pub fn fetched(&self) -> Option<&[u8]> {
+        let (_, bytes) = self.slice.pins.values().next()?;
+        bytes.as_deref().ok()
+    }
+
+    /// Appends to the string, which is created if missing, and returns its new length.
+    ///
+    /// # Errors
+    /// As [`Shard::string`].
+    pub fn append(&mut self, db: u8, key: &[u8], tail: &[u8]) -> Result<usize, ReadError> {
+        let hash = self.keyspace(db).hash(key);
+        self.clear_expired(db, hash, key);
+        self.bring_back(db, hash, key)?;
+        let length = self.writable(db, hash).append(hash, key, tail)?;
+        self.changed(db, hash, key, &Effect::Append { db, key, tail });
+        Ok(length)
+    }
+
+    /// Writes bytes at an offset of the string, zero-filling up to there, and returns its new length;
+    /// no bytes change nothing. The caller keeps `offset + bytes.len()` within [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX).
+    ///
+    /// # Errors
+    /// As [`Shard::string`].
+    pub fn set_range(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        offset: usize,
+        bytes: &[u8],
+    ) -> Result<usize, ReadError> {
+        if bytes.is_empty() {
+            return Ok(self.string_len(db, key)?.unwrap_or(0));
+        }
+        let hash = self.keyspace(db).hash(key);
+        self.clear_expired(db, hash, key);
+        self.bring_back(db, hash, key)?;
+        let length = self.writable(db, hash).set_range(hash, key, offset, bytes)?;
+        self.changed(db, hash, key, &Effect::SetRange { db, key, offset: offset as u64, bytes });
+        Ok(length)
+    }
+}
