@@ -13,6 +13,8 @@
 
 use std::path::Path;
 
+use skeg_io::OpenMode;
+
 use crate::block::{BlockBuilder, Claim, Place, parts};
 use crate::current::{self, End, NamedSegment, Position};
 use crate::error::{LogError, io_error};
@@ -50,6 +52,13 @@ impl Offline {
             let _ = remove_tree(disk, &stage);
         }
         let new_segment = written.transpose()?;
+        for section in plan.steps.history.iter().flat_map(|new| &new.prefix.sections[..new.whole]) {
+            // Not all of it was known to have been durable.
+            let path = &section.segment.path;
+            let file = disk.open(path, OpenMode::Read);
+            let synced = file.and_then(|file| file.sync_all());
+            synced.map_err(|error| fsync_error(path, error))?;
+        }
         self.keep_originals(plan, &stage)?;
         if let Some(named) = new_segment {
             let to = FILES.path(&self.dir, named.id);
@@ -119,7 +128,8 @@ impl Offline {
         let mut folders = vec![FILES.folder];
         create_dir(disk, &originals.join(FILES.folder))?;
         let small = [manifest::FILE_NAME, current::FILE_NAME].map(str::to_owned);
-        let dropped = plan.steps.history.iter().flat_map(|history| &history.dropped);
+        let history = plan.steps.history.iter();
+        let dropped = history.flat_map(|history| history.dropped.iter().chain(&history.cut));
         let segments = dropped.map(|id| format!("{}/{}", FILES.folder, FILES.name(*id)));
         // The next open removes what CURRENT does not name any more.
         let mut beside = Vec::new();

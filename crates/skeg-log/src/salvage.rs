@@ -23,6 +23,7 @@ use crate::segment::{FILES, HEADER_BYTES};
 use crate::snapshot;
 use crate::snapshot::read::Loaded;
 use crate::types::{Epoch, Replay};
+use crate::values::ValueReader;
 use crate::vector;
 use crate::walk::{ANY_SHARDS, Stretch, walk};
 
@@ -96,6 +97,8 @@ pub(crate) struct NewHistory {
     pub(crate) current: Current,
     /// Segments to be moved away.
     pub(crate) dropped: Vec<u64>,
+    /// The segment that stays but ends earlier.
+    pub(crate) cut: Option<u64>,
 }
 
 /// What the history of a damaged database begins with.
@@ -115,6 +118,8 @@ const WITHOUT_SNAPSHOT: &str =
     "restore a backup: the snapshot is damaged, and the log before it is not there any more";
 const WITHIN_SNAPSHOT: &str =
     "restore a backup: the log ends before the snapshot, which was taken while it was written";
+const WITHOUT_VALUES: &str =
+    "restore a backup: strings that the snapshot names stand in a damaged segment and nowhere else";
 const WITHOUT_VECTORS: &str =
     "restore a backup: with a snapshot, the vectors of a segment are nowhere else";
 
@@ -208,6 +213,14 @@ impl Offline {
             if current.vectors.iter().any(is_lost) {
                 return lost_for(WITHOUT_VECTORS);
             }
+            let is_for_values = |named: &&NamedSegment| named.id < current.start_segment;
+            let is_damaged = |named: &NamedSegment| {
+                let path = FILES.path(&self.dir, named.id);
+                report.damage.iter().any(|damage| damage.file == path)
+            };
+            if based.is_some() && current.segments.iter().filter(is_for_values).any(is_damaged) {
+                return lost_for(WITHOUT_VALUES);
+            }
         }
         let plan = self.plan(report, database_id, shards, current.as_ref(), prefix, lost)?;
         Ok(Some(RepairPlan { rebuilt, steps: Steps { manifest, ..plan.steps }, ..plan }))
@@ -291,6 +304,7 @@ impl Offline {
         let disk = &*self.disk;
         let refused = |source| LogError::Replay { shard: 0, epoch: 0, source };
         replay.start(current.shards).map_err(refused)?;
+        replay.values(&ValueReader::new(&self.io, &self.dir));
         if let Some(named) = &current.snapshot {
             snapshot::read::load(disk, &self.dir, current, named, 0, replay)?;
         }
@@ -306,7 +320,10 @@ impl Offline {
         prefix: Prefix,
         lost: &mut dyn FnMut(Epoch, RecordInfo<'_>),
     ) -> Result<RepairPlan, LogError> {
-        let whole = prefix.whole();
+        // A snapshot names places of strings in the log, so that its blocks stay where they are.
+        let stays = current.is_some_and(|current| current.snapshot.is_some());
+        let whole = if stays { prefix.sections.len() } else { prefix.whole() };
+        let cut = prefix.sections.last().filter(|_| stays).map(|last| last.segment.header.id);
         let mut kept = Vec::new();
         if let Some(current) = current {
             // What lies before the replay start stays, as far as it is well.
@@ -335,7 +352,8 @@ impl Offline {
         let new_id = current.map_or(above, |current| current.next_segment.max(above));
         let start_segment =
             prefix.sections[..whole].first().map_or(new_id, |first| first.segment.header.id);
-        let drops = self.drops(&prefix, &dropped, current, database_id, lost)?;
+        let lossy: Vec<u64> = dropped.iter().copied().chain(cut).collect();
+        let drops = self.drops(&prefix, &lossy, current, database_id, lost)?;
         let moved = dropped.iter().map(|id| FILES.path(&self.dir, *id)).collect();
         let rewritten = prefix.sections[whole..].iter();
         let bytes_rewritten = rewritten.map(|section| section.end.length - HEADER_BYTES).sum();
@@ -368,7 +386,7 @@ impl Offline {
             steps: Steps {
                 database_id,
                 manifest: false,
-                history: Some(NewHistory { prefix, whole, current, dropped }),
+                history: Some(NewHistory { prefix, whole, current, dropped, cut }),
             },
         })
     }
