@@ -1,10 +1,11 @@
 // One open store as the methods of the package see it: how a native call becomes a promise.
 
 import { Acknowledgements, DISK } from './acknowledgements.ts'
-import type { Handle } from './binding.ts'
+import { MODE_LOCAL, type Handle } from './binding.ts'
 import { attempt, rejected, sizeOfAll } from './bytes.ts'
 import type { Environment } from './environment.ts'
 import { SkegError } from './errors.ts'
+import { Paces } from './pace.ts'
 import { readListenOptions, Server, type Listening, type ListenOptions } from './server.ts'
 
 /** Limits and defaults of an open store. */
@@ -40,6 +41,7 @@ export class Lane {
   readonly #waits = new Set<Gate>()
   #requestBytes = 0
   readonly #servers = new Set<Server>()
+  readonly #paces = new Paces((index) => this.#isBehind(index))
   readonly #subscriptions = new Set<{ close(): void }>()
   #transactions = 0
 
@@ -95,6 +97,17 @@ export class Lane {
       this.checkPressure(bytes)
       return this.command(args, mode, { ...options, bytes })
     })
+  }
+
+  /** The promise of a write of vectors, which waits while its index is behind. */
+  paced<T>(index: string, bytes: number, written: Promise<T>): Promise<T> {
+    return this.#paces.keep(index, bytes, written)
+  }
+
+  #isBehind(index: string): Promise<boolean> {
+    const convert = (reply: unknown): boolean =>
+      (reply as Record<string, unknown>)['state'] === 'behind'
+    return this.command(['SKEG.VINDEX.INFO', index], MODE_LOCAL, { convert })
   }
 
   /** The promise of a call that ended as `ended()` tells. */
@@ -176,6 +189,7 @@ export class Lane {
   async drain(): Promise<void> {
     await this.#executed()
     await this.#acknowledgements.idle()
+    await this.#paces.idle()
   }
 
   /** Serves the store to clients until it or the server is closed. */

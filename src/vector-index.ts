@@ -40,7 +40,7 @@ export type Tier = 'f32' | 'int8' | 'binary' | 'tq1' | 'tq2' | 'tq4'
  */
 export type Backend = 'auto' | 'flat' | 'disk' | 'ephemeral'
 
-/** Options of a new index; an index that exists must have the same. */
+/** Options of a new index; an index that exists must have the same, but for a tier and a backend left out. */
 export interface IndexOptions {
   /** Numbers of a vector, from 1 to 65,536. */
   dim: number
@@ -58,12 +58,12 @@ export interface IndexOptions {
   /**
    * How vectors are coded. Those that are in memory, the latest few megabytes of them, are searched as
    * they are; the others lie on disk, with only their codes in memory.
-   * @defaultValue `'tq2'`
+   * @defaultValue what the index has, `'tq2'` for a new one
    */
   tier?: Tier
   /**
    * How they are searched.
-   * @defaultValue `'auto'`
+   * @defaultValue what the index has, `'auto'` for a new one
    */
   backend?: Backend
 }
@@ -113,10 +113,11 @@ export interface IndexInfo {
   /** Bytes of its segments. */
   diskBytes: number
   /**
-   * What becomes of its segments: nothing (`ready`), vectors in memory wait to be written (`due`), or a
-   * segment is being built (`building`).
+   * What becomes of its segments: nothing (`ready`), vectors in memory wait to be written (`due`), a
+   * segment is being built (`building`), or vectors come faster than they are written (`behind`): then
+   * promises of writes wait.
    */
-  state: 'ready' | 'due' | 'building'
+  state: 'ready' | 'due' | 'building' | 'behind'
   /** How far the segment is that is being built. */
   progress?: ConsolidateProgress
 }
@@ -192,11 +193,8 @@ export function createWords(name: string, options: IndexOptions): string[] {
 export function readInfo(reply: unknown): IndexInfo {
   const fields = reply as Record<string, string | number>
   const [vectors, vectorsInMemory] = [Number(fields['vectors']), Number(fields['delta_vectors'])]
-  const state = String(fields['state']) as IndexInfo['state']
-  const progress = {
-    written: Number(fields['built_rows']),
-    vectors: Number(fields['rows_to_build']),
-  }
+  const written = Number(fields['built_rows'])
+  const toBuild = Number(fields['rows_to_build'])
   return {
     name: String(fields['name']),
     dim: Number(fields['dim']),
@@ -211,8 +209,8 @@ export function readInfo(reply: unknown): IndexInfo {
     deadRows: Number(fields['dead_rows']),
     memoryBytes: Number(fields['memory_bytes']),
     diskBytes: Number(fields['disk_bytes']),
-    state,
-    ...(state === 'building' && { progress }),
+    state: String(fields['state']) as IndexInfo['state'],
+    ...(toBuild > 0 && { progress: { written, vectors: toBuild } }),
   }
 }
 
@@ -343,7 +341,7 @@ export class VectorIndex<Id extends VectorId = VectorId> {
    *
    * @example
    * ```ts
-   * const { ids, scores, offsets } = await docs.searchMany(queries, { k: 10 })
+   * const { ids, scores, offsets } = await docs.searchMany([...query, ...embedding], { k: 10 })
    * const ofSecond = ids.slice(offsets[1], offsets[2])
    * ```
    */
@@ -415,7 +413,8 @@ export class VectorIndex<Id extends VectorId = VectorId> {
     const asked = level(options.durability, this.#lane.options.level)
     const bytes = sizeOfAll(args)
     this.#lane.checkPressure(bytes)
-    return this.#lane.command(args, MODE_LOCAL, { level: asked, bytes, convert })
+    const written = this.#lane.command(args, MODE_LOCAL, { level: asked, bytes, convert })
+    return this.#lane.paced(this.name, bytes, written)
   }
 
   #id(id: Id): string {

@@ -26,7 +26,7 @@ use crate::vectors::{Store, Task};
 pub const INDEX_NAME_BYTES_MAX: usize = 1_024;
 
 /// An index may have so many times as much in memory as is written at once, before it refuses rows;
-/// and at least so many bytes.
+/// and at least so many bytes. With half of that it says that it is behind.
 const BEHIND: usize = 8;
 const BEHIND_BYTES: usize = 16 << 20;
 
@@ -156,12 +156,11 @@ impl Held {
         }
     }
 
-    /// Whether rows come faster than they can be written.
-    fn is_behind(&self, store: &Option<Arc<Store>>) -> bool {
-        let bound =
-            |store: &Arc<Store>| store.delta_bytes().saturating_mul(BEHIND).max(BEHIND_BYTES);
-        self.number != 0
-            && store.as_ref().is_some_and(|store| self.index.delta_bytes() >= bound(store))
+    /// How much of what may wait to be written does: from 1 on, rows are refused.
+    fn behind(&self, store: Option<&Store>) -> f64 {
+        let Some(store) = store.filter(|_| self.number != 0) else { return 0.0 };
+        let bound = store.delta_bytes().saturating_mul(BEHIND).max(BEHIND_BYTES);
+        self.index.delta_bytes() as f64 / bound as f64
     }
 }
 
@@ -239,6 +238,8 @@ pub struct IndexInfo {
     pub figures: IndexFigures,
     /// What becomes of its segments just now.
     pub state: IndexState,
+    /// Rows of the segment that is being built: those written so far, and all of them, at most.
+    pub progress: Option<(u64, u64)>,
 }
 
 /// What becomes of an index's segments.
@@ -249,12 +250,9 @@ pub enum IndexState {
     /// Rows in memory wait to be written.
     Due,
     /// A segment is being built.
-    Building {
-        /// Rows written so far.
-        written: u64,
-        /// Rows that it will have, at most.
-        rows: u64,
-    },
+    Building,
+    /// Rows come faster than they are written: whoever writes should wait.
+    Behind,
 }
 
 impl IndexState {
@@ -264,7 +262,8 @@ impl IndexState {
         match self {
             Self::Ready => "ready",
             Self::Due => "due",
-            Self::Building { .. } => "building",
+            Self::Building => "building",
+            Self::Behind => "behind",
         }
     }
 }
@@ -272,12 +271,13 @@ impl IndexState {
 fn info(name: &[u8], held: &Held, store: Option<&Store>) -> IndexInfo {
     let progress = store.filter(|_| held.number != 0).and_then(|s| s.progress_of(held.number));
     let state = match progress {
-        Some((written, rows)) => IndexState::Building { written, rows },
+        _ if held.behind(store) >= 0.5 => IndexState::Behind,
+        Some(_) => IndexState::Building,
         None if held.is_due => IndexState::Due,
         None => IndexState::Ready,
     };
     let (options, figures) = (*held.index.options(), held.index.figures());
-    IndexInfo { name: name.to_vec(), options, figures, state }
+    IndexInfo { name: name.to_vec(), options, figures, state, progress }
 }
 
 pub(crate) fn logged(id: IdRef<'_>) -> VectorId<'_> {
@@ -371,7 +371,8 @@ impl Shard {
         self.indexes.iter().map(|(name, held)| info(name, held, store)).collect()
     }
 
-    /// Stores a vector; `true` when the id was there.
+    /// Stores a vector; `true` when the id was there. Never [`IndexError::Behind`]: who stores several
+    /// asks first, with [`Shard::vector_room`], so that all are stored or none.
     ///
     /// # Errors
     /// [`IndexError`]: no such index, or a vector or id that it refuses.
@@ -384,9 +385,6 @@ impl Shard {
         self.see(self.index_hash(name));
         let Indexes { by_name, store, .. } = &mut self.indexes;
         let held = by_name.get_mut(name).ok_or(IndexError::NotFound)?;
-        if held.is_behind(store) {
-            return Err(IndexError::Behind);
-        }
         let replaced = held.index.set(id, row)?;
         if let Some(store) = store {
             held.note_size(self.id, name, store);
@@ -398,22 +396,30 @@ impl Shard {
         Ok(replaced)
     }
 
-    /// Checks what [`Shard::vector_set`] would refuse: for batches that are stored whole or not at all.
+    /// Whether an index takes rows.
     ///
     /// # Errors
-    /// As [`Shard::vector_set`].
+    /// [`IndexError::NotFound`]; [`IndexError::Behind`] when rows come faster than they can be written.
+    pub fn vector_room(&mut self, name: &[u8]) -> Result<(), IndexError> {
+        self.see(self.index_hash(name));
+        let held = self.indexes.by_name.get(name).ok_or(IndexError::NotFound)?;
+        let behind = held.behind(self.indexes.store.as_deref());
+        if behind >= 1.0 { Err(IndexError::Behind) } else { Ok(()) }
+    }
+
+    /// Checks what [`Shard::vector_set`] would refuse, and whether there is room: for batches that are
+    /// stored whole or not at all.
+    ///
+    /// # Errors
+    /// As [`Shard::vector_set`] and [`Shard::vector_room`].
     pub fn vector_check(
         &mut self,
         name: &[u8],
         id: IdRef<'_>,
         row: &[f32],
     ) -> Result<(), IndexError> {
-        self.see(self.index_hash(name));
-        let held = self.indexes.by_name.get(name).ok_or(IndexError::NotFound)?;
-        if held.is_behind(&self.indexes.store) {
-            return Err(IndexError::Behind);
-        }
-        Ok(held.index.check(id, row)?)
+        self.vector_room(name)?;
+        Ok(self.index(name)?.index.check(id, row)?)
     }
 
     /// The vector stored under an id, in memory or to be read from a segment on the search pool.

@@ -251,6 +251,8 @@ impl Shared {
                     Err(error) => self.note_failure(run, error),
                 }
             }
+            // Rows of deltas that are segments now lay between what is in use.
+            skeg_io::give_back_memory();
             let mut state = self.vectors.state.lock();
             state.running = false;
             let waits = self.monotonic_ms() < state.not_before_ms;

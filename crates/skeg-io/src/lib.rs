@@ -16,7 +16,7 @@
 //! Platforms: Linux is the target; macOS and FreeBSD are kept compiling. Windows is not supported.
 //!
 //! May not know: records, shards, file formats, Redis.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod clock;
 mod disk;
@@ -32,7 +32,7 @@ mod threads;
 pub use clock::Clock;
 pub use disk::{DirLock, Disk, File, FileInfo, LockError, OpenMode, is_out_of_space};
 pub use entropy::Entropy;
-pub use real::{RealClock, RealDisk, RealEntropy, RealThreads};
+pub use real::{RealClock, RealDisk, RealEntropy, RealThreads, give_back_memory};
 pub use threads::{Join, Panicked, Threads};
 
 use sync::Arc;

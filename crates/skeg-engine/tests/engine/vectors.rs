@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use skeg_engine::offline::{self, Offline};
 use skeg_engine::{
-    Bound, Drain, Engine, EngineError, EngineOptions, Exec, Holder, IndexInfo, LogError, Receipt,
-    Refusal, ShardList, VectorsError,
+    Bound, Drain, Engine, EngineError, EngineOptions, Exec, Holder, IndexError, IndexInfo,
+    IndexState, LogError, Receipt, Refusal, ShardList, VectorsError,
 };
 use skeg_io::Io;
 use skeg_vector::{Backend, FlatIndex, Hit, IdKind, IndexOptions, Metric, Tier};
@@ -23,12 +23,21 @@ fn open(dir: &Path) -> Result<Engine, EngineError> {
 }
 
 /// Runs a command, again when the log has no room for it at the moment.
-fn run<T>(engine: &Engine, mut command: impl FnMut(&mut Exec<'_>) -> T) -> (T, Receipt) {
+fn run<T>(engine: &Engine, command: impl FnMut(&mut Exec<'_>) -> T) -> (T, Receipt) {
+    run_within(engine, 64 << 10, command)
+}
+
+/// [`run`], with room for so many bytes of log.
+fn run_within<T>(
+    engine: &Engine,
+    bytes: u64,
+    mut command: impl FnMut(&mut Exec<'_>) -> T,
+) -> (T, Receipt) {
     let all = ShardList::all(engine.shards());
     let mut holder = Holder::new(engine, Drain::Serve);
     loop {
         if holder.try_hold(&all).unwrap() {
-            match holder.run(&all, Bound::grow(64 << 10), &mut command) {
+            match holder.run(&all, Bound::grow(bytes), &mut command) {
                 Err(Refusal::Wait) => {}
                 other => return other.unwrap(),
             }
@@ -224,6 +233,35 @@ fn a_copy_has_the_segments() {
     offline::copy_to(&offline, target.path(), options, &|_, _| {}).unwrap();
     let engine = open(target.path()).unwrap();
     check(&engine, &model);
+    engine.close().unwrap();
+}
+
+#[test]
+fn an_index_that_is_behind_takes_a_batch_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path()).unwrap();
+    let wide = IndexOptions { dim: 16_384, ..options(Tier::Tq1) };
+    let row = vec![0.5; 16_384];
+    // Under one hold of the latch: nothing can be written meanwhile.
+    let (ids, states) = run_within(&engine, 32 << 20, |exec| {
+        let shard = exec.shard(b"docs");
+        shard.index_create(b"docs", wide).unwrap();
+        let (mut id, mut states) = (0_u64, Vec::new());
+        while shard.vector_check(b"docs", id.into(), &row).is_ok() {
+            states.push(shard.index_info(b"docs").unwrap().state);
+            // As a batch does: what was checked is stored, also beyond the bound.
+            for n in id..id + 100 {
+                shard.vector_set(b"docs", n.into(), &row).unwrap();
+            }
+            id += 100;
+        }
+        assert_eq!(shard.vector_room(b"docs"), Err(IndexError::Behind));
+        (id, states)
+    })
+    .0;
+    assert_eq!(states, [IndexState::Ready, IndexState::Due, IndexState::Behind]);
+    assert_eq!(info(&engine).figures.vectors, ids as usize);
+    wait_for(&engine, "caught up", |info| info.state == IndexState::Ready);
     engine.close().unwrap();
 }
 

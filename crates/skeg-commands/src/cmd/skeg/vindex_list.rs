@@ -1,6 +1,6 @@
 //! SKEG.VINDEX.LIST and SKEG.VINDEX.INFO.
 
-use skeg_engine::{Exec, IndexInfo, IndexState, Shard};
+use skeg_engine::{Exec, IndexInfo, Shard};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -54,10 +54,7 @@ fn list(exec: &mut Exec<'_>, _: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> 
 fn write(reply: &mut Reply, index: &IndexInfo) {
     let options = &index.options;
     let figures = &index.figures;
-    let (written, rows) = match index.state {
-        IndexState::Building { written, rows } => (written, rows),
-        _ => (0, 0),
-    };
+    let (written, rows) = index.progress.unwrap_or_default();
     reply.map(15);
     reply.bulk_str("name");
     reply.bulk(&index.name);

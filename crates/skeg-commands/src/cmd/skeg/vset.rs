@@ -38,6 +38,7 @@ fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -
         reply.null();
         return Ok(());
     }
+    shard.vector_room(name)?;
     shard.vector_set(name, id, &row)?;
     reply.ok();
     Ok(())
