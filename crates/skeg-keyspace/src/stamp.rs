@@ -16,6 +16,9 @@ const COUNT_FIRST: u8 = 5;
 const COUNT_FACTOR: u64 = 10;
 const COUNT_BITS: u32 = 8;
 const MINUTE_MS: u64 = 60_000;
+/// So far back the clock may step, or that of another thread be behind, before the newest look oldest.
+const BACK_MINUTES_MAX: u32 = 24 * 60;
+const BACK_MS_MAX: u32 = BACK_MINUTES_MAX * MINUTE_MS as u32;
 
 /// When or how often an entry was used. The default: not since anybody takes note.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,14 +80,20 @@ impl Stamp {
     /// when it is not known.
     #[must_use]
     pub fn idle_ms(self, now_ms: u64) -> u32 {
-        if self.is_unknown() { u32::MAX } else { (now_ms as u32).wrapping_sub(self.0) }
+        if self.is_unknown() {
+            return u32::MAX;
+        }
+        let idle_ms = (now_ms as u32).wrapping_sub(self.0);
+        if idle_ms > u32::MAX - BACK_MS_MAX { 0 } else { idle_ms }
     }
 
     /// How often the entry was used, if its stamp is of that kind: the logarithm of it, less what time has
     /// taken.
     #[must_use]
     pub fn count(self, now_ms: u64) -> u8 {
-        let minutes = minute(now_ms).wrapping_sub(self.0 >> COUNT_BITS) & (u32::MAX >> COUNT_BITS);
+        let longest = u32::MAX >> COUNT_BITS;
+        let minutes = minute(now_ms).wrapping_sub(self.0 >> COUNT_BITS) & longest;
+        let minutes = if minutes > longest - BACK_MINUTES_MAX { 0 } else { minutes };
         (self.0 as u8).saturating_sub(u8::try_from(minutes).unwrap_or(u8::MAX))
     }
 }
@@ -105,6 +114,14 @@ mod tests {
             );
         }
         assert_eq!(Stamp::default().idle_ms(7), u32::MAX);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_makes_nothing_old() {
+        let now_ms = 1_700_000_000_000;
+        let hour_ms = 60 * MINUTE_MS;
+        assert_eq!(Stamp::default().after(Used::At(now_ms)).idle_ms(now_ms - hour_ms), 0);
+        assert_eq!(Stamp::counted(now_ms, 77).count(now_ms - hour_ms), 77);
     }
 
     #[test]
