@@ -137,16 +137,15 @@ impl Build {
         Self { options, generation, rows, sources, next, unhurried: false, writer: None, buffer }
     }
 
-    /// There is time to link the rows, if they are many: minutes for a million. What has been linked
-    /// stays so in any case.
+    /// There is time to link the rows, if they are many: minutes for a million. Nothing is flushed
+    /// meanwhile, so only who was asked for it takes it.
     pub fn take_time(&mut self) {
         self.unhurried = true;
     }
 
     /// Whether the segment is to have a graph.
     fn is_to_be_linked(&self) -> bool {
-        let was = |rows: &Rows| matches!(rows, Rows::Segment(segment) if segment.is_linked());
-        planner::links(&self.options, self.len()) && (self.unhurried || self.rows.iter().any(was))
+        self.unhurried && planner::links(&self.options, self.len())
     }
 
     /// The generation that the segment will have.

@@ -399,8 +399,12 @@ fn a_linked_segment_is_walked_beside_others_and_without_its_dead_rows() {
         for (query, hits) in many.chunks_exact(DIM as usize).zip(answers) {
             assert_eq!(hits, view.search(query, 5).unwrap());
         }
-        // A merge of what is linked links again, whoever asks.
+        // A merge in the background takes no time for a graph, whatever it merges; who asks gets one.
         let build = owner.index.merge(0..2);
+        owner.build(build, &[]);
+        assert!(!owner.index.view().segments[0].segment.is_linked());
+        let mut build = owner.index.merge(owner.index.unlinked().unwrap());
+        build.take_time();
         owner.build(build, &[]);
         assert!(owner.index.view().segments[0].segment.is_linked());
         let file = Arc::clone(owner.files.values().last().unwrap());
