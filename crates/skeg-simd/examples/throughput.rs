@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use skeg_simd::{ENTRY_MAX, Kernels, ROWS, variants};
+use skeg_simd::{ENTRY_MAX, Kernels, Levels, ROWS, variants};
 
 /// How long each figure is measured for.
 const SPAN: Duration = Duration::from_millis(300);
@@ -48,6 +48,16 @@ fn coded_rows(kernels: &Kernels) {
                 black_box(kernels.sum_where(plane, &query));
             }
         });
+        for bits in [2, 4, 8] {
+            let stride = DIM / 8 * bits;
+            let places: Vec<u32> = (0..(length / stride) as u32).collect();
+            let mut sums = vec![0; places.len()];
+            report(kernels, &format!("dot_levels {bits}"), size, length, || {
+                let levels = Levels { bits, records: black_box(blocks), stride };
+                kernels.dot_levels(&query, &levels, &places, &mut sums);
+                black_box(&sums);
+            });
+        }
         let rows = vec![-5_i8; length];
         let mut dots = vec![0; length / DIM];
         report(kernels, "dot_i8_rows", size, length, || {

@@ -65,6 +65,7 @@ pub struct Kernels {
     pub(crate) l2sq_f16_rows: fn(&[f32], &[u16], &mut [f32]),
     pub(crate) dot_i8_rows: fn(&[i8], &[i8], &mut [i32]),
     pub(crate) sum_where: fn(&[u8], &[i8]) -> i32,
+    pub(crate) dot_levels: fn(&[i8], &Levels<'_>, &[u32], &mut [i32]),
     pub(crate) scan_signs: fn(&[u8], &[u8], &mut [u32; ROWS]),
     pub(crate) passing: fn(&RowTest, &[u32; ROWS], &[f32; ROWS], &[f32; ROWS]) -> u32,
     pub(crate) hadamard: fn(&mut [f32]),
@@ -102,6 +103,29 @@ pub struct RowTest {
     pub noise: f32,
     /// The variance that is none, for a squared norm of 1.
     pub known: f32,
+}
+
+/// Rows of small unsigned numbers, each in a record of its own: what a graph reads here and there.
+///
+/// A record begins with its code, `bits / 8` bytes a dimension. A code is a sequence of units of 64
+/// dimensions, `8 × bits` bytes each: dimension i of a unit has the bits from `i / (8 × bits) × bits`
+/// on of byte `i % (8 × bits)`, so that one shift and one mask make bytes of a whole unit.
+#[derive(Debug, Clone, Copy)]
+pub struct Levels<'a> {
+    /// Of a number: 1, 2, 4 or 8.
+    pub bits: usize,
+    /// The records, end to end.
+    pub records: &'a [u8],
+    /// Bytes of a record.
+    pub stride: usize,
+}
+
+impl<'a> Levels<'a> {
+    /// The code of the record at a place.
+    #[inline]
+    pub(crate) fn code(&self, place: u32, dim: usize) -> &'a [u8] {
+        &self.records[place as usize * self.stride..][..dim / 8 * self.bits]
+    }
 }
 
 impl Kernels {
@@ -221,6 +245,22 @@ impl Kernels {
         assert!(query.len().is_multiple_of(64), "a query that is no multiple of 64 long");
         assert_eq!(bits.len(), query.len() / 8, "not one bit for each element");
         (self.sum_where)(bits, query)
+    }
+
+    /// `out[i]` becomes the inner product of `query` and the code at `places[i]`. Exact.
+    ///
+    /// # Panics
+    /// When a number of bits is none of those allowed, `query` is no multiple of 64 long or longer
+    /// than [`BYTES_MAX`], a code is longer than its record, a place has no record, or `out` is not as
+    /// long as `places`.
+    #[inline]
+    pub fn dot_levels(&self, query: &[i8], levels: &Levels<'_>, places: &[u32], out: &mut [i32]) {
+        assert!(matches!(levels.bits, 1 | 2 | 4 | 8), "levels of other than 1, 2, 4 or 8 bits");
+        assert!(query.len() <= BYTES_MAX, "a query of more bytes than can be summed");
+        assert!(query.len().is_multiple_of(64), "a query that is no multiple of 64 long");
+        assert!(query.len() / 8 * levels.bits <= levels.stride, "a code longer than its record");
+        assert_eq!(places.len(), out.len(), "not one sum for each place");
+        (self.dot_levels)(query, levels, places, out);
     }
 
     /// Adds to each of `sums` what the bits of its row select from `table`. Exact.

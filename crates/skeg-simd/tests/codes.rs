@@ -2,7 +2,9 @@
 //! portable ones: bit for bit. Those against sums in plain words.
 
 use proptest::prelude::*;
-use skeg_simd::{BYTES_MAX, ENTRY_MAX, Kernels, Level, ROWS, RowTest, UNIT, kernels_at, variants};
+use skeg_simd::{
+    BYTES_MAX, ENTRY_MAX, Kernels, Level, Levels, ROWS, RowTest, UNIT, kernels_at, variants,
+};
 
 fn oracle() -> &'static Kernels {
     kernels_at(Level::Scalar).expect("portable")
@@ -78,6 +80,13 @@ fn the_greatest_numbers_do_not_overflow_integer_sums() {
         kernels.dot_i8_rows(&query, &row, &mut out);
         assert_eq!(out, [128 * 128 * 65_536], "{}", kernels.level());
         assert_eq!(kernels.sum_where(&[0xff; BYTES_MAX / 8], &query), -128 * 65_536);
+        for (bits, most) in [(1, 1), (2, 3), (4, 15), (8, 255)] {
+            let records = vec![0xff; BYTES_MAX / 8 * bits];
+            let levels = Levels { bits, records: &records, stride: records.len() };
+            let mut out = [0; 3];
+            kernels.dot_levels(&query, &levels, &[0; 3], &mut out);
+            assert_eq!(out, [-128 * most * 65_536; 3], "{} {bits}", kernels.level());
+        }
         let mut sums = [7; ROWS];
         kernels.scan_signs(&plane, &table, &mut sums);
         assert_eq!(sums, [7 + 17 * 256 * 63; ROWS], "{}", kernels.level());
@@ -127,6 +136,24 @@ fn a_table_of_another_length_is_refused() {
 }
 
 #[test]
+#[should_panic(expected = "a code longer than its record")]
+fn a_code_longer_than_its_record_is_refused() {
+    let levels = Levels { bits: 2, records: &[0; 64], stride: 16 };
+    skeg_simd::kernels().dot_levels(&[0; 128], &levels, &[0], &mut [0]);
+}
+
+#[test]
+fn a_place_without_a_record_is_refused_at_every_level() {
+    for kernels in variants() {
+        let call = || {
+            let levels = Levels { bits: 2, records: &[0; 64], stride: 16 };
+            kernels.dot_levels(&[0; 64], &levels, &[4], &mut [0]);
+        };
+        assert!(std::panic::catch_unwind(call).is_err(), "{}", kernels.level());
+    }
+}
+
+#[test]
 #[should_panic(expected = "not one bit for each element")]
 fn bits_of_another_length_are_refused() {
     let _ = skeg_simd::kernels().sum_where(&[0; 9], &[0; 64]);
@@ -164,6 +191,31 @@ proptest! {
         for kernels in variants() {
             let mut out = vec![9; count];
             kernels.dot_i8_rows(&query, &rows, &mut out);
+            prop_assert_eq!(&out, &exact, "{}", kernels.level());
+        }
+    }
+
+    #[test]
+    fn levels_give_exact_sums_at_every_level(
+        bits in prop_oneof![Just(1_usize), Just(2), Just(4), Just(8)],
+        units in 0..=25_usize,
+        extra in 0..14_usize,
+        places in proptest::collection::vec(0..9_u32, 0..11),
+        seed in 1..u64::MAX,
+    ) {
+        let stride = units * 8 * bits + extra;
+        let (query, records) = (signed(units * 64, seed), bytes(stride * 9, seed ^ 1));
+        let level = |place: u32, dim: usize| {
+            let (unit, within) = (dim / 64, dim % 64);
+            let byte = records[place as usize * stride + unit * 8 * bits + within % (8 * bits)];
+            i32::from(byte >> (within / (8 * bits) * bits)) & ((1 << bits) - 1)
+        };
+        let dot = |place| query.iter().enumerate().map(|(n, &x)| i32::from(x) * level(place, n)).sum();
+        let exact: Vec<i32> = places.iter().map(|&place| dot(place)).collect();
+        for kernels in variants() {
+            let mut out = vec![9; places.len()];
+            let levels = Levels { bits, records: &records, stride };
+            kernels.dot_levels(&query, &levels, &places, &mut out);
             prop_assert_eq!(&out, &exact, "{}", kernels.level());
         }
     }

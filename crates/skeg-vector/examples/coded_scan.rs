@@ -2,10 +2,13 @@
 //! `truth.ibin` in a folder: `cargo run --release -p skeg-vector --example coded_scan FOLDER [code ...]`.
 #![expect(clippy::print_stdout, reason = "a report for the terminal")]
 
+mod big_ann;
+
 use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
+use big_ann::{Table, running_s};
 use skeg_vector::Metric;
 use skeg_vector::quant::{CodeKind, CodedRows, Memory, ScanOptions, Scratch, Trainer};
 
@@ -14,35 +17,6 @@ const SPAN: f64 = 0.5;
 
 /// Queries given at once where throughput counts.
 const BATCH: usize = 8;
-
-/// Numbers of 4 bytes in rows, as the big-ann formats have them.
-struct Table {
-    dim: usize,
-    bytes: Vec<u8>,
-}
-
-impl Table {
-    fn read(path: &Path) -> Result<Self, Box<dyn Error>> {
-        let bytes = std::fs::read(path)?;
-        let dim = bytes.get(4..8).ok_or("a file without a header")?;
-        Ok(Self { dim: u32::from_le_bytes(dim.try_into()?) as usize, bytes })
-    }
-
-    fn rows(&self) -> usize {
-        u32::from_le_bytes([0, 1, 2, 3].map(|n| self.bytes[n])) as usize
-    }
-
-    fn numbers<T>(&self, from: impl Fn([u8; 4]) -> T) -> Vec<T> {
-        let (numbers, _) = self.bytes[8..].as_chunks::<4>();
-        numbers[..self.rows() * self.dim].iter().map(|&x| from(x)).collect()
-    }
-}
-
-/// Seconds that this thread has had a processor.
-fn running_s() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(f64::NAN) / 1e9
-}
 
 struct Bench {
     dim: usize,

@@ -10,18 +10,21 @@
 //!
 //! [`Index`] is the door: new rows in memory ([`FlatIndex`], which compares the query with every one),
 //! older ones in [`Segment`]s, whose codes are in memory and whose rows are wherever the owner keeps
-//! files. [`quant`] has a file for each tier (how rows are coded) and the scan of codes.
+//! files. [`quant`] has a file for each tier (how rows are coded) and the scan of codes, [`graph`] the
+//! graph that is walked where there are too many rows to scan.
 //!
 //! May not know: keys, the log, shards, clocks, threads.
 #![forbid(unsafe_code)]
 
 mod error;
 mod flat;
+pub mod graph;
 mod id;
 mod index;
 mod metric;
 mod options;
 pub mod quant;
+mod random;
 mod row_set;
 pub mod segment;
 mod top;

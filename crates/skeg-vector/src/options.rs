@@ -90,11 +90,11 @@ impl Named for Tier {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
-    /// What suits the index best.
+    /// A scan, or a graph once it was consolidated and has so many rows that a walk is faster.
     Auto,
     /// A scan of every row.
     Flat,
-    /// A graph on disk; a scan of codes until there is one.
+    /// Rows on disk in every tier; a graph once it was consolidated, and a scan of codes until then.
     Disk,
     /// A scan of every row, all of them in memory, and none of them kept over a restart.
     Ephemeral,

@@ -11,6 +11,7 @@ use skeg_io::sync::{Arc, Mutex};
 use skeg_log::{
     Broken, Epoch, Health, Level, Log, LogError, ShardId, VectorEntry, VectorWriter, breaks,
 };
+use skeg_vector::graph::{Alone, Crew};
 use skeg_vector::segment::SegmentTag;
 use skeg_vector::{Build, BuildError, Built};
 
@@ -99,6 +100,8 @@ pub(super) struct Run {
     number: u64,
     /// The delta was written by this task.
     flushed: bool,
+    /// All segments were made one by it.
+    merged: bool,
 }
 
 impl Run {
@@ -116,6 +119,7 @@ impl Run {
             reply: Arc::new(Reply { outcome: Mutex::default(), bell: Arc::clone(bell) }),
             number,
             flushed: false,
+            merged: false,
         }
     }
 
@@ -147,7 +151,7 @@ impl Run {
             Stage::Ask(ask) => self.ask(shared, ask),
             Stage::Asked => self.receive(),
             Stage::Begin(build) => self.begin(shared, build),
-            Stage::Write(build, writer) => self.write(build, writer),
+            Stage::Write(build, writer) => self.write(shared, build, writer),
             Stage::Durable(finished, covered) => self.publish(shared, finished, covered),
             Stage::Forget(covered) => self.forget(shared, covered),
         }
@@ -170,6 +174,7 @@ impl Run {
             name: self.name().into(),
             number: self.number,
             whole: matches!(self.task, Task::Consolidate { .. }),
+            merged: self.merged,
             ask: Some(ask),
             told: None,
             reply: Arc::clone(&self.reply),
@@ -205,6 +210,7 @@ impl Run {
             }
             Told::Build(number, Some(build)) => {
                 self.number = number;
+                self.merged = self.flushed;
                 Stage::Begin(build)
             }
             Told::Build(number, None) => {
@@ -241,14 +247,12 @@ impl Run {
 
     fn write(
         &mut self,
+        shared: &Shared,
         mut build: Box<Build>,
         mut writer: VectorWriter,
     ) -> Result<Progress, VectorsError> {
         let mut write = |bytes: &[u8], offset| writer.write(bytes, offset);
-        let more = build.step(ROWS, &mut write).map_err(|error| match error {
-            BuildError::Vector(error) => VectorsError::Vector(error),
-            BuildError::Write(error) => error.into(),
-        })?;
+        let more = build.step(ROWS, &mut write).map_err(|error| failed(error, shared))?;
         let (written, rows) = (build.written(), build.len() as u64);
         *self.store.building.lock() = Some(Building { number: self.number, written, rows });
         if let Task::Consolidate { progress, .. } = &mut self.task {
@@ -261,8 +265,14 @@ impl Run {
         let replaces: Vec<u64> = build.replaces().collect();
         let rows = build.written();
         let file = Opened::new(writer.path(), writer.file());
+        let progress = match &mut self.task {
+            Task::Consolidate { progress, .. } => Some(progress),
+            _ => None,
+        };
+        let crew = Watched { shared, progress: Mutex::new(progress), rows };
         let mut write = |bytes: &[u8], offset| writer.write(bytes, offset);
-        let (built, length, sum) = build.finish(file, &mut write)?;
+        let finished = build.finish(file, &crew, &mut write);
+        let (built, length, sum) = finished.map_err(|error| failed(error, shared))?;
         writer.complete(length)?;
         // Also of a merge: the writes that killed the rows that it leaves out have to stay.
         let covered = self.log.last_epoch();
@@ -319,6 +329,39 @@ impl Run {
     }
 }
 
+fn failed(error: BuildError<LogError>, shared: &Shared) -> VectorsError {
+    match error {
+        BuildError::Vector(error) => VectorsError::Vector(error),
+        BuildError::Write(error) => error.into(),
+        // Whoever waits gave up, or the engine is being closed.
+        BuildError::Graph(_) => shared.check_open().err().map_or(VectorsError::Aborted, Into::into),
+    }
+}
+
+/// Links rows on this thread, as long as the engine is open and whoever waits wants it.
+struct Watched<'a> {
+    shared: &'a Shared,
+    progress: Mutex<Option<&'a mut ConsolidateProgress>>,
+    /// All have been written by now.
+    rows: u64,
+}
+
+impl Crew for Watched<'_> {
+    fn run(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        Alone.run(count, work);
+    }
+
+    fn size(&self) -> usize {
+        Alone.size()
+    }
+
+    fn goes_on(&self, _: usize, _: usize) -> bool {
+        let mut progress = self.progress.lock();
+        let wanted = progress.as_mut().is_none_or(|progress| progress(self.rows, self.rows));
+        wanted && self.shared.check_open().is_ok()
+    }
+}
+
 fn tell(progress: &mut ConsolidateProgress, written: u64, of: u64) -> Result<(), VectorsError> {
     if progress(written, of) { Ok(()) } else { Err(VectorsError::Aborted) }
 }
@@ -345,6 +388,8 @@ struct Turn {
     number: u64,
     /// All segments become one.
     whole: bool,
+    /// They have been made one.
+    merged: bool,
     ask: Option<Ask>,
     told: Option<Told>,
     reply: Arc<Reply>,
@@ -383,8 +428,20 @@ impl Job for Turn {
             Ask::Look => match shard.numbered(name, number) {
                 Some(held) => {
                     let rows: Vec<(usize, usize)> = held.index.segment_rows().collect();
-                    let range = if self.whole { whole(&rows) } else { due(&rows) };
-                    Told::Build(number, range.map(|range| Box::new(held.index.merge(range))))
+                    // One that stayed without a graph, for want of memory, is not written again.
+                    let unlinked = || held.index.unlinked().filter(|_| !self.merged);
+                    let range = match self.whole {
+                        true => whole(&rows).or_else(unlinked),
+                        false => due(&rows),
+                    };
+                    let build = range.map(|range| {
+                        let mut build = held.index.merge(range);
+                        if self.whole {
+                            build.take_time();
+                        }
+                        Box::new(build)
+                    });
+                    Told::Build(number, build)
                 }
                 None => Told::Gone,
             },

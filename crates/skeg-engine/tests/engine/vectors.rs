@@ -214,6 +214,63 @@ fn damage_is_named_by_check_and_search_and_stops_what_reads_it() {
 }
 
 #[test]
+fn a_consolidated_index_is_linked_checked_and_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path()).unwrap();
+    run(&engine, |exec| exec.shard(b"docs").index_create(b"docs", options(Tier::Tq4)).unwrap());
+    for id in 0..1_500_u64 {
+        run(&engine, |exec| {
+            exec.shard(b"docs").vector_set(b"docs", id.into(), &row(id)).unwrap();
+        });
+    }
+    let consolidate = |goes_on: bool| {
+        let (tell, told) = mpsc::channel();
+        let done = Box::new(move |result| tell.send(result).unwrap());
+        let mut told_times = 0;
+        let progress = Box::new(move |rows, of| {
+            // Before the last row there are as many steps as that takes; later ones are of the graph.
+            told_times += u32::from(rows == of);
+            goes_on || told_times < 3
+        });
+        engine.consolidate(b"docs", progress, done).unwrap();
+        told.recv().unwrap()
+    };
+    assert_eq!(consolidate(false), Err(VectorsError::Aborted));
+    let linked = |engine: &Engine| {
+        let view = run(engine, |exec| exec.shard(b"docs").vector_view(b"docs").unwrap()).0;
+        view.linked_segments()
+    };
+    assert_eq!(linked(&engine), 0);
+    assert_eq!(consolidate(true), Ok(()));
+    assert_eq!((info(&engine).figures.segments, linked(&engine)), (1, 1));
+    engine.close().unwrap();
+
+    let file = std::fs::read_dir(dir.path().join("vectors")).unwrap().next().unwrap();
+    let file = file.unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    let damages = || {
+        let offline = Offline::open(&Io::real(), dir.path()).unwrap();
+        offline::check(&Io::real(), &offline, &|_, _| {}).unwrap().damage
+    };
+    assert!(damages().is_empty());
+    // The last byte is of the codes that walks read.
+    let mut bytes = whole.clone();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(damages()[0].file, file);
+    assert!(matches!(open(dir.path()), Err(EngineError::Log(LogError::Corrupt(_)))));
+    std::fs::write(&file, &whole).unwrap();
+
+    let engine = open(dir.path()).unwrap();
+    assert_eq!(linked(&engine), 1);
+    for seed in (0..1_200).step_by(100) {
+        let hits = search(&engine, seed, 3);
+        assert_eq!((hits[0].id.clone(), hits[0].score), (seed.into(), 0.0));
+    }
+    engine.close().unwrap();
+}
+
+#[test]
 fn a_copy_has_the_segments() {
     let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let engine = open(dir.path()).unwrap();

@@ -10,6 +10,7 @@ mod crc32c;
 mod float;
 mod hadamard;
 mod half;
+mod levels;
 mod signs;
 
 #[cfg(target_arch = "x86_64")]
@@ -25,6 +26,7 @@ pub(crate) use hadamard::hadamard;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) use hadamard::transform;
 pub(crate) use half::{dot_f16_rows, l2sq_f16_rows};
+pub(crate) use levels::dot_levels;
 pub(crate) use signs::{passing, scan_signs};
 
 use crate::{Kernels, Level};
@@ -42,6 +44,7 @@ pub(crate) static KERNELS: Kernels = Kernels {
     l2sq_f16_rows,
     dot_i8_rows,
     sum_where,
+    dot_levels,
     scan_signs,
     passing,
     hadamard,

@@ -10,8 +10,9 @@
 
 use std::sync::Arc;
 
-use super::{Slot, newest};
+use super::{Slot, newest, planner};
 use crate::flat;
+use crate::graph::{BuildOptions, Crew, GraphError};
 use crate::quant::{CodeKind, Parameters, Trainer};
 use crate::row_set::RowSet;
 use crate::segment::{RowBuffer, Segment, SegmentFile, SegmentTag, SegmentWriter};
@@ -19,6 +20,9 @@ use crate::{IdRef, IndexOptions, VectorError};
 
 /// Stands for a row that was left out.
 const NOWHERE: u32 = u32::MAX;
+
+/// Bytes that linking rows may take; where it needs more they are scanned.
+const MEMORY_MAX: usize = 2 << 30;
 
 /// Where rows come from.
 #[derive(Debug)]
@@ -72,6 +76,8 @@ pub struct Build {
     sources: Vec<Source>,
     /// The number of the next row of each source, in the order of ids.
     next: Vec<usize>,
+    /// There is time for a graph.
+    unhurried: bool,
     writer: Option<SegmentWriter>,
     buffer: RowBuffer,
 }
@@ -92,6 +98,9 @@ pub enum BuildError<E> {
     /// What writes the file has failed.
     #[error("{0}")]
     Write(E),
+    /// The crew that was to link the rows gave up.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
 }
 
 impl Build {
@@ -125,7 +134,19 @@ impl Build {
     fn new(options: IndexOptions, generation: u64, rows: Vec<Rows>, sources: Vec<Source>) -> Self {
         let next = vec![0; rows.len()];
         let buffer = RowBuffer::default();
-        Self { options, generation, rows, sources, next, writer: None, buffer }
+        Self { options, generation, rows, sources, next, unhurried: false, writer: None, buffer }
+    }
+
+    /// There is time to link the rows, if they are many: minutes for a million. What has been linked
+    /// stays so in any case.
+    pub fn take_time(&mut self) {
+        self.unhurried = true;
+    }
+
+    /// Whether the segment is to have a graph.
+    fn is_to_be_linked(&self) -> bool {
+        let was = |rows: &Rows| matches!(rows, Rows::Segment(segment) if segment.is_linked());
+        planner::links(&self.options, self.len()) && (self.unhurried || self.rows.iter().any(was))
     }
 
     /// The generation that the segment will have.
@@ -172,7 +193,9 @@ impl Build {
         let kind = CodeKind::of(self.options.tier).expect("options were validated");
         let parameters = self.train(kind, rotation);
         let tag = SegmentTag { generation: self.generation, ..tag };
-        self.writer = Some(SegmentWriter::new(&self.options, tag, parameters, self.len()));
+        let writer = SegmentWriter::new(&self.options, tag, parameters, self.len());
+        let linked = self.is_to_be_linked();
+        self.writer = Some(if linked { writer.to_be_linked(self.len()) } else { writer });
     }
 
     fn train(&self, kind: CodeKind, rotation: u64) -> Parameters {
@@ -233,21 +256,23 @@ impl Build {
         Ok(true)
     }
 
-    /// Writes what comes behind the rows. Gives the segment, which reads its rows from `file`, the
-    /// file's length, and the checksum that stands for all of it.
+    /// Links the rows, if they are to be, and writes what comes behind them. Gives the segment, which
+    /// reads its rows from `file`, the file's length, and the checksum that stands for all of it.
     ///
     /// # Errors
-    /// What `write` returned; the file is to be given up.
+    /// [`BuildError`]; the file is to be given up.
     ///
     /// # Panics
     /// Before [`Self::begin`].
     pub fn finish<E>(
         self,
         file: Arc<dyn SegmentFile>,
+        crew: &impl Crew,
         write: &mut impl FnMut(&[u8], u64) -> Result<(), E>,
-    ) -> Result<(Built, u64, u32), E> {
-        let writer = self.writer.expect("it has begun");
-        let (segment, bytes, sum) = writer.finish(file, write)?;
+    ) -> Result<(Built, u64, u32), BuildError<E>> {
+        let mut writer = self.writer.expect("it has begun");
+        writer.link(&BuildOptions { memory_max: MEMORY_MAX, ..BuildOptions::default() }, crew)?;
+        let (segment, bytes, sum) = writer.finish(file, write).map_err(BuildError::Write)?;
         Ok((Built { segment, sources: self.sources }, bytes, sum))
     }
 }

@@ -22,6 +22,7 @@
 //! May not know: keys, the log, shards, files, threads.
 
 mod build;
+mod planner;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -388,6 +389,14 @@ impl Index {
     #[must_use]
     pub fn merge(&self, segments: std::ops::Range<usize>) -> Build {
         Build::merge(self.options, self.segments[segments].to_vec())
+    }
+
+    /// The only segment, if it should have a graph and does not.
+    #[must_use]
+    pub fn unlinked(&self) -> Option<std::ops::Range<usize>> {
+        let [slot] = &*self.segments else { return None };
+        let should = planner::links(&self.options, slot.len()) && slot.segment.can_be_linked();
+        (should && !slot.segment.is_linked()).then_some(0..1)
     }
 
     /// Live rows and dead rows of each segment, oldest first.

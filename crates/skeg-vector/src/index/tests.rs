@@ -7,6 +7,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::graph::Alone;
+use crate::random::SplitMix;
 use crate::segment::SegmentFile;
 use crate::segment::SegmentTag;
 use crate::segment::tests::{Bytes, TAG};
@@ -155,7 +157,7 @@ impl Owner {
         }
         let replaced: Vec<u64> = build.replaces().collect();
         let of = Arc::clone(&file) as Arc<dyn SegmentFile>;
-        let (built, length, _) = build.finish(of, &mut write).unwrap();
+        let (built, length, _) = build.finish(of, &Alone, &mut write).unwrap();
         file.complete(length);
         replaced.iter().for_each(|number| drop(self.files.remove(number)));
         self.files.insert(self.next_file, file);
@@ -321,4 +323,92 @@ fn a_damaged_row_is_named_and_never_an_answer() {
     assert!(error.to_string().contains("damaged at offset 4256"), "{error}");
     assert!(matches!(owner.index.get(5).unwrap().read(), Err(VectorError::Segment(_))));
     assert!(owner.index.get(6).unwrap().read().is_ok());
+}
+
+/// Rows around a few directions.
+fn near_row(seed: u32) -> Vec<f32> {
+    let numbers = |seed: u32| {
+        let mut random = SplitMix::new(seed.into());
+        move || (random.next() >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let (mut own, mut center) = (numbers(seed + 1_000), numbers(seed % 7));
+    (0..DIM).map(|_| own() + center()).collect()
+}
+
+/// Hits of both views with the scores of the first: how many of how many, over some queries.
+fn shared(found: &View, expected: &flat::View, k: usize) -> (usize, usize) {
+    let (mut same, mut all) = (0, 0);
+    let mut scratch = SearchScratch::default();
+    for seed in 0..40 {
+        let query = near_row(1_000_000 + seed);
+        let hits = found.search_with(&query, &SearchOptions::new(k), &mut scratch).unwrap();
+        let best = expected.search(&query, k).unwrap();
+        assert!(hits.iter().is_sorted_by(|a, b| a.score >= b.score));
+        same += hits.iter().filter(|hit| best.contains(hit)).count();
+        all += best.len();
+    }
+    (same, all)
+}
+
+#[test]
+fn a_linked_segment_is_walked_beside_others_and_without_its_dead_rows() {
+    for tier in [Tier::Int8, Tier::Tq2, Tier::F32] {
+        let backend = Backend::Disk;
+        let ids = IdKind::U64;
+        let options = IndexOptions { ids, tier, backend, ..IndexOptions::new(DIM, Metric::Cosine) };
+        let mut owner = Owner::new(options);
+        let mut flat = FlatIndex::new(options, 1).unwrap();
+        let set = |index: &mut Index, flat: &mut FlatIndex, id: u32, seed: u32| {
+            index.set(&Id::U64(id.into()), &near_row(seed)).unwrap();
+            flat.set(&Id::U64(id.into()), &near_row(seed)).unwrap();
+        };
+        (0..1_500).for_each(|n| set(&mut owner.index, &mut flat, n, n));
+        assert!(owner.index.freeze());
+        let build = owner.index.flush().unwrap();
+        owner.build(build, &[]);
+        assert!(!owner.index.view().segments[0].segment.is_linked(), "there was no time");
+        let unlinked = owner.index.unlinked();
+        assert_eq!(unlinked.is_some(), tier != Tier::F32);
+        let Some(range) = unlinked else { continue };
+        let mut build = owner.index.merge(range);
+        build.take_time();
+        owner.build(build, &[]);
+        assert!(owner.index.view().segments[0].segment.is_linked());
+        assert_eq!(owner.index.unlinked(), None);
+        let view = owner.index.view();
+        let (same, all) = shared(&view, &flat.view(), 10);
+        assert!(same * 100 >= all * 98, "{tier}: {same} of {all}");
+
+        // Other segments, rows in memory, dead ones; and all of it read again.
+        (1_000..1_700).for_each(|n| set(&mut owner.index, &mut flat, n, n + 50_000));
+        assert!(owner.index.freeze());
+        let build = owner.index.flush().unwrap();
+        owner.build(build, &[]);
+        (100..150).for_each(|n| set(&mut owner.index, &mut flat, n, n + 90_000));
+        for id in 500..700 {
+            assert!(owner.index.remove(&Id::U64(id)) && flat.remove(&Id::U64(id)));
+        }
+        for k in [1, 10, 300] {
+            let (same, all) = shared(&owner.index.view(), &flat.view(), k);
+            assert!(same * 100 >= all * 98, "{tier} {k}: {same} of {all}");
+        }
+        let many: Vec<f32> = (0..20).flat_map(near_row).collect();
+        let view = owner.index.view();
+        let mut scratch = SearchScratch::default();
+        let answers = view.search_many(&many, &SearchOptions::new(5), &mut scratch).unwrap();
+        for (query, hits) in many.chunks_exact(DIM as usize).zip(answers) {
+            assert_eq!(hits, view.search(query, 5).unwrap());
+        }
+        // A merge of what is linked links again, whoever asks.
+        let build = owner.index.merge(0..2);
+        owner.build(build, &[]);
+        assert!(owner.index.view().segments[0].segment.is_linked());
+        let file = Arc::clone(owner.files.values().last().unwrap());
+        let opened = Segment::open(file).unwrap().0;
+        assert!(opened.is_linked());
+        let segments = &owner.index.view().segments;
+        assert_eq!(opened.memory_bytes(), segments[0].segment.memory_bytes());
+        let (same, all) = shared(&owner.index.view(), &flat.view(), 10);
+        assert!(same * 100 >= all * 98, "{tier}: {same} of {all}");
+    }
 }

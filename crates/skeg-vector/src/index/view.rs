@@ -1,7 +1,7 @@
 //! What an index held at one moment, and the search over it.
 //!
-//! A search compares the query with the rows in memory, scans the codes of every segment, the largest
-//! first, and compares what their bounds leave with the rows themselves: one list of candidates over all
+//! A search compares the query with the rows in memory, walks over the graphs of segments that have one
+//! (`planner.rs`), scans the codes of the others, the largest first, and compares what their bounds leave with the rows themselves: one list of candidates over all
 //! segments, so that many of them cost no more rows than one.
 //!
 //! Invariants: nothing in a view changes; scores are exact, equal ones in the order of ids; where all
@@ -12,10 +12,15 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::{Slot, newest};
+use super::{Slot, newest, planner};
 use crate::flat;
-use crate::quant::{Part, RowSource, ScanOptions, Scratch, check_queries, search_parts};
+use crate::graph::{Walk, WalkOptions};
+use crate::quant::{
+    Asked, Found, Known, Part, RowSource, ScanOptions, Scratch, check_queries, is_coded,
+    search_parts,
+};
 use crate::row_set::RowSet;
+use crate::segment::Linked;
 use crate::segment::RowBuffer;
 use crate::top::Top;
 use crate::{Hit, IdRef, IndexOptions, VectorError};
@@ -45,6 +50,9 @@ pub struct SearchScratch {
     rows: RefCell<RowBuffer>,
     /// Parts by size.
     order: Vec<usize>,
+    walk: Walk,
+    /// What walks have found for each query.
+    walked: Vec<Vec<Found>>,
 }
 
 /// A step of a history.
@@ -87,6 +95,12 @@ impl View {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Segments that have a graph.
+    #[must_use]
+    pub fn linked_segments(&self) -> usize {
+        self.segments.iter().filter(|slot| slot.segment.is_linked()).count()
     }
 
     /// The greatest generation of its segments.
@@ -202,9 +216,8 @@ impl View {
         let known = self.search_memory(queries, options.k)?;
         let scores: Vec<Vec<f32>> =
             known.iter().map(|hits| hits.iter().map(|hit| hit.0).collect()).collect();
-        let scores: Vec<&[f32]> = scores.iter().map(Vec::as_slice).collect();
 
-        let SearchScratch { scan: states, rows, order } = scratch;
+        let SearchScratch { scan: states, rows, order, walk, walked } = scratch;
         order.clear();
         order.extend(0..self.segments.len());
         order.sort_unstable_by_key(|&n| std::cmp::Reverse(self.segments[n].segment.head().rows));
@@ -217,21 +230,40 @@ impl View {
                 this
             })
             .collect();
-        let parts: Vec<Part<'_>> = order
-            .iter()
-            .zip(&firsts)
-            .map(|(&n, &first)| {
-                let Slot { segment, dead } = &self.segments[n];
-                Part { codes: segment.codes(), first, dead: (!dead.is_empty()).then_some(dead) }
-            })
-            .collect();
+        // A query whose code says nothing is compared with every row.
+        let may_walk = queries.chunks_exact(dim as usize).all(|query| is_coded(metric, query));
+        walked.resize_with(walked.len().max(queries_count), Vec::new);
+        walked.iter_mut().for_each(Vec::clear);
+        let mut parts: Vec<Part<'_>> = Vec::with_capacity(order.len());
+        for (&n, &first) in order.iter().zip(&firsts) {
+            let slot = &self.segments[n];
+            let Slot { segment, dead } = slot;
+            let rows = segment.head().rows as usize;
+            let walks = may_walk && planner::walks(&self.options, rows, dead.len(), options.k);
+            let linked = segment.linked().filter(|_| walks);
+            let Some(Linked { graph, points }) = linked else {
+                let dead = (!dead.is_empty()).then_some(dead);
+                parts.push(Part { codes: segment.codes(), first, dead });
+                continue;
+            };
+            let walk_options = WalkOptions::new(options.k);
+            for (query, found) in queries.chunks_exact(dim as usize).zip(&mut *walked) {
+                let before = found.len();
+                let admits = |row| !dead.contains(row);
+                graph.candidates(points, query, admits, &walk_options, walk, found);
+                found[before..].iter_mut().for_each(|found| found.place += first);
+            }
+        }
+        let known_of = |(scores, candidates)| Known { scores, candidates };
+        let lists = scores.iter().map(Vec::as_slice).zip(walked.iter().map(Vec::as_slice));
+        let known_before: Vec<Known<'_>> = lists.map(known_of).collect();
         let source = StoredRows { segments: &self.segments, order, firsts: &firsts, rows };
-        search_parts(&parts, &source, queries, &scores, &scan, states)?;
+        let asked = Asked { metric, dim, queries, known: &known_before };
+        search_parts(&parts, &source, asked, &scan, states)?;
 
         let mut answers = Vec::with_capacity(queries_count);
         for (number, mut best) in known.into_iter().enumerate() {
-            let found = if parts.is_empty() { &[] } else { states.found(number) };
-            best.extend(found.iter().map(|found| {
+            best.extend(states.found(number).iter().map(|found| {
                 let (part, row) = source.part(found.place);
                 (found.score, self.segments[part].segment.id(row))
             }));

@@ -14,7 +14,7 @@ use super::planes::Planes;
 use super::ready::{Ready, Scores};
 use super::scan::{Stretch, begin, scan};
 use super::stored::{Fill, Sink};
-use super::{CodeKind, Codec, Parameters, RowSource, ScanOptions, Scratch};
+use super::{CodeKind, Codec, Found, Parameters, RowSource, ScanOptions, Scratch};
 use crate::metric::{Query, admit};
 use crate::row_set::RowSet;
 use crate::{K_MAX, Metric, VectorError};
@@ -57,12 +57,12 @@ macro_rules! of_any {
 
 /// Whether a row's or a query's code says anything: its squared norm is far from the ends of `f32`,
 /// or it is zero. Under cosine every one is brought to length 1.
-pub(super) fn is_coded(metric: Metric, vector: &[f32]) -> bool {
+pub(crate) fn is_coded(metric: Metric, vector: &[f32]) -> bool {
     let norm2 = skeg_simd::norm2_f32(vector);
     metric == Metric::Cosine || CODED.contains(&norm2) || vector.iter().all(|&x| x == 0.0)
 }
 
-pub(super) fn check_dim(dim: u32, vector: &[f32]) -> Result<(), VectorError> {
+pub(crate) fn check_dim(dim: u32, vector: &[f32]) -> Result<(), VectorError> {
     if vector.len() == dim as usize {
         return Ok(());
     }
@@ -96,23 +96,37 @@ pub(crate) fn check_queries(
     queries.chunks_exact(dim as usize).try_for_each(|query| admit(metric, kernels, query).map(drop))
 }
 
-/// The `k` nearest rows of all parts, which have one metric and one dimension, the largest first, for
-/// each of the queries, which were checked: into `scratch`, with those that are level with the last.
-/// `known` are scores of other rows, the best first, for each query; rows that do not reach the k-th of
-/// them and of what was found are left out.
+/// What is asked: queries end to end, which were checked, and what is known of each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) metric: Metric,
+    pub(crate) dim: u32,
+    pub(crate) queries: &'a [f32],
+    /// For each query, or for none.
+    pub(crate) known: &'a [Known<'a>],
+}
+
+/// What is known for a query before anything is scanned.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Known<'a> {
+    /// Exact scores of other rows, the best first.
+    pub(crate) scores: &'a [f32],
+    /// Rows that are in no part, by their places, and the score that each has at most.
+    pub(crate) candidates: &'a [Found],
+}
+
+/// The `k` nearest rows of all parts, the largest first, and of what is known, for each query: into
+/// `scratch`, with those that are level with the last. Rows that do not reach the k-th of the scores that
+/// are known and of what was found are left out.
 pub(crate) fn search_parts(
     parts: &[Part<'_>],
     rows: &impl RowSource,
-    queries: &[f32],
-    known: &[&[f32]],
+    asked: Asked<'_>,
     options: &ScanOptions,
     scratch: &mut Scratch,
 ) -> Result<(), VectorError> {
-    let Some(Part { codes: CodedRows { parameters, .. }, .. }) = parts.first() else {
-        scratch.begin(0);
-        return Ok(());
-    };
-    let (metric, dim) = (parameters.metric, parameters.dim as usize);
+    let Asked { metric, queries, known, .. } = asked;
+    let dim = asked.dim as usize;
     scratch.begin(queries.len() / dim);
     let mut done = 0;
     for some in queries.chunks(QUERIES_MAX * dim) {
@@ -127,6 +141,8 @@ pub(crate) fn search_parts(
         }
         for query in some.chunks_exact(dim) {
             let state = scratch.state(done);
+            let candidates = known.get(done).map_or(&[][..], |known| known.candidates);
+            state.add(candidates);
             let buffer = std::mem::take(&mut state.unit);
             let exact = Query::reusing(metric, skeg_simd::kernels(), query, buffer)?;
             let reranked = state.rerank(rows, &exact, options);
@@ -281,7 +297,8 @@ impl CodedRows {
         let Parameters { metric, dim, .. } = self.parameters;
         check_queries(metric, dim, queries, options)?;
         let part = [Part { codes: self, first: 0, dead: None }];
-        search_parts(&part, rows, queries, &[], options, scratch)?;
+        let asked = Asked { metric, dim, queries, known: &[] };
+        search_parts(&part, rows, asked, options, scratch)?;
         scratch.truncate(options.k);
         Ok(())
     }

@@ -17,6 +17,9 @@ mod exact;
 mod half;
 mod parameters;
 mod planes;
+mod points;
+#[cfg(test)]
+mod points_tests;
 mod ready;
 mod rotation;
 mod scan;
@@ -25,8 +28,10 @@ pub(crate) mod stored;
 mod tests;
 
 pub use coded::CodedRows;
-pub(crate) use coded::{Part, check_queries, search_parts};
+pub(crate) use coded::{Asked, Known, Part, check_dim, check_queries, is_coded, search_parts};
 pub use parameters::{CodeKind, Parameters, Trainer};
+pub use points::Points;
+pub(crate) use points::Target;
 pub use scan::{Found, Memory, RowSource, ScanOptions, Scratch};
 
 use ready::{Ready, Scores};

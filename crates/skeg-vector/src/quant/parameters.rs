@@ -72,7 +72,7 @@ impl CodeKind {
     }
 
     /// Planes of bits, where codes are such.
-    pub(super) fn planes(self) -> Option<u32> {
+    pub(crate) fn planes(self) -> Option<u32> {
         match self {
             Self::F32 | Self::F16 | Self::Int8 => None,
             Self::Binary | Self::Tq1 => Some(1),

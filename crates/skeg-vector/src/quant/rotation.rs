@@ -13,6 +13,8 @@
 
 use skeg_simd::Kernels;
 
+use crate::random::SplitMix;
+
 /// Dimensions of a rotation are a multiple of this.
 pub(crate) const MULTIPLE: usize = 64;
 
@@ -31,7 +33,8 @@ impl Rotation {
     pub(crate) fn new(kernels: &'static Kernels, seed: u64, dim: usize) -> Self {
         let span = if dim.is_power_of_two() { dim } else { dim.next_power_of_two() / 2 };
         let scale = (1.0 / (span as f64).sqrt()) as f32;
-        let mut bits = Bits(seed);
+        let mut random = SplitMix::new(seed);
+        let mut is_plus = || random.next() >> 63 == 1;
         let rounds = if span == dim { 3 } else { 4 };
         let rounds = (0..rounds)
             .map(|round| {
@@ -39,7 +42,7 @@ impl Rotation {
                 let size = |place| {
                     if (start..start + span).contains(&place) { scale } else { 1.0 }
                 };
-                (0..dim).map(|n| if bits.next() { size(n) } else { -size(n) }).collect()
+                (0..dim).map(|n| if is_plus() { size(n) } else { -size(n) }).collect()
             })
             .collect();
         Self { kernels, span, rounds }
@@ -68,19 +71,6 @@ impl Rotation {
 /// Where the transform of a round begins.
 fn start_of(round: usize, dim: usize, span: usize) -> usize {
     if round.is_multiple_of(2) { 0 } else { dim - span }
-}
-
-/// A stream of random bits: the top ones of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-struct Bits(u64);
-
-impl Bits {
-    fn next(&mut self) -> bool {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ mixed >> 31) >> 63 == 1
-    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use std::collections::BinaryHeap;
 use skeg_simd::ROWS;
 
 use super::Codec;
-use super::coded::is_coded;
+use super::coded::{Asked, Known, is_coded, search_parts};
 use super::ready::{Ready, Scores, places};
 use crate::metric::{Query, admit};
 use crate::row_set::RowSet;
@@ -44,7 +44,7 @@ const GUESS_FROM: usize = 64;
 const RUN: usize = 16;
 
 /// The widest bound, so that its square stays in `f32`.
-const DEVIATIONS_MAX: f32 = 100.0;
+pub(super) const DEVIATIONS_MAX: f32 = 100.0;
 
 /// Where the rows themselves are.
 pub trait RowSource {
@@ -224,6 +224,22 @@ impl Scratch {
         self.states[..self.used].iter_mut().for_each(|state| state.found.truncate(k));
     }
 
+    /// Compares rows that were found without a scan exactly. The query is checked already.
+    pub(crate) fn compare(
+        &mut self,
+        metric: Metric,
+        rows: &impl RowSource,
+        query: &[f32],
+        candidates: &[Found],
+        options: &ScanOptions,
+    ) -> Result<(), VectorError> {
+        let known = [Known { scores: &[], candidates }];
+        let asked = Asked { metric, dim: query.len() as u32, queries: query, known: &known };
+        search_parts(&[], rows, asked, options, self)?;
+        self.truncate(options.k);
+        Ok(())
+    }
+
     pub(super) fn begin(&mut self, queries: usize) {
         self.used = queries;
         if self.states.len() < queries {
@@ -258,15 +274,18 @@ impl Stretch<'_> {
     }
 }
 
-/// Begins a search: `known` are exact scores that there are already, the best first, for each query.
-pub(super) fn begin(states: &mut [State], k: usize, known: &[&[f32]]) {
+/// Begins a search.
+pub(super) fn begin(states: &mut [State], k: usize, known: &[Known<'_>]) {
     for (number, state) in states.iter_mut().enumerate() {
-        let known = known.get(number).copied().unwrap_or_default();
-        state.floor_known =
-            k.checked_sub(1).and_then(|last| known.get(last)).copied().unwrap_or(f32::NEG_INFINITY);
+        let scores = known.get(number).map_or(&[][..], |known| known.scores);
+        state.floor_known = k
+            .checked_sub(1)
+            .and_then(|last| scores.get(last))
+            .copied()
+            .unwrap_or(f32::NEG_INFINITY);
         state.begin(state.floor_known);
         state.best.clear();
-        state.best.extend(known.iter().take(k).map(|&score| Reverse(Lower(score))));
+        state.best.extend(scores.iter().take(k).map(|&score| Reverse(Lower(score))));
     }
 }
 
@@ -357,6 +376,11 @@ impl State {
         self.floor = floor;
         self.candidates.clear();
         self.candidates_max = CANDIDATES;
+    }
+
+    /// Takes what was found otherwise.
+    pub(super) fn add(&mut self, candidates: &[Found]) {
+        self.candidates.extend_from_slice(candidates);
     }
 
     /// Takes a row without looking at its code.

@@ -6,13 +6,13 @@ use super::*;
 use crate::VectorErrorKind;
 use crate::options::Named;
 
-const METRICS: [Metric; 3] = [Metric::Cosine, Metric::InnerProduct, Metric::Euclidean];
-const DIMS: [usize; 7] = [1, 7, 100, 384, 768, 1000, 1536];
+pub(super) const METRICS: [Metric; 3] = [Metric::Cosine, Metric::InnerProduct, Metric::Euclidean];
+pub(super) const DIMS: [usize; 7] = [1, 7, 100, 384, 768, 1000, 1536];
 const ROWS_EACH: usize = 160;
 
 /// What the rows of a test are like.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Shape {
+pub(super) enum Shape {
     /// Around clusters, as embeddings are.
     Clustered,
     /// Far from zero, compared with the distances between them.
@@ -25,7 +25,7 @@ enum Shape {
     Equal,
 }
 
-const SHAPES: [Shape; 5] =
+pub(super) const SHAPES: [Shape; 5] =
     [Shape::Clustered, Shape::Shifted, Shape::Spread, Shape::Repeated, Shape::Equal];
 
 /// Numbers that look normally distributed and depend on `seed` alone.
@@ -54,7 +54,7 @@ fn row(shape: Shape, dim: usize, place: usize) -> Vec<f32> {
     own.iter().zip(center).map(|(x, c)| (x + 1.5 * c + offset) * size).collect()
 }
 
-fn rows(shape: Shape, dim: usize) -> Vec<Vec<f32>> {
+pub(super) fn rows(shape: Shape, dim: usize) -> Vec<Vec<f32>> {
     (0..ROWS_EACH).map(|place| row(shape, dim, place)).collect()
 }
 
@@ -63,7 +63,7 @@ fn pairs(dim: usize) -> impl Iterator<Item = (Shape, Metric)> {
     SHAPES.into_iter().enumerate().map(move |(n, shape)| (shape, METRICS[(n + dim) % 3]))
 }
 
-fn queries(shape: Shape, dim: usize) -> Vec<Vec<f32>> {
+pub(super) fn queries(shape: Shape, dim: usize) -> Vec<Vec<f32>> {
     (0..4).map(|n| row(shape, dim, 5_000 + 11 * n)).collect()
 }
 
@@ -84,7 +84,7 @@ fn coded(
     codes
 }
 
-fn exact(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
+pub(super) fn exact(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
     let pairs = || a.iter().zip(b).map(|(&x, &y)| (f64::from(x), f64::from(y)));
     let dot: f64 = pairs().map(|(x, y)| x * y).sum();
     match metric {
@@ -98,7 +98,7 @@ fn exact(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// Rounding of `f32` in what a score is made of.
-fn rounding(metric: Metric, query: &[f32], row: &[f32]) -> f64 {
+pub(super) fn rounding(metric: Metric, query: &[f32], row: &[f32]) -> f64 {
     let (a, b) = (exact(Metric::InnerProduct, query, query), exact(Metric::InnerProduct, row, row));
     3e-6 * match metric {
         Metric::Cosine => 1.0,

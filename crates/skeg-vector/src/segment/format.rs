@@ -12,8 +12,10 @@ use crate::quant::Parameters;
 use crate::{DIM_MAX, IdKind, Metric};
 
 const MAGIC: [u8; 8] = *b"SKEGVEC\x1a";
-/// Version of the layout that is written, and the only one that is read.
-pub const VERSION: u32 = 1;
+/// Version of the layout that is written.
+pub const VERSION: u32 = 2;
+/// The version before, which has no graph and is read, too.
+const WITHOUT_GRAPH: u32 = 1;
 /// Sections begin at multiples of this; so large is the header.
 pub(crate) const PAGE: usize = 4096;
 /// Where the table of sections begins, bytes of an entry, and where the header's checksum is.
@@ -35,10 +37,14 @@ pub(crate) enum Kind {
     Ids = 6,
     /// The checksum of each row.
     RowSums = 7,
+    /// Which rows each row leads to; empty when the segment is only scanned.
+    Graph = 8,
+    /// The codes of rows one by one, for walks over the graph; empty without it.
+    Points = 9,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Rows,
         Self::Parameters,
         Self::Codes,
@@ -46,7 +52,11 @@ impl Kind {
         Self::Uncoded,
         Self::Ids,
         Self::RowSums,
+        Self::Graph,
+        Self::Points,
     ];
+    /// Those of [`WITHOUT_GRAPH`].
+    const FIRST: usize = 7;
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -57,6 +67,8 @@ impl Kind {
             Self::Uncoded => "uncoded",
             Self::Ids => "ids",
             Self::RowSums => "row checksums",
+            Self::Graph => "graph",
+            Self::Points => "points",
         }
     }
 }
@@ -167,13 +179,17 @@ impl SegmentHead {
             return damaged(SUM, &format!("header checksum {sum:08x}"), format!("{stored:08x}"));
         }
         let version = u32_at(bytes, 8);
-        let behind_table = TABLE + Kind::ALL.len() * ENTRY;
+        let kinds = match version {
+            WITHOUT_GRAPH => &Kind::ALL[..Kind::FIRST],
+            _ => &Kind::ALL[..],
+        };
+        let behind_table = TABLE + kinds.len() * ENTRY;
         let zeros = bytes[80..TABLE].iter().chain(&bytes[behind_table..SUM]);
         let is_known = u32_at(bytes, 12) == PAGE as u32
             && bytes[74..76] == [0, 0]
-            && u32_at(bytes, 76) == Kind::ALL.len() as u32
+            && u32_at(bytes, 76) == kinds.len() as u32
             && zeros.copied().all(|byte| byte == 0);
-        if version != VERSION || !is_known {
+        if !matches!(version, WITHOUT_GRAPH | VERSION) || !is_known {
             return Err(SegmentError::Version { file: file.to_owned(), found: version });
         }
         let (Ok(metric), Ok(ids)) = (decode(bytes[72]), decode(bytes[73])) else {
@@ -197,7 +213,7 @@ impl SegmentHead {
             return damaged(68, "a dimension", head.dim.to_string());
         }
         let mut end = PAGE as u64;
-        for kind in Kind::ALL {
+        for &kind in kinds {
             let at = TABLE + (kind as usize - 1) * ENTRY;
             if u32_at(bytes, at) != kind as u32 || u64_at(bytes, at + 24) != 0 {
                 return Err(SegmentError::Version { file: file.to_owned(), found: version });
@@ -229,8 +245,8 @@ impl SegmentHead {
 
     /// Where the file ends.
     pub(crate) fn end(&self) -> u64 {
-        let last = self.section(Kind::RowSums);
-        last.offset + last.length
+        let ends = self.sections.iter().map(|section| section.offset + section.length);
+        ends.max().unwrap_or(PAGE as u64)
     }
 
     /// Whether the sections are as long as the number of rows says, as far as that can be told here.
@@ -257,7 +273,7 @@ impl SegmentHead {
         })
     }
 
-    /// Whether codes and factors are as long as rows with these parameters need.
+    /// Whether codes, factors and points are as long as rows with these parameters need.
     pub(crate) fn check_codes(
         &self,
         file: &str,
@@ -265,7 +281,13 @@ impl SegmentHead {
     ) -> Result<(), SegmentError> {
         let (codes, factors) = crate::quant::CodedRows::sizes(parameters, self.rows as usize);
         self.check_length(file, Kind::Codes, codes)?;
-        self.check_length(file, Kind::Factors, factors)
+        self.check_length(file, Kind::Factors, factors)?;
+        let points = if self.section(Kind::Graph).length == 0 {
+            0
+        } else {
+            crate::quant::Points::size(parameters, self.rows as usize).unwrap_or(0)
+        };
+        self.check_length(file, Kind::Points, points)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Segments: rows of an index in one file that never changes, their codes and ids in memory.
 //!
 //! A segment is written row by row in the order of ids ([`SegmentWriter`]), opened by reading all of the
-//! file but its rows ([`Segment::open`]), and searched by the scan of its codes; single rows are read
-//! when they are compared exactly or asked for. Where the bytes lie is the caller's affair
+//! file but its rows ([`Segment::open`]), and searched by the scan of its codes or a walk over its graph;
+//! single rows are read when they are compared exactly or asked for. Where the bytes lie is the caller's affair
 //! ([`SegmentFile`]).
 //!
 //! Invariants: every byte that is read has been verified against a checksum that is seeded with the
@@ -25,4 +25,4 @@ pub use format::{SegmentHead, SegmentTag, VERSION};
 pub use open::{Segment, SegmentFile};
 pub use write::SegmentWriter;
 
-pub(crate) use open::RowBuffer;
+pub(crate) use open::{Linked, RowBuffer};

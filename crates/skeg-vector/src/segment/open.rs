@@ -1,4 +1,4 @@
-//! A segment as it is used: codes, ids and row checksums in memory, rows in the file.
+//! A segment as it is used: codes, ids, row checksums and the graph in memory, rows in the file.
 //!
 //! Invariants: see the folder's header; an open reads no rows.
 //!
@@ -11,9 +11,10 @@ use std::sync::Arc;
 use super::SegmentError;
 use super::format::{Kind, PAGE, SegmentHead, seed};
 use super::ids::Ids;
+use crate::graph::Graph;
 use crate::metric::admit;
 use crate::quant::stored::{load, load_bytes};
-use crate::quant::{CodedRows, Parameters};
+use crate::quant::{CodedRows, Parameters, Points};
 use crate::{IdRef, VectorError};
 
 /// The bytes of a segment, wherever they lie. They do not change.
@@ -42,6 +43,14 @@ pub struct Segment {
     codes: CodedRows,
     ids: Ids,
     sums: Vec<u32>,
+    linked: Option<Linked>,
+}
+
+/// What a walk needs.
+#[derive(Debug)]
+pub(crate) struct Linked {
+    pub(crate) graph: Graph,
+    pub(crate) points: Points,
 }
 
 /// What reading rows uses again and again.
@@ -58,8 +67,9 @@ impl Segment {
         codes: CodedRows,
         ids: Ids,
         sums: Vec<u32>,
+        linked: Option<Linked>,
     ) -> Self {
-        Self { file, head, codes, ids, sums }
+        Self { file, head, codes, ids, sums, linked }
     }
 
     /// Opens a segment: reads and verifies everything but the rows. Also gives the header's checksum,
@@ -135,7 +145,32 @@ impl Segment {
         let fill = &mut |bytes: &mut [u8]| section.fill(bytes);
         let sums = load(head.rows as usize, fill)?;
         section.finish()?;
-        Ok((Self::new(file, head, coded, ids, sums), sum))
+
+        let mut section = reader(Kind::Graph);
+        let linked = if section.left() == 0 {
+            section.finish_empty()?;
+            reader(Kind::Points).finish_empty()?;
+            None
+        } else {
+            let bytes = load_bytes(section.left(), &mut |bytes: &mut [u8]| section.fill(bytes))?;
+            section.finish()?;
+            let graph = Graph::from_bytes(&bytes);
+            let graph =
+                graph.map_err(|error| section.damaged("links of rows", error.to_string()))?;
+            if graph.len() != head.rows as usize || Points::size(coded.parameters(), 0).is_none() {
+                return Err(section.damaged("a graph of its rows", "another".into()));
+            }
+            let mut section = reader(Kind::Points);
+            let points = Points::load(
+                coded.parameters().clone(),
+                head.rows as usize,
+                coded.uncoded(),
+                &mut |bytes: &mut [u8]| section.fill(bytes),
+            )?;
+            section.finish()?;
+            Some(Linked { graph, points })
+        };
+        Ok((Self::new(file, head, coded, ids, sums, linked), sum))
     }
 
     /// What its header says.
@@ -154,6 +189,21 @@ impl Segment {
     #[must_use]
     pub fn parameters(&self) -> &Parameters {
         self.codes.parameters()
+    }
+
+    /// Whether it has a graph.
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        self.linked.is_some()
+    }
+
+    /// Whether its codes can be walked on.
+    pub(crate) fn can_be_linked(&self) -> bool {
+        Points::size(self.parameters(), 0).is_some()
+    }
+
+    pub(crate) fn linked(&self) -> Option<&Linked> {
+        self.linked.as_ref()
     }
 
     pub(crate) fn codes(&self) -> &CodedRows {
@@ -183,6 +233,10 @@ impl Segment {
             + self.codes.factor_bytes()
             + self.ids.heap_bytes()
             + self.sums.capacity() * size_of::<u32>()
+            + self
+                .linked
+                .as_ref()
+                .map_or(0, |linked| linked.graph.memory_bytes() + linked.points.memory_bytes())
     }
 
     /// Reads a row into the buffer and verifies it.
@@ -279,6 +333,11 @@ impl<'a> Reader<'a> {
             return Err(self.damaged(&expected, format!("{:08x}", self.sum)));
         }
         Ok(())
+    }
+
+    /// There is nothing of it: in a version that does not have it, not even a checksum.
+    fn finish_empty(&mut self) -> Result<(), SegmentError> {
+        if self.offset == 0 { Ok(()) } else { self.finish() }
     }
 
     fn damaged(&self, expected: &str, found: String) -> SegmentError {

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 
 use super::format::{Kind, PAGE, seed};
-use super::{RowBuffer, Segment, SegmentError, SegmentFile, SegmentTag, SegmentWriter};
+use super::{Linked, RowBuffer, Segment, SegmentError, SegmentFile, SegmentTag, SegmentWriter};
+use crate::graph::{Alone, BuildOptions, WalkOptions};
 use crate::quant::CodeKind;
 use crate::quant::Trainer;
 use crate::{Id, IdKind, IdRef, Index, IndexOptions, Metric, Tier, VectorError};
@@ -75,15 +76,27 @@ fn rows(count: u32, dim: u32, ids: IdKind) -> Vec<(Id, Vec<f32>)> {
 }
 
 fn written(options: &IndexOptions, rows: &[(Id, Vec<f32>)]) -> (Segment, Arc<Bytes>, u32) {
+    written_with(options, rows, false)
+}
+
+fn written_with(
+    options: &IndexOptions,
+    rows: &[(Id, Vec<f32>)],
+    linked: bool,
+) -> (Segment, Arc<Bytes>, u32) {
     let kind = CodeKind::of(options.tier).unwrap();
     let mut trainer = Trainer::new(kind, options.metric, options.dim, 9).unwrap();
     rows.iter().for_each(|(_, row)| trainer.add(row).unwrap());
     let file = Bytes::of(Vec::new());
     let mut write = |bytes: &[u8], offset| file.write(bytes, offset);
     let mut writer = SegmentWriter::new(options, TAG, trainer.finish(), rows.len());
+    if linked {
+        writer = writer.to_be_linked(rows.len());
+    }
     for (number, (id, row)) in rows.iter().enumerate() {
         assert_eq!(writer.push(id.as_ref(), row, &mut write), Ok(number as u32));
     }
+    writer.link(&BuildOptions::default(), &Alone).unwrap();
     let of = Arc::clone(&file) as Arc<dyn SegmentFile>;
     let (segment, length, sum) = writer.finish(of, &mut write).unwrap();
     file.complete(length);
@@ -195,6 +208,81 @@ fn every_cut_and_every_row_in_another_place_is_found() {
     );
 }
 
+/// What a walk over a segment's graph finds, with bounds.
+fn walked(segment: &Segment, query: &[f32]) -> Option<Vec<(u32, u32)>> {
+    let Linked { graph, points } = segment.linked()?;
+    let mut found = Vec::new();
+    let options = WalkOptions::new(5);
+    graph.candidates(points, query, |_| true, &options, &mut Default::default(), &mut found);
+    Some(found.iter().map(|found| (found.place, found.score.to_bits())).collect())
+}
+
+#[test]
+fn a_graph_is_opened_as_it_was_written() {
+    for (tier, metric) in
+        TIERS.iter().flat_map(|&t| [(t, Metric::Cosine), (t, Metric::InnerProduct)])
+    {
+        for count in [0, 1, 150] {
+            let mut rows = rows(count, 65, IdKind::U64);
+            if metric == Metric::InnerProduct && count > 9 {
+                rows[9].1.fill(1e20);
+            }
+            let options = options(tier, metric, IdKind::U64, 65);
+            let (segment, file, sum) = written_with(&options, &rows, true);
+            let (opened, found) = Segment::open(file).unwrap();
+            assert_eq!((opened.head(), found), (segment.head(), sum));
+            assert_eq!(opened.is_linked(), segment.can_be_linked());
+            assert_eq!(opened.can_be_linked(), tier != Tier::F32);
+            let query = vec![0.5; 65];
+            let walked = [&segment, &opened].map(|segment| walked(segment, &query));
+            assert_eq!(walked[0], walked[1]);
+            assert!(walked[0].as_ref().is_none_or(|found| found.len() == count.min(150) as usize));
+        }
+    }
+}
+
+#[test]
+fn damage_of_a_graph_is_found_wherever_it_is() {
+    let options = options(Tier::Tq2, Metric::Cosine, IdKind::U64, 64);
+    let (segment, file, _) = written_with(&options, &rows(200, 64, IdKind::U64), true);
+    let whole = file.0.lock().unwrap().clone();
+    for kind in [Kind::Graph, Kind::Points] {
+        let section = segment.head().section(kind);
+        assert!(section.length > 200);
+        for at in (section.offset..section.offset + section.length).step_by(37) {
+            let mut bytes = whole.clone();
+            bytes[at as usize] ^= 1 << (at % 8);
+            match look(bytes) {
+                Some(SegmentError::Damaged { offset, .. }) => assert_eq!(offset, section.offset),
+                other => panic!("{kind:?} {at}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_of_version_1_is_read() {
+    let options = options(Tier::Tq2, Metric::Cosine, IdKind::Str, 66);
+    let (segment, file, _) = written(&options, &rows(34, 66, IdKind::Str));
+    let mut bytes = file.0.lock().unwrap().clone();
+    let last = segment.head().section(Kind::RowSums);
+    bytes.truncate((last.offset + last.length) as usize);
+    bytes[8] = 1;
+    bytes[76] = 7;
+    bytes[96 + 7 * 32..96 + 9 * 32].fill(0);
+    set_header_sum(&mut bytes);
+    let (opened, _) = Segment::open(Bytes::of(bytes)).unwrap();
+    assert!(!opened.is_linked());
+    let query = vec![0.5; 66];
+    assert_eq!(estimates(&opened, &query), estimates(&segment, &query));
+    opened.verify_rows().unwrap();
+}
+
+fn set_header_sum(bytes: &mut [u8]) {
+    let sum = skeg_simd::crc32c(0, &bytes[..PAGE - 4]);
+    bytes[PAGE - 4..PAGE].copy_from_slice(&sum.to_le_bytes());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -211,8 +299,7 @@ proptest! {
         for (at, byte) in changes {
             bytes[at] = byte;
         }
-        let sum = skeg_simd::crc32c(0, &bytes[..PAGE - 4]);
-        bytes[PAGE - 4..PAGE].copy_from_slice(&sum.to_le_bytes());
+        set_header_sum(&mut bytes);
         // Whose file it is, and whether that is right, the owner judges.
         let tag = 16..64;
         let salt = 40..48;
@@ -225,6 +312,34 @@ proptest! {
     #[test]
     fn any_bytes_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..9000)) {
         prop_assert!(look(bytes).is_some());
+    }
+
+    /// A graph and points with right checksums but bytes as they may be: refused, or walked over.
+    #[test]
+    fn any_graph_is_refused_or_walked(
+        tier in 1..TIERS.len(),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let options = options(TIERS[tier], Metric::InnerProduct, IdKind::U64, 16);
+        let (segment, file, _) = written_with(&options, &rows(40, 16, IdKind::U64), true);
+        let mut bytes = file.0.lock().unwrap().clone();
+        let (graph, points) =
+            (segment.head().section(Kind::Graph), segment.head().section(Kind::Points));
+        for (at, byte) in changes {
+            let at = at.index((graph.length + points.length) as usize) as u64;
+            let at = if at < graph.length { graph.offset + at } else { points.offset + at - graph.length };
+            bytes[at as usize] = byte;
+        }
+        for (kind, section) in [(Kind::Graph, graph), (Kind::Points, points)] {
+            let content = &bytes[section.offset as usize..][..section.length as usize];
+            let sum = skeg_simd::crc32c(seed(TAG.salt, section.offset), content).to_le_bytes();
+            bytes[96 + (kind as usize - 1) * 32 + 4..][..4].copy_from_slice(&sum);
+        }
+        set_header_sum(&mut bytes);
+        if let Ok((opened, _)) = Segment::open(Bytes::of(bytes)) {
+            let found = walked(&opened, &[0.5; 16]).unwrap();
+            prop_assert!(found.iter().all(|&(place, _)| place < 40));
+        }
     }
 }
 

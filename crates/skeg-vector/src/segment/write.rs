@@ -9,10 +9,14 @@ use std::sync::Arc;
 
 use super::format::{Kind, PAGE, Section, SegmentHead, SegmentTag, padded, seed};
 use super::ids::Ids;
-use super::open::{Segment, SegmentFile};
+use super::open::{Linked, Segment, SegmentFile};
+use crate::graph::{BuildOptions, Crew, Graph, GraphError, build};
 use crate::quant::stored::save;
-use crate::quant::{CodedRows, Parameters};
+use crate::quant::{CodeKind, CodedRows, Parameters, Points, Trainer};
 use crate::{IdRef, IndexOptions};
+
+/// Codes of fewer bits than this do not tell near rows apart well enough to choose links by.
+const FINE_BITS: u32 = 4;
 
 /// A segment that is being written.
 #[derive(Debug)]
@@ -21,6 +25,10 @@ pub struct SegmentWriter {
     codes: CodedRows,
     ids: Ids,
     sums: Vec<u32>,
+    /// What a graph is to be walked on, and what it is built on where those codes are too coarse.
+    points: Option<Points>,
+    fine: Option<Points>,
+    linked: Option<Linked>,
     /// The row's bytes.
     row: Vec<u8>,
 }
@@ -48,7 +56,47 @@ impl SegmentWriter {
             codes: CodedRows::new(parameters, rows),
             ids: Ids::new(options.ids),
             sums: Vec::with_capacity(rows),
+            points: None,
+            fine: None,
+            linked: None,
             row: Vec::new(),
+        }
+    }
+
+    /// The segment is to have a graph if it can: no row has come yet.
+    ///
+    /// # Panics
+    /// When one has.
+    #[must_use]
+    pub fn to_be_linked(mut self, rows: usize) -> Self {
+        assert_eq!(self.head.rows, 0, "rows have come that no graph would have");
+        let parameters = self.codes.parameters();
+        if Points::size(parameters, 0).is_some() {
+            self.points = Points::new(parameters.clone(), rows).ok();
+            if parameters.kind().planes().is_some_and(|bits| bits < FINE_BITS) {
+                let (metric, dim) = (parameters.metric(), parameters.dim());
+                let trainer = Trainer::new(CodeKind::Int8, metric, dim, 0);
+                self.fine = trainer.and_then(|trainer| Points::new(trainer.finish(), rows)).ok();
+            }
+        }
+        self
+    }
+
+    /// Links the rows, if they are to be and memory allows.
+    ///
+    /// # Errors
+    /// [`GraphError::Cancelled`] when the crew gave up; the file is to be given up.
+    pub fn link(&mut self, options: &BuildOptions, crew: &impl Crew) -> Result<(), GraphError> {
+        let Some(points) = self.points.take() else { return Ok(()) };
+        let fine = self.fine.take();
+        match build(fine.as_ref().unwrap_or(&points), options, crew) {
+            Ok(draft) => {
+                self.linked = Some(Linked { graph: Graph::new(&draft), points });
+                Ok(())
+            }
+            // It is scanned, as all were before.
+            Err(GraphError::Memory { .. } | GraphError::Rows { .. }) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -83,6 +131,9 @@ impl SegmentWriter {
         let last = place.checked_sub(1).map(|last| self.ids.get(last));
         assert!(last.is_none_or(|last| last < id), "ids ascend");
         self.codes.push(row).expect("an index took the row");
+        for points in self.points.iter_mut().chain(&mut self.fine) {
+            points.push(row).expect("an index took the row");
+        }
         self.row.clear();
         self.row.extend(row.iter().flat_map(|x| x.to_le_bytes()));
         let offset = self.head.row_offset(place);
@@ -124,6 +175,16 @@ impl SegmentWriter {
                 Kind::Uncoded => save(self.codes.uncoded(), &mut out)?,
                 Kind::Ids => self.ids.save(&mut out)?,
                 Kind::RowSums => save(&self.sums, &mut out)?,
+                Kind::Graph => {
+                    if let Some(linked) = &self.linked {
+                        out(&linked.graph.to_bytes())?;
+                    }
+                }
+                Kind::Points => {
+                    if let Some(linked) = &self.linked {
+                        linked.points.save(&mut out)?;
+                    }
+                }
             }
             end = at;
             *self.head.section_mut(kind) = Section { offset, length: end - offset, sum };
@@ -132,7 +193,7 @@ impl SegmentWriter {
         write(&header, 0)?;
         self.ids.shrink();
         self.sums.shrink_to_fit();
-        let Self { head, codes, ids, sums, .. } = self;
-        Ok((Segment::new(file, head, codes, ids, sums), end, sum))
+        let Self { head, codes, ids, sums, linked, .. } = self;
+        Ok((Segment::new(file, head, codes, ids, sums, linked), end, sum))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: [`kernels`] is the only door, and it asks the processor first.
 //!
-//! Bytes, halves and the test of rows are left to the compiler, which knows NEON for the portable
+//! Bytes, levels, halves and the test of rows are left to the compiler, which knows NEON for the portable
 //! kernels, too.
 //!
 //! May not know: other instruction sets.
@@ -40,6 +40,7 @@ pub(crate) fn kernels() -> Option<&'static Kernels> {
             l2sq_f16_rows: scalar::l2sq_f16_rows,
             dot_i8_rows: scalar::dot_i8_rows,
             sum_where: scalar::sum_where,
+            dot_levels: scalar::dot_levels,
             scan_signs: signs::scan_signs,
             passing: scalar::passing,
             hadamard,

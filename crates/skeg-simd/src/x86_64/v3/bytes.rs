@@ -12,7 +12,7 @@ const WIDTH: usize = 32;
 #[expect(unsafe_code, reason = "loads through a pointer")]
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load(bytes: &[i8; WIDTH]) -> __m256i {
+pub(super) fn load(bytes: &[i8; WIDTH]) -> __m256i {
     // SAFETY: the array is as long as the register; no alignment is asked for.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
@@ -27,7 +27,7 @@ fn pairs(a: __m128i, b: __m128i) -> __m256i {
 /// Σ of the eight numbers.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn reduce(eight: __m256i) -> i32 {
+pub(super) fn reduce(eight: __m256i) -> i32 {
     let four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256::<1>(eight));
     let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b00_00_11_10>(four));
     _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b00_00_00_01>(two)))

@@ -8,6 +8,7 @@ mod bytes;
 mod crc32c;
 mod float;
 mod half;
+mod levels;
 mod signs;
 
 pub(in crate::x86_64) use crc32c::crc32c;
@@ -40,6 +41,7 @@ pub(crate) fn kernels() -> Option<&'static Kernels> {
             l2sq_f16_rows: half::l2sq_f16_rows,
             dot_i8_rows: bytes::dot_i8_rows,
             sum_where: bytes::sum_where,
+            dot_levels: levels::dot_levels,
             scan_signs: signs::scan_signs,
             passing: signs::passing,
             hadamard,

@@ -7,6 +7,7 @@
 mod bytes;
 mod float;
 mod half;
+mod levels;
 mod signs;
 mod vnni;
 
@@ -26,9 +27,14 @@ fn hadamard(numbers: &mut [f32]) {
 #[expect(unsafe_code, reason = "enters the instruction set after its detection")]
 pub(crate) fn kernels() -> Option<&'static Kernels> {
     /// Only code that has the features may turn functions that need them into plain ones.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vnni")]
     fn table(plain: &Kernels) -> Kernels {
-        Kernels { dot_i8_rows: vnni::dot_i8_rows, sum_where: vnni::sum_where, ..plain.clone() }
+        Kernels {
+            dot_i8_rows: vnni::dot_i8_rows,
+            sum_where: vnni::sum_where,
+            dot_levels: vnni::dot_levels,
+            ..plain.clone()
+        }
     }
 
     static KERNELS: OnceLock<Option<Kernels>> = OnceLock::new();
@@ -62,6 +68,7 @@ pub(crate) fn plain() -> Option<&'static Kernels> {
             l2sq_f16_rows: half::l2sq_f16_rows,
             dot_i8_rows: bytes::dot_i8_rows,
             sum_where: bytes::sum_where,
+            dot_levels: levels::dot_levels,
             scan_signs: signs::scan_signs,
             passing: signs::passing,
             hadamard,

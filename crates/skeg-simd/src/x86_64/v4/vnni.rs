@@ -9,6 +9,8 @@
 use std::arch::x86_64::*;
 
 use super::bytes::{WIDTH, load};
+use super::levels::{ROWS, by_four, spread};
+use crate::dispatch::Levels;
 use crate::scalar;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
@@ -43,4 +45,44 @@ pub(super) fn sum_where(bits: &[u8], query: &[i8]) -> i32 {
         sum = _mm512_dpbusd_epi32(sum, chosen, load(part));
     }
     _mm512_reduce_add_epi32(sum)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vnni")]
+fn dot<const BYTES: usize>(query: &[i8], codes: [&[u8]; ROWS]) -> [i32; ROWS] {
+    let [a, b, c, d] = codes;
+    let (a, b) = (a.as_chunks::<BYTES>().0, b.as_chunks::<BYTES>().0);
+    let (c, d) = (c.as_chunks::<BYTES>().0, d.as_chunks::<BYTES>().0);
+    let mut sums = [_mm512_setzero_si512(); ROWS];
+    let units = a.iter().zip(b).zip(c).zip(d);
+    for (part, (((a, b), c), d)) in query.as_chunks::<WIDTH>().0.iter().zip(units) {
+        let part = load(part);
+        sums[0] = _mm512_dpbusd_epi32(sums[0], spread(a), part);
+        sums[1] = _mm512_dpbusd_epi32(sums[1], spread(b), part);
+        sums[2] = _mm512_dpbusd_epi32(sums[2], spread(c), part);
+        sums[3] = _mm512_dpbusd_epi32(sums[3], spread(d), part);
+    }
+    let [a, b, c, d] = sums;
+    [
+        _mm512_reduce_add_epi32(a),
+        _mm512_reduce_add_epi32(b),
+        _mm512_reduce_add_epi32(c),
+        _mm512_reduce_add_epi32(d),
+    ]
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vnni")]
+pub(super) fn dot_levels(query: &[i8], levels: &Levels<'_>, places: &[u32], out: &mut [i32]) {
+    for (four, out) in by_four(places).zip(out.chunks_mut(ROWS)) {
+        let [a, b, c, d] = four;
+        let code = |place| levels.code(place, query.len());
+        let codes = [code(a), code(b), code(c), code(d)];
+        let sums = match levels.bits {
+            1 => dot::<8>(query, codes),
+            2 => dot::<16>(query, codes),
+            4 => dot::<32>(query, codes),
+            _ => dot::<64>(query, codes),
+        };
+        out.copy_from_slice(&sums[..out.len()]);
+    }
 }
