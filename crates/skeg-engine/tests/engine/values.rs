@@ -164,6 +164,28 @@ fn large_strings_leave_memory_and_come_back() {
 }
 
 #[test]
+fn a_command_that_removed_an_expired_key_before_it_must_wait_runs_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path(), 0);
+    let key = keys(&engine)[0].clone();
+    set(&engine, &key, large(3));
+    settle(&engine, 64 << 10);
+    let gone = [b"{".as_slice(), &key, b"}gone"].concat();
+    let for_set = gone.clone();
+    run(&engine, true, move |exec| {
+        let soon = exec.now_ms() + 1;
+        exec.shard(&for_set).set(0, &for_set, b"v", Expiry::At(soon));
+    });
+    std::thread::sleep(Duration::from_millis(5));
+    let (found, runs) = run(&engine, false, move |exec| {
+        let is_there = exec.shard(&gone).exists(0, &gone);
+        (is_there, exec.shard(&key).string(0, &key).map(|found| found.map(|value| value.len())))
+    });
+    assert_eq!((found, runs), ((false, Ok(Some(LARGE))), 2));
+    engine.close().unwrap();
+}
+
+#[test]
 fn the_cache_spares_the_read() {
     let dir = tempfile::tempdir().unwrap();
     let engine = open(dir.path(), 16 << 20);
