@@ -1551,7 +1551,7 @@ type Tier = 'f32' | 'int8' | 'binary' | 'tq1' | 'tq2' | 'tq4'
  * - `ephemeral`: an exact scan, all in memory, and empty when the store is opened again.
  */
 type Backend = 'auto' | 'flat' | 'disk' | 'ephemeral'
-/** Options of a new index; an index that exists must have the same. */
+/** Options of a new index; an index that exists must have the same, but for a tier and a backend left out. */
 interface IndexOptions {
   /** Numbers of a vector, from 1 to 65,536. */
   dim: number
@@ -1569,12 +1569,12 @@ interface IndexOptions {
   /**
    * How vectors are coded. Those that are in memory, the latest few megabytes of them, are searched as
    * they are; the others lie on disk, with only their codes in memory.
-   * @defaultValue `'tq2'`
+   * @defaultValue what the index has, `'tq2'` for a new one
    */
   tier?: Tier
   /**
    * How they are searched.
-   * @defaultValue `'auto'`
+   * @defaultValue what the index has, `'auto'` for a new one
    */
   backend?: Backend
 }
@@ -1713,7 +1713,7 @@ declare class VectorIndex<Id extends VectorId = VectorId> {
    *
    * @example
    * ```ts
-   * const { ids, scores, offsets } = await docs.searchMany(queries, { k: 10 })
+   * const { ids, scores, offsets } = await docs.searchMany([...query, ...embedding], { k: 10 })
    * const ofSecond = ids.slice(offsets[1], offsets[2])
    * ```
    */

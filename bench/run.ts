@@ -20,14 +20,18 @@ import { judge, type Bench, type Row, type Verdict } from './lib/bench.ts'
 import { machine } from './lib/machine.ts'
 import { table } from './lib/table.ts'
 
+/** A file of `ops/` is one benchmark, or some that differ in little. */
+interface BenchModule {
+  bench?: Bench
+  benches?: Bench[]
+}
+
 async function benches(): Promise<Bench[]> {
   const files = readdirSync(fromRoot('bench', 'ops')).filter((file) => file.endsWith('.bench.ts'))
   const modules = await Promise.all(
-    files
-      .sort()
-      .map(async (file) => (await import(fromRoot('bench', 'ops', file))) as { bench: Bench }),
+    files.sort().map(async (file) => (await import(fromRoot('bench', 'ops', file))) as BenchModule),
   )
-  return modules.map(({ bench }) => bench)
+  return modules.flatMap((module) => module.benches ?? module.bench ?? [])
 }
 
 async function prepare(): Promise<void> {

@@ -351,11 +351,27 @@ export class Database extends Commands implements AsyncDisposable {
   index(name: string, options: IndexOptions & { ids?: 'string' }): Promise<VectorIndex<string>>
   index(name: string, options?: IndexOptions): Promise<VectorIndex>
   async index(name: string, options?: IndexOptions): Promise<VectorIndex> {
-    if (options !== undefined) await this.#lane.write(() => createWords(name, options), MODE_LOCAL)
+    if (options !== undefined) await this.#createIndex(name, options)
     const info = await this.#lane.command(['SKEG.VINDEX.INFO', name], MODE_LOCAL, {
       convert: readInfo,
     })
     return VectorIndex.create(this.#lane, info)
+  }
+
+  /** Makes an index unless it is there; one that is may have any tier and backend that are not asked for. */
+  async #createIndex(name: string, options: IndexOptions): Promise<void> {
+    const create = (asked: IndexOptions): Promise<unknown> =>
+      this.#lane.write(() => createWords(name, asked), MODE_LOCAL)
+    try {
+      await create(options)
+    } catch (error) {
+      if (!(error instanceof SkegError) || error.code !== 'ERR_INDEX_MISMATCH') throw error
+      const info = await this.#lane.command(['SKEG.VINDEX.INFO', name], MODE_LOCAL, {
+        convert: readInfo,
+      })
+      const { tier = info.tier, backend = info.backend } = options
+      await create({ ...options, tier, backend })
+    }
   }
 
   /** Stores a vector: as {@link VectorIndex.set}, without a handle. */

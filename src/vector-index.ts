@@ -40,7 +40,7 @@ export type Tier = 'f32' | 'int8' | 'binary' | 'tq1' | 'tq2' | 'tq4'
  */
 export type Backend = 'auto' | 'flat' | 'disk' | 'ephemeral'
 
-/** Options of a new index; an index that exists must have the same. */
+/** Options of a new index; an index that exists must have the same, but for a tier and a backend left out. */
 export interface IndexOptions {
   /** Numbers of a vector, from 1 to 65,536. */
   dim: number
@@ -58,12 +58,12 @@ export interface IndexOptions {
   /**
    * How vectors are coded. Those that are in memory, the latest few megabytes of them, are searched as
    * they are; the others lie on disk, with only their codes in memory.
-   * @defaultValue `'tq2'`
+   * @defaultValue what the index has, `'tq2'` for a new one
    */
   tier?: Tier
   /**
    * How they are searched.
-   * @defaultValue `'auto'`
+   * @defaultValue what the index has, `'auto'` for a new one
    */
   backend?: Backend
 }
@@ -341,7 +341,7 @@ export class VectorIndex<Id extends VectorId = VectorId> {
    *
    * @example
    * ```ts
-   * const { ids, scores, offsets } = await docs.searchMany(queries, { k: 10 })
+   * const { ids, scores, offsets } = await docs.searchMany([...query, ...embedding], { k: 10 })
    * const ofSecond = ids.slice(offsets[1], offsets[2])
    * ```
    */

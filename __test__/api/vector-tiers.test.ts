@@ -104,6 +104,18 @@ test('an index says what it consists of', async (t) => {
   t.deepEqual(await docs.get('doc:3'), rows(1, 9))
 })
 
+test('a tier and a backend that are not given are those of the index', async (t) => {
+  const db = await diskStore(t)
+  const asked = { dim: DIM, metric: 'ip' } as const
+  await db.index('docs', { ...asked, tier: 'f32', backend: 'flat' })
+  t.like(await (await db.index('docs', asked)).info(), { tier: 'f32', backend: 'flat' })
+  await db.index('docs', { ...asked, tier: 'f32' })
+  await rejects(t, 'ERR_INDEX_MISMATCH', () => db.index('docs', { ...asked, tier: 'tq2' }))
+  await rejects(t, 'ERR_INDEX_MISMATCH', () => db.index('docs', { ...asked, backend: 'auto' }))
+  await rejects(t, 'ERR_INDEX_MISMATCH', () => db.index('docs', { ...asked, metric: 'cosine' }))
+  await rejects(t, 'ERR_INDEX_MISMATCH', () => db.index('docs', { dim: DIM }))
+})
+
 test('options of searches: fewer rows compared exactly, hits that are near enough', async (t) => {
   const db = await diskStore(t)
   const docs = await filled(db, 'docs', { tier: 'tq1' })

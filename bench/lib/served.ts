@@ -5,8 +5,13 @@ import { cpuSeconds } from './process-figures.ts'
 import { fill, startRedis, startSkeg, type Persistence, type Server } from './servers.ts'
 
 export interface Load {
-  command: 'SET' | 'GET'
+  /** What is sent: a test of redis-benchmark, or the words of a command as it takes them. */
+  command: 'SET' | 'GET' | string[]
+  /** What the command uses up: sent as often before each round, and not measured. */
+  supply?: string[]
   pipelines: number[]
+  /** Connections: `CLIENTS` when not said. */
+  clients?: number[]
   persistence: Persistence
   /** Requests of one round at pipeline 1; longer pipelines send more. */
   requests: number
@@ -21,8 +26,11 @@ export async function round(
   load: Load,
   pipeline: number,
   effort: Effort,
+  clients = CLIENTS,
 ): Promise<Record<string, number>> {
   const requests = Math.round(load.requests * effort.scale * Math.min(pipeline, 16))
+  const { command } = load
+  const sent = typeof command === 'string' ? ['-t', command.toLowerCase()] : command
   const before = cpuSeconds(server.pid)
   const result = await run(
     'redis-benchmark',
@@ -30,7 +38,7 @@ export async function round(
       '-p',
       `${server.port}`,
       '-c',
-      `${CLIENTS}`,
+      `${clients}`,
       '-n',
       `${requests}`,
       '-P',
@@ -39,9 +47,8 @@ export async function round(
       `${KEYS}`,
       '-d',
       `${VALUE_BYTES}`,
-      '-t',
-      load.command.toLowerCase(),
       '--csv',
+      ...sent,
     ],
     { silent: true },
   )
@@ -68,24 +75,32 @@ export async function served(load: Load, effort: Effort): Promise<Row[]> {
   const servers = [await startRedis(load.persistence), await startSkeg(load.persistence)]
   try {
     for (const server of servers) await fill(server, KEYS, VALUE_BYTES)
-    const rows: Row[] = []
+    return await alternating(servers, load, effort)
+  } finally {
+    for (const server of servers) await server.stop()
+  }
+}
+
+/** Measures servers that are there under one load, alternating. */
+export async function alternating(servers: Server[], load: Load, effort: Effort): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const clients of load.clients ?? [CLIENTS]) {
     for (const pipeline of load.pipelines) {
       const rounds = servers.map((): Record<string, number>[] => [])
       for (let n = 0; n < effort.rounds; n++) {
         for (const [at, server] of servers.entries()) {
-          rounds[at]?.push(await round(server, load, pipeline, effort))
+          if (load.supply) await round(server, { ...load, command: load.supply }, pipeline, effort)
+          rounds[at]?.push(await round(server, load, pipeline, effort, clients))
         }
       }
       for (const [at, server] of servers.entries()) {
         rows.push({
           subject: server.name,
-          condition: `P=${pipeline}`,
+          condition: load.clients ? `C=${clients} P=${pipeline}` : `P=${pipeline}`,
           figures: best(rounds[at] ?? []),
         })
       }
     }
-    return rows
-  } finally {
-    for (const server of servers) await server.stop()
   }
+  return rows
 }

@@ -1,4 +1,7 @@
-//! Deadlines as commands give them: seconds or milliseconds, from now or since 1970.
+//! Deadlines as commands give them: seconds or milliseconds, from now or since 1970. Those behind the
+//! year 10889 ([`DEADLINE_MS_MAX`]) cannot be stored and are refused.
+
+use skeg_engine::DEADLINE_MS_MAX;
 
 use crate::error::CommandError;
 use crate::parse;
@@ -59,7 +62,8 @@ pub(crate) fn positive(
     let time = parse::int_arg(text)?;
     let ms = (time > 0).then(|| unit.to_ms(time)).flatten();
     let at = ms.and_then(|ms| ms.checked_add(from.base_ms(now_ms)));
-    at.map(i64::unsigned_abs).ok_or_else(|| invalid(command))
+    let at = at.map(i64::unsigned_abs).filter(|at| *at <= DEADLINE_MS_MAX);
+    at.ok_or_else(|| invalid(command))
 }
 
 /// The deadline of EXPIRE and its like, which may lie in the past: before 1970 is then.
@@ -75,7 +79,8 @@ pub(crate) fn any(
 ) -> Result<i64, CommandError> {
     let time = parse::int_arg(text)?;
     let ms = unit.to_ms(time).ok_or_else(|| invalid(command))?;
-    ms.checked_add(from.base_ms(now_ms)).ok_or_else(|| invalid(command))
+    let at = ms.checked_add(from.base_ms(now_ms));
+    at.filter(|at| at.max(&0).unsigned_abs() <= DEADLINE_MS_MAX).ok_or_else(|| invalid(command))
 }
 
 #[cfg(test)]
@@ -87,6 +92,8 @@ mod tests {
         let set = |text: &str, unit, from| positive(text.as_bytes(), unit, from, 5_000, "set");
         assert_eq!(set("2", Unit::Seconds, From::Now), Ok(7_000));
         assert_eq!(set("2", Unit::Milliseconds, From::Epoch), Ok(2));
+        assert_eq!(set("281474976710655", Unit::Milliseconds, From::Epoch), Ok(DEADLINE_MS_MAX));
+        assert_eq!(set("281474976710656", Unit::Milliseconds, From::Epoch), Err(invalid("set")));
         for text in ["0", "-1", "9223372036854775807"] {
             assert_eq!(set(text, Unit::Seconds, From::Now), Err(invalid("set")), "{text}");
         }
@@ -96,6 +103,7 @@ mod tests {
         assert_eq!(expire("-10", Unit::Seconds), Ok(-5_000));
         assert_eq!(expire("-9223372036854775808", Unit::Seconds), Err(invalid("expire")));
         assert_eq!(expire("-9223372036854775808", Unit::Milliseconds), Ok(i64::MIN + 5_000));
+        assert_eq!(expire("281474976705656", Unit::Milliseconds), Err(invalid("expire")));
         assert_eq!(expire("9223372036854775807", Unit::Milliseconds), Err(invalid("expire")));
     }
 }

@@ -55,11 +55,17 @@ pub(crate) fn int_between(text: &[u8], min: i64, max: i64) -> Result<i64, Comman
 /// # Errors
 /// It is no number.
 pub(crate) fn cursor(text: &[u8]) -> Result<u64, CommandError> {
-    let value = text.iter().try_fold(0_u64, |value, byte| {
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] if !digits.is_empty() => (true, digits),
+        [b'+', digits @ ..] if !digits.is_empty() => (false, digits),
+        digits => (false, digits),
+    };
+    let value = digits.iter().try_fold(0_u64, |value, byte| {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
         value.checked_mul(10)?.checked_add(digit)
     });
-    value.ok_or(CommandError::constant("ERR invalid cursor"))
+    let value = value.ok_or(CommandError::constant("ERR invalid cursor"))?;
+    Ok(if is_negative { value.wrapping_neg() } else { value })
 }
 
 /// The number of a logical database.
@@ -126,7 +132,8 @@ mod tests {
     fn cursors_are_plain_numbers() {
         assert_eq!(cursor(b"18446744073709551615"), Ok(u64::MAX));
         assert_eq!(cursor(b""), Ok(0));
-        for text in ["-1", "x", "1 ", "18446744073709551616"] {
+        assert_eq!((cursor(b"-1"), cursor(b"+7")), (Ok(u64::MAX), Ok(7)));
+        for text in ["-", "+", "--1", "-x", "x", "1 ", "18446744073709551616"] {
             assert!(cursor(text.as_bytes()).is_err(), "{text}");
         }
     }

@@ -8,7 +8,7 @@
 
 use skeg_engine::{Delivery, Epoch, Holder, Level, Receipt, WatchFlag};
 use skeg_io::sync::Arc;
-use skeg_proto::{Args, ArgsBuf, Reply, Version};
+use skeg_proto::{Args, ArgsBuf, FirstArguments, Reply, Version};
 
 use crate::clients::{Client, Connection, Origin};
 use crate::context::Context;
@@ -161,10 +161,14 @@ impl Session {
         }
     }
 
-    /// Fetches what commands on these keys will read, before they are executed: see [`Holder::touch`].
-    /// What is no key of theirs does no harm.
-    pub fn touch<'k>(&self, holder: &mut Holder, keys: impl Iterator<Item = &'k [u8]>) {
-        holder.touch(self.state.db, keys);
+    /// Fetches what commands with these arguments will read, before they are executed: see
+    /// [`Holder::touch`]. What is no key of theirs, or no element, does no harm.
+    pub fn touch<'k>(
+        &self,
+        holder: &mut Holder,
+        commands: impl Iterator<Item = FirstArguments<'k>>,
+    ) {
+        holder.touch(self.state.db, commands);
     }
 
     /// Takes the result of a pending command: appends its reply and says how the session goes on.

@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 
-use skeg_keyspace::Keyspace;
+use skeg_keyspace::{ElementHint, Keyspace};
 use skeg_log::ShardId;
 use smallvec::SmallVec;
 
@@ -25,6 +25,13 @@ pub enum Drain {
     Serve,
     /// It wakes home threads: for a thread whose time is its user's.
     WakeOnly,
+}
+
+/// What one command will look for.
+struct Touched<'k> {
+    shard: ShardId,
+    hash: u64,
+    elements: [&'k [u8]; 2],
 }
 
 /// The latches that a thread holds in its current slice.
@@ -108,24 +115,37 @@ impl Holder {
         Ok(true)
     }
 
-    /// Reads what commands on these keys of a database will read, so far as their shards can be held,
-    /// [`Holder::TOUCHED_KEYS_MAX`] at most. Commands wait for memory one after the other; this way
-    /// they wait together. The latches stay held.
-    pub fn touch<'k>(&mut self, db: u8, keys: impl Iterator<Item = &'k [u8]>) {
-        let mut places: SmallVec<[(ShardId, u64); Self::TOUCHED_KEYS_MAX]> = SmallVec::new();
-        for key in keys.take(Self::TOUCHED_KEYS_MAX) {
-            let id = self.engine.shard_of(key);
-            if self.try_hold_one(id) == Ok(true) {
-                places.push((id, self.keyspace(id, db).hash(key)));
+    /// Reads what commands of a database with these first arguments will read, so far as their shards
+    /// can be held, [`Holder::TOUCHED_KEYS_MAX`] at most. Commands wait for memory one after the other;
+    /// this way they wait together. The latches stay held.
+    pub fn touch<'k>(&mut self, db: u8, commands: impl Iterator<Item = [&'k [u8]; 3]>) {
+        let mut places: SmallVec<[Touched<'k>; Self::TOUCHED_KEYS_MAX]> = SmallVec::new();
+        for [key, elements @ ..] in commands.take(Self::TOUCHED_KEYS_MAX) {
+            let shard = self.engine.shard_of(key);
+            if self.try_hold_one(shard) == Ok(true) {
+                let hash = self.keyspace(shard, db).hash(key);
+                places.push(Touched { shard, hash, elements });
             }
         }
         // No load waits for another one of its loop.
-        let read =
-            |sum, &(id, hash): &(ShardId, u64)| sum ^ self.keyspace(id, db).touch_bucket(hash);
-        let buckets = places.iter().fold(0, read);
-        let read =
-            |sum, &(id, hash): &(ShardId, u64)| sum ^ self.keyspace(id, db).touch_entry(hash);
-        black_box(places.iter().fold(buckets, read));
+        let mut sum = 0;
+        for it in &places {
+            sum ^= self.keyspace(it.shard, db).touch_bucket(it.hash);
+        }
+        for it in &places {
+            sum ^= self.keyspace(it.shard, db).touch_entry(it.hash);
+        }
+        let mut found: SmallVec<[ElementHint<'_>; Self::TOUCHED_KEYS_MAX]> = SmallVec::new();
+        for it in &places {
+            found.extend(self.keyspace(it.shard, db).element_hint(it.hash, it.elements));
+        }
+        for it in &found {
+            sum ^= it.touch_block();
+        }
+        for it in &found {
+            sum ^= it.touch_entry();
+        }
+        black_box(sum);
     }
 
     /// Keys that [`Holder::touch`] looks at: about as many as a processor fetches at a time.

@@ -66,8 +66,8 @@ pub use pubsub::{Delivery, Message, PubSub, Subscriber, SubscriberId, Topic};
 pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
 pub use shard::{Expiry, Held, Shard};
 pub use skeg_keyspace::{
-    End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, StrRef, Value, ValueRef,
-    WrongType,
+    DEADLINE_MS_MAX, End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, StrRef,
+    Value, ValueRef, WrongType,
 };
 pub use skeg_log::{
     Copied, CopyOptions, Epoch, ErrorKind as LogErrorKind, Health, Level, Log, LogError, LogStatus,

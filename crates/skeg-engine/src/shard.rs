@@ -436,9 +436,7 @@ impl Shard {
     fn begin_write(&mut self, db: u8, key: &[u8]) -> u64 {
         let hash = self.keyspace(db).hash(key);
         self.see(hash);
-        if self.keyspace(db).expiring_len() != 0 {
-            self.clear_expired(db, hash, key);
-        }
+        self.clear_expired(db, hash, key);
         self.notify_if_new(db, hash, key);
         hash
     }
@@ -454,6 +452,9 @@ impl Shard {
     /// Removes the entry if its deadline has passed, so that a write starts from nothing. The
     /// write's own reservation covers the effect.
     fn clear_expired(&mut self, db: u8, hash: u64, key: &[u8]) {
+        if self.keyspace(db).expiring_len() == 0 {
+            return;
+        }
         let now_ms = self.slice.now_ms;
         let entry = self.keyspace(db).get(hash, key);
         if entry.is_some_and(|entry| entry.expire_at_ms.is_some_and(|at| at <= now_ms)) {
@@ -657,9 +658,7 @@ impl Shard {
     /// Stores a string; `true` when the key was there.
     pub fn set(&mut self, db: u8, key: &[u8], value: &[u8], expiry: Expiry) -> bool {
         let hash = self.keyspace(db).hash(key);
-        if self.keyspace(db).expiring_len() != 0 {
-            self.clear_expired(db, hash, key);
-        }
+        self.clear_expired(db, hash, key);
         let expire_at_ms = match expiry {
             Expiry::Clear => None,
             Expiry::At(at) => Some(at),

@@ -25,6 +25,7 @@ pub(crate) mod store;
 pub(crate) mod table;
 mod tree;
 
+pub use block::ElementHint;
 pub use hash::{HashIter, HashRef};
 pub(crate) use items::Items;
 pub use list::{End, ListIter, ListRef};
@@ -34,6 +35,7 @@ pub use sorted::{SortedSetIter, SortedSetRef};
 pub(crate) use table::Table;
 
 use crate::value::Kind;
+use element::Element;
 
 /// A large collection that no key names any more, or not yet.
 ///
@@ -82,6 +84,19 @@ impl Collection {
             Indexed::List(items) => items.shed(budget),
             Indexed::Set(table) => table.shed(budget),
             Indexed::SortedSet(sorted) => sorted.shed(budget),
+        }
+    }
+
+    /// Where a look-up of an element will read, if elements are found by name here. A sorted set's
+    /// member stands behind a score when it is written.
+    #[inline]
+    pub(crate) fn element_hint(&self, [first, second]: [&[u8]; 2]) -> Option<ElementHint<'_>> {
+        let member = if second.is_empty() { first } else { second };
+        match &self.0 {
+            Indexed::Hash(table) => Some(table.hint(&Element::new(first))),
+            Indexed::Set(table) => Some(table.hint(&Element::new(first))),
+            Indexed::SortedSet(sorted) => Some(sorted.table().hint(&Element::new(member))),
+            Indexed::List(_) => None,
         }
     }
 

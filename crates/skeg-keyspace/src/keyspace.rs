@@ -19,6 +19,7 @@ mod walk;
 pub use values::Value;
 
 use self::away::Homes;
+use crate::collection::ElementHint;
 use crate::collection::store::Collections;
 use crate::entry::{self, CellValue, Stored};
 use crate::expiry::Deadlines;
@@ -155,6 +156,22 @@ impl Keyspace {
             let cell = self.store.cell(handle);
             cell[0] ^ cell[CACHE_LINE_END.min(cell.len() - 1)]
         })
+    }
+
+    /// Where a look-up of an element will read: in the collection that a look-up of `hash` will find, if
+    /// that is a large one whose elements are found by name. The first of `elements`, of which one is
+    /// meant, stands behind the key in a command, and the second behind that.
+    #[inline]
+    #[must_use]
+    pub fn element_hint(&self, hash: u64, elements: [&[u8]; 2]) -> Option<ElementHint<'_>> {
+        if self.collections.is_empty() {
+            return None;
+        }
+        let cell = self.store.cell(self.table.candidate(hash)?);
+        match entry::view(cell).1 {
+            CellValue::Indexed(_, number) => self.collections.get(number).element_hint(elements),
+            _ => None,
+        }
     }
 
     /// Stores `value` under `key`; says whether it replaced an entry. A value that is the

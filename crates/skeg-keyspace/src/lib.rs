@@ -27,8 +27,8 @@ mod table;
 mod value;
 
 pub use collection::{
-    Collection, End, HashIter, HashRef, ListIter, ListRef, SetIter, SetRef, SortedSetIter,
-    SortedSetRef,
+    Collection, ElementHint, End, HashIter, HashRef, ListIter, ListRef, SetIter, SetRef,
+    SortedSetIter, SortedSetRef,
 };
 pub use keyspace::{Keyspace, Value};
 pub use value::{

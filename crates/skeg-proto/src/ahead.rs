@@ -4,14 +4,17 @@
 //! Invariants: a glance takes nothing and decides nothing; where it cannot see (an unfinished, an
 //! inline or a wrong command) it ends.
 
-/// The first arguments, names apart, of the commands at the front of a buffer: mostly keys. A
-/// command without arguments gives an empty one.
+/// The first arguments of a command, its name apart; empty where there are fewer. Mostly the first is
+/// a key, and the second or the third (behind a score) an element of what the key holds.
+pub type FirstArguments<'a> = [&'a [u8]; 3];
+
+/// The first arguments of the commands at the front of a buffer.
 #[derive(Clone, Debug)]
-pub struct KeysAhead<'a> {
+pub struct ArgumentsAhead<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> KeysAhead<'a> {
+impl<'a> ArgumentsAhead<'a> {
     /// Looks from the start of a command.
     #[must_use]
     pub fn new(buf: &'a [u8]) -> Self {
@@ -47,20 +50,21 @@ impl<'a> KeysAhead<'a> {
     }
 }
 
-impl<'a> Iterator for KeysAhead<'a> {
-    type Item = &'a [u8];
+impl<'a> Iterator for ArgumentsAhead<'a> {
+    type Item = FirstArguments<'a>;
 
     #[inline]
-    fn next(&mut self) -> Option<&'a [u8]> {
+    fn next(&mut self) -> Option<FirstArguments<'a>> {
         let count = self.line(b'*')?;
-        let mut key: &[u8] = &[];
+        let mut first: FirstArguments<'a> = [&[]; 3];
         for index in 0..count {
             let argument = self.bulk()?;
-            if index == 1 {
-                key = argument;
+            // The name itself becomes -1, which is no place.
+            if let Some(place) = first.get_mut(index.wrapping_sub(1)) {
+                *place = argument;
             }
         }
-        Some(key)
+        Some(first)
     }
 }
 
@@ -70,15 +74,20 @@ mod tests {
     use crate::client::encode_command;
 
     #[test]
-    fn the_first_argument_of_each_command_is_seen() {
+    fn the_first_arguments_of_each_command_are_seen() {
         let mut buf = Vec::new();
         encode_command(&mut buf, &["SET", "one", "a value of more than nine bytes"]);
         encode_command(&mut buf, &["PING"]);
-        encode_command(&mut buf, &["MGET", "two", "three"]);
-        assert_eq!(KeysAhead::new(&buf).collect::<Vec<_>>(), [&b"one"[..], b"", b"two"]);
+        encode_command(&mut buf, &["MGET", "two", "three", "four", "five"]);
+        let all: [FirstArguments<'_>; 3] = [
+            [b"one", b"a value of more than nine bytes", b""],
+            [b"", b"", b""],
+            [b"two", b"three", b"four"],
+        ];
+        assert_eq!(ArgumentsAhead::new(&buf).collect::<Vec<_>>(), all);
         for cut in 0..buf.len() {
-            let seen: Vec<_> = KeysAhead::new(&buf[..cut]).collect();
-            assert!(seen.len() < 3 && [&b"one"[..], b"", b"two"].starts_with(&seen));
+            let seen: Vec<_> = ArgumentsAhead::new(&buf[..cut]).collect();
+            assert!(seen.len() < 3 && all.starts_with(&seen));
         }
     }
 
@@ -86,7 +95,7 @@ mod tests {
     fn what_it_cannot_read_ends_it() {
         for text in ["", "*", "*1", "PING\r\n", "*-1\r\n", "*1\r\n$9999999999\r\n", "*2\r\nGET\r\n"]
         {
-            assert_eq!(KeysAhead::new(text.as_bytes()).next(), None, "{text:?}");
+            assert_eq!(ArgumentsAhead::new(text.as_bytes()).next(), None, "{text:?}");
         }
     }
 }

@@ -21,7 +21,7 @@ mod number;
 mod parser;
 mod reply;
 
-pub use ahead::KeysAhead;
+pub use ahead::{ArgumentsAhead, FirstArguments};
 pub use args::{Args, ArgsBuf, ArgsIter};
 pub use error::ProtocolError;
 pub use inline::{UnbalancedQuotes, split_line};

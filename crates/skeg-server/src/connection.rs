@@ -8,7 +8,7 @@ use skeg_commands::{Buffers, Completion, Config, Flow, Session};
 use skeg_engine::{Epoch, Holder, Level, Receipt};
 use skeg_io::Clock;
 use skeg_io::sync::Arc;
-use skeg_proto::{KeysAhead, Parsed, Parser};
+use skeg_proto::{ArgumentsAhead, Parsed, Parser};
 
 use crate::address::Address;
 use crate::event_loop::Readiness;
@@ -35,6 +35,9 @@ const UNSENT_PAUSE_BYTES: usize = 1 << 20;
 const LEFT_ALONE_NS_MAX: u64 = 1_000_000_000;
 /// Time that a peer has to read what is left when its connection is closed, in nanoseconds.
 const CLOSING_NS_MAX: u64 = 10_000_000_000;
+
+/// Time in which the peer of a connection that ends has to take something of what is left, in nanoseconds.
+const STALLED_NS_MAX: u64 = 1_000_000_000;
 /// An error instead of a reply whose outcome nobody can know.
 const OUTCOME_UNKNOWN: &[u8] = b"-ERR_OUTCOME_UNKNOWN the log failed before this was safe: \
     whether it survives is not known, and the database is read-only until it is reopened\r\n";
@@ -170,9 +173,11 @@ pub(crate) struct Connection {
     paused: bool,
     /// Nothing more is read; it is closed when all replies have left.
     ending: bool,
+    /// When it began to end, by the monotonic clock.
+    ended_ns: u64,
     /// Since when more replies are unsent than the soft limit allows.
     over_soft_since_ns: Option<u64>,
-    /// When it last sent something, or began to end, by the monotonic clock.
+    /// When its peer last sent something, or began to end or took something since, by the monotonic clock.
     pub(crate) active_ns: u64,
     /// Commands since the last window.
     pub(crate) window_commands: u32,
@@ -208,6 +213,7 @@ impl Connection {
             pending: false,
             paused: false,
             ending: false,
+            ended_ns: 0,
             over_soft_since_ns: None,
             active_ns: 0,
             window_commands: 0,
@@ -238,6 +244,7 @@ impl Connection {
     pub(crate) fn end(&mut self, now_ns: u64) {
         if !self.ending {
             self.ending = true;
+            self.ended_ns = now_ns;
             self.active_ns = now_ns;
         }
     }
@@ -279,7 +286,8 @@ impl Connection {
             return true;
         }
         if self.ending {
-            return silent_ns > CLOSING_NS_MAX;
+            let is_stalled = !self.writable && silent_ns > STALLED_NS_MAX;
+            return is_stalled || now_ns.saturating_sub(self.ended_ns) > CLOSING_NS_MAX;
         }
         if self.pending || self.paused {
             return self.peer_ended && silent_ns > LEFT_ALONE_NS_MAX;
@@ -384,7 +392,7 @@ impl Connection {
         let stop = loop {
             let is_touched = !(commands as usize).is_multiple_of(Holder::TOUCHED_KEYS_MAX);
             if !is_touched && bytes.len() - at > MANY_BYTES {
-                session.touch(holder, KeysAhead::new(&bytes[at..]));
+                session.touch(holder, ArgumentsAhead::new(&bytes[at..]));
             }
             let args = match parser.next(&bytes[at..]) {
                 Ok(Parsed::Command { args, consumed }) => {
@@ -518,6 +526,9 @@ impl Connection {
         let (sent, count) = self.output.send(&mut self.stream, reached);
         tools.bytes_out += count as u64;
         tools.writes += u64::from(count > 0);
+        if self.ending && count > 0 {
+            self.active_ns = tools.now_ns;
+        }
         match sent {
             Sent::All => {
                 self.output.recycle(&mut tools.spare);

@@ -185,6 +185,23 @@ fn a_broken_connection_is_told() {
     assert!(err.contains("the command may have run"), "{err}");
 }
 
+#[test]
+fn a_refused_login_names_what_was_refused() {
+    let port = responder(|args, reply| match args.get(0) {
+        b"AUTH" => reply.error("WRONGPASS nobody knows you"),
+        b"SELECT" => reply.error("ERR DB index is out of range"),
+        _ => reply.ok(),
+    });
+    let (code, _, err) = cli(port, &["-a", "secret", "PING"], "");
+    let refused = format!("skeg: 127.0.0.1:{port} refused ");
+    assert_eq!(
+        (code, err),
+        (1, format!("{refused}the login (AUTH): WRONGPASS nobody knows you\n"))
+    );
+    let (_, _, err) = cli(port, &["-n", "99", "PING"], "");
+    assert_eq!(err, format!("{refused}database 99 (SELECT): ERR DB index is out of range\n"));
+}
+
 /// A server that ends with the test.
 struct Serving(Child);
 

@@ -18,6 +18,7 @@ const SLOTS_AT: usize = 2;
 const END_AT: usize = 4;
 const HEAD_BYTES: usize = 8;
 const WORD: usize = 8;
+const CACHE_LINE_BYTES: usize = 64;
 
 /// The longest entry: two short strings with their lengths.
 pub(crate) const ENTRY_BYTES_MAX: usize = 2 * (SHORT_BYTES_MAX + 1);
@@ -35,6 +36,37 @@ pub(crate) fn tag_of(hash: u64) -> u8 {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Block(Box<[u8]>);
+
+/// Where a look-up of an element will read. Look-ups wait for memory one by one; several
+/// [`ElementHint::touch_block`] in a row wait together, and then several [`ElementHint::touch_entry`].
+#[derive(Clone, Copy, Debug)]
+pub struct ElementHint<'a> {
+    block: &'a Block,
+    tag: u8,
+}
+
+impl<'a> ElementHint<'a> {
+    pub(crate) fn new(block: &'a Block, tag: u8) -> Self {
+        Self { block, tag }
+    }
+
+    /// Reads the head of the block, and answers anything.
+    #[inline]
+    #[must_use]
+    pub fn touch_block(&self) -> u8 {
+        let bytes = &self.block.0;
+        let Some(last) = bytes.len().checked_sub(1) else { return 0 };
+        bytes[0] ^ bytes[CACHE_LINE_BYTES.min(last)]
+    }
+
+    /// Reads the entry, and answers anything.
+    #[inline]
+    #[must_use]
+    pub fn touch_entry(&self) -> u8 {
+        let slot = self.block.find(self.tag, |_| true);
+        slot.map_or(0, |slot| self.block.entry(slot).first().copied().unwrap_or(0))
+    }
+}
 
 impl Block {
     fn u16_at(&self, at: usize) -> usize {

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 
 use super::element::{self, Element};
 use super::flat;
-use super::tree::{self, Tree};
+use super::tree::{self, Order, Tree};
 use crate::value::StrRef;
 
 /// A score as a number whose order is that of scores: -0 is 0, NaN comes after everything.
@@ -67,6 +67,29 @@ impl tree::Key for Key {
     }
 }
 
+/// A member with its score, to be found.
+struct Sought<'a> {
+    key: Key,
+    member: StrRef<'a>,
+}
+
+impl<'a> Sought<'a> {
+    fn new(member: StrRef<'a>, score: f64) -> Self {
+        Self { key: Key::new(member, score), member }
+    }
+}
+
+impl Order<Key> for Sought<'_> {
+    fn key(&self, key: &Key) -> Ordering {
+        key.cmp(&self.key)
+    }
+
+    fn entry(&self, entry: &[u8]) -> Ordering {
+        let by_score = order_of(score_of(entry)).cmp(&self.key.order);
+        by_score.then_with(|| element::compare(element::string(entry), self.member))
+    }
+}
+
 fn unless_equal(ordering: Ordering) -> Option<bool> {
     (ordering != Ordering::Equal).then_some(ordering == Ordering::Less)
 }
@@ -111,15 +134,10 @@ impl Ranking {
 
     /// The rank of a member with this score, or the one that it would have.
     pub(crate) fn rank(&self, member: StrRef<'_>, score: f64) -> usize {
-        let key = Key::new(member, score);
+        let sought = Sought::new(member, score);
         self.0.count_while(
-            |other| unless_equal(other.cmp(&key)),
-            |entry| match order_of(score_of(entry)).cmp(&key.order) {
-                Ordering::Equal => {
-                    element::compare(element::string(entry), member) == Ordering::Less
-                }
-                by_score => by_score == Ordering::Less,
-            },
+            |key| unless_equal(sought.key(key)),
+            |entry| sought.entry(entry) == Ordering::Less,
         )
     }
 
@@ -128,13 +146,12 @@ impl Ranking {
     }
 
     pub(crate) fn insert(&mut self, member: &Element<'_>, score: f64) {
-        let rank = self.rank(member.value(), score);
-        self.0.insert(rank, &[*member, Element::score(score)]);
+        let sought = Sought::new(member.value(), score);
+        self.0.insert_by(&sought, &[*member, Element::score(score)]);
     }
 
     pub(crate) fn remove(&mut self, member: StrRef<'_>, score: f64) {
-        let rank = self.rank(member, score);
-        self.0.remove(rank, 1);
+        self.0.remove_by(&Sought::new(member, score));
     }
 
     /// Frees about `budget` leaves; says whether there are more.

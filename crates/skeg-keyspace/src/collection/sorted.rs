@@ -32,6 +32,11 @@ impl Sorted {
         self.scores.len()
     }
 
+    /// The members with their scores, found by name.
+    pub(crate) fn table(&self) -> &Table<2> {
+        &self.scores
+    }
+
     fn score(&self, member: &Element<'_>) -> Option<f64> {
         self.scores.get(member).map(score_of)
     }

@@ -55,6 +55,12 @@ impl Collections {
             + self.removed.capacity() * size_of::<Collection>()
     }
 
+    /// Whether no collection has a number.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.taken == 0
+    }
+
     pub(crate) fn get(&self, number: u32) -> &Collection {
         match &self.places[number as usize] {
             Place::Taken(collection) => collection,

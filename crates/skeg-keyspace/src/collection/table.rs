@@ -14,7 +14,7 @@
 //!
 //! May not know: what entries mean.
 
-use super::block::{Block, tag_of};
+use super::block::{Block, ElementHint, tag_of};
 use super::element::{self, Element};
 use crate::store::slab::Slab;
 use crate::value::StrRef;
@@ -207,6 +207,13 @@ impl<const WIDTH: usize> Table<WIDTH> {
     pub(crate) fn get(&self, first: &Element<'_>) -> Option<&[u8]> {
         let (address, slot) = self.find(self.hash(first.value()), first)?;
         Some(self.block(address).entry(slot))
+    }
+
+    /// Where a look-up of the entry whose first element is `first` will read.
+    #[inline]
+    pub(crate) fn hint(&self, first: &Element<'_>) -> ElementHint<'_> {
+        let hash = self.hash(first.value());
+        ElementHint::new(self.block(self.address(hash)), tag_of(hash))
     }
 
     /// Puts long strings elsewhere.

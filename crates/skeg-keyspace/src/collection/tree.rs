@@ -13,6 +13,7 @@
 //!
 //! May not know: what entries mean.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::element::Element;
@@ -57,13 +58,15 @@ pub(crate) struct Run<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
-/// The ends of a sequence.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Edge {
-    None,
-    Front,
-    Back,
+/// Which ends of the sequence a place is at, as far as the way down has shown.
+#[derive(Clone, Copy)]
+struct Edges {
+    front: bool,
+    back: bool,
 }
+
+/// What is split off behind a node, and where the entry was put that split it.
+type Split<K> = Option<(Child<K>, Edges)>;
 
 /// A sequence of entries of `WIDTH` elements each.
 #[derive(Debug)]
@@ -80,6 +83,75 @@ fn roomy(len: usize) -> usize {
 /// Where entry `index` of a leaf begins, or the leaf ends.
 fn place_in<const WIDTH: usize>(leaf: &[u8], index: usize) -> usize {
     (0..index).fold(0, |at, _| at + entry_len::<WIDTH>(&leaf[at..]))
+}
+
+/// Finds a place among the entries on the way down.
+trait Seek<K> {
+    /// The child to go on with.
+    fn child(&mut self, children: &[Child<K>]) -> usize;
+    /// Where the place is in a leaf: where an entry begins, or the leaf ends.
+    fn place(&mut self, leaf: &[u8]) -> usize;
+}
+
+/// Before entry `index` of the `count` below, or behind the last.
+struct At<const WIDTH: usize> {
+    index: usize,
+    count: usize,
+}
+
+impl<K, const WIDTH: usize> Seek<K> for At<WIDTH> {
+    fn child(&mut self, children: &[Child<K>]) -> usize {
+        let mut at = 0;
+        if self.index == self.count {
+            at = children.len() - 1;
+            self.index = children[at].count;
+        }
+        while self.index > children[at].count {
+            self.index -= children[at].count;
+            at += 1;
+        }
+        self.count = children[at].count;
+        at
+    }
+
+    fn place(&mut self, leaf: &[u8]) -> usize {
+        if self.index == self.count { leaf.len() } else { place_in::<WIDTH>(leaf, self.index) }
+    }
+}
+
+/// How keys and entries compare to one that is sought, in the order that the tree is kept in.
+pub(crate) trait Order<K> {
+    /// By the key; equal where that does not tell.
+    fn key(&self, key: &K) -> Ordering;
+    fn entry(&self, entry: &[u8]) -> Ordering;
+}
+
+/// Before the first entry that does not come before the one that is sought; or, if that is there, at it.
+struct By<'a, O, const WIDTH: usize> {
+    order: &'a O,
+    is_there: bool,
+}
+
+impl<K, O: Order<K>, const WIDTH: usize> Seek<K> for By<'_, O, WIDTH> {
+    fn child(&mut self, children: &[Child<K>]) -> usize {
+        let later = children.partition_point(|child| {
+            let by_key = self.order.key(&child.key);
+            match by_key.then_with(|| self.order.entry(child.first())) {
+                Ordering::Less => true,
+                Ordering::Equal => self.is_there,
+                Ordering::Greater => false,
+            }
+        });
+        later.saturating_sub(1)
+    }
+
+    fn place(&mut self, leaf: &[u8]) -> usize {
+        let mut at = 0;
+        while at < leaf.len() && self.order.entry(&leaf[at..]) == Ordering::Less {
+            at += entry_len::<WIDTH>(&leaf[at..]);
+        }
+        at
+    }
 }
 
 /// Replaces a range of a leaf by elements.
@@ -99,6 +171,19 @@ fn splice(leaf: &mut Vec<u8>, range: Range<usize>, elements: &[Element<'_>]) {
     }
     if leaf.capacity() > 2 * after + 64 {
         leaf.shrink_to(roomy(after));
+    }
+}
+
+impl<K> Child<K> {
+    /// The first entry below.
+    fn first(&self) -> &[u8] {
+        let mut child = self;
+        loop {
+            match &child.node {
+                Node::Leaf(leaf) => return leaf,
+                Node::Branch(children) => child = &children[0],
+            }
+        }
     }
 }
 
@@ -151,37 +236,27 @@ impl<K: Key> Child<K> {
         }
     }
 
-    /// The first entry below.
-    fn first(&self) -> &[u8] {
-        let mut child = self;
-        loop {
-            match &child.node {
-                Node::Leaf(leaf) => return leaf,
-                Node::Branch(children) => child = &children[0],
-            }
-        }
-    }
-
-    /// Puts an entry before entry `index`; returns what was split off behind this node.
+    /// Puts an entry at the place; returns what was split off behind this node.
     fn insert<const WIDTH: usize>(
         &mut self,
-        index: usize,
+        seek: &mut impl Seek<K>,
         elements: &[Element<'_>; WIDTH],
-        edge: Edge,
+        mut edges: Edges,
         bytes: &mut usize,
-    ) -> Option<Self> {
+    ) -> Split<K> {
         *bytes -= self.own_bytes();
         let split = match &mut self.node {
             Node::Leaf(leaf) => {
-                let at =
-                    if edge == Edge::Back { leaf.len() } else { place_in::<WIDTH>(leaf, index) };
+                let at = seek.place(leaf);
+                edges.front &= at == 0;
+                edges.back &= at == leaf.len();
                 let len = leaf.len() + elements.iter().map(Element::len).sum::<usize>();
                 let is_full = self.count >= K::LEAF_ENTRIES_MAX || len > K::LEAF_BYTES_MAX;
-                if is_full && edge != Edge::None {
+                let later = if is_full && (edges.front || edges.back) {
                     let mut new = Vec::new();
                     splice(&mut new, 0..0, elements);
                     leaf.shrink_to_fit();
-                    if edge == Edge::Back {
+                    if edges.back {
                         Some(Self::leaf(new, 1))
                     } else {
                         let old = std::mem::replace(leaf, new);
@@ -192,24 +267,24 @@ impl<K: Key> Child<K> {
                     splice(leaf, at..at, elements);
                     self.count += 1;
                     is_full.then(|| self.split_leaf::<WIDTH>())
-                }
+                };
+                later.map(|later| (later, edges))
             }
             Node::Branch(children) => {
-                let mut index = index;
-                let mut at = 0;
-                while index > children[at].count {
-                    index -= children[at].count;
-                    at += 1;
-                }
+                let at = seek.child(children);
+                edges.front &= at == 0;
+                edges.back &= at == children.len() - 1;
                 self.count += 1;
-                let new = children[at].insert(index, elements, edge, bytes);
-                new.and_then(|new| self.adopt(at + 1, new, edge))
+                let new = children[at].insert(seek, elements, edges, bytes);
+                new.and_then(|(new, edges)| {
+                    self.adopt(at + 1, new, edges).map(|later| (later, edges))
+                })
             }
         };
         self.rekey();
         *bytes += self.own_bytes();
-        if let Some(split) = &split {
-            *bytes += split.own_bytes();
+        if let Some((later, _)) = &split {
+            *bytes += later.own_bytes();
         }
         split
     }
@@ -232,16 +307,16 @@ impl<K: Key> Child<K> {
     }
 
     /// Puts a child into a branch; returns what was split off behind it.
-    fn adopt(&mut self, at: usize, child: Self, edge: Edge) -> Option<Self> {
+    fn adopt(&mut self, at: usize, child: Self, edges: Edges) -> Option<Self> {
         let Node::Branch(children) = &mut self.node else { unreachable!("only branches adopt") };
         children.insert(at, child);
         if children.len() <= CHILDREN_MAX {
             return None;
         }
-        let middle = match edge {
-            Edge::None => children.len() / 2,
-            Edge::Front => 1,
-            Edge::Back => children.len() - 1,
+        let middle = match edges {
+            Edges { front: true, .. } => 1,
+            Edges { back: true, .. } => children.len() - 1,
+            _ => children.len() / 2,
         };
         let later = Self::branch(children.split_off(middle));
         children.shrink_to_fit();
@@ -282,16 +357,46 @@ impl<K: Key> Child<K> {
                     seen += 1;
                 }
                 children.drain(gone);
-                if children.capacity() > 2 * children.len() + 4 {
-                    children.shrink_to(children.len() + 2);
-                }
-                for place in [at + 1, at] {
-                    join::<K>(children, place, bytes);
-                }
+                tidy(children, at, bytes);
             }
         }
         self.rekey();
         *bytes += self.own_bytes();
+    }
+
+    /// Removes the entry at the place; some stay.
+    fn remove_one<const WIDTH: usize>(&mut self, seek: &mut impl Seek<K>, bytes: &mut usize) {
+        *bytes -= self.own_bytes();
+        self.count -= 1;
+        match &mut self.node {
+            Node::Leaf(leaf) => {
+                let at = seek.place(leaf);
+                let len = entry_len::<WIDTH>(&leaf[at..]);
+                splice(leaf, at..at + len, &[]);
+            }
+            Node::Branch(children) => {
+                let at = seek.child(children);
+                if children[at].count == 1 {
+                    *bytes -= children[at].all_bytes();
+                    children.remove(at);
+                } else {
+                    children[at].remove_one::<WIDTH>(seek, bytes);
+                }
+                tidy(children, at, bytes);
+            }
+        }
+        self.rekey();
+        *bytes += self.own_bytes();
+    }
+}
+
+/// After a removal from the child at `at`, or of it: gives room back, joins what has become sparse.
+fn tidy<K: Key>(children: &mut Vec<Child<K>>, at: usize, bytes: &mut usize) {
+    if children.capacity() > 2 * children.len() + 4 {
+        children.shrink_to(children.len() + 2);
+    }
+    for place in [at + 1, at] {
+        join::<K>(children, place, bytes);
     }
 }
 
@@ -413,19 +518,29 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
 
     /// Puts an entry before entry `index`, or at the end.
     pub(crate) fn insert(&mut self, index: usize, elements: &[Element<'_>; WIDTH]) {
-        let Some(root) = &mut self.root else {
+        let Some(root) = &self.root else {
             let mut leaf = Vec::new();
             splice(&mut leaf, 0..0, elements);
             self.bytes += leaf.capacity();
             self.root = Some(Child::leaf(leaf, 1));
             return;
         };
-        let edge = match index {
-            0 => Edge::Front,
-            _ if index == root.count => Edge::Back,
-            _ => Edge::None,
-        };
-        if let Some(later) = root.insert(index, elements, edge, &mut self.bytes) {
+        let count = root.count;
+        self.insert_at(&mut At::<WIDTH> { index, count }, elements);
+    }
+
+    /// Puts an entry where the order wants it; it is not there yet.
+    pub(crate) fn insert_by(&mut self, order: &impl Order<K>, elements: &[Element<'_>; WIDTH]) {
+        if self.root.is_none() {
+            return self.insert(0, elements);
+        }
+        self.insert_at(&mut By::<_, WIDTH> { order, is_there: false }, elements);
+    }
+
+    fn insert_at(&mut self, seek: &mut impl Seek<K>, elements: &[Element<'_>; WIDTH]) {
+        let Some(root) = &mut self.root else { unreachable!("there are entries") };
+        let everywhere = Edges { front: true, back: true };
+        if let Some((later, _)) = root.insert(seek, elements, everywhere, &mut self.bytes) {
             let first = self.root.take().expect("it was there");
             let root = Child::branch(vec![first, later]);
             self.bytes += root.own_bytes();
@@ -494,6 +609,24 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
             return;
         }
         root.remove::<WIDTH>(start..start + count, &mut self.bytes);
+        self.lower();
+    }
+
+    /// Removes the entry that the order finds, which is there.
+    pub(crate) fn remove_by(&mut self, order: &impl Order<K>) {
+        let Some(root) = &mut self.root else { unreachable!("there are entries") };
+        if root.count == 1 {
+            *self = Self::new();
+            return;
+        }
+        let mut seek = By::<_, WIDTH> { order, is_there: true };
+        root.remove_one::<WIDTH>(&mut seek, &mut self.bytes);
+        self.lower();
+    }
+
+    /// Takes off roots of one child.
+    fn lower(&mut self) {
+        let Some(root) = &mut self.root else { return };
         while let Node::Branch(children) = &mut root.node
             && children.len() == 1
         {

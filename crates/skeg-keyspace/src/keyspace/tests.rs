@@ -412,6 +412,24 @@ fn touching_finds_what_is_there_and_changes_nothing() {
 }
 
 #[test]
+fn elements_of_large_collections_are_hinted_at() {
+    let mut keyspace = keyspace();
+    let hash = keyspace.hash(b"key");
+    assert!(keyspace.element_hint(hash, [b"element", b""]).is_none());
+    for number in 0..1_000_u32 {
+        let element = format!("element:{number}").into_bytes();
+        keyspace.set_add(hash, b"key", &element).expect("it is a set");
+        if let Some(hint) = keyspace.element_hint(hash, [&element, b""]) {
+            assert!(number > 1, "a small one is read with its key");
+            let _ = hint.touch_block() ^ hint.touch_entry();
+        }
+    }
+    let hint = keyspace.element_hint(hash, [b"absent", b"element:1"]).expect("it is large");
+    let _ = hint.touch_block() ^ hint.touch_entry();
+    keyspace.check();
+}
+
+#[test]
 fn mass_deletion_and_defragmentation_return_the_memory() {
     let mut pair = Pair::new();
     let key = |number: u32| format!("key:{number:012}").into_bytes();

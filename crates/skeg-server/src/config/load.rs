@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::error::{ConfigError, Origin};
 use super::file::{self, Entry};
 use super::options::ServeOptions;
-use super::settings::{SETTINGS, Setting};
+use super::settings::{SETTINGS, Setting, nearest};
 
 /// The options that `flags` (with their values; `true` for a switch), the environment and the file
 /// give. The file is `config`, or what `SKEG_CONFIG` names. An empty variable is as good as none.
@@ -38,6 +38,23 @@ pub fn load(
     }
     Ok(options)
 }
+
+/// Variables that begin as those of skeg do and mean nothing to it, with a remark about each: a
+/// misspelt one would go unnoticed. They are no errors, since others set some of that beginning (an
+/// orchestrator for a service of this name).
+pub fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<String> {
+    let settings: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
+    let known = || settings.iter().map(String::as_str).chain(OTHER_VARIABLES);
+    let strange = names.filter(|name| name.starts_with("SKEG_") && !known().any(|it| it == name));
+    let remarks = strange.map(|name| match nearest(&name, known()) {
+        Some(similar) => format!("{name} is not known; did you mean {similar}?"),
+        None => format!("{name} is not known, and ignored"),
+    });
+    remarks.collect()
+}
+
+/// Variables that are no settings: of the file, of `skeg cli`, of the kernels.
+const OTHER_VARIABLES: [&str; 4] = ["SKEG_CONFIG", "SKEG_PASSWORD", "SKEG_ISA_MIN", "SKEG_ISA_MAX"];
 
 /// Applies the entries of one source.
 fn apply(
@@ -138,6 +155,17 @@ mod tests {
         assert_eq!(result.unwrap_err(), ConfigError::Nowhere.to_string());
         let flags = [("no-tcp", "true"), ("unix-socket", "/tmp/x")];
         assert!(load_all("", &[], &flags).unwrap().addresses().is_empty());
+    }
+
+    #[test]
+    fn variables_that_mean_nothing_are_told() {
+        let names = ["SKEG_PROT", "SKEG_PORT", "SKEG_CONFIG", "SKEGGY", "SKEG_SOMETHING_ELSE"];
+        let remarks = unknown_variables(names.into_iter().map(String::from));
+        let expected = [
+            "SKEG_PROT is not known; did you mean SKEG_PORT?",
+            "SKEG_SOMETHING_ELSE is not known, and ignored",
+        ];
+        assert_eq!(remarks, expected);
     }
 
     #[test]

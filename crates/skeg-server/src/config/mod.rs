@@ -18,7 +18,7 @@ mod parse;
 mod settings;
 
 pub use error::{ConfigError, Origin};
-pub use load::load;
+pub use load::{load, unknown_variables};
 pub use options::{Durability, LogLevel, ServeOptions, SyncTiming};
 pub(crate) use parse::duration;
 pub use settings::{SETTINGS, Section, Setting, find, nearest};

@@ -150,7 +150,7 @@ fn info(cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     for name in args.iter().skip(2) {
         match table::find(name) {
             Some(id) => describe::info(reply, id.spec()),
-            None => reply.null_array(),
+            None => reply.null(),
         }
     }
     Ok(())

@@ -137,6 +137,21 @@ proptest! {
 }
 
 #[test]
+fn rising_and_falling_scores_fill_leaves_completely() {
+    let name = |number: i32| format!("member:{number:09}").into_bytes();
+    for sign in [1, -1] {
+        let mut ranking = ranking::Ranking::new();
+        for number in 0..50_000 {
+            ranking.insert(&Element::new(&name(number)), f64::from(sign * number));
+        }
+        ranking.check();
+        let entry_bytes = 17 + 9;
+        assert!(ranking.memory_bytes() < 50_000 * entry_bytes * 5 / 4);
+        assert_eq!(ranking.get(0).map(|it| it.1), Some(if sign > 0 { 0.0 } else { -49_999.0 }));
+    }
+}
+
+#[test]
 fn ends_fill_leaves_completely() {
     let mut items = Items::new();
     for number in 0..100_000 {

@@ -209,7 +209,12 @@ impl Connection {
         let mut live = Live { stream, decoder: Decoder::new() };
         for command in self.login.commands() {
             match live.ask(&command, self.interrupt.as_deref())? {
-                Value::Error(message) => return Err(failed(&message)),
+                Value::Error(message) => {
+                    return Err(TalkError::Connect(format!(
+                        "{target} refused {}: {message}",
+                        what_is_shown(&command)
+                    )));
+                }
                 _ => continue,
             }
         }
@@ -270,6 +275,15 @@ impl Login {
             commands.push(vec!["SELECT".into(), self.db.to_string()]);
         }
         commands
+    }
+}
+
+/// A command of a login, without its secrets.
+fn what_is_shown(command: &[String]) -> String {
+    match command {
+        [name, ..] if name == "AUTH" => "the login (AUTH)".into(),
+        [name, db] if name == "SELECT" => format!("database {db} (SELECT)"),
+        other => other.join(" "),
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use lexopt::prelude::{Long, Short};
 
 use super::Failure;
-use crate::config::{self, SETTINGS, ServeOptions, Setting, nearest};
+use crate::config::{self, LogLevel, SETTINGS, ServeOptions, Setting, nearest};
 
 pub(super) use help::text as help_text;
 
@@ -35,6 +35,10 @@ pub(super) fn run(args: lexopt::Parser) -> Result<(), Failure> {
     let variable = |name: &str| std::env::var(name).ok();
     let options: ServeOptions =
         config::load(request.config, &request.flags, variable).map_err(misuse)?;
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for remark in config::unknown_variables(names) {
+        run::tell(&options, LogLevel::Warn, &remark);
+    }
     run::serve(&options)
 }
 

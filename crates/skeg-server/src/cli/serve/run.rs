@@ -163,7 +163,7 @@ fn announce(facts: &Facts, options: &ServeOptions) {
 }
 
 /// Prints a message for operators, if they want to know.
-fn tell(options: &ServeOptions, level: LogLevel, text: &str) {
+pub(super) fn tell(options: &ServeOptions, level: LogLevel, text: &str) {
     let least = if options.quiet { LogLevel::Warn } else { options.log_level };
     if level <= least.min(options.log_level) {
         let warning = if level == LogLevel::Warn { "warning: " } else { "" };
