@@ -3,6 +3,7 @@
 //! Invariant: what a backup holds is judged by the history that the oracle knows, before that is
 //! forgotten; later it must be what was found then.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use skeg_engine::{CopyOptions, Engine};
@@ -14,15 +15,16 @@ use crate::state::State;
 /// Where the backup lies on the simulated disk.
 const TARGET: &str = "/safe/backup";
 /// Steps of a snapshot while one piece of a file is copied.
-const STEPS: usize = 7;
+const STEPS: usize = 10;
 
 /// The backup as it stands.
 #[derive(Debug, Default)]
 pub(crate) struct Backup {
     /// The epoch that one was said to reach; it must be there from then on.
     made: Option<u64>,
-    /// What was found in it last.
-    found: Option<(u64, State)>,
+    /// What was found in it, by epoch. A backup that a kill has struck is there whole and may still be
+    /// taken back by a power loss: only one that was said to be made counts from then on.
+    found: BTreeMap<u64, State>,
 }
 
 impl Runner<'_> {
@@ -58,24 +60,24 @@ impl Runner<'_> {
     pub(crate) fn judge_backup(&mut self) -> Result<(), String> {
         let engine = match self.open_at(&self.machine.io(), Path::new(TARGET), true) {
             Ok(engine) => engine,
-            Err(_) if self.backup.made.is_none() && self.backup.found.is_none() => return Ok(()),
+            Err(_) if self.backup.made.is_none() => return Ok(()),
             Err(error) => return Err(format!("the backup does not open: {error}")),
         };
         let found = dump::read(&engine, &self.machine.clock)?;
         let epoch = engine.recovered().last_epoch.0;
         engine.close().map_err(|error| format!("the backup does not close: {error}"))?;
-        let known = self.backup.found.take().filter(|known| known.0 == epoch);
-        if let Some((_, known)) = known {
+        let floor = self.backup.made.unwrap_or(0);
+        if let Some(known) = self.backup.found.get(&epoch).filter(|_| epoch >= floor) {
             if let Some(difference) = known.difference(&found) {
                 return Err(format!("the backup of epoch {epoch} has changed: {difference}"));
             }
         } else {
-            let floor = self.backup.made.unwrap_or(0);
             let judged = self.oracle.judge(&found, epoch, floor);
             judged.map_err(|what| format!("the backup: {what}"))?;
             self.figures.backups_judged += 1;
         }
-        self.backup = Backup { made: Some(epoch), found: Some((epoch, found)) };
+        self.backup.found.insert(epoch, found);
+        self.backup.found.retain(|epoch, _| *epoch >= floor);
         Ok(())
     }
 }
