@@ -1,7 +1,7 @@
 /**
  * `npm run conformance [-- UNIT...]`: runs units of Redis 7.0.15's own test suite against
  * `skeg serve`, a fresh server for each, and compares what fails with the list of what is known.
- * The unit `redis-py` is the tests of that client, over RESP2 and RESP3.
+ * The unit `redis-py` is the tests of that client, over RESP2 and RESP3; `clients` are Node's.
  *
  *   --server PROGRAM   another server (redis-server checks the runner itself)
  *   --json             one JSON document instead of text
@@ -17,6 +17,7 @@ import { machine } from '../bench/lib/machine.ts'
 import { buildNative } from '../scripts/lib/build-native.ts'
 import { run } from '../scripts/lib/process.ts'
 import { fromRoot } from '../scripts/lib/root.ts'
+import { CLIENTS, runClients } from './clients.ts'
 import { REDIS_PY, runRedisPy } from './redis-py.ts'
 import { skipList, type SkipList, type UnitResult } from './result.ts'
 import { startServer } from './server.ts'
@@ -121,6 +122,12 @@ async function runUnit(
   }
 }
 
+async function runAny(program: string, unit: string, skip: SkipList): Promise<UnitResult[]> {
+  if (unit === REDIS_PY) return runRedisPy(program, skip[REDIS_PY] ?? {})
+  if (unit === CLIENTS) return [await runClients(program)]
+  return [await runUnit(program, await suite(), unit, skip)]
+}
+
 function report(result: UnitResult): void {
   const { unit, passed, failed, skipped, broken } = result
   console.log(`${unit}: ${passed} ok, ${failed.length} failed, ${skipped} left out`)
@@ -141,11 +148,8 @@ async function main(): Promise<boolean> {
   const program = values.server ?? fromRoot('native', 'skeg')
   const skip = skipList()
   const results: UnitResult[] = []
-  for (const unit of positionals.length > 0 ? positionals : [...UNITS, REDIS_PY]) {
-    const ran =
-      unit === REDIS_PY
-        ? await runRedisPy(program, skip[REDIS_PY] ?? {})
-        : [await runUnit(program, await suite(), unit, skip)]
+  for (const unit of positionals.length > 0 ? positionals : [...UNITS, REDIS_PY, CLIENTS]) {
+    const ran = await runAny(program, unit, skip)
     results.push(...ran)
     if (values.json !== true) ran.forEach(report)
   }

@@ -5,6 +5,7 @@
  *   --seeds N   how many (default 10,000)
  *   --from N    the first (default 1)
  *   --power     power losses only
+ *   --vectors   in the middle of making segments of vectors
  *   --save      keep the figures in bench/results/
  *
  * Exit code 0: every seed passed. For one seed, hours, or to cut a failing seed down:
@@ -23,12 +24,15 @@ async function main(): Promise<void> {
       seeds: { type: 'string', default: '10000' },
       from: { type: 'string', default: '1' },
       power: { type: 'boolean', default: false },
+      vectors: { type: 'boolean', default: false },
       save: { type: 'boolean', default: false },
     },
   })
   const seeds = ['--seeds', values.seeds, '--from', values.from]
   const args = ['run', '--release', '--locked', '-p', 'skeg-sim', '--', ...seeds, '--json']
+  if (values.power && values.vectors) throw new Error('one of --power and --vectors')
   if (values.power) args.push('--power')
+  if (values.vectors) args.push('--vectors')
   const { code, stdout } = await run('cargo', args, { quietStdout: true })
   if (code !== 0) throw new Error('a seed failed')
   const about = machine(`cargo ${args.join(' ')}`)
@@ -36,7 +40,7 @@ async function main(): Promise<void> {
   const document = `${JSON.stringify({ machine: about, results }, null, 2)}\n`
   process.stdout.write(document)
   if (values.save) {
-    const name = values.power ? 'power-losses' : 'crashes'
+    const name = values.power ? 'power-losses' : values.vectors ? 'vector-crashes' : 'crashes'
     const day = about.date.slice(0, 10)
     const file = fromRoot('bench', 'results', `${day}-${about.commit}-${name}.json`)
     mkdirSync(path.dirname(file), { recursive: true })

@@ -94,6 +94,8 @@ promises! {
     RemovesVectorsEarly,
     /// A backup's CURRENT is put in place before its files are there.
     PublishesBackupsFirst,
+    /// A backup shares segments with the database that a recovery may still cut.
+    LinksWhatIsCut,
     /// Files are removed that a backup is still to copy.
     RemovesUnderBackups,
 }

@@ -5,6 +5,7 @@
 //! open: it never starts empty.
 //! May not know: what is in the segments but for their headers.
 
+use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
 use std::path::{Path, PathBuf};
 
 use skeg_io::{DirLock, Disk, Io, LockError};
@@ -32,25 +33,31 @@ pub(crate) fn exists(disk: &dyn Disk, dir: &Path) -> Result<bool, LogError> {
     Ok(read(disk, &dir.join(manifest::FILE_NAME))?.is_some())
 }
 
-/// Locks the directory against every other opener. A database on a medium that cannot be written
-/// to needs no lock to be read.
+/// Locks the directory against every other opener. A reader without rights to write shares the lock with
+/// other such readers.
 pub(crate) fn lock(
     disk: &dyn Disk,
     dir: &Path,
     options: &LogOptions,
 ) -> Result<Option<Box<dyn DirLock>>, LogError> {
     let path = dir.join(LOCK_NAME);
-    match disk.lock(&path, &options.holder) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(LockError::Held { content }) => {
-            Err(LogError::Locked { dir: dir.to_owned(), holder: content })
-        }
+    let locked = match disk.lock(&path, &options.holder) {
         Err(LockError::Io(error))
-            if options.read_only && error.kind() == std::io::ErrorKind::ReadOnlyFilesystem =>
+            if options.read_only
+                && matches!(error.kind(), ReadOnlyFilesystem | PermissionDenied) =>
         {
-            Ok(None)
+            disk.hold(&path)
         }
-        Err(LockError::Io(error)) => Err(io_error("lock", &path, error)),
+        locked => locked.map(Some),
+    };
+    locked.map_err(|error| refused(dir, &path, error))
+}
+
+/// Why a lock was not given.
+pub(crate) fn refused(dir: &Path, path: &Path, error: LockError) -> LogError {
+    match error {
+        LockError::Held { content } => LogError::Locked { dir: dir.to_owned(), holder: content },
+        LockError::Io(error) => io_error("lock", path, error),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use skeg_io::sync::Arc;
-use skeg_io::{DirLock, Disk, Io, LockError};
+use skeg_io::{DirLock, Disk, Io};
 
 use crate::error::{LogError, io_error};
 use crate::layout::{self, LOCK_NAME};
@@ -33,7 +33,7 @@ impl Offline {
     pub fn open(io: &Io, dir: &Path) -> Result<Self, LogError> {
         check_directory(io, dir)?;
         let path = dir.join(LOCK_NAME);
-        let lock = io.disk.hold(&path).map_err(|error| refused(dir, &path, error))?;
+        let lock = io.disk.hold(&path).map_err(|error| layout::refused(dir, &path, error))?;
         Ok(Self::new(io, dir, lock, false))
     }
 
@@ -88,12 +88,5 @@ fn check_directory(io: &Io, dir: &Path) -> Result<(), LogError> {
             Err(LogError::NotFound { dir: dir.to_owned() })
         }
         Err(error) => Err(io_error("look at", dir, error)),
-    }
-}
-
-fn refused(dir: &Path, path: &Path, error: LockError) -> LogError {
-    match error {
-        LockError::Held { content } => LogError::Locked { dir: dir.to_owned(), holder: content },
-        LockError::Io(error) => io_error("lock", path, error),
     }
 }

@@ -13,6 +13,8 @@
 
 use std::path::Path;
 
+use skeg_io::OpenMode;
+
 use crate::block::{BlockBuilder, Claim, Place, parts};
 use crate::current::{self, End, NamedSegment, Position};
 use crate::error::{LogError, io_error};
@@ -23,6 +25,7 @@ use crate::offline::Offline;
 use crate::salvage::{Fresh, NewHistory, RepairPlan};
 use crate::segment::{FILES, HEADER_BYTES, Segment, SegmentHeader, fsync_error};
 use crate::small_file::{remove_if_there, replace, write_all};
+use crate::snapshot::format as snapshot;
 use crate::vector;
 
 /// Where a repair puts together what it needs.
@@ -49,6 +52,13 @@ impl Offline {
             let _ = remove_tree(disk, &stage);
         }
         let new_segment = written.transpose()?;
+        for section in plan.steps.history.iter().flat_map(|new| &new.prefix.sections[..new.whole]) {
+            // Not all of it was known to have been durable.
+            let path = &section.segment.path;
+            let file = disk.open(path, OpenMode::Read);
+            let synced = file.and_then(|file| file.sync_all());
+            synced.map_err(|error| fsync_error(path, error))?;
+        }
         self.keep_originals(plan, &stage)?;
         if let Some(named) = new_segment {
             let to = FILES.path(&self.dir, named.id);
@@ -115,23 +125,29 @@ impl Offline {
     fn keep_originals(&self, plan: &RepairPlan, stage: &Path) -> Result<(), LogError> {
         let disk = &*self.disk;
         let originals = stage.join("originals");
+        let mut folders = vec![FILES.folder];
         create_dir(disk, &originals.join(FILES.folder))?;
         let small = [manifest::FILE_NAME, current::FILE_NAME].map(str::to_owned);
-        let dropped = plan.steps.history.iter().flat_map(|history| &history.dropped);
+        let history = plan.steps.history.iter();
+        let dropped = history.flat_map(|history| history.dropped.iter().chain(&history.cut));
         let segments = dropped.map(|id| format!("{}/{}", FILES.folder, FILES.name(*id)));
-        // The next open removes them: CURRENT names none any more.
-        let vectors = match plan.steps.history {
-            Some(_) => vector::FILES.ids(disk, &self.dir)?,
-            None => Vec::new(),
-        };
-        let vectors_folder = originals.join(vector::FILES.folder);
-        if !vectors.is_empty() {
-            create_dir(disk, &vectors_folder)?;
+        // The next open removes what CURRENT does not name any more.
+        let mut beside = Vec::new();
+        if let Some(NewHistory { current, .. }) = &plan.steps.history {
+            let mut vectors = vector::FILES.ids(disk, &self.dir)?;
+            vectors.retain(|id| !current.vectors.iter().any(|named| named.id == *id));
+            let mut snapshots = snapshot::FILES.ids(disk, &self.dir)?;
+            snapshots.retain(|id| current.snapshot.is_none_or(|named| named.id != *id));
+            for (files, ids) in [(vector::FILES, vectors), (snapshot::FILES, snapshots)] {
+                if !ids.is_empty() {
+                    create_dir(disk, &originals.join(files.folder))?;
+                    folders.push(files.folder);
+                }
+                let name = |id| format!("{}/{}", files.folder, files.name(id));
+                beside.extend(ids.into_iter().map(name));
+            }
         }
-        let vectors = vectors
-            .iter()
-            .map(|id| format!("{}/{}", vector::FILES.folder, vector::FILES.name(*id)));
-        for name in segments.chain(vectors.clone()).chain(small) {
+        for name in segments.chain(beside).chain(small) {
             let from = self.dir.join(&name);
             match disk.metadata(&from) {
                 Ok(_) => drop(link_or_copy(disk, &from, &originals.join(&name))?),
@@ -139,10 +155,7 @@ impl Offline {
                 Err(error) => return Err(io_error("look at", &from, error)),
             }
         }
-        sync_dir(disk, &originals.join(FILES.folder))?;
-        if vectors.len() > 0 {
-            sync_dir(disk, &vectors_folder)?;
-        }
+        folders.iter().try_for_each(|folder| sync_dir(disk, &originals.join(folder)))?;
         sync_dir(disk, &originals)?;
         let moved = disk.rename(&originals, &plan.originals);
         moved.map_err(|error| io_error("rename", &originals, error))?;

@@ -19,7 +19,7 @@ use crate::format::KIND_COMMIT;
 use crate::offline::Offline;
 use crate::scan::{Block, Reader, SegmentFile};
 use crate::segment::{FILES, HEADER_BYTES};
-use crate::types::Replay;
+use crate::types::{Epoch, Replay, ShardPlace};
 use crate::walk::{ANY_SHARDS, after, declared};
 
 /// A segment on the way.
@@ -149,16 +149,18 @@ impl Offline {
         Ok(branches)
     }
 
-    /// Reads along a route as long as everything verifies and can be replayed.
+    /// Reads along a route as long as everything verifies and can be replayed. With `places`, a replay has
+    /// what lies before them on each shard, and was started.
     pub(crate) fn follow(
         &self,
         route: &Route,
         database_id: u128,
         shards: u16,
+        places: &[ShardPlace],
         replay: &mut dyn Replay,
     ) -> Result<Prefix, LogError> {
         let mut prefix = Prefix { start: route.start, position: route.start, ..Prefix::default() };
-        if replay.start(shards).is_err() {
+        if places.is_empty() && replay.start(shards).is_err() {
             return Ok(prefix);
         }
         let mut total = 0;
@@ -178,7 +180,11 @@ impl Offline {
                     goes_on = leg.end.is_none();
                     break;
                 };
-                let mut all = records(block.bytes, &block.header);
+                let epoch = Epoch(block.header.epoch);
+                let mut all = records(block.bytes, &block.header).filter(|it| {
+                    let place = ShardPlace { epoch, offset: it.offset };
+                    places.get(usize::from(it.shard.0)).is_none_or(|from| place >= *from)
+                });
                 if all.any(|it| replay.record(it.shard, it.kind, it.payload).is_err()) {
                     goes_on = false;
                     break;

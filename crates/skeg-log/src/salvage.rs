@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use crate::block::Mismatch;
 use crate::check::CheckReport;
-use crate::current::{Current, NamedSegment};
+use crate::current::{Current, NamedSegment, Position, SnapshotRef, VectorRef};
 use crate::error::{Corruption, LogError, corrupt};
 use crate::inspect::{BlockInfo, RecordInfo};
 use crate::manifest;
@@ -21,7 +21,10 @@ use crate::repair::ORIGINALS_PREFIX;
 use crate::route::{Prefix, Route};
 use crate::segment::{FILES, HEADER_BYTES};
 use crate::snapshot;
+use crate::snapshot::read::Loaded;
 use crate::types::{Epoch, Replay};
+use crate::values::ValueReader;
+use crate::vector;
 use crate::walk::{ANY_SHARDS, Stretch, walk};
 
 /// Makes a [`Replay`] that has seen nothing yet: a salvage reads the history more than once.
@@ -40,6 +43,8 @@ pub struct RepairPlan {
     pub last_epoch: Epoch,
     /// Segments that stay as they are.
     pub segments_kept: Vec<PathBuf>,
+    /// The snapshot that stays, if there is one: the records come behind it.
+    pub snapshot: Option<PathBuf>,
     /// Bytes that are written again, into a new segment.
     pub bytes_rewritten: u64,
     /// What is lost, file by file.
@@ -92,7 +97,31 @@ pub(crate) struct NewHistory {
     pub(crate) current: Current,
     /// Segments to be moved away.
     pub(crate) dropped: Vec<u64>,
+    /// The segment that stays but ends earlier.
+    pub(crate) cut: Option<u64>,
 }
+
+/// What the history of a damaged database begins with.
+enum Base {
+    /// The first block of the log.
+    Log,
+    /// A snapshot that is sound.
+    Snapshot(Loaded),
+    /// What is not there any more.
+    Lost,
+}
+
+/// Why nothing can be put together, in place of a remedy.
+const WITHOUT_CURRENT: &str =
+    "restore a backup: with CURRENT it is lost which snapshot the history begins with";
+const WITHOUT_SNAPSHOT: &str =
+    "restore a backup: the snapshot is damaged, and the log before it is not there any more";
+const WITHIN_SNAPSHOT: &str =
+    "restore a backup: the log ends before the snapshot, which was taken while it was written";
+const WITHOUT_VALUES: &str =
+    "restore a backup: strings that the snapshot names stand in a damaged segment and nowhere else";
+const WITHOUT_VECTORS: &str =
+    "restore a backup: with a snapshot, the vectors of a segment are nowhere else";
 
 impl Offline {
     /// What a repair would do; `None` when nothing is damaged. `shards` is asked for only when
@@ -115,17 +144,6 @@ impl Offline {
         let manifest = self.read_manifest()?.ok() != Some(database_id);
         let current = self.read_current()?.ok();
         let current = current.filter(|current| current.database_id == database_id);
-        let has_snapshot = match &current {
-            Some(current) => current.snapshot.is_some(),
-            None => !snapshot::format::FILES.ids(&*self.disk, &self.dir)?.is_empty(),
-        };
-        if has_snapshot {
-            // The history begins in the snapshot, and what it is worth without its log is not known
-            // here.
-            let mut damage = report.damage.into_iter().next().expect("it is not sound");
-            damage.remedy = "restore a backup: a database with a snapshot cannot be repaired yet";
-            return Err(LogError::Corrupt(Box::new(damage)));
-        }
         let mut rebuilt = Vec::new();
         if manifest {
             rebuilt.push(self.dir.join(manifest::FILE_NAME));
@@ -144,6 +162,9 @@ impl Offline {
                     .iter()
                     .map(|s| FILES.path(&self.dir, s.id))
                     .collect(),
+                snapshot: current
+                    .snapshot
+                    .map(|named| snapshot::format::FILES.path(&self.dir, named.id)),
                 bytes_rewritten: 0,
                 drops: Vec::new(),
                 moved: Vec::new(),
@@ -152,16 +173,69 @@ impl Offline {
                 steps: Steps { database_id, manifest, history: None },
             }));
         }
+        // The first damage, when nothing that ever was can be put together.
+        let lost_for = |remedy| {
+            let mut damage = report.damage.first().cloned().expect("it is not sound");
+            damage.remedy = remedy;
+            Err(LogError::Corrupt(Box::new(damage)))
+        };
         if current.is_none() {
+            if !snapshot::format::FILES.ids(&*self.disk, &self.dir)?.is_empty() {
+                return lost_for(WITHOUT_CURRENT);
+            }
             rebuilt.push(self.dir.join(crate::current::FILE_NAME));
         }
+        let based = match current.as_ref().map(|current| self.base(current)).transpose()? {
+            Some(Base::Lost) => return lost_for(WITHOUT_SNAPSHOT),
+            Some(Base::Snapshot(loaded)) => Some(loaded),
+            Some(Base::Log) | None => None,
+        };
         let Some(shards) = current.as_ref().map(|current| current.shards).or(shards) else {
             let must = "given: their number was in CURRENT, which is lost";
             return Err(LogError::Option { option: "shards", must });
         };
-        let prefix = self.longest(database_id, shards, current.as_ref(), fresh)?;
+        let current = current.map(|current| match &based {
+            Some(_) => current,
+            // All there was is in the log, and so are all vectors.
+            None => Current { snapshot: None, vectors: Vec::new(), ..current },
+        });
+        let prefix = self.longest(database_id, shards, current.as_ref(), based.as_ref(), fresh)?;
+        if let Some(current) = &current {
+            let covered = |named: &SnapshotRef| named.covered > prefix.last_epoch();
+            if current.snapshot.as_ref().is_some_and(covered) {
+                return lost_for(WITHIN_SNAPSHOT);
+            }
+            let is_lost = |named: &VectorRef| {
+                let path = vector::FILES.path(&self.dir, named.id);
+                let damaged = report.damage.iter().any(|damage| damage.file == path);
+                damaged || named.covered > prefix.last_epoch()
+            };
+            if current.vectors.iter().any(is_lost) {
+                return lost_for(WITHOUT_VECTORS);
+            }
+            let is_for_values = |named: &&NamedSegment| named.id < current.start_segment;
+            let is_damaged = |named: &NamedSegment| {
+                let path = FILES.path(&self.dir, named.id);
+                report.damage.iter().any(|damage| damage.file == path)
+            };
+            if based.is_some() && current.segments.iter().filter(is_for_values).any(is_damaged) {
+                return lost_for(WITHOUT_VALUES);
+            }
+        }
         let plan = self.plan(report, database_id, shards, current.as_ref(), prefix, lost)?;
         Ok(Some(RepairPlan { rebuilt, steps: Steps { manifest, ..plan.steps }, ..plan }))
+    }
+
+    /// What the history that CURRENT names begins with.
+    fn base(&self, current: &Current) -> Result<Base, LogError> {
+        let Some(named) = &current.snapshot else { return Ok(Base::Log) };
+        match snapshot::read::load(&*self.disk, &self.dir, current, named, 0, &mut ()) {
+            Ok(loaded) => Ok(Base::Snapshot(loaded)),
+            // No segment was removed yet.
+            Err(LogError::Corrupt(_)) if current.start == Position::default() => Ok(Base::Log),
+            Err(LogError::Corrupt(_)) => Ok(Base::Lost),
+            Err(error) => Err(error),
+        }
     }
 
     /// The database that most files belong to.
@@ -193,6 +267,7 @@ impl Offline {
         database_id: u128,
         shards: u16,
         current: Option<&Current>,
+        based: Option<&Loaded>,
         fresh: &mut Fresh<'_>,
     ) -> Result<Prefix, LogError> {
         let named = current.map(Route::of);
@@ -206,7 +281,13 @@ impl Offline {
             return Err(corrupt(&path, 0, later));
         }
         for route in named.iter().chain(&found) {
-            let prefix = self.follow(route, database_id, shards, &mut *fresh())?;
+            let mut replay = fresh();
+            let mut places = [].as_slice();
+            if let (Some(current), Some(loaded)) = (current, based) {
+                self.begin(current, &mut *replay)?;
+                places = &loaded.places;
+            }
+            let prefix = self.follow(route, database_id, shards, places, &mut *replay)?;
             if best.as_ref().is_none_or(|best| best.last_epoch() < prefix.last_epoch()) {
                 best = Some(prefix);
             }
@@ -218,6 +299,18 @@ impl Offline {
         Ok(best)
     }
 
+    /// Lets a replay have what lies before the log: the snapshot, of which CURRENT is known to be right.
+    fn begin(&self, current: &Current, replay: &mut dyn Replay) -> Result<(), LogError> {
+        let disk = &*self.disk;
+        let refused = |source| LogError::Replay { shard: 0, epoch: 0, source };
+        replay.start(current.shards).map_err(refused)?;
+        replay.values(&ValueReader::new(&self.io, &self.dir));
+        if let Some(named) = &current.snapshot {
+            snapshot::read::load(disk, &self.dir, current, named, 0, replay)?;
+        }
+        Ok(())
+    }
+
     fn plan(
         &self,
         report: CheckReport,
@@ -227,7 +320,10 @@ impl Offline {
         prefix: Prefix,
         lost: &mut dyn FnMut(Epoch, RecordInfo<'_>),
     ) -> Result<RepairPlan, LogError> {
-        let whole = prefix.whole();
+        // A snapshot names places of strings in the log, so that its blocks stay where they are.
+        let stays = current.is_some_and(|current| current.snapshot.is_some());
+        let whole = if stays { prefix.sections.len() } else { prefix.whole() };
+        let cut = prefix.sections.last().filter(|_| stays).map(|last| last.segment.header.id);
         let mut kept = Vec::new();
         if let Some(current) = current {
             // What lies before the replay start stays, as far as it is well.
@@ -256,7 +352,8 @@ impl Offline {
         let new_id = current.map_or(above, |current| current.next_segment.max(above));
         let start_segment =
             prefix.sections[..whole].first().map_or(new_id, |first| first.segment.header.id);
-        let drops = self.drops(&prefix, &dropped, current, database_id, lost)?;
+        let lossy: Vec<u64> = dropped.iter().copied().chain(cut).collect();
+        let drops = self.drops(&prefix, &lossy, current, database_id, lost)?;
         let moved = dropped.iter().map(|id| FILES.path(&self.dir, *id)).collect();
         let rewritten = prefix.sections[whole..].iter();
         let bytes_rewritten = rewritten.map(|section| section.end.length - HEADER_BYTES).sum();
@@ -269,9 +366,8 @@ impl Offline {
             start_segment,
             start: prefix.start,
             segments: kept,
-            snapshot: None,
-            // Without a snapshot all vectors are in the log.
-            vectors: Vec::new(),
+            snapshot: current.and_then(|current| current.snapshot),
+            vectors: current.map_or_else(Vec::new, |current| current.vectors.clone()),
         };
         Ok(RepairPlan {
             damage: report.damage,
@@ -279,6 +375,9 @@ impl Offline {
             records: prefix.records,
             last_epoch: Epoch(prefix.last_epoch()),
             segments_kept: current.segments.iter().map(|s| FILES.path(&self.dir, s.id)).collect(),
+            snapshot: current
+                .snapshot
+                .map(|named| snapshot::format::FILES.path(&self.dir, named.id)),
             bytes_rewritten,
             drops,
             rebuilt: Vec::new(),
@@ -287,7 +386,7 @@ impl Offline {
             steps: Steps {
                 database_id,
                 manifest: false,
-                history: Some(NewHistory { prefix, whole, current, dropped }),
+                history: Some(NewHistory { prefix, whole, current, dropped, cut }),
             },
         })
     }

@@ -153,6 +153,36 @@ fn struck_at_every_operation_it_is_the_old_one_or_the_new() {
     }
 }
 
+/// A recovery cuts segments that it was given no length of, whatever their second names are.
+#[test]
+fn a_recovery_of_the_source_cuts_nothing_of_a_backup() {
+    let mut harness = Harness::new(8, small_options(SyncPolicy::Never));
+    harness.open(0).unwrap();
+    // Over the end of a segment that was synced up to its middle, so that no CURRENT gives it a length.
+    for number in 0..120 {
+        harness.push(number % 4, 700).unwrap();
+        harness.log().maintain().unwrap();
+        harness.write();
+        if number == 20 {
+            harness.log().sync().unwrap();
+        }
+    }
+    let last = backup(&harness, LINK).unwrap().last_epoch.0;
+    let before = expected(&harness, last);
+    harness.kill();
+    harness.open(0).unwrap();
+    assert!(content(&harness).unwrap() == before);
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn flaw_segments_shared_that_a_recovery_cuts() {
+    skeg_log::break_promise(Some(skeg_log::Broken::LinksWhatIsCut));
+    let found = std::panic::catch_unwind(a_recovery_of_the_source_cuts_nothing_of_a_backup);
+    skeg_log::break_promise(None);
+    assert!(found.is_err(), "it was not caught");
+}
+
 #[test]
 fn what_is_no_backup_of_it_is_left_alone() {
     let mut harness = harness(5);

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use common::{Collect, DIR, Harness, Record, records_of, small_options, snapshot, was_stopped};
 use skeg_io::Disk;
 use skeg_io::sim::{CrashPolicy, Damage, Failure, Fault, Injection, Operation};
-use skeg_log::{ErrorKind, Health, Log, LogError, Recovered, SyncPolicy};
+use skeg_log::{
+    ErrorKind, Health, Log, LogError, LogOptions, Offline, Recovered, RepairPlan, SyncPolicy,
+};
 
 /// Opens the log: what each shard is told must be its part of a prefix of the history.
 fn open(harness: &mut Harness, least: u64) -> Result<Recovered, LogError> {
@@ -261,4 +263,105 @@ fn a_folder_whose_sync_has_failed_is_made_again() {
         let recovered = open(&mut harness, taken.covered.0).unwrap();
         assert_eq!(recovered.snapshot_bytes, taken.bytes);
     }
+}
+
+fn plan(harness: &Harness) -> Result<Option<RepairPlan>, LogError> {
+    let offline = Offline::open(&harness.machine.io(), Path::new(DIR))?;
+    offline.plan_repair(None, &mut || Box::new(()), &mut |_, _| {})
+}
+
+fn repair(harness: &Harness) -> Result<RepairPlan, LogError> {
+    let offline = Offline::open_to_write(&harness.machine.io(), Path::new(DIR), "a repair")?;
+    let plan = offline.plan_repair(None, &mut || Box::new(()), &mut |_, _| {})?.unwrap();
+    offline.repair(&plan, &mut || Box::new(()))?;
+    Ok(plan)
+}
+
+/// A closed database with a snapshot and several segments behind it, one of which is damaged in the
+/// middle; the epoch that the snapshot covers.
+fn damaged_behind_a_snapshot() -> (Harness, u64) {
+    let options = LogOptions { segment_bytes: 16 << 10, ..small_options(SyncPolicy::EverySecond) };
+    let mut harness = Harness::new(21, options);
+    open(&mut harness, 0).unwrap();
+    push_some(&mut harness, 40);
+    let covered = snapshot(&mut harness, |harness| push_some(harness, 2)).unwrap().covered.0;
+    push_some(&mut harness, 60);
+    harness.close().unwrap();
+    let mut segments = files(&harness, ".seg");
+    segments.sort();
+    let file = PathBuf::from(&segments[segments.len() - 2]);
+    let zero = Damage::Zero { offset: 6_000, len: 100 };
+    harness.machine.disk.damage(&file, &zero).unwrap();
+    (harness, covered)
+}
+
+#[test]
+fn what_is_damaged_behind_a_snapshot_is_repaired_to_the_prefix_before_it() {
+    let (mut harness, covered) = damaged_behind_a_snapshot();
+    assert_eq!(open(&mut harness, 0).unwrap_err().kind(), ErrorKind::Corrupt);
+    let before = harness.machine.disk.changes();
+    let planned = plan(&harness).unwrap().unwrap();
+    assert_eq!(harness.machine.disk.changes(), before, "a plan changes nothing");
+    assert!(planned.snapshot.is_some() && planned.last_epoch.0 > covered, "{planned:?}");
+    assert!(!planned.drops.is_empty());
+    let done = repair(&harness).unwrap();
+    assert_eq!(done.last_epoch, planned.last_epoch);
+    assert!(plan(&harness).unwrap().is_none(), "nothing is left to repair");
+    let recovered = open(&mut harness, planned.last_epoch.0).unwrap();
+    assert_eq!(recovered.last_epoch, planned.last_epoch);
+    assert!(recovered.snapshot_entries > 0);
+    // It goes on from there.
+    push_some(&mut harness, 40);
+    snapshot(&mut harness, |_| {}).unwrap();
+    harness.close().unwrap();
+    open(&mut harness, 0).unwrap();
+}
+
+#[test]
+fn a_repair_behind_a_snapshot_may_be_struck_at_every_operation() {
+    for change in 1.. {
+        let (mut harness, _) = damaged_behind_a_snapshot();
+        let planned = plan(&harness).unwrap().unwrap().last_epoch;
+        let disk = harness.machine.disk.clone();
+        disk.stop_at(disk.changes() + change);
+        let done = repair(&harness).is_ok();
+        harness.machine.crash(CrashPolicy::AnySubset);
+        if plan(&harness).unwrap().is_some() {
+            assert!(!done, "struck at {change}");
+            repair(&harness).unwrap();
+        }
+        assert_eq!(open(&mut harness, planned.0).unwrap().last_epoch, planned, "at {change}");
+        if done {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_damaged_snapshot_is_done_without_only_if_the_log_has_all() {
+    // The log still begins at the beginning.
+    let mut harness = Harness::new(22, small_options(SyncPolicy::EverySecond));
+    open(&mut harness, 0).unwrap();
+    push_some(&mut harness, 20);
+    snapshot(&mut harness, |_| {}).unwrap();
+    push_some(&mut harness, 20);
+    let last = harness.log().last_epoch();
+    harness.close().unwrap();
+    let file = PathBuf::from(&files(&harness, ".snap")[0]);
+    harness.machine.disk.damage(&file, &Damage::FlipBit { offset: 200, bit: 1 }).unwrap();
+    assert_eq!(repair(&harness).unwrap().last_epoch, last);
+    assert_eq!(open(&mut harness, last.0).unwrap().snapshot_entries, 0);
+    let kept = files(&harness, ".snap");
+    assert!(kept.len() == 1 && kept[0].contains("damaged-1/snap/"), "the original stays: {kept:?}");
+    // It does not any more.
+    push_some(&mut harness, 300);
+    snapshot(&mut harness, |_| {}).unwrap();
+    harness.close().unwrap();
+    let file = files(&harness, ".snap").into_iter().find(|file| file.contains("db/snap")).unwrap();
+    let flip = Damage::FlipBit { offset: 200, bit: 1 };
+    harness.machine.disk.damage(Path::new(&file), &flip).unwrap();
+    let before = harness.machine.disk.changes();
+    let error = plan(&harness).unwrap_err();
+    assert!(error.to_string().contains("the snapshot is damaged"), "{error}");
+    assert_eq!(harness.machine.disk.changes(), before);
 }

@@ -185,7 +185,8 @@ impl Op {
                 let row = answer.map(|row| row.map(|row| row.read().map(Cow::into_owned)));
                 match row.map(Option::transpose) {
                     Ok(Ok(row)) => Answer::Vector(row).into(),
-                    _ => Answer::Failed.into(),
+                    Ok(Err(_)) => Answer::Unreadable.into(),
+                    Err(_) => Answer::Failed.into(),
                 }
             }
             Self::All(ops) => Observed {

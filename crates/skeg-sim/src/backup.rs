@@ -22,8 +22,8 @@ const STEPS: usize = 10;
 pub(crate) struct Backup {
     /// The epoch that one was said to reach; it must be there from then on.
     made: Option<u64>,
-    /// What was found in it, by epoch. A backup that a kill has struck is there whole and may still be
-    /// taken back by a power loss: only one that was said to be made counts from then on.
+    /// What was found in it, by epoch: one that was put in place by somebody who was killed before it was
+    /// durable may be followed by the one before.
     found: BTreeMap<u64, State>,
 }
 
@@ -67,7 +67,10 @@ impl Runner<'_> {
         let epoch = engine.recovered().last_epoch.0;
         engine.close().map_err(|error| format!("the backup does not close: {error}"))?;
         let floor = self.backup.made.unwrap_or(0);
-        if let Some(known) = self.backup.found.get(&epoch).filter(|_| epoch >= floor) {
+        if epoch < floor {
+            return Err(format!("the backup was made up to epoch {floor}, and ends at {epoch}"));
+        }
+        if let Some(known) = self.backup.found.get(&epoch) {
             if let Some(difference) = known.difference(&found) {
                 return Err(format!("the backup of epoch {epoch} has changed: {difference}"));
             }
@@ -75,9 +78,8 @@ impl Runner<'_> {
             let judged = self.oracle.judge(&found, epoch, floor);
             judged.map_err(|what| format!("the backup: {what}"))?;
             self.figures.backups_judged += 1;
+            self.backup.found.insert(epoch, found);
         }
-        self.backup.found.insert(epoch, found);
-        self.backup.found.retain(|epoch, _| *epoch >= floor);
         Ok(())
     }
 }

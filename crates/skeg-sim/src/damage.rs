@@ -162,7 +162,7 @@ impl Runner<'_> {
         let plan = match repaired() {
             Ok(plan) => plan.ok_or("a check said damaged, a repair says sound")?,
             Err(LogError::Full { .. }) => return Ok(()),
-            // A database with a snapshot is left as it is.
+            // Without its snapshot, or the vectors beside it, there is no history.
             Err(LogError::Corrupt(found)) if found.remedy.contains("snapshot") => return Ok(()),
             Err(error) => return Err(format!("failed: {error}")),
         };

@@ -13,6 +13,7 @@ use crate::block::Mismatch;
 use crate::core::Core;
 use crate::current::{Current, End, NamedSegment, Position};
 use crate::error::{LogError, corrupt};
+use crate::failpoint::{Broken, breaks};
 use crate::format::KIND_COMMIT;
 use crate::recover::History;
 use crate::scan::{Reader, SegmentFile};
@@ -25,7 +26,8 @@ pub(super) struct Source<'a> {
     pub(super) disk: &'a dyn Disk,
     pub(super) dir: &'a Path,
     pub(super) current: Current,
-    /// Segments that never change any more.
+    /// Segments that never change any more: the CURRENT that is on the disk gives them their length. One that
+    /// is sealed in memory only is cut by a recovery.
     fixed: BTreeSet<u64>,
 }
 
@@ -56,7 +58,7 @@ impl<'a> Source<'a> {
         held: &Held<'_>,
     ) -> Result<Self, LogError> {
         let mut current = held.current.clone();
-        let fixed = fixed(&current);
+        let fixed = held.fixed.clone();
         let sealed = current.segments.iter().filter(|named| named.sealed.is_some()).count();
         let position = match current.segments[..sealed].last() {
             Some(NamedSegment { id, sealed: Some(end) }) if *id >= current.start_segment => {
@@ -141,6 +143,8 @@ fn ends(
 pub(super) struct Held<'a> {
     core: &'a Core,
     current: Current,
+    /// Sealed by the CURRENT that was published last.
+    fixed: BTreeSet<u64>,
     durable: Epoch,
     shards: u16,
 }
@@ -150,10 +154,14 @@ impl<'a> Held<'a> {
         let mut upkeeper = core.upkeeper.lock();
         upkeeper.hold();
         let current = upkeeper.sealed(core);
+        let fixed = match breaks(Broken::LinksWhatIsCut) {
+            true => fixed(&current),
+            false => fixed(&upkeeper.current),
+        };
         drop(upkeeper);
         // Asked for last: what is sealed is durable, too.
         let durable = core.durable();
-        Self { core, shards: current.shards, current, durable }
+        Self { core, shards: current.shards, current, fixed, durable }
     }
 }
 

@@ -93,11 +93,15 @@ impl<'a> Target<'a> {
             Some(before) if before.segments.iter().any(|named| named.sealed.is_none()) => {
                 return refused("it is no backup, or was opened since it was one");
             }
-            Some(_) => {}
+            // Whoever put this CURRENT in place may have died before it was certain to stay: what only the
+            // one before names is not touched until then.
+            Some(_) => sync_dir(disk, dir)?,
         }
         create_dir(disk, &dir.join(FILES.folder))?;
+        // The same for the CURRENT of the source, which says what never changes any more.
+        let link = options.link && disk.sync_dir(source.dir).is_ok();
         let copied = Copied::default();
-        Ok(Self { disk, source, dir, link: options.link, before, copied, _lock: lock })
+        Ok(Self { disk, source, dir, link, before, copied, _lock: lock })
     }
 
     /// The earlier backup.

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use super::format::PAGE;
+use super::format::{Kind, PAGE, seed};
 use super::{RowBuffer, Segment, SegmentError, SegmentFile, SegmentTag, SegmentWriter};
 use crate::quant::CodeKind;
 use crate::quant::Trainer;
-use crate::{Id, IdKind, IdRef, IndexOptions, Metric, Tier};
+use crate::{Id, IdKind, IdRef, Index, IndexOptions, Metric, Tier, VectorError};
 
 /// A file in memory.
 #[derive(Debug, Default)]
@@ -225,5 +225,75 @@ proptest! {
     #[test]
     fn any_bytes_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..9000)) {
         prop_assert!(look(bytes).is_some());
+    }
+}
+
+/// The file with other bytes in a section, and checksums that say that they are right: what no damage
+/// does, but an enemy.
+fn forged(
+    segment: &Segment,
+    mut bytes: Vec<u8>,
+    kind: Kind,
+    changes: &[(prop::sample::Index, u8)],
+) -> Vec<u8> {
+    let mut head = *segment.head();
+    let section = head.section(kind);
+    let range = section.offset as usize..(section.offset + section.length) as usize;
+    if range.is_empty() {
+        return bytes;
+    }
+    for (at, byte) in changes {
+        bytes[range.start + at.index(range.len())] = *byte;
+    }
+    if kind != Kind::Rows {
+        let sum = skeg_simd::crc32c(seed(head.tag.salt, section.offset), &bytes[range]);
+        head.section_mut(kind).sum = sum;
+        bytes[..PAGE].copy_from_slice(&head.encode().0);
+    }
+    bytes
+}
+
+proptest! {
+    // As many as PROPTEST_CASES says, or 256.
+    #![proptest_config(ProptestConfig::default())]
+
+    /// What opens can be searched and read, whatever its bytes say: answers may be wrong, nothing panics.
+    #[test]
+    fn forged_sections_are_refused_or_harmless(
+        section in 0..Kind::ALL.len(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        tier in 0..TIERS.len(),
+        metric in prop::sample::select(vec![Metric::Cosine, Metric::InnerProduct, Metric::Euclidean]),
+        ids in prop::sample::select(vec![IdKind::Str, IdKind::U64]),
+    ) {
+        let mut rows = rows(40, 66, ids);
+        if metric != Metric::Cosine {
+            // One that has no code.
+            rows[9].1.fill(1e20);
+        }
+        let (segment, file, _) = written(&options(TIERS[tier], metric, ids, 66), &rows);
+        let whole = file.0.lock().unwrap().clone();
+        let bytes = forged(&segment, whole, Kind::ALL[section], &changes);
+        let length = bytes.len() as u64;
+        let opened = match Segment::open(Bytes::of(bytes)) {
+            Ok((opened, _)) => opened,
+            Err(SegmentError::Damaged { offset, .. }) => {
+                prop_assert!(offset <= length);
+                return Ok(());
+            }
+            Err(SegmentError::Version { .. }) => return Ok(()),
+            Err(other) => return Err(TestCaseError::fail(other.to_string())),
+        };
+        for (place, (id, _)) in (0..).zip(&rows) {
+            let _ = (opened.id(place), opened.find(id.as_ref()));
+        }
+        let mut index = Index::new(options(TIERS[tier], metric, ids, 66), 1).unwrap();
+        index.attach(vec![opened]).unwrap();
+        for k in [1, 40] {
+            // A row that is not what was written is an error that says so.
+            if let Err(error) = index.view().search(&rows[3].1, k) {
+                prop_assert!(matches!(error, VectorError::Segment(_)), "{}", error);
+            }
+        }
     }
 }

@@ -144,6 +144,9 @@ fn print(request: &Request, plan: &RepairPlan, touched: &Touched) -> Result<(), 
     for damage in &plan.damage {
         shown.row("damage", damage_line(dir, damage));
     }
+    if let Some(snapshot) = &plan.snapshot {
+        shown.row("keeps", format!("{}, which the log goes on from", name(dir, snapshot)));
+    }
     let (records, last) = (counted(plan.records, "record"), plan.last_epoch.0);
     let whole = counted(plan.segments_kept.len() as u64, "segment");
     let rewritten = bytes(plan.bytes_rewritten);
@@ -211,6 +214,7 @@ fn print_json(request: &Request, plan: &RepairPlan, touched: &Touched) -> Result
     let keeps = object([
         ("records", number(plan.records)),
         ("last_epoch", number(plan.last_epoch.0)),
+        ("snapshot", plan.snapshot.as_ref().map_or(Value::Null, |file| text(name(dir, file)))),
         ("segments", names(&plan.segments_kept)),
         ("bytes_rewritten", number(plan.bytes_rewritten)),
     ]);
