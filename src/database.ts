@@ -17,11 +17,13 @@ import { Subscription, type Channels, type SubscribeOptions } from './subscripti
 import { transact, type Transaction } from './transaction.ts'
 import { Updates, type Change } from './update.ts'
 import {
+  checkSame,
   createWords,
   idReader,
   readInfo,
   VectorIndex,
   type Hit,
+  type IndexInfo,
   type IndexOptions,
   type SearchOptions,
   type VectorWriteOptions,
@@ -351,27 +353,23 @@ export class Database extends Commands implements AsyncDisposable {
   index(name: string, options: IndexOptions & { ids?: 'string' }): Promise<VectorIndex<string>>
   index(name: string, options?: IndexOptions): Promise<VectorIndex>
   async index(name: string, options?: IndexOptions): Promise<VectorIndex> {
-    if (options !== undefined) await this.#createIndex(name, options)
-    const info = await this.#lane.command(['SKEG.VINDEX.INFO', name], MODE_LOCAL, {
-      convert: readInfo,
+    if (options === undefined) return VectorIndex.create(this.#lane, await this.#describe(name))
+    const words = createWords(name, options)
+    // Looked at first: a store that is open read-only has indexes, too.
+    let info = await this.#describe(name).catch((error: unknown) => {
+      if (error instanceof SkegError && error.code === 'ERR_NOT_FOUND') return undefined
+      throw error
     })
+    if (info === undefined) {
+      await this.#lane.write(() => words, MODE_LOCAL)
+      info = await this.#describe(name)
+    }
+    checkSame(info, options)
     return VectorIndex.create(this.#lane, info)
   }
 
-  /** Makes an index unless it is there; one that is may have any tier and backend that are not asked for. */
-  async #createIndex(name: string, options: IndexOptions): Promise<void> {
-    const create = (asked: IndexOptions): Promise<unknown> =>
-      this.#lane.write(() => createWords(name, asked), MODE_LOCAL)
-    try {
-      await create(options)
-    } catch (error) {
-      if (!(error instanceof SkegError) || error.code !== 'ERR_INDEX_MISMATCH') throw error
-      const info = await this.#lane.command(['SKEG.VINDEX.INFO', name], MODE_LOCAL, {
-        convert: readInfo,
-      })
-      const { tier = info.tier, backend = info.backend } = options
-      await create({ ...options, tier, backend })
-    }
+  #describe(name: string): Promise<IndexInfo> {
+    return this.#lane.command(['SKEG.VINDEX.INFO', name], MODE_LOCAL, { convert: readInfo })
   }
 
   /** Stores a vector: as {@link VectorIndex.set}, without a handle. */

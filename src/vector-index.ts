@@ -189,6 +189,23 @@ export function createWords(name: string, options: IndexOptions): string[] {
   ]
 }
 
+/** Refuses options that an index does not have; it may have any tier and backend that are not asked for. */
+export function checkSame(info: IndexInfo, options: IndexOptions): void {
+  const {
+    dim,
+    metric = 'cosine',
+    ids = 'string',
+    tier = info.tier,
+    backend = info.backend,
+  } = options
+  const asked = { dim, metric, ids, tier, backend }
+  for (const [option, value] of Object.entries(asked)) {
+    if (value !== info[option as keyof typeof asked]) {
+      throw new SkegError('ERR_INDEX_MISMATCH', `the index exists with another \`${option}\``)
+    }
+  }
+}
+
 /** An index, as the commands describe it. */
 export function readInfo(reply: unknown): IndexInfo {
   const fields = reply as Record<string, string | number>

@@ -7,7 +7,6 @@ use skeg_io::sync::Arc;
 use crate::clients::ClientRegistry;
 use crate::config::{Config, ConfigError, save};
 use crate::host::Host;
-use crate::memory::MemoryWatch;
 use crate::pause::Pause;
 use crate::stats::{Lane, Lanes};
 use crate::timing::Timing;
@@ -21,7 +20,6 @@ pub struct Context {
     lanes: Lanes,
     host: Arc<dyn Host>,
     waiters: Waiters,
-    memory: MemoryWatch,
     pause: Pause,
     timing: Timing,
     started: Started,
@@ -70,7 +68,6 @@ impl Context {
         let io = engine.io();
         let started = Started { monotonic_ns: io.clock.monotonic_ns(), run_id: run_id(&engine) };
         let waiters = Waiters::new(&engine);
-        let memory = MemoryWatch::new(engine.shards());
         let context = Self {
             engine,
             config,
@@ -78,12 +75,14 @@ impl Context {
             lanes: Lanes::default(),
             host,
             waiters,
-            memory,
             pause: Pause::default(),
             timing: Timing::default(),
             started,
         };
         context.follow_settings();
+        if context.config.memory_max() > 0 {
+            context.engine.set_memory_limit(context.config.memory_limit());
+        }
         Ok(Arc::new(context))
     }
 
@@ -148,10 +147,6 @@ impl Context {
 
     pub(crate) fn waiters(&self) -> &Waiters {
         &self.waiters
-    }
-
-    pub(crate) fn memory(&self) -> &MemoryWatch {
-        &self.memory
     }
 
     pub(crate) fn started(&self) -> &Started {

@@ -142,7 +142,7 @@ impl Session {
                 return refuse(CommandError::KEY_TOO_LONG);
             }
         }
-        if self.context.config().memory_max() > 0 && self.may_grow(spec) {
+        if self.context.engine().is_memory_limited() && self.may_grow(spec) {
             self.context.check_memory(holder).map_err(|error| (Some(id), error))?;
         }
         Ok(id)

@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use skeg_engine::{Health, ShardFigures, Topic};
 
+use crate::config::POLICIES;
 use crate::context::Context;
 use crate::host::ProcessFigures;
 use crate::table;
@@ -120,17 +121,20 @@ fn clients(report: &mut Report<'_>) {
 }
 
 fn memory(report: &mut Report<'_>) {
-    let max = report.context.config().memory_max();
-    let used = report.figures.memory_bytes + report.figures.vector_bytes;
+    let max = report.context.engine().memory_limit().max_bytes;
+    let allocated = report.figures.memory_bytes + report.figures.vector_bytes;
+    let used = allocated - report.figures.free_bytes;
     let process = report.process.clone();
     report.bytes("used_memory", used);
+    report.line("used_memory_allocated", allocated);
     report.bytes("used_memory_rss", process.resident_bytes);
     report.line("used_memory_rss_peak", process.resident_peak_bytes);
     report.bytes("used_memory_dataset", used);
     report.bytes("used_memory_vectors", report.figures.vector_bytes);
     report.bytes("total_system_memory", process.machine_bytes);
     report.bytes("maxmemory", max);
-    report.line("maxmemory_policy", "noeviction");
+    let policy = report.context.engine().memory_limit().policy;
+    report.line("maxmemory_policy", POLICIES[policy as usize]);
     let ratio = process.resident_bytes as f64 / used.max(1) as f64;
     report.line("mem_fragmentation_ratio", format_args!("{ratio:.2}"));
     report.line("mem_allocator", "libc");
@@ -211,7 +215,7 @@ fn stats(report: &mut Report<'_>) {
     report.line("total_net_output_bytes", network.output_bytes);
     report.line("rejected_connections", network.rejected);
     report.line("expired_keys", counters.expired);
-    report.line("evicted_keys", 0);
+    report.line("evicted_keys", counters.evicted);
     report.line("keyspace_hits", counters.hits);
     report.line("keyspace_misses", counters.misses);
     let pubsub = context.engine().pubsub();

@@ -227,6 +227,34 @@ fn a_memory_limit_refuses_what_would_grow() {
 }
 
 #[test]
+fn with_a_policy_keys_make_room() {
+    let store = Store::new(4);
+    let mut client = store.client(Version::Resp2);
+    assert!(client.show("CONFIG SET maxmemory-policy some").starts_with("-ERR"));
+    client.call("CONFIG SET maxmemory-policy allkeys-lru");
+    for number in 0..1_000 {
+        client.call(&format!("SET key:{number} {number:064}"));
+    }
+    let used = |info: &str| field(info, "used_memory").parse::<u64>().unwrap();
+    let limit = used(&text(&mut client, "INFO memory"));
+    client.call(&format!("CONFIG SET maxmemory {limit}"));
+    for number in 1_000..2_000 {
+        assert_eq!(client.show(&format!("SET key:{number} {number:064}")), "OK");
+    }
+    let info = text(&mut client, "INFO");
+    assert!(used(&info) < limit + 4_096, "{} of {limit}", used(&info));
+    assert_eq!(field(&info, "maxmemory_policy"), "allkeys-lru");
+    let evicted = field(&info, "evicted_keys").parse::<i64>().unwrap();
+    assert_eq!(client.show("DBSIZE"), format!(":{}", 2_000 - evicted));
+    assert_eq!(client.show("OBJECT IDLETIME key:1999"), ":0");
+    assert!(client.show("OBJECT FREQ key:1999").starts_with("-ERR An LFU"));
+    client.call("CONFIG SET maxmemory-policy allkeys-lfu");
+    client.call("SET new x");
+    assert_eq!(client.show("OBJECT FREQ new"), ":5");
+    assert!(client.show("OBJECT IDLETIME new").starts_with("-ERR An LFU"));
+}
+
+#[test]
 fn keys_have_a_longest_length() {
     let store = Store::new(4);
     let mut client = store.client(Version::Resp2);

@@ -18,6 +18,7 @@ use skeg_vector::SearchScratch;
 use crate::backup::Backups;
 use crate::blocking::{Board, Waits};
 use crate::error::{EngineError, Refusal};
+use crate::evict::Meter;
 use crate::fetch::READERS;
 use crate::holder::Drain;
 use crate::home::{self, Bell};
@@ -56,6 +57,7 @@ pub(crate) struct Shared {
     pub(crate) bells: Vec<Bell>,
     pub(crate) pubsub: PubSub,
     pub(crate) switches: Arc<Switches>,
+    pub(crate) meter: Meter,
     pub(crate) board: Arc<Board>,
     search: Pool<SearchScratch>,
     /// They read values from the disk.
@@ -154,6 +156,7 @@ impl Engine {
             bells: (0..options.home_threads).map(|_| Bell::default()).collect(),
             pubsub: PubSub::default(),
             switches,
+            meter: Meter::new(shards),
             board,
             search: Pool::new("skeg-search", options.search_threads),
             readers: Pool::new("skeg-read", READERS),

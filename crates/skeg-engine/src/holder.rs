@@ -153,7 +153,12 @@ impl Holder {
 
     #[inline]
     fn keyspace(&self, id: ShardId, db: u8) -> &Keyspace {
-        self.held[usize::from(id.0)].as_ref().expect("the latch is held").keyspace(db)
+        self.shard(id).keyspace(db)
+    }
+
+    /// A shard that is held.
+    pub(crate) fn shard(&self, id: ShardId) -> &Shard {
+        self.held[usize::from(id.0)].as_ref().expect("the latch is held")
     }
 
     /// Runs a command on one shard that is held.

@@ -89,6 +89,7 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
             next_tick_ms = now_ms + TICK_MS;
             for &id in &homes {
                 shared.expire(id);
+                shared.keep_limit(id);
                 shared.send_away(id);
                 shared.defragment(id);
             }

@@ -25,6 +25,7 @@ mod dump;
 mod effect;
 mod engine;
 mod error;
+mod evict;
 mod exec;
 mod fetch;
 pub mod glob;
@@ -55,6 +56,7 @@ pub use cache::CacheFigures;
 pub use dump::{DumpError, Dumped, DumpedElements};
 pub use engine::Engine;
 pub use error::{BackupError, EngineError, ReadError, Refusal, SnapshotError, VectorsError};
+pub use evict::{EvictionPolicy, MemoryLimit};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
 pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo, IndexState};
@@ -66,8 +68,8 @@ pub use pubsub::{Delivery, Message, PubSub, Subscriber, SubscriberId, Topic};
 pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
 pub use shard::{Expiry, Held, Shard};
 pub use skeg_keyspace::{
-    DEADLINE_MS_MAX, End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, StrRef,
-    Value, ValueRef, WrongType,
+    DEADLINE_MS_MAX, End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, Stamp,
+    StrRef, Value, ValueRef, WrongType,
 };
 pub use skeg_log::{
     Copied, CopyOptions, Epoch, ErrorKind as LogErrorKind, Health, Level, Log, LogError, LogStatus,

@@ -14,6 +14,7 @@ use skeg_io::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use skeg_log::Epoch;
 
 use crate::engine::{Engine, Shared};
+use crate::evict::Limit;
 use crate::exec::Exec;
 use crate::job::Receipt;
 use crate::pubsub::{Message, Topic};
@@ -84,6 +85,8 @@ pub(crate) struct Switches {
     skips_active_expiry: AtomicBool,
     /// The number of the last event.
     last_event: AtomicU64,
+    /// How much memory there is, and so what is noted of uses.
+    pub(crate) limit: Limit,
 }
 
 impl Switches {

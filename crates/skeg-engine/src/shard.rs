@@ -8,6 +8,7 @@
 //! recorded exactly when memory changed.
 //! May not know: command names, wire formats, files.
 
+mod evict;
 mod hashes;
 mod large;
 mod lists;
@@ -79,6 +80,7 @@ pub struct Shard {
     inline_max: usize,
     large: large::LargeStrings,
     slice: Slice,
+    draws: evict::Draws,
     tidying: Tidying,
 }
 
@@ -192,6 +194,7 @@ impl Shard {
                 missing: Vec::new(),
                 space: Reservation::default(),
             },
+            draws: evict::Draws::new(index_seed ^ u64::from(id.0)),
             tidying: Tidying::default(),
         }
     }
@@ -384,6 +387,7 @@ impl Shard {
         if !self.waits.is_empty() {
             self.waits.note_change(db, key);
         }
+        self.note_use_of(db, hash, key);
     }
 
     pub(crate) fn keyspace(&self, db: u8) -> &Keyspace {
@@ -547,6 +551,7 @@ impl Shard {
             self.notify(NotifyClass::KEY_MISS, "keymiss", db, key);
             return false;
         }
+        self.note_use_of(db, hash, key);
         true
     }
 

@@ -13,6 +13,8 @@ pub struct ShardStats {
     pub misses: u64,
     /// Entries removed because their deadline had passed.
     pub expired: u64,
+    /// Entries removed because memory was short.
+    pub evicted: u64,
     /// Commands that ran here.
     pub commands: u64,
 }
@@ -28,6 +30,8 @@ pub struct ShardFigures {
     pub expiring: Vec<u64>,
     /// Bytes of memory of keys, values and tables.
     pub memory_bytes: u64,
+    /// Of these, bytes of cells that hold nothing yet.
+    pub free_bytes: u64,
     /// Vector indexes.
     pub indexes: u64,
     /// Vectors in them.
@@ -48,12 +52,14 @@ impl ShardFigures {
         sum(&mut self.keys, &other.keys);
         sum(&mut self.expiring, &other.expiring);
         self.memory_bytes += other.memory_bytes;
+        self.free_bytes += other.free_bytes;
         self.indexes += other.indexes;
         self.vectors += other.vectors;
         self.vector_bytes += other.vector_bytes;
         self.counters.hits += other.counters.hits;
         self.counters.misses += other.counters.misses;
         self.counters.expired += other.counters.expired;
+        self.counters.evicted += other.counters.evicted;
         self.counters.commands += other.counters.commands;
     }
 }
@@ -71,6 +77,7 @@ impl Shard {
             keys: of_each(&Keyspace::len),
             expiring: of_each(&Keyspace::expiring_len),
             memory_bytes: self.databases.iter().map(|ks| ks.memory_bytes() as u64).sum(),
+            free_bytes: self.databases.iter().map(|ks| ks.free_bytes() as u64).sum(),
             indexes: indexes().count() as u64,
             vectors: indexes().map(|index| index.len() as u64).sum(),
             vector_bytes: indexes().map(|index| index.memory_bytes() as u64).sum(),

@@ -6,7 +6,8 @@
 //!                     bit 3 has a deadline, bit 4 the cell is longer than the entry,
 //!                     bit 5 the value is not here: of a string it is kept elsewhere (`Away`), of
 //!                     a collection the number (u32) of an indexed one stands here
-//! deadline: u48       Unix milliseconds          } only with bit 3; all little-endian
+//! stamp: u32          when or how often the entry was used ([`Stamp`]); all little-endian
+//! deadline: u48       Unix milliseconds          } only with bit 3
 //! place: u32          in the deadline index      }
 //! key length          LEB128
 //! key, value          bytes; an integer takes as few two's-complement bytes as hold it; a
@@ -22,6 +23,7 @@
 
 use std::ops::Range;
 
+use crate::stamp::Stamp;
 use crate::value::{Away, Kind, StrRef};
 
 const ENCODING: u8 = 0b111 | IS_INDEXED;
@@ -41,8 +43,9 @@ const AWAY_BYTES: usize = 24;
 /// Longer keys are compared by `memcmp`.
 const COMPARED_IN_PLACE_MAX: usize = 32;
 
-const DEADLINE: Range<usize> = 1..7;
-const PLACE: Range<usize> = 7..11;
+const STAMP: Range<usize> = 1..5;
+const DEADLINE: Range<usize> = 5..11;
+const PLACE: Range<usize> = 11..15;
 
 /// What the value in a cell is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +148,7 @@ fn key_len_bytes(key_len: usize) -> usize {
     significant_bits.div_ceil(7)
 }
 
-/// Where the value begins: behind mark, deadline, key length and key.
+/// Where the value begins: behind mark, stamp, deadline, key length and key.
 #[inline]
 pub(crate) fn value_start(key_len: usize, has_deadline: bool) -> usize {
     let fixed = if has_deadline { PLACE.end } else { DEADLINE.start };
@@ -281,6 +284,19 @@ pub(crate) fn value_range(cell: &[u8]) -> Option<Range<usize>> {
     is_bytes.then(|| key_range(cell).end..end(cell))
 }
 
+/// When or how often the entry was used.
+#[inline]
+pub(crate) fn stamp(cell: &[u8]) -> Stamp {
+    let [a, b, c, d] = cell[STAMP] else { unreachable!("a stamp takes four bytes") };
+    Stamp(u32::from_le_bytes([a, b, c, d]))
+}
+
+/// Notes when or how often the entry was used.
+#[inline]
+pub(crate) fn set_stamp(cell: &mut [u8], stamp: Stamp) {
+    cell[STAMP].copy_from_slice(&stamp.0.to_le_bytes());
+}
+
 /// The entry's deadline.
 #[inline]
 pub(crate) fn deadline(cell: &[u8]) -> Option<u64> {
@@ -313,8 +329,15 @@ pub(crate) fn set_place(cell: &mut [u8], place: u32) {
 
 /// Writes an entry into a cell that is at least [`value_start`] and the value long and less than
 /// 256 bytes longer. The place of a deadline is left open.
-pub(crate) fn write(cell: &mut [u8], key: &[u8], value: &Stored<'_>, deadline: Option<u64>) {
+pub(crate) fn write(
+    cell: &mut [u8],
+    key: &[u8],
+    value: &Stored<'_>,
+    deadline: Option<u64>,
+    stamp: Stamp,
+) {
     cell[0] = 0;
+    set_stamp(cell, stamp);
     let mut at = DEADLINE.start;
     if let Some(deadline) = deadline {
         cell[0] = HAS_DEADLINE;
@@ -365,7 +388,7 @@ mod tests {
         let stored = Stored::new(value);
         let needed = value_start(key.len(), deadline.is_some()) + stored.len();
         let mut cell = vec![0xee; needed + excess];
-        write(&mut cell, key, &stored, deadline);
+        write(&mut cell, key, &stored, deadline, Stamp::default());
         if deadline.is_some() {
             set_place(&mut cell, 0xdead_beef);
             assert_eq!(place(&cell), 0xdead_beef);
@@ -383,10 +406,10 @@ mod tests {
             let indexed = (Stored::indexed(kind, 70_000), CellValue::Indexed(kind, 70_000));
             for (stored, value) in [flat, indexed] {
                 let mut cell = vec![0; value_start(3, false) + 5];
-                write(&mut cell, b"key", &stored, None);
+                write(&mut cell, b"key", &stored, None, Stamp::default());
                 assert_eq!(view(&cell), (&b"key"[..], value));
                 let mut copy = vec![0; value_start(3, true) + 9];
-                write(&mut copy, b"key", &Stored::copied(&cell), Some(7));
+                write(&mut copy, b"key", &Stored::copied(&cell), Some(7), Stamp::default());
                 assert_eq!(view(&copy), (&b"key"[..], value));
                 assert_eq!(deadline(&copy), Some(7));
             }
@@ -399,12 +422,12 @@ mod tests {
         let stored = Stored::away(&away);
         for excess in [0, 9] {
             let mut cell = vec![0xee; value_start(3, true) + stored.len() + excess];
-            write(&mut cell, b"key", &stored, Some(7));
+            write(&mut cell, b"key", &stored, Some(7), Stamp::default());
             assert_eq!(view(&cell), (&b"key"[..], CellValue::Away(away)));
             assert_eq!(super::away(&cell), Some(away));
             assert_eq!((number(&cell), value_range(&cell)), (None, None));
             let mut copy = vec![0; value_start(3, false) + stored.len()];
-            write(&mut copy, b"key", &Stored::copied(&cell), None);
+            write(&mut copy, b"key", &Stored::copied(&cell), None, Stamp::default());
             assert_eq!(super::away(&copy), Some(away));
         }
     }

@@ -147,6 +147,15 @@ impl Deadlines {
         due.sort_unstable();
     }
 
+    /// An entry picked by `draw`, a random number: of any leaf, of any slot there.
+    pub(crate) fn pick(&self, draw: u64) -> Option<u32> {
+        let pick =
+            |draw: u64, count: usize| ((u64::from(draw as u32) * count as u64) >> 32) as usize;
+        let (_, leaf) = self.order.get(pick(draw >> 32, self.order.len()))?;
+        let handles = &self.leaves[*leaf as usize].handles;
+        handles.get(pick(draw, handles.len())).copied()
+    }
+
     /// Where in `order` the last leaf stands that starts at or before `deadline`, else the first.
     fn position_for(&self, deadline: u64) -> usize {
         self.order.partition_point(|((start, _), _)| *start <= deadline).saturating_sub(1)

@@ -13,9 +13,11 @@ mod lists;
 mod sets;
 mod sorted_sets;
 mod strings;
+mod used;
 mod values;
 mod walk;
 
+pub use used::Candidate;
 pub use values::Value;
 
 use self::away::Homes;
@@ -23,6 +25,7 @@ use crate::collection::ElementHint;
 use crate::collection::store::Collections;
 use crate::entry::{self, CellValue, Stored};
 use crate::expiry::Deadlines;
+use crate::stamp::Stamp;
 use crate::store::Store;
 use crate::table::{Hashes, Spot, Table};
 use crate::value::{DEADLINE_MS_MAX, EntryRef, HashSeed, StrRef, ValueRef, canonical_int};
@@ -218,7 +221,7 @@ impl Keyspace {
     fn add(&mut self, hash: u64, key: &[u8], value: &Stored<'_>, deadline: Option<u64>) {
         let start = entry::value_start(key.len(), deadline.is_some());
         let handle = self.store.take(start + value.len());
-        entry::write(self.store.cell_mut(handle), key, value, deadline);
+        entry::write(self.store.cell_mut(handle), key, value, deadline, Stamp::default());
         self.table.insert(hash, handle, &KeyHashes(&self.hasher, &self.store));
         if let Some(deadline) = deadline {
             self.deadlines.add(&mut self.store, handle, deadline);
@@ -247,10 +250,11 @@ impl Keyspace {
             }
             return handle;
         }
+        let stamp = entry::stamp(self.store.cell(handle));
         self.unindex(handle);
         self.store.give(handle);
         let new = self.store.take(start + value.len());
-        entry::write(self.store.cell_mut(new), key, value, deadline);
+        entry::write(self.store.cell_mut(new), key, value, deadline, stamp);
         self.table.set_handle(spot, new);
         if let Some(deadline) = deadline {
             self.deadlines.add(&mut self.store, new, deadline);
@@ -322,7 +326,7 @@ impl Keyspace {
         let value_len = Stored::copied(self.store.cell(handle)).len();
         let new = self.store.take(entry::value_start(key.len(), deadline.is_some()) + value_len);
         let (from, to) = self.store.pair(handle, new);
-        entry::write(to, key, &Stored::copied(from), deadline);
+        entry::write(to, key, &Stored::copied(from), deadline, entry::stamp(from));
         self.store.give(handle);
         self.table.set_handle(spot, new);
         if let Some(deadline) = deadline {
@@ -358,6 +362,12 @@ impl Keyspace {
             + self.deadlines.memory_bytes()
             + self.collections.memory_bytes()
             + self.homes.memory_bytes()
+    }
+
+    /// Of these, the bytes of cells that hold nothing: the next entries lie there.
+    #[must_use]
+    pub fn free_bytes(&self) -> usize {
+        self.store.free_bytes()
     }
 
     /// The bytes that `key`, its value and its share of table and deadline index take.

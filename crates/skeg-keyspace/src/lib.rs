@@ -22,6 +22,7 @@ mod collection;
 mod entry;
 mod expiry;
 mod keyspace;
+mod stamp;
 mod store;
 mod table;
 mod value;
@@ -30,7 +31,8 @@ pub use collection::{
     Collection, ElementHint, End, HashIter, HashRef, ListIter, ListRef, SetIter, SetRef,
     SortedSetIter, SortedSetRef,
 };
-pub use keyspace::{Keyspace, Value};
+pub use keyspace::{Candidate, Keyspace, Value};
+pub use stamp::{Stamp, Used};
 pub use value::{
     Away, DEADLINE_MS_MAX, EntryRef, HashSeed, Kept, Kind, StrRef, ValueRef, WrongType,
 };

@@ -39,6 +39,11 @@ impl Store {
         self.arena.memory_bytes() + self.slab.memory_bytes()
     }
 
+    /// Of these, the bytes of cells that hold nothing: the next entries lie there.
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.arena.free_bytes()
+    }
+
     #[inline]
     pub(crate) fn cell(&self, handle: u32) -> &[u8] {
         if handle & IN_SLAB == 0 {

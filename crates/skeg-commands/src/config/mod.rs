@@ -9,10 +9,11 @@ pub(crate) mod save;
 mod settings;
 mod value;
 
-use skeg_engine::{NotifyClass, SavePoint};
+use skeg_engine::{EvictionPolicy, MemoryLimit, NotifyClass, SavePoint};
 use skeg_io::sync::Mutex;
 use skeg_io::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use crate::config::settings::POLICIES;
 use crate::config::settings::{Change, Live, SETTINGS, Setting};
 use crate::config::value::{OutputLimit, Value};
 use crate::glob::{self, Case};
@@ -216,6 +217,17 @@ impl Config {
     #[must_use]
     pub fn memory_max(&self) -> u64 {
         Self::read(&self.live.memory_max)
+    }
+
+    /// How much memory the data may take, and what goes when it takes more.
+    pub(crate) fn memory_limit(&self) -> MemoryLimit {
+        let named = self.get("maxmemory-policy").unwrap_or_default();
+        let place = POLICIES.iter().position(|policy| *policy == named);
+        MemoryLimit {
+            max_bytes: self.memory_max(),
+            policy: place.map_or(EvictionPolicy::None, |place| EvictionPolicy::ALL[place]),
+            samples: self.signed("maxmemory-samples").unsigned_abs() as usize,
+        }
     }
 
     /// Longest argument, and longest value, in bytes.

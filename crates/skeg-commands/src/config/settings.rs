@@ -90,6 +90,18 @@ const COUNT: Kind = Kind::Integer(0, i64::MAX);
 const BYTES: Kind = Kind::Bytes(0, i64::MAX as u64);
 const SIGNED: Kind = Kind::Integer(i32::MIN as i64, i32::MAX as i64);
 
+/// What may go when memory is short, by [`EvictionPolicy`].
+pub(crate) const POLICIES: [&str; 8] = [
+    "noeviction",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+];
+
 /// All of them, by name.
 pub(crate) const SETTINGS: &[Setting] = &[
     tuning("activerehashing", Kind::YesNo, "yes"),
@@ -130,7 +142,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     alias("list-max-ziplist-size", "list-max-listpack-size", SIGNED),
     live("maxclients", Kind::Integer(1, u32::MAX as i64), "10000", |live| &live.clients_max),
     live("maxmemory", BYTES, "0", |live| &live.memory_max),
-    fixed("maxmemory-policy", Kind::Word(&["noeviction"]), "noeviction"),
+    tuning("maxmemory-policy", Kind::Word(&POLICIES), "noeviction"),
+    tuning("maxmemory-samples", Kind::Integer(1, 64), "5"),
     tuning("notify-keyspace-events", Kind::NotifyClasses, ""),
     fixed("port", Kind::Integer(0, 65_535), "0"),
     live("proto-max-bulk-len", Kind::Bytes(1 << 20, 512 << 20), "536870912", |live| {

@@ -2,6 +2,7 @@
 //! `cargo test -p skeg-engine --features shuttle --test engine shuttle_`, and only those then.
 
 mod durable;
+mod evict;
 mod memory;
 mod model;
 mod offline;

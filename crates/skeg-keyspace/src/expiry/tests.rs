@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::entry::Stored;
+use crate::stamp::Stamp;
 use crate::value::StrRef;
 
 /// Entries with deadlines, and which deadline each has.
@@ -23,7 +24,7 @@ impl Entries {
     fn add(&mut self, deadline: u64) {
         let handle = self.store.take(entry::value_start(3, true));
         let value = Stored::new(StrRef::Bytes(b""));
-        entry::write(self.store.cell_mut(handle), b"key", &value, Some(deadline));
+        entry::write(self.store.cell_mut(handle), b"key", &value, Some(deadline), Stamp::default());
         self.deadlines.add(&mut self.store, handle, deadline);
         assert_eq!(self.model.insert(handle, deadline), None);
     }

@@ -85,13 +85,22 @@ pub(super) struct Arena {
     vacant: u32,
     pages_used: usize,
     page_bytes: usize,
+    /// Bytes of cells that hold nothing.
+    free_bytes: usize,
     /// Made when the first cell is taken: most keyspaces stay empty.
     classes: Vec<Class>,
 }
 
 impl Arena {
     pub(super) fn new() -> Self {
-        Self { pages: Vec::new(), vacant: NONE, pages_used: 0, page_bytes: 0, classes: Vec::new() }
+        Self {
+            pages: Vec::new(),
+            vacant: NONE,
+            pages_used: 0,
+            page_bytes: 0,
+            free_bytes: 0,
+            classes: Vec::new(),
+        }
     }
 
     /// The bytes of all pages and of their lists.
@@ -103,10 +112,7 @@ impl Arena {
 
     /// The bytes of cells that hold nothing.
     pub(super) fn free_bytes(&self) -> usize {
-        let free = |(class, state): (usize, &Class)| {
-            (state.cells - state.used) as usize * cell_bytes(class)
-        };
-        self.classes.iter().enumerate().map(free).sum()
+        self.free_bytes
     }
 
     /// The bytes of all pages.
@@ -158,6 +164,7 @@ impl Arena {
         self.classes[class].used += 1;
         let page = &mut self.pages[index as usize];
         let cell = page.take_cell();
+        self.free_bytes -= usize::from(page.cell_bytes);
         if !page.is_open() {
             self.unlink(index);
         }
@@ -171,6 +178,7 @@ impl Arena {
         let class = usize::from(page.class);
         let was_open = page.is_open();
         page.give_cell(handle % PAGE_CELLS_MAX as u32);
+        self.free_bytes += usize::from(page.cell_bytes);
         let is_empty = page.used == 0;
         self.classes[class].used -= 1;
         if !was_open {
@@ -239,6 +247,7 @@ impl Arena {
         state.cells += cells as u32;
         self.pages_used += 1;
         self.page_bytes += bytes;
+        self.free_bytes += cells * size;
         self.link(index);
         Some(())
     }
@@ -249,6 +258,7 @@ impl Arena {
         let state = &mut self.classes[usize::from(page.class)];
         state.cells -= u32::from(page.cells);
         self.page_bytes -= page.data.capacity();
+        self.free_bytes -= usize::from(page.cells) * usize::from(page.cell_bytes);
         self.pages_used -= 1;
         page.data = Vec::new();
         page.touched = 0;
@@ -333,6 +343,7 @@ impl Arena {
     pub(super) fn check(&self) {
         let mut bytes = 0;
         let mut pages_used = 0;
+        let mut free = 0;
         let mut used = vec![0; CLASSES];
         let mut open = vec![0; CLASSES];
         for page in self.pages.iter().filter(|page| page.data.capacity() > 0) {
@@ -343,11 +354,13 @@ impl Arena {
             assert_eq!(page.data.len(), usize::from(page.touched) * size);
             bytes += page.data.capacity();
             pages_used += 1;
+            free += (usize::from(page.cells) - live) * size;
             used[usize::from(page.class)] += live;
             open[usize::from(page.class)] += usize::from(page.is_open());
         }
         assert_eq!(bytes, self.page_bytes);
         assert_eq!(pages_used, self.pages_used);
+        assert_eq!(free, self.free_bytes);
         for (index, class) in self.classes.iter().enumerate() {
             assert_eq!(class.used as usize, used[index]);
             let mut next = class.open;

@@ -139,23 +139,43 @@ fn encoding_of(value: ValueRef<'_>) -> &'static str {
 }
 
 fn freq(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    if !exec.shard(args.get(2)).exists(cx.db(), args.get(2)) {
+    let Some(stamp) = exec.shard(args.get(2)).stamp(cx.db(), args.get(2)) else {
         reply.null();
         return Ok(());
+    };
+    if !cx.engine().memory_limit().policy.is_lfu() {
+        return Err(CommandError::constant(
+            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \
+             note that when switching between policies at runtime LRU and LFU data will take some \
+             time to adjust.",
+        ));
     }
-    Err(CommandError::constant(
-        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
-         that when switching between policies at runtime LRU and LFU data will take some time to \
-         adjust.",
-    ))
+    reply.int(i64::from(stamp.count(exec.now_ms())));
+    Ok(())
 }
 
 fn idle_time(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    if !exec.shard(args.get(2)).exists(cx.db(), args.get(2)) {
+    let Some(stamp) = exec.shard(args.get(2)).stamp(cx.db(), args.get(2)) else {
         reply.null();
         return Ok(());
+    };
+    let policy = cx.engine().memory_limit().policy;
+    if policy.is_lfu() {
+        return Err(CommandError::constant(
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when \
+             switching between policies at runtime LRU and LFU data will take some time to adjust.",
+        ));
     }
-    Err(CommandError::constant("ERR Access times are not kept, idle time not tracked."))
+    if !policy.is_lru() {
+        return Err(CommandError::constant(
+            "ERR Access times are not kept, idle time not tracked.",
+        ));
+    }
+    // What nobody has used since they are kept has been idle for as long at least.
+    let kept_ms = exec.now_ms().saturating_sub(cx.engine().uses_noted_since_ms());
+    let idle_ms = u64::from(stamp.idle_ms(exec.now_ms())).min(kept_ms);
+    reply.int((idle_ms / 1_000) as i64);
+    Ok(())
 }
 
 fn refcount(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {

@@ -1,7 +1,11 @@
 //! TOUCH.
 
+use skeg_engine::Exec;
+use skeg_proto::{Args, Reply};
+
 use crate::cmd::generic::exists;
-use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Spec};
+use crate::cx::Cx;
+use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
 
 pub(crate) const SPEC: Spec = Spec {
     name: "touch",
@@ -16,5 +20,10 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "key [key ...]",
     tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
     bound: BoundRule::Read,
-    run: Handler::Keyed(exists::run),
+    run: Handler::Keyed(run),
 };
+
+fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    args.iter().skip(1).for_each(|key| exec.shard(key).note_use(cx.db(), key));
+    exists::run(exec, cx, args, reply)
+}

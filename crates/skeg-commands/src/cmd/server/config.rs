@@ -134,8 +134,9 @@ fn set(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     if names("save") {
         cx.context.engine().set_save_points(config.save_points());
     }
-    if config.memory_max() > 0 {
-        exec.shards().for_each(|shard| cx.context.memory().note(shard));
+    if ["maxmemory", "maxmemory-policy", "maxmemory-samples"].into_iter().any(names) {
+        cx.engine().set_memory_limit(config.memory_limit());
+        cx.context.note_memory(exec);
     }
     reply.ok();
     Ok(())

@@ -1,0 +1,312 @@
+//! The memory limit: what keys, values and vectors may take, and what goes when they take more.
+//!
+//! Whoever is about to let the data grow makes room first, a bounded number of entries at a time; home
+//! threads make room when nobody writes. Entries go from the shard that takes the most, which keeps the
+//! shards level. A shard's figure is noted under its latch; their sum is what is compared.
+//!
+//! Cells that hold nothing do not count: the next entries lie there, and entries that go would otherwise
+//! make no room before a whole page is empty.
+//!
+//! Invariants: an eviction is a removal like any other: logged, told to watchers, pending until it has
+//! reached the level; without a limit nothing is counted, and without a policy that asks for it no use noted.
+//! May not know: command names, settings.
+
+use skeg_io::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use skeg_keyspace::Used;
+use skeg_log::ShardId;
+use smallvec::SmallVec;
+
+use crate::engine::{Engine, Shared};
+use crate::error::Refusal;
+use crate::exec::Exec;
+use crate::holder::Holder;
+use crate::job::Bound;
+use crate::router::ShardList;
+use crate::shard::Shard;
+
+/// Entries that go under one hold of a latch before the shards are compared again.
+const SLICE: usize = 16;
+/// Entries that go before one command at most: a fraction of a millisecond.
+const BEFORE_COMMAND: usize = 256;
+/// Entries that a home thread removes from a shard in one tick at most.
+const TICK: usize = 16_384;
+/// Entries of a sample at most.
+const SAMPLES_MAX: usize = 64;
+
+/// Which entries go when memory is short.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum EvictionPolicy {
+    /// None: what would grow is refused.
+    #[default]
+    None,
+    /// Those not used for the longest time.
+    AllLru,
+    /// Those used least often.
+    AllLfu,
+    /// Any.
+    AllRandom,
+    /// Of those with a deadline, the ones not used for the longest time.
+    VolatileLru,
+    /// Of those with a deadline, the ones used least often.
+    VolatileLfu,
+    /// Any with a deadline.
+    VolatileRandom,
+    /// Those that expire first.
+    VolatileTtl,
+}
+
+impl EvictionPolicy {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::None,
+        Self::AllLru,
+        Self::AllLfu,
+        Self::AllRandom,
+        Self::VolatileLru,
+        Self::VolatileLfu,
+        Self::VolatileRandom,
+        Self::VolatileTtl,
+    ];
+
+    /// Whether the time of the last use is noted.
+    #[must_use]
+    pub fn is_lru(self) -> bool {
+        matches!(self, Self::AllLru | Self::VolatileLru)
+    }
+
+    /// Whether uses are counted.
+    #[must_use]
+    pub fn is_lfu(self) -> bool {
+        matches!(self, Self::AllLfu | Self::VolatileLfu)
+    }
+
+    /// Whether only entries with a deadline go.
+    #[must_use]
+    pub fn is_volatile(self) -> bool {
+        !matches!(self, Self::None | Self::AllLru | Self::AllLfu | Self::AllRandom)
+    }
+}
+
+/// How much memory the data may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryLimit {
+    /// Bytes of keys, values and vectors; 0: as many as there are.
+    pub max_bytes: u64,
+    /// What goes when they take more.
+    pub policy: EvictionPolicy,
+    /// Of how many entries the best one goes, 1 to 64.
+    pub samples: usize,
+}
+
+impl Default for MemoryLimit {
+    fn default() -> Self {
+        Self { max_bytes: 0, policy: EvictionPolicy::None, samples: 5 }
+    }
+}
+
+/// The limit, as shards and threads look at it.
+#[derive(Debug, Default)]
+pub(crate) struct Limit {
+    max_bytes: AtomicU64,
+    policy: AtomicU8,
+    samples: AtomicU64,
+    /// Since when uses are noted as they are now, in Unix milliseconds.
+    noted_since_ms: AtomicU64,
+}
+
+impl Limit {
+    fn get(&self) -> MemoryLimit {
+        MemoryLimit {
+            max_bytes: self.max_bytes.load(Ordering::Relaxed),
+            policy: self.policy(),
+            samples: (self.samples.load(Ordering::Relaxed) as usize).clamp(1, SAMPLES_MAX),
+        }
+    }
+
+    fn set(&self, limit: MemoryLimit, now_ms: u64) {
+        let before = self.policy();
+        let (lru, lfu) = (limit.policy.is_lru(), limit.policy.is_lfu());
+        if (before.is_lru(), before.is_lfu()) != (lru, lfu) {
+            self.noted_since_ms.store(now_ms, Ordering::Relaxed);
+        }
+        self.samples.store(limit.samples as u64, Ordering::Relaxed);
+        self.policy.store(limit.policy as u8, Ordering::Relaxed);
+        self.max_bytes.store(limit.max_bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn samples(&self) -> usize {
+        self.get().samples
+    }
+
+    pub(crate) fn noted_since_ms(&self) -> u64 {
+        self.noted_since_ms.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn policy(&self) -> EvictionPolicy {
+        EvictionPolicy::ALL[usize::from(self.policy.load(Ordering::Relaxed)) % 8]
+    }
+
+    /// What a use of an entry is noted as, if it is noted.
+    #[inline]
+    pub(crate) fn used(&self, now_ms: u64, draw: impl FnOnce() -> u64) -> Option<Used> {
+        match self.policy() {
+            policy if policy.is_lru() => Some(Used::At(now_ms)),
+            policy if policy.is_lfu() => Some(Used::Again { now_ms, draw: draw() }),
+            _ => None,
+        }
+    }
+}
+
+/// What each shard took when it was last looked at.
+#[derive(Debug)]
+pub(crate) struct Meter(Vec<AtomicU64>);
+
+impl Meter {
+    pub(crate) fn new(shards: u16) -> Self {
+        Self((0..shards).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    fn note(&self, shard: &Shard) {
+        self.0[usize::from(shard.id.0)].store(shard.used_bytes(), Ordering::Relaxed);
+    }
+
+    fn of(&self, id: ShardId) -> u64 {
+        self.0[usize::from(id.0)].load(Ordering::Relaxed)
+    }
+
+    fn total(&self) -> u64 {
+        self.0.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum()
+    }
+}
+
+impl Shared {
+    /// By how many bytes the data is over its limit.
+    fn over(&self) -> u64 {
+        match self.switches.limit.max_bytes.load(Ordering::Relaxed) {
+            0 => 0,
+            max => self.meter.total().saturating_sub(max),
+        }
+    }
+
+    /// Counts what a shard takes, and removes entries of it in slices while all shards together take too
+    /// much and this one more than its part.
+    pub(crate) fn keep_limit(&self, id: ShardId) {
+        let limit = self.switches.limit.get();
+        if limit.max_bytes == 0 {
+            return;
+        }
+        let part = limit.max_bytes / u64::from(self.router.shards());
+        let mut removed = 0;
+        while removed < TICK {
+            // Busy: whoever uses the shard makes room itself, and the next tick is near.
+            let Some(mut shard) = self.latch(id).borrow() else { return };
+            self.meter.note(&shard);
+            let over = self.over().min(self.meter.of(id).saturating_sub(part));
+            let now_ms = self.now_ms();
+            let mut count = 0;
+            if over > 0 && self.switches.expires_actively(now_ms) {
+                shard.begin(now_ms, self.reached());
+                let shards = std::slice::from_mut(&mut shard);
+                let outcome = self.run(shards, now_ms, Bound::READ, |exec| {
+                    exec.shards().map(|shard| shard.evict(SLICE, over)).sum::<usize>()
+                });
+                count = outcome.map_or(0, |ran| ran.result);
+                self.meter.note(&shard);
+            }
+            self.latch(id).put_back(shard);
+            self.attend(id);
+            if count == 0 {
+                return;
+            }
+            removed += count;
+        }
+    }
+}
+
+impl Engine {
+    /// Limits the memory that the data takes; holds for all commands from now on.
+    pub fn set_memory_limit(&self, limit: MemoryLimit) {
+        self.shared.switches.limit.set(limit, self.shared.now_ms());
+    }
+
+    /// The limit that holds.
+    #[must_use]
+    pub fn memory_limit(&self) -> MemoryLimit {
+        self.shared.switches.limit.get()
+    }
+
+    /// Whether there is a limit.
+    #[inline]
+    #[must_use]
+    pub fn is_memory_limited(&self) -> bool {
+        self.shared.switches.limit.max_bytes.load(Ordering::Relaxed) > 0
+    }
+
+    /// Since when uses of entries are noted as the policy wants, in Unix milliseconds.
+    #[must_use]
+    pub fn uses_noted_since_ms(&self) -> u64 {
+        self.shared.switches.limit.noted_since_ms()
+    }
+
+    /// Notes what a held shard takes; whoever changes it does so while there is a limit.
+    pub fn note_memory(&self, shard: &Shard) {
+        self.shared.meter.note(shard);
+    }
+}
+
+impl Holder {
+    /// Makes room before the data grows: removes entries as the policy says until the data is within its
+    /// limit, a bounded number of them (home threads go on). `false`: it takes more than it may, and
+    /// nothing may go.
+    ///
+    /// # Errors
+    /// As [`Holder::try_hold_one`].
+    pub fn make_room(&mut self) -> Result<bool, Refusal> {
+        if self.engine().shared.over() == 0 {
+            return Ok(true);
+        }
+        self.make_room_slowly()
+    }
+
+    #[cold]
+    fn make_room_slowly(&mut self) -> Result<bool, Refusal> {
+        let engine = self.engine().clone();
+        let shared = &engine.shared;
+        let evicts = shared.switches.limit.policy() != EvictionPolicy::None;
+        let mut open: SmallVec<[ShardId; 16]> = (0..engine.shards()).map(ShardId).collect();
+        let mut left = if evicts { BEFORE_COMMAND } else { 0 };
+        let mut is_busy = false;
+        while left > 0 {
+            let over = shared.over();
+            if over == 0 {
+                return Ok(true);
+            }
+            let largest = open.iter().enumerate().max_by_key(|(_, id)| shared.meter.of(**id));
+            let Some((place, &id)) = largest else { break };
+            if !self.try_hold_one(id)? {
+                is_busy = true;
+                open.swap_remove(place);
+                continue;
+            }
+            let evict = |exec: &mut Exec<'_>| exec.shard_at(id).evict(SLICE, over);
+            let (count, _) = self.run_one(id, Bound::READ, evict)?;
+            shared.meter.note(self.shard(id));
+            is_busy |= self.shard(id).must_wait_for_walk();
+            if count == 0 {
+                open.swap_remove(place);
+            }
+            left = left.saturating_sub(count);
+        }
+        if is_busy || evicts && left < BEFORE_COMMAND {
+            return Ok(true);
+        }
+        // What has expired in the background makes room too.
+        let all = ShardList::all(engine.shards());
+        if self.try_hold(&all)? {
+            all.as_slice().iter().for_each(|id| shared.meter.note(self.shard(*id)));
+        }
+        Ok(shared.over() == 0)
+    }
+}
