@@ -459,7 +459,7 @@ export class Database extends Commands implements AsyncDisposable {
   /**
    * Takes a snapshot of what every call made before has left, and resolves when it is on disk: opening
    * the store then reads the snapshot and no more of the log than what came after it. Snapshots are also
-   * taken by themselves, when the log has outgrown the last one or as `snapshotEvery` says.
+   * taken by themselves, when the log is half as large as the last one or as `snapshotEvery` says.
    */
   snapshot(): Promise<void> {
     return this.#lane.command(['SAVE'], MODE_LOCAL, { convert: () => undefined })

@@ -58,7 +58,7 @@ export interface OpenOptions {
   cache?: number
   /**
    * Take snapshots by time, too.
-   * @defaultValue only when the log has outgrown the last one
+   * @defaultValue only when the log is half as large as the last one
    */
   snapshotEvery?: SnapshotEvery
   /**

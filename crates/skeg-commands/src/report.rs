@@ -175,6 +175,7 @@ fn persistence(report: &mut Report<'_>) {
     report.line("value_reads_resident", values.resident_reads);
     report.line("value_reads_disk", values.reads);
     report.line("value_reads_failed", values.failed);
+    report.line("value_bytes_restated", values.restated_bytes);
     report.line("aof_enabled", u8::from(engine.log().is_some()));
     report.line("aof_rewrite_in_progress", running);
     report.line("aof_rewrite_scheduled", scheduled);
@@ -193,6 +194,7 @@ fn persistence(report: &mut Report<'_>) {
     report.line("log_health", format!("{:?}", status.health).to_lowercase());
     report.line("log_reason", status.reason.unwrap_or_default());
     report.line("log_segments", status.segments);
+    report.line("log_bytes_kept_for_values", status.kept_bytes);
     report.line("log_epoch_last", status.last.0);
     report.line("log_epoch_written", status.written.0);
     report.line("log_epoch_durable", status.durable.0);

@@ -435,7 +435,7 @@ mod tests {
             let (db, to_db, number, expire_at_ms) = (a % 16, b % 16, *number, *expire_at_ms);
             let id = if *flag { VectorId::U64(number) } else { VectorId::Str(key) };
             let index = number;
-            match which % 18 {
+            match which % 19 {
                 0 => Effect::Set { db, key, value: other, expire_at_ms },
                 1 => Effect::SetInt { db, key, value: number as i64 },
                 2 => Effect::Remove { db, key },

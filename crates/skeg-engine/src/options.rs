@@ -44,7 +44,7 @@ pub struct EngineOptions {
     pub inline_max: usize,
     /// Bytes of memory for strings that were read back from the log (64 MiB).
     pub cache_bytes: usize,
-    /// A snapshot is taken when more bytes than this, and than the last snapshot has, were logged
+    /// A snapshot is taken when more bytes than this, and than half of the last snapshot, were logged
     /// since it (64 MiB).
     pub snapshot_log_bytes: u64,
     /// And at these points; none by default.

@@ -12,11 +12,13 @@ mod evict;
 mod hashes;
 mod large;
 mod lists;
+mod restate;
 mod sets;
 mod sorted_sets;
 mod strings;
 mod values;
 
+pub(crate) use restate::{Seek, Stray};
 pub use values::Held;
 pub(crate) use values::{bytes_of, each_change};
 

@@ -7,6 +7,8 @@
 //! of, and is tried again after a pause; nobody waits for a latch.
 //! May not know: command names, what is in an entry.
 
+mod compact;
+mod errand;
 mod pace;
 mod run;
 
@@ -20,7 +22,7 @@ use crate::engine::{Engine, Shared};
 use crate::error::{Refusal, SnapshotError};
 use crate::home::{Bell, rest};
 use pace::Pace;
-use run::{Progress, Run};
+use run::{PART_BEHIND, Progress, Run};
 
 /// After a failure none is taken by itself for so long.
 const PAUSE_MS: u64 = 5_000;
@@ -329,7 +331,7 @@ impl Shared {
         again
     }
 
-    /// Starts a snapshot if the log has outgrown the last one, or a save point is reached.
+    /// Starts a snapshot if the log is half as large as the last one, or a save point is reached.
     pub(crate) fn snapshot_if_due(self: &Arc<Self>) {
         if self.is_snapshot_due() {
             // Whatever refuses it now is tried again at the next tick, or is told of by others.
@@ -344,7 +346,7 @@ impl Shared {
             return false;
         }
         let (behind, last) = log.behind_bytes();
-        if behind > last.max(self.options.snapshot_log_bytes) {
+        if behind > (last / PART_BEHIND).max(self.options.snapshot_log_bytes) {
             return true;
         }
         if state.save_points.is_empty() {

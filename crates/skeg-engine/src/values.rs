@@ -49,6 +49,8 @@ pub struct ValueFigures {
     pub reads: u64,
     /// Reads that failed.
     pub failed: u64,
+    /// Bytes of values that compaction has stated again.
+    pub restated_bytes: u64,
 }
 
 /// Values in the log, for all shards.
@@ -61,6 +63,7 @@ pub(crate) struct Values {
     resident_reads: AtomicU64,
     reads: AtomicU64,
     failed: AtomicU64,
+    restated_bytes: AtomicU64,
 }
 
 impl Values {
@@ -72,6 +75,7 @@ impl Values {
             resident_reads: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            restated_bytes: AtomicU64::new(0),
         }
     }
 
@@ -111,6 +115,19 @@ impl Values {
         }
     }
 
+    /// Reads the bytes once: nobody else has asked for them.
+    ///
+    /// # Errors
+    /// As [`ValueReader::read`].
+    pub(crate) fn read_once(&self, value: &Logged) -> Result<Arc<[u8]>, LogError> {
+        self.reader.read(value)
+    }
+
+    /// Compaction has stated values of so many bytes again.
+    pub(crate) fn note_restated(&self, bytes: u64) {
+        self.restated_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     fn keep(&self, value: &Logged, bytes: &Arc<[u8]>) {
         self.cache.lock().insert(value.place, Arc::clone(bytes));
     }
@@ -121,6 +138,7 @@ impl Values {
             resident_reads: self.resident_reads.load(Ordering::Relaxed),
             reads: self.reads.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
+            restated_bytes: self.restated_bytes.load(Ordering::Relaxed),
         }
     }
 }

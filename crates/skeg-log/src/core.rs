@@ -267,6 +267,7 @@ impl Core {
             last_fsync_ns: self.syncing.last_duration_ns(),
             snapshot: inventory.snapshot,
             behind_bytes: self.behind_bytes(),
+            kept_bytes: inventory.kept_bytes,
             overdrawn_bytes: self.space.overdrawn(),
         }
     }

@@ -32,6 +32,8 @@ promises! {
     ForgetsMoves,
     /// A string is replaced by its place in the log although the key has changed since.
     SendsChanged,
+    /// Compaction states a string again that has been changed or removed since it was read.
+    RestatesChanged,
     /// Replay does not skip what is in the snapshot.
     IgnoresPlaces,
     /// A snapshot takes segments out of CURRENT that hold what came after it.

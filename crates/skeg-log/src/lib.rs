@@ -69,8 +69,8 @@ pub use snapshot::{SnapshotFound, SnapshotInfo, SnapshotWriter};
 pub use space::{MAX_RESERVATION_BYTES, RECORD_OVERHEAD_BYTES, Reservation};
 pub use subscription::{Notify, Subscription, Want};
 pub use types::{
-    Epoch, Health, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, ShardId, ShardPlace,
-    SyncPolicy, Upkeep, Written, Wrote,
+    Epoch, Health, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, SealedSegment,
+    ShardId, ShardPlace, SyncPolicy, Upkeep, Written, Wrote,
 };
 pub use values::{Logged, Moved, Place, ValueReader};
 pub use vector::{VectorEntry, VectorFile, VectorWriter};

@@ -10,6 +10,7 @@ use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::Ordering::SeqCst;
 
 use crate::core::{Core, Parts};
+use crate::current::NamedSegment;
 use crate::error::{LogError, ReserveError, io_error};
 use crate::failpoint::{Broken, breaks};
 use crate::layout;
@@ -19,8 +20,8 @@ use crate::space::{Reservation, cost};
 use crate::spare::Spare;
 use crate::subscription::{Notify, Subscription};
 use crate::types::{
-    Epoch, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, ShardId, ShardPlace, Upkeep,
-    Written, Wrote,
+    Epoch, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, SealedSegment, ShardId,
+    ShardPlace, Upkeep, Written, Wrote,
 };
 use crate::upkeep::Upkeeper;
 use crate::values::ValueReader;
@@ -292,6 +293,16 @@ impl Log {
     pub fn behind_bytes(&self) -> (u64, u64) {
         let snapshot = self.core.inventory.lock().snapshot;
         (self.core.behind_bytes(), snapshot.map_or(0, |snapshot| snapshot.bytes))
+    }
+
+    /// The segments that nothing is written to any more, in the order of the history.
+    #[must_use]
+    pub fn sealed_segments(&self) -> Vec<SealedSegment> {
+        let current = self.core.upkeeper.lock().sealed(&self.core);
+        let sealed = |named: &NamedSegment| {
+            named.sealed.map(|end| SealedSegment { id: named.id, bytes: end.length })
+        };
+        current.segments.iter().filter_map(sealed).collect()
     }
 
     /// Begins a snapshot. One at a time: the caller sees to that.

@@ -279,8 +279,19 @@ pub struct LogStatus {
     pub snapshot: Option<SnapshotInfo>,
     /// Bytes of history that an open would replay behind the snapshot, at most.
     pub behind_bytes: u64,
+    /// Bytes of segments that an open does not replay, and that stay for values in them.
+    pub kept_bytes: u64,
     /// Bytes pushed beyond what was reserved for them: a wrong bound of a command.
     pub overdrawn_bytes: u64,
+}
+
+/// A segment that is full and durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealedSegment {
+    /// Its number, as in [`Place::segment`](crate::Place).
+    pub id: u64,
+    /// Bytes up to its last block.
+    pub bytes: u64,
 }
 
 /// What [`crate::Log::maintain`] found.

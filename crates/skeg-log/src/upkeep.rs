@@ -59,6 +59,8 @@ pub(crate) struct Inventory {
     pub(crate) segments: u64,
     pub(crate) snapshot: Option<SnapshotInfo>,
     sealed_bytes: u64,
+    /// Bytes of segments that an open does not replay: they stay for their values.
+    pub(crate) kept_bytes: u64,
     live: Vec<Arc<Segment>>,
 }
 
@@ -124,11 +126,14 @@ impl Upkeeper {
 
     /// What there is on the disk, to be looked at without waiting for upkeep.
     pub(crate) fn inventory(&self) -> Inventory {
-        let sealed = self.current.segments.iter().filter_map(|named| named.sealed);
+        let named = || self.current.segments.iter();
+        let sealed = named().filter_map(|named| named.sealed);
+        let kept = named().filter(|named| named.id < self.current.start_segment);
         Inventory {
             segments: self.current.segments.len() as u64,
             snapshot: self.current.snapshot.map(SnapshotRef::info),
             sealed_bytes: sealed.map(|end| end.length).sum(),
+            kept_bytes: kept.filter_map(|named| named.sealed).map(|end| end.length).sum(),
             live: self.live.clone(),
         }
     }

@@ -70,6 +70,7 @@ flaws! {
     segments_dropped_that_have_strings: Flaw::Breaks(Broken::DropsValues), Snapshots;
     strings_looked_for_where_they_were: Flaw::Breaks(Broken::ForgetsMoves), PowerLoss;
     a_string_sent_away_after_a_change: Flaw::Breaks(Broken::SendsChanged), PowerLoss;
+    a_string_stated_again_after_a_change: Flaw::Breaks(Broken::RestatesChanged), Snapshots;
     // Segments of vectors.
     vectors_published_before_they_are_durable: Flaw::Breaks(Broken::PublishesVectorsEarly), Vectors;
     the_entry_of_vectors_not_synced: Flaw::Breaks(Broken::ForgetsVectorEntries), Vectors;

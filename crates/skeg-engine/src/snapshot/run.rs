@@ -1,6 +1,6 @@
 //! One snapshot from its start to CURRENT, in steps that never block on anything but the disk.
 //!
-//! Shard after shard: a job starts the walk under the latch, further jobs walk slices; what they and
+//! First the log is compacted (`compact.rs`). Then, shard after shard: a job starts the walk under the latch, further jobs walk slices; what they and
 //! the writers of the shard hand out is written to the file between them. Then what was flushed
 //! meanwhile and the rows of the vector indexes follow, without any latch.
 //!
@@ -9,23 +9,27 @@
 
 use std::collections::BTreeSet;
 
-use skeg_io::sync::{Arc, Mutex};
+use skeg_io::sync::Arc;
 use skeg_log::{Epoch, Health, Level, Log, ShardId, ShardPlace, SnapshotInfo, SnapshotWriter};
 use skeg_vector::Backend;
 
+use super::compact::Compaction;
+use super::errand::{Errand, Question, Reply, Told};
 use crate::effect::KIND_EFFECTS;
 use crate::engine::Shared;
 use crate::error::{Refusal, SnapshotError};
-use crate::exec::Exec;
 use crate::holder::Drain;
-use crate::home::Bell;
 use crate::indexes::Image;
-use crate::job::{Bound, Hold, Job, Progress as JobProgress, Receipt};
-use crate::router::ShardList;
-use crate::walk::{Handed, Outlet, Slice, Started};
+use crate::job::{Bound, Job};
+use crate::shard::Shard;
+use crate::walk::{Handed, Outlet, Started};
 
 /// Blocks of the file are about this large, or as large as what was handed out together.
 const BLOCK_BYTES: usize = 256 << 10;
+
+/// A snapshot is due when the log behind the last one is this part of it. So the last one, the log and
+/// the next one are less than three times what is live.
+pub(super) const PART_BEHIND: u64 = 2;
 
 /// What a step came to.
 #[derive(Debug)]
@@ -59,6 +63,10 @@ pub(super) struct Run {
     /// Until it is published.
     writer: Option<SnapshotWriter>,
     log: Arc<Log>,
+    /// Until it is over.
+    compaction: Option<Compaction>,
+    /// It rests while no more bytes of the log than these are behind the last one.
+    behind_max: u64,
     stage: Stage,
     shards: u16,
     /// The one that is being walked.
@@ -79,11 +87,16 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn new(shared: &Shared, log: &Arc<Log>) -> Result<Self, SnapshotError> {
         let outlet_bytes = shared.options.snapshot_buffer_bytes;
+        let shards = shared.router.shards();
+        let (behind, last) = log.behind_bytes();
+        let grows = shared.options.snapshot_log_bytes.max(last / 4);
         Ok(Self {
             writer: Some(log.start_snapshot()?),
             log: Arc::clone(log),
+            compaction: Some(Compaction::new(shared, shards)),
+            behind_max: behind.saturating_add(grows),
             stage: Stage::Post { starts: true },
-            shards: shared.router.shards(),
+            shards,
             shard: ShardId(0),
             outlet: Arc::new(Outlet::new(outlet_bytes)),
             outlet_bytes,
@@ -102,13 +115,23 @@ impl Run {
     }
 
     /// Whether somebody is served whom its work delays; but no writer may soon have to wait until what
-    /// he hands out is taken.
+    /// he hands out is taken, and the log must not grow by much more than what made the snapshot due.
     pub(super) fn may_rest(&self) -> bool {
-        self.in_use && !self.outlet.is_half_full()
+        if self.log.behind_bytes().0 > self.behind_max {
+            return false;
+        }
+        self.compaction.is_some() || self.in_use && !self.outlet.is_half_full()
     }
 
     /// One step.
     pub(super) fn step(&mut self, shared: &Shared) -> Result<Progress, SnapshotError> {
+        if let Some(compaction) = &mut self.compaction {
+            let progress = compaction.step(shared, &self.log)?;
+            if progress.is_none() {
+                self.compaction = None;
+            }
+            return Ok(progress.unwrap_or(Progress::More));
+        }
         self.handed.append(self.outlet.take());
         if self.handed.effects.len() >= BLOCK_BYTES {
             self.write()?;
@@ -130,9 +153,13 @@ impl Run {
     }
 
     fn post(&mut self, shared: &Shared, starts: bool) -> Result<Progress, SnapshotError> {
-        let outlet = starts.then(|| Arc::clone(&self.outlet));
-        let slice = SliceJob::new(self.shard, outlet, &self.reply);
-        self.post_job(shared, Box::new(slice), Stage::Posted)
+        let mut outlet = starts.then(|| Arc::clone(&self.outlet));
+        let walk = move |shard: &mut Shard, told: &mut Told| {
+            told.started = outlet.take().map(|outlet| shard.start_walk(&outlet));
+            told.slice = shard.walk_slice();
+        };
+        let errand = Errand::new(self.shard, Bound::READ, &self.reply, walk);
+        self.post_job(shared, errand, Stage::Posted)
     }
 
     fn post_job(
@@ -153,7 +180,7 @@ impl Run {
 
     fn receive(&mut self) -> Result<Progress, SnapshotError> {
         let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
-        let Sliced { started, slice, .. } = outcome?;
+        let Told { started, slice, .. } = outcome?;
         if let Some(Started { place, indexes }) = started {
             self.places.push(place);
             self.indexes = indexes;
@@ -203,12 +230,12 @@ impl Run {
             };
         }
         let question = Question::new(self.shards, &self.log, &self.reply);
-        self.post_job(shared, Box::new(question), Stage::Asked)
+        self.post_job(shared, question, Stage::Asked)
     }
 
     fn publish(&mut self) -> Result<Progress, SnapshotError> {
         let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
-        self.kept.append(&mut outcome?.homes);
+        self.kept.extend(outcome?.homes.into_keys());
         let writer = self.writer.take().expect("it is published once");
         Ok(Progress::Done(writer.publish(&self.kept)?))
     }
@@ -234,116 +261,5 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         self.outlet.close();
-    }
-}
-
-/// What a slice came to.
-#[derive(Default)]
-struct Sliced {
-    started: Option<Started>,
-    slice: Slice,
-    /// The answer to a [`Question`].
-    homes: BTreeSet<u64>,
-}
-
-/// Where the slice on its way leaves what it came to.
-struct Reply {
-    outcome: Mutex<Option<Result<Sliced, Refusal>>>,
-    bell: Arc<Bell>,
-}
-
-impl Reply {
-    fn new(bell: &Arc<Bell>) -> Self {
-        Self { outcome: Mutex::default(), bell: Arc::clone(bell) }
-    }
-
-    fn take(&self) -> Option<Result<Sliced, Refusal>> {
-        self.outcome.lock().take()
-    }
-}
-
-/// A slice of a walk, as a job on the shard.
-struct SliceJob {
-    shards: ShardList,
-    /// The outlet of the walk to be started.
-    starts: Option<Arc<Outlet>>,
-    reply: Arc<Reply>,
-    sliced: Option<Sliced>,
-}
-
-impl SliceJob {
-    fn new(id: ShardId, starts: Option<Arc<Outlet>>, reply: &Arc<Reply>) -> Self {
-        Self { shards: ShardList::one(id), starts, reply: Arc::clone(reply), sliced: None }
-    }
-}
-
-impl Job for SliceJob {
-    fn shards(&self) -> &ShardList {
-        &self.shards
-    }
-
-    fn bound(&self) -> Bound {
-        Bound::READ
-    }
-
-    fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
-        for shard in exec.shards() {
-            let started = self.starts.take().map(|outlet| shard.start_walk(&outlet));
-            self.sliced = Some(Sliced { started, slice: shard.walk_slice(), ..Sliced::default() });
-        }
-        JobProgress::Done
-    }
-
-    fn done(mut self: Box<Self>, outcome: Result<Receipt, Refusal>) {
-        let sliced = outcome.and_then(|_| self.sliced.take().ok_or(Refusal::Closed));
-        *self.reply.outcome.lock() = Some(sliced);
-        self.reply.bell.ring();
-    }
-}
-
-/// Which segments the entries of all shards point to, after what is written was sent away.
-struct Question {
-    shards: ShardList,
-    log: Arc<Log>,
-    reply: Arc<Reply>,
-    homes: BTreeSet<u64>,
-}
-
-impl Question {
-    fn new(shards: u16, log: &Arc<Log>, reply: &Arc<Reply>) -> Self {
-        let (log, reply) = (Arc::clone(log), Arc::clone(reply));
-        Self { shards: ShardList::all(shards), log, reply, homes: BTreeSet::new() }
-    }
-}
-
-impl Job for Question {
-    fn shards(&self) -> &ShardList {
-        &self.shards
-    }
-
-    fn hold(&self) -> Hold {
-        Hold::Each
-    }
-
-    fn bound(&self) -> Bound {
-        Bound::READ
-    }
-
-    fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
-        // Acknowledgements may lag behind what is durable, and the snapshot covers.
-        let reached = self.log.reached(Level::Kernel).max(self.log.reached(Level::Disk));
-        for shard in exec.shards() {
-            if shard.send_away(&self.log, reached) {
-                return JobProgress::Again;
-            }
-            self.homes.extend(shard.homes().map(|(home, _)| home));
-        }
-        JobProgress::Done
-    }
-
-    fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
-        let Self { reply, homes, .. } = *self;
-        *reply.outcome.lock() = Some(outcome.map(|_| Sliced { homes, ..Sliced::default() }));
-        reply.bell.ring();
     }
 }

@@ -164,6 +164,28 @@ fn large_strings_leave_memory_and_come_back() {
 }
 
 #[test]
+fn a_command_that_removed_an_expired_key_before_it_must_wait_runs_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path(), 0);
+    let key = keys(&engine)[0].clone();
+    set(&engine, &key, large(3));
+    settle(&engine, 64 << 10);
+    let gone = [b"{".as_slice(), &key, b"}gone"].concat();
+    let for_set = gone.clone();
+    run(&engine, true, move |exec| {
+        let soon = exec.now_ms() + 1;
+        exec.shard(&for_set).set(0, &for_set, b"v", Expiry::At(soon));
+    });
+    std::thread::sleep(Duration::from_millis(5));
+    let (found, runs) = run(&engine, false, move |exec| {
+        let is_there = exec.shard(&gone).exists(0, &gone);
+        (is_there, exec.shard(&key).string(0, &key).map(|found| found.map(|value| value.len())))
+    });
+    assert_eq!((found, runs), ((false, Ok(Some(LARGE))), 2));
+    engine.close().unwrap();
+}
+
+#[test]
 fn the_cache_spares_the_read() {
     let dir = tempfile::tempdir().unwrap();
     let engine = open(dir.path(), 16 << 20);
@@ -340,5 +362,53 @@ fn a_job_that_keeps_its_place_is_not_overtaken() {
     }
     done.take().unwrap();
     assert_eq!(*seen.lock(), [LARGE, 0], "the write waited for the read");
+    engine.close().unwrap();
+}
+
+#[test]
+fn compaction_states_again_what_mostly_dead_segments_still_have() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut engine = open(dir.path(), 0);
+    let key = keys(&engine)[0].clone();
+    let name = |number: u8| [b"{".as_slice(), &key, b"}", &[number]].concat();
+    for number in 0..40 {
+        set(&engine, &name(number), large(number));
+    }
+    // One has another name and one a deadline that is far away.
+    let (from, to, timed) = (name(8), name(48), name(16));
+    run(&engine, true, move |exec| exec.shard(&from).move_key((0, &from), (0, &to), false));
+    settle(&engine, 64 << 10);
+    take_snapshot(&engine);
+    assert_eq!(engine.value_figures().restated_bytes, 0, "nothing is dead yet");
+    let deadline = 33_177_117_420_123;
+    let for_timed = timed.clone();
+    run(&engine, true, move |exec| {
+        exec.shard(&for_timed).set_expiry(0, &for_timed, Some(deadline))
+    });
+    let live = [0, 48, 16, 24, 32];
+    for number in (0..40).filter(|number| number % 8 != 0) {
+        let removed = name(number);
+        run(&engine, true, move |exec| exec.shard(&removed).remove(0, &removed));
+    }
+    take_snapshot(&engine);
+    let status = engine.log().expect("on disk").status();
+    let restated = engine.value_figures().restated_bytes;
+    assert!(
+        restated >= 4 * LARGE as u64,
+        "those of the segment that is written to stay: {restated}"
+    );
+    assert!(status.bytes < 16 * LARGE as u64, "{status:?}");
+    for _ in 0..2 {
+        for number in live {
+            let original = if number == 48 { 8 } else { number };
+            assert!(get(&engine, &name(number), false).0 == Ok(large(original)), "{number}");
+        }
+        let for_timed = timed.clone();
+        let found = run(&engine, true, move |exec| exec.shard(&for_timed).expiry(0, &for_timed)).0;
+        assert_eq!(found, Some(Some(deadline)));
+        assert!(memory(&engine) < 64 << 10, "they stay in the log");
+        engine.close().unwrap();
+        engine = open(dir.path(), 0);
+    }
     engine.close().unwrap();
 }

@@ -189,7 +189,7 @@ pub const SETTINGS: &[Setting] = &[
         value: Some("POINTS"),
         help: "Snapshots by time, too: '300 1000 5s 50000' takes one after\n\
                300 seconds with 1000 writes or after 5 with 50000 (without,\n\
-               when the log has outgrown the last one)",
+               when the log is half as large as the last one)",
         apply: |options, text| parse::save_points(text).map(|points| options.save_points = points),
         ..PLAIN
     },
