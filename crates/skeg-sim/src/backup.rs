@@ -15,7 +15,7 @@ use crate::state::State;
 /// Where the backup lies on the simulated disk.
 const TARGET: &str = "/safe/backup";
 /// Steps of a snapshot while one piece of a file is copied.
-const STEPS: usize = 14;
+const STEPS: usize = 24;
 
 /// The backup as it stands.
 #[derive(Debug, Default)]
