@@ -1,7 +1,8 @@
 //! Backups beside the work, and what a crash leaves of them.
 //!
 //! Invariant: what a backup holds is judged by the history that the oracle knows, before that is
-//! forgotten; later it must be what was found then.
+//! forgotten; later it must be what was found then. One that was never looked at, as the next one hid it
+//! until a power loss took that back, may be older than what the oracle remembers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -74,7 +75,7 @@ impl Runner<'_> {
             if let Some(difference) = known.difference(&found) {
                 return Err(format!("the backup of epoch {epoch} has changed: {difference}"));
             }
-        } else {
+        } else if epoch >= self.oracle.start() {
             let judged = self.oracle.judge(&found, epoch, floor);
             judged.map_err(|what| format!("the backup: {what}"))?;
             self.figures.backups_judged += 1;

@@ -140,7 +140,7 @@ fn without_anything_that_may_go_growth_is_refused() {
 }
 
 #[test]
-fn recovery_agrees_with_memory_and_watchers_are_told() {
+fn recovery_agrees_with_memory() {
     let dir = tempfile::tempdir().unwrap();
     let options = EngineOptions { shards: Some(4), ..EngineOptions::default() };
     let engine = Engine::open(&Io::real(), Some(dir.path()), &options).unwrap();
