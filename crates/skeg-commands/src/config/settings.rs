@@ -90,7 +90,7 @@ const COUNT: Kind = Kind::Integer(0, i64::MAX);
 const BYTES: Kind = Kind::Bytes(0, i64::MAX as u64);
 const SIGNED: Kind = Kind::Integer(i32::MIN as i64, i32::MAX as i64);
 
-/// What may go when memory is short, by [`EvictionPolicy`].
+/// What may go when memory is short, by [`skeg_engine::EvictionPolicy`].
 pub(crate) const POLICIES: [&str; 8] = [
     "noeviction",
     "allkeys-lru",

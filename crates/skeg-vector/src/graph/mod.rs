@@ -3,7 +3,7 @@
 //!
 //! It is Vamana: Subramanya et al., "DiskANN: Fast Accurate Billion-point Nearest Neighbor Search on a
 //! Single Node" (NeurIPS 2019), built in deterministic batches as ParlayANN does (Manohar et al.,
-//! PPoPP 2024). [`build`] makes a [`Draft`] from [`Points`](crate::quant::Points), rows
+//! PPoPP 2024). [`build()`] makes a [`Draft`] from [`Points`](crate::quant::Points), rows
 //! coded for access one by one; [`Graph`] is the finished form in a few bits a link. A search walks on
 //! codes and then compares what the codes' bounds leave with the rows themselves, as the scan does.
 //! A graph never changes: whoever merges segments builds anew.
