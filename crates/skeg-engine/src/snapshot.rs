@@ -21,8 +21,9 @@ use skeg_log::{Log, SnapshotInfo};
 use crate::engine::{Engine, Shared};
 use crate::error::{Refusal, SnapshotError};
 use crate::home::{Bell, rest};
+use errand::Progress;
 use pace::Pace;
-use run::{PART_BEHIND, Progress, Run};
+use run::{PART_BEHIND, Run};
 
 /// After a failure none is taken by itself for so long.
 const PAUSE_MS: u64 = 5_000;

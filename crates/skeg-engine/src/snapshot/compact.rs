@@ -13,14 +13,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use skeg_io::sync::Arc;
-use skeg_log::{Epoch, Health, Level, Log, SealedSegment, ShardId};
+use skeg_log::{Epoch, Level, Log, SealedSegment, ShardId};
 
-use super::errand::{Errand, Question, Reply, Told};
-use super::run::Progress;
+use super::errand::{Progress, Reply, Told, errand, post, question, wait_for_log};
 use crate::engine::Shared;
 use crate::error::{Refusal, SnapshotError};
-use crate::holder::Drain;
-use crate::job::{Bound, Job};
+use crate::job::Bound;
 use crate::shard::{Seek, Shard, Stray};
 
 /// Strings of so many bytes are in memory at a time, or a single longer one.
@@ -74,64 +72,63 @@ impl Compaction {
         }
     }
 
-    /// One step; [`None`] when it is over.
+    /// One step.
     pub(super) fn step(
         &mut self,
         shared: &Shared,
         log: &Arc<Log>,
-    ) -> Result<Option<Progress>, SnapshotError> {
+    ) -> Result<Progress<()>, SnapshotError> {
         match self.stage {
             Stage::Ask => self.ask(shared, log, Stage::Asked),
             Stage::Asked => {
-                let Some(told) = self.told()? else { return Ok(Some(Progress::Waits)) };
+                let Some(told) = self.told()? else { return Ok(Progress::Waits) };
                 let sealed = log.sealed_segments();
                 self.segments = Arc::new(choose(&sealed, &told.homes, self.bytes_min));
                 if self.segments.is_empty() {
-                    return Ok(None);
+                    return Ok(Progress::Done(()));
                 }
                 self.stage = Stage::Seek(Seek::default());
-                Ok(Some(Progress::More))
+                Ok(Progress::More)
             }
             Stage::Seek(seek) => {
                 let segments = Arc::clone(&self.segments);
-                self.post(shared, Bound::READ, Stage::Sought, move |shard, told| {
+                let search = move |shard: &mut Shard, told: &mut Told| {
                     (told.strays, told.seek) = shard.seek_strings(&segments, seek);
-                })
+                };
+                let errand = errand(self.shard, Bound::READ, &self.reply, search);
+                post(shared, errand, &mut self.stage, Stage::Sought)
             }
             Stage::Sought => {
-                let Some(told) = self.told()? else { return Ok(Some(Progress::Waits)) };
+                let Some(told) = self.told()? else { return Ok(Progress::Waits) };
                 self.found.extend(told.strays);
                 self.stage = Stage::Restate(told.seek);
-                Ok(Some(Progress::More))
+                Ok(Progress::More)
             }
             Stage::Restate(next) => self.restate(shared, next),
             Stage::Restated(next) => {
-                let Some(outcome) = self.reply.take() else { return Ok(Some(Progress::Waits)) };
+                let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
                 match outcome {
                     Ok(told) => self.last = self.last.max(told.receipt.written),
                     // There is no room for it: the snapshot may make some.
                     Err(Refusal::NoSpace | Refusal::TooLarge) => {
                         self.found.clear();
                         self.stage = Stage::Settle;
-                        return Ok(Some(Progress::More));
+                        return Ok(Progress::More);
                     }
                     Err(refusal) => return Err(refusal.into()),
                 }
                 self.stage = Stage::Restate(next);
-                Ok(Some(Progress::More))
+                Ok(Progress::More)
             }
             Stage::Settle => {
                 if log.reached(Level::Kernel).max(log.reached(Level::Disk)) >= self.last {
                     return self.ask(shared, log, Stage::Settled);
                 }
-                match log.status().health {
-                    Health::Poisoned => Err(Refusal::Poisoned.into()),
-                    _ => Ok(Some(Progress::Waits)),
-                }
+                wait_for_log(log)
             }
             Stage::Settled => match self.told()? {
-                Some(_) => Ok(None),
-                None => Ok(Some(Progress::Waits)),
+                Some(_) => Ok(Progress::Done(())),
+                None => Ok(Progress::Waits),
             },
         }
     }
@@ -141,7 +138,7 @@ impl Compaction {
     }
 
     /// On with the search of the shard, of the next one, or to the end.
-    fn go_on(&mut self, next: Option<Seek>) -> Result<Option<Progress>, SnapshotError> {
+    fn go_on(&mut self, next: Option<Seek>) -> Result<Progress<()>, SnapshotError> {
         self.stage = match next {
             Some(seek) => Stage::Seek(seek),
             None => {
@@ -152,7 +149,7 @@ impl Compaction {
                 }
             }
         };
-        Ok(Some(Progress::More))
+        Ok(Progress::More)
     }
 
     /// Reads a batch of what was found, and states it again.
@@ -160,7 +157,7 @@ impl Compaction {
         &mut self,
         shared: &Shared,
         next: Option<Seek>,
-    ) -> Result<Option<Progress>, SnapshotError> {
+    ) -> Result<Progress<()>, SnapshotError> {
         let values = shared.values.as_ref().expect("there is a log");
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while bytes < BATCH_BYTES
@@ -180,18 +177,8 @@ impl Compaction {
             let stated = batch.drain(..).filter(|(stray, value)| shard.restate(stray, value));
             values.note_restated(stated.map(|(_, value)| value.len() as u64).sum());
         };
-        let errand = Errand::new(self.shard, Bound::grow(bytes), &self.reply, restate);
-        self.send(shared, errand, Stage::Restated(next))
-    }
-
-    fn post(
-        &mut self,
-        shared: &Shared,
-        bound: Bound,
-        next: Stage,
-        work: impl FnMut(&mut Shard, &mut Told) + Send + 'static,
-    ) -> Result<Option<Progress>, SnapshotError> {
-        self.send(shared, Errand::new(self.shard, bound, &self.reply, work), next)
+        let errand = errand(self.shard, Bound::grow(bytes), &self.reply, restate);
+        post(shared, errand, &mut self.stage, Stage::Restated(next))
     }
 
     fn ask(
@@ -199,25 +186,8 @@ impl Compaction {
         shared: &Shared,
         log: &Arc<Log>,
         next: Stage,
-    ) -> Result<Option<Progress>, SnapshotError> {
-        let question = Question::new(self.shards, log, &self.reply);
-        self.send(shared, question, next)
-    }
-
-    fn send(
-        &mut self,
-        shared: &Shared,
-        job: Box<dyn Job>,
-        next: Stage,
-    ) -> Result<Option<Progress>, SnapshotError> {
-        match shared.post(job, Drain::Serve) {
-            Ok(()) => {
-                self.stage = next;
-                Ok(Some(Progress::More))
-            }
-            Err((_, Refusal::Busy)) => Ok(Some(Progress::Waits)),
-            Err((_, refusal)) => Err(refusal.into()),
-        }
+    ) -> Result<Progress<()>, SnapshotError> {
+        post(shared, question(self.shards, log, &self.reply), &mut self.stage, next)
     }
 }
 

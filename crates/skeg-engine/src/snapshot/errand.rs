@@ -1,4 +1,5 @@
-//! What the snapshot's thread has done under latches: jobs that leave what they came to in a reply.
+//! What the snapshot's thread has done under latches: jobs that leave what they came to in a reply, and
+//! steps that post them and wait.
 //!
 //! Invariant: one errand at a time for each reply, and each leaves something there, whatever becomes of it.
 //! May not know: what it is for.
@@ -6,22 +7,35 @@
 use std::collections::BTreeMap;
 
 use skeg_io::sync::{Arc, Mutex};
-use skeg_log::{Level, Log, ShardId};
+use skeg_log::{Health, Level, Log, ShardId};
 
-use crate::error::Refusal;
+use crate::engine::Shared;
+use crate::error::{Refusal, SnapshotError};
 use crate::exec::Exec;
+use crate::holder::Drain;
 use crate::home::Bell;
-use crate::job::{Bound, Hold, Job, Progress, Receipt};
+use crate::job::{Bound, Hold, Job, Progress as JobProgress, Receipt};
 use crate::router::ShardList;
 use crate::shard::{Seek, Shard, Stray};
 use crate::walk::{Slice, Started};
+
+/// What a step came to.
+#[derive(Debug)]
+pub(super) enum Progress<T> {
+    /// The next step has something to do.
+    More,
+    /// Something has to happen first: look again soon.
+    Waits,
+    /// It is over, with this.
+    Done(T),
+}
 
 /// What an errand came to.
 #[derive(Default)]
 pub(super) struct Told {
     pub(super) started: Option<Started>,
     pub(super) slice: Slice,
-    /// Bytes of strings in each segment: the answer to a [`Question`].
+    /// Bytes of strings in each segment: the answer to a [`question`].
     pub(super) homes: BTreeMap<u64, u64>,
     pub(super) strays: Vec<Stray>,
     pub(super) seek: Option<Seek>,
@@ -42,93 +56,97 @@ impl Reply {
     pub(super) fn take(&self) -> Option<Result<Told, Refusal>> {
         self.outcome.lock().take()
     }
+}
 
-    fn put(&self, told: Told, outcome: Result<Receipt, Refusal>) {
-        *self.outcome.lock() = Some(outcome.map(|receipt| Told { receipt, ..told }));
-        self.bell.ring();
+/// Posts an errand, after which `stage` is the next one; or it is to be tried again.
+pub(super) fn post<S, T>(
+    shared: &Shared,
+    errand: Box<dyn Job>,
+    stage: &mut S,
+    next: S,
+) -> Result<Progress<T>, SnapshotError> {
+    match shared.post(errand, Drain::Serve) {
+        Ok(()) => {
+            *stage = next;
+            Ok(Progress::More)
+        }
+        Err((_, Refusal::Busy)) => Ok(Progress::Waits),
+        Err((_, refusal)) => Err(refusal.into()),
     }
 }
 
-/// Work on one shard, done in one go.
-pub(super) struct Errand<W> {
+/// What a step comes to that waits for an epoch of the log.
+pub(super) fn wait_for_log<T>(log: &Log) -> Result<Progress<T>, SnapshotError> {
+    match log.status().health {
+        Health::Poisoned => Err(Refusal::Poisoned.into()),
+        _ => Ok(Progress::Waits),
+    }
+}
+
+struct Errand<W> {
     shards: ShardList,
+    hold: Hold,
     bound: Bound,
     work: W,
     told: Told,
     reply: Arc<Reply>,
 }
 
-impl<W: FnMut(&mut Shard, &mut Told) + Send> Errand<W> {
-    pub(super) fn new(id: ShardId, bound: Bound, reply: &Arc<Reply>, work: W) -> Box<Self> {
-        let (shards, reply) = (ShardList::one(id), Arc::clone(reply));
-        Box::new(Self { shards, bound, work, told: Told::default(), reply })
-    }
+/// Work on one shard, done in one go.
+pub(super) fn errand(
+    id: ShardId,
+    bound: Bound,
+    reply: &Arc<Reply>,
+    mut work: impl FnMut(&mut Shard, &mut Told) + Send + 'static,
+) -> Box<dyn Job> {
+    let work = move |shard: &mut Shard, told: &mut Told| {
+        work(shard, told);
+        JobProgress::Done
+    };
+    let (shards, hold, reply) = (ShardList::one(id), Hold::Together, Arc::clone(reply));
+    Box::new(Errand { shards, hold, bound, work, told: Told::default(), reply })
 }
 
-impl<W: FnMut(&mut Shard, &mut Told) + Send> Job for Errand<W> {
+/// Which segments the entries of all shards point to, after what is written was sent away.
+pub(super) fn question(shards: u16, log: &Arc<Log>, reply: &Arc<Reply>) -> Box<dyn Job> {
+    let log = Arc::clone(log);
+    let work = move |shard: &mut Shard, told: &mut Told| {
+        // Acknowledgements may lag behind what is durable, and the snapshot covers.
+        let reached = log.reached(Level::Kernel).max(log.reached(Level::Disk));
+        if shard.send_away(&log, reached) {
+            return JobProgress::Again;
+        }
+        for (home, kept) in shard.homes() {
+            *told.homes.entry(home).or_default() += kept.bytes;
+        }
+        JobProgress::Done
+    };
+    let (shards, hold, reply) = (ShardList::all(shards), Hold::Each, Arc::clone(reply));
+    Box::new(Errand { shards, hold, bound: Bound::READ, work, told: Told::default(), reply })
+}
+
+impl<W: FnMut(&mut Shard, &mut Told) -> JobProgress + Send> Job for Errand<W> {
     fn shards(&self) -> &ShardList {
         &self.shards
+    }
+
+    fn hold(&self) -> Hold {
+        self.hold
     }
 
     fn bound(&self) -> Bound {
         self.bound
     }
 
-    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
-        exec.shards().for_each(|shard| (self.work)(shard, &mut self.told));
-        Progress::Done
+    fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
+        // It is given one shard at a time, however many there are.
+        let shard = exec.shards().next().expect("a job has a shard");
+        (self.work)(shard, &mut self.told)
     }
 
     fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
         let Self { reply, told, .. } = *self;
-        reply.put(told, outcome);
-    }
-}
-
-/// Which segments the entries of all shards point to, after what is written was sent away.
-pub(super) struct Question {
-    shards: ShardList,
-    log: Arc<Log>,
-    reply: Arc<Reply>,
-    told: Told,
-}
-
-impl Question {
-    pub(super) fn new(shards: u16, log: &Arc<Log>, reply: &Arc<Reply>) -> Box<Self> {
-        let (log, reply) = (Arc::clone(log), Arc::clone(reply));
-        Box::new(Self { shards: ShardList::all(shards), log, reply, told: Told::default() })
-    }
-}
-
-impl Job for Question {
-    fn shards(&self) -> &ShardList {
-        &self.shards
-    }
-
-    fn hold(&self) -> Hold {
-        Hold::Each
-    }
-
-    fn bound(&self) -> Bound {
-        Bound::READ
-    }
-
-    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
-        // Acknowledgements may lag behind what is durable, and the snapshot covers.
-        let reached = self.log.reached(Level::Kernel).max(self.log.reached(Level::Disk));
-        for shard in exec.shards() {
-            if shard.send_away(&self.log, reached) {
-                return Progress::Again;
-            }
-            for (home, kept) in shard.homes() {
-                *self.told.homes.entry(home).or_default() += kept.bytes;
-            }
-        }
-        Progress::Done
-    }
-
-    fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
-        let Self { reply, told, .. } = *self;
-        reply.put(told, outcome);
+        *reply.outcome.lock() = Some(outcome.map(|receipt| Told { receipt, ..told }));
+        reply.bell.ring();
     }
 }

@@ -1,8 +1,9 @@
 //! One snapshot from its start to CURRENT, in steps that never block on anything but the disk.
 //!
-//! First the log is compacted (`compact.rs`). Then, shard after shard: a job starts the walk under the latch, further jobs walk slices; what they and
-//! the writers of the shard hand out is written to the file between them. Then what was flushed
-//! meanwhile and the rows of the vector indexes follow, without any latch.
+//! First the log is compacted (`compact.rs`). Then, shard after shard: a job starts the walk under the
+//! latch, further jobs walk slices; what they and the writers of the shard hand out is written to the
+//! file between them. Then what was flushed meanwhile and the rows of the vector indexes follow, without
+//! any latch.
 //!
 //! Invariants: the outlet is emptied in every step, whatever the step waits for, so whoever waits for
 //! room in it goes on; a walk is over when its run is dropped.
@@ -10,17 +11,16 @@
 use std::collections::BTreeSet;
 
 use skeg_io::sync::Arc;
-use skeg_log::{Epoch, Health, Level, Log, ShardId, ShardPlace, SnapshotInfo, SnapshotWriter};
+use skeg_log::{Epoch, Level, Log, ShardId, ShardPlace, SnapshotInfo, SnapshotWriter};
 use skeg_vector::Backend;
 
 use super::compact::Compaction;
-use super::errand::{Errand, Question, Reply, Told};
+use super::errand::{Progress, Reply, Told, errand, post, question, wait_for_log};
 use crate::effect::KIND_EFFECTS;
 use crate::engine::Shared;
-use crate::error::{Refusal, SnapshotError};
-use crate::holder::Drain;
+use crate::error::SnapshotError;
 use crate::indexes::Image;
-use crate::job::{Bound, Job};
+use crate::job::Bound;
 use crate::shard::Shard;
 use crate::walk::{Handed, Outlet, Started};
 
@@ -30,17 +30,6 @@ const BLOCK_BYTES: usize = 256 << 10;
 /// A snapshot is due when the log behind the last one is this part of it. So the last one, the log and
 /// the next one are less than three times what is live.
 pub(super) const PART_BEHIND: u64 = 2;
-
-/// What a step came to.
-#[derive(Debug)]
-pub(super) enum Progress {
-    /// The next step has something to do.
-    More,
-    /// Something has to happen first: look again soon.
-    Waits,
-    /// It is published.
-    Done(SnapshotInfo),
-}
 
 #[derive(Debug)]
 enum Stage {
@@ -124,13 +113,19 @@ impl Run {
     }
 
     /// One step.
-    pub(super) fn step(&mut self, shared: &Shared) -> Result<Progress, SnapshotError> {
+    pub(super) fn step(
+        &mut self,
+        shared: &Shared,
+    ) -> Result<Progress<SnapshotInfo>, SnapshotError> {
         if let Some(compaction) = &mut self.compaction {
-            let progress = compaction.step(shared, &self.log)?;
-            if progress.is_none() {
-                self.compaction = None;
-            }
-            return Ok(progress.unwrap_or(Progress::More));
+            return Ok(match compaction.step(shared, &self.log)? {
+                Progress::More => Progress::More,
+                Progress::Waits => Progress::Waits,
+                Progress::Done(()) => {
+                    self.compaction = None;
+                    Progress::More
+                }
+            });
         }
         self.handed.append(self.outlet.take());
         if self.handed.effects.len() >= BLOCK_BYTES {
@@ -152,33 +147,21 @@ impl Run {
         }
     }
 
-    fn post(&mut self, shared: &Shared, starts: bool) -> Result<Progress, SnapshotError> {
+    fn post(
+        &mut self,
+        shared: &Shared,
+        starts: bool,
+    ) -> Result<Progress<SnapshotInfo>, SnapshotError> {
         let mut outlet = starts.then(|| Arc::clone(&self.outlet));
         let walk = move |shard: &mut Shard, told: &mut Told| {
             told.started = outlet.take().map(|outlet| shard.start_walk(&outlet));
             told.slice = shard.walk_slice();
         };
-        let errand = Errand::new(self.shard, Bound::READ, &self.reply, walk);
-        self.post_job(shared, errand, Stage::Posted)
+        let errand = errand(self.shard, Bound::READ, &self.reply, walk);
+        post(shared, errand, &mut self.stage, Stage::Posted)
     }
 
-    fn post_job(
-        &mut self,
-        shared: &Shared,
-        job: Box<dyn Job>,
-        next: Stage,
-    ) -> Result<Progress, SnapshotError> {
-        match shared.post(job, Drain::Serve) {
-            Ok(()) => {
-                self.stage = next;
-                Ok(Progress::More)
-            }
-            Err((_, Refusal::Busy)) => Ok(Progress::Waits),
-            Err((_, refusal)) => Err(refusal.into()),
-        }
-    }
-
-    fn receive(&mut self) -> Result<Progress, SnapshotError> {
+    fn receive(&mut self) -> Result<Progress<SnapshotInfo>, SnapshotError> {
         let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
         let Told { started, slice, .. } = outcome?;
         if let Some(Started { place, indexes }) = started {
@@ -193,7 +176,7 @@ impl Run {
     }
 
     /// Flushed databases and indexes of the shard, and on to the next one.
-    fn write_rest(&mut self) -> Result<Progress, SnapshotError> {
+    fn write_rest(&mut self) -> Result<Progress<SnapshotInfo>, SnapshotError> {
         while let Some(mut flushed) = self.handed.flushed.pop() {
             while self.handed.walk_flushed(&mut flushed) {
                 self.write_full()?;
@@ -222,18 +205,19 @@ impl Run {
     /// Asks all shards which segments their entries point to, once everything is durable. What they
     /// tell stays true but for segments that will be replayed: what was written before has its place in
     /// its entry by then.
-    fn ask(&mut self, shared: &Shared, covered: Epoch) -> Result<Progress, SnapshotError> {
+    fn ask(
+        &mut self,
+        shared: &Shared,
+        covered: Epoch,
+    ) -> Result<Progress<SnapshotInfo>, SnapshotError> {
         if self.log.reached(Level::Disk) < covered {
-            return match self.log.status().health {
-                Health::Poisoned => Err(Refusal::Poisoned.into()),
-                _ => Ok(Progress::Waits),
-            };
+            return wait_for_log(&self.log);
         }
-        let question = Question::new(self.shards, &self.log, &self.reply);
-        self.post_job(shared, question, Stage::Asked)
+        let question = question(self.shards, &self.log, &self.reply);
+        post(shared, question, &mut self.stage, Stage::Asked)
     }
 
-    fn publish(&mut self) -> Result<Progress, SnapshotError> {
+    fn publish(&mut self) -> Result<Progress<SnapshotInfo>, SnapshotError> {
         let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
         self.kept.extend(outcome?.homes.into_keys());
         let writer = self.writer.take().expect("it is published once");
