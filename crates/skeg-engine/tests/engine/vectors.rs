@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -158,6 +158,19 @@ fn an_index_larger_than_its_delta_is_flushed_merged_and_opened_again() {
     panic!("the files of a dropped index stay: {:?}", engine.vectors_status());
 }
 
+/// The one segment of a closed database, and its bytes.
+fn only_segment(dir: &Path) -> (PathBuf, Vec<u8>) {
+    let file = std::fs::read_dir(dir.join("vectors")).unwrap().next().unwrap().unwrap().path();
+    let bytes = std::fs::read(&file).unwrap();
+    (file, bytes)
+}
+
+/// What a check finds.
+fn damages_in(dir: &Path) -> Vec<offline::Corruption> {
+    let offline = Offline::open(&Io::real(), dir).unwrap();
+    offline::check(&Io::real(), &offline, &|_, _| {}).unwrap().damage
+}
+
 #[test]
 fn damage_is_named_by_check_and_search_and_stops_what_reads_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -173,13 +186,8 @@ fn damage_is_named_by_check_and_search_and_stops_what_reads_it() {
     engine.consolidate(b"docs", Box::new(|_, _| true), done).unwrap();
     assert_eq!(told.recv().unwrap(), Ok(()));
     engine.close().unwrap();
-    let file = std::fs::read_dir(dir.path().join("vectors")).unwrap().next().unwrap();
-    let file = file.unwrap().path();
-    let whole = std::fs::read(&file).unwrap();
-    let damages = || {
-        let offline = Offline::open(&Io::real(), dir.path()).unwrap();
-        offline::check(&Io::real(), &offline, &|_, _| {}).unwrap().damage
-    };
+    let (file, whole) = only_segment(dir.path());
+    let damages = || damages_in(dir.path());
     assert!(damages().is_empty());
 
     // In a row: the check names it, the database opens, and reading it fails.
@@ -245,13 +253,8 @@ fn a_consolidated_index_is_linked_checked_and_opened_again() {
     assert_eq!((info(&engine).figures.segments, linked(&engine)), (1, 1));
     engine.close().unwrap();
 
-    let file = std::fs::read_dir(dir.path().join("vectors")).unwrap().next().unwrap();
-    let file = file.unwrap().path();
-    let whole = std::fs::read(&file).unwrap();
-    let damages = || {
-        let offline = Offline::open(&Io::real(), dir.path()).unwrap();
-        offline::check(&Io::real(), &offline, &|_, _| {}).unwrap().damage
-    };
+    let (file, whole) = only_segment(dir.path());
+    let damages = || damages_in(dir.path());
     assert!(damages().is_empty());
     // The last byte is of the codes that walks read.
     let mut bytes = whole.clone();
