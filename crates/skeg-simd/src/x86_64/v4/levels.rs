@@ -70,6 +70,18 @@ pub(super) fn by_four(places: &[u32]) -> impl Iterator<Item = [u32; ROWS]> {
     })
 }
 
+/// The sum of each register's numbers.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn totals([a, b, c, d]: [__m512i; ROWS]) -> [i32; ROWS] {
+    [
+        _mm512_reduce_add_epi32(a),
+        _mm512_reduce_add_epi32(b),
+        _mm512_reduce_add_epi32(c),
+        _mm512_reduce_add_epi32(d),
+    ]
+}
+
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq")]
 fn dot<const BYTES: usize>(query: &[i8], codes: [&[u8]; ROWS]) -> [i32; ROWS] {
@@ -85,13 +97,7 @@ fn dot<const BYTES: usize>(query: &[i8], codes: [&[u8]; ROWS]) -> [i32; ROWS] {
         sums[2] = _mm512_add_epi32(sums[2], fours::<BYTES>(spread(c), part));
         sums[3] = _mm512_add_epi32(sums[3], fours::<BYTES>(spread(d), part));
     }
-    let [a, b, c, d] = sums;
-    [
-        _mm512_reduce_add_epi32(a),
-        _mm512_reduce_add_epi32(b),
-        _mm512_reduce_add_epi32(c),
-        _mm512_reduce_add_epi32(d),
-    ]
+    totals(sums)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq")]

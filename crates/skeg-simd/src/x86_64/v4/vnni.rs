@@ -9,7 +9,7 @@
 use std::arch::x86_64::*;
 
 use super::bytes::{WIDTH, load};
-use super::levels::{ROWS, by_four, spread};
+use super::levels::{ROWS, by_four, spread, totals};
 use crate::dispatch::Levels;
 use crate::scalar;
 
@@ -62,13 +62,7 @@ fn dot<const BYTES: usize>(query: &[i8], codes: [&[u8]; ROWS]) -> [i32; ROWS] {
         sums[2] = _mm512_dpbusd_epi32(sums[2], spread(c), part);
         sums[3] = _mm512_dpbusd_epi32(sums[3], spread(d), part);
     }
-    let [a, b, c, d] = sums;
-    [
-        _mm512_reduce_add_epi32(a),
-        _mm512_reduce_add_epi32(b),
-        _mm512_reduce_add_epi32(c),
-        _mm512_reduce_add_epi32(d),
-    ]
+    totals(sums)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vnni")]
