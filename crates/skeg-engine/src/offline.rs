@@ -27,7 +27,7 @@ use crate::effect::Effect;
 use crate::indexes::{Created, replayed, row_of};
 use crate::options::EngineOptions;
 pub use crate::replay::Progress;
-use crate::replay::{Rebuild, place_of};
+use crate::replay::{Rebuild, place_of, segments_of};
 use crate::router::{SHARDS_MAX, slot_of};
 use crate::stats::ShardFigures;
 use crate::vectors::verify_segment;
@@ -129,8 +129,10 @@ pub fn figures(
 
 /// Judges records as replay would, and keeps nothing but the options of vector indexes.
 struct Verify<'a> {
-    /// Empty indexes by shard and name: they know which vectors they would take.
-    indexes: BTreeMap<(u16, Box<[u8]>), Index>,
+    /// Empty indexes by shard and name, which know the vectors they would take, and how they were created.
+    indexes: BTreeMap<(u16, Box<[u8]>), (Index, Created)>,
+    /// The newest generation in a segment, by the number of its index.
+    stored: BTreeMap<u64, u64>,
     reader: Option<Arc<ValueReader>>,
     /// Strings in the log that are not what the snapshot says.
     unreadable: Vec<Corruption>,
@@ -139,7 +141,8 @@ struct Verify<'a> {
 
 impl<'a> Verify<'a> {
     fn new(progress: Progress<'a>) -> Self {
-        Self { indexes: BTreeMap::new(), reader: None, unreadable: Vec::new(), progress }
+        let (indexes, stored) = (BTreeMap::new(), BTreeMap::new());
+        Self { indexes, stored, reader: None, unreadable: Vec::new(), progress }
     }
 
     fn effect(&mut self, shard: ShardId, effect: &Effect<'_>) -> Result<(), String> {
@@ -159,7 +162,7 @@ impl<'a> Verify<'a> {
             Effect::IndexCreate { name, options } => {
                 let created = Created::from_bytes(options)?;
                 let index = Index::new(created.options, 0).map_err(said)?;
-                self.indexes.insert((shard.0, name.into()), index);
+                self.indexes.insert((shard.0, name.into()), (index, created));
             }
             Effect::IndexDrop { name } => {
                 drop(self.indexes.remove(&(shard.0, name.into())));
@@ -193,7 +196,7 @@ impl<'a> Verify<'a> {
 
     fn index(&self, shard: ShardId, name: &[u8]) -> Result<&Index, String> {
         let index = self.indexes.get(&(shard.0, name.into()));
-        index.ok_or_else(|| "a vector of no index".to_owned())
+        index.map(|(index, _)| index).ok_or_else(|| "a vector of no index".to_owned())
     }
 }
 
@@ -203,7 +206,10 @@ impl Replay for Verify<'_> {
     }
 
     fn vectors(&mut self, file: &VectorFile) -> Result<(), LogError> {
-        verify_segment(file)
+        let tag = verify_segment(file)?;
+        let newest = self.stored.entry(tag.index).or_default();
+        *newest = tag.generation.max(*newest);
+        Ok(())
     }
 
     fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
@@ -212,6 +218,13 @@ impl Replay for Verify<'_> {
             self.effect(shard, &effect).map_err(ReplayError)?;
         }
         Ok(())
+    }
+
+    fn lacks(&self) -> Option<String> {
+        let stored = |number| self.stored.get(&number).copied().unwrap_or_default();
+        let misses = |created: &Created| created.relies_on > stored(created.number);
+        let missing = self.indexes.iter().find(|(_, (_, created))| misses(created));
+        missing.map(|((_, name), _)| segments_of(name))
     }
 
     fn progress(&mut self, done_bytes: u64, total_bytes: u64) {
