@@ -17,6 +17,7 @@ use skeg_vector::SearchScratch;
 
 use crate::backup::Backups;
 use crate::blocking::{Board, Waits};
+use crate::ebb::Ebb;
 use crate::error::{EngineError, Refusal};
 use crate::evict::Meter;
 use crate::fetch::READERS;
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) pubsub: PubSub,
     pub(crate) switches: Arc<Switches>,
     pub(crate) meter: Meter,
+    pub(crate) ebb: Ebb,
     pub(crate) board: Arc<Board>,
     search: Pool<SearchScratch>,
     /// They read values from the disk.
@@ -150,6 +152,7 @@ impl Engine {
             pubsub: PubSub::default(),
             switches,
             meter: Meter::new(shards),
+            ebb: Ebb::new(shards),
             board,
             search: Pool::new("skeg-search", options.search_threads),
             readers: Pool::new("skeg-read", READERS),
@@ -329,6 +332,7 @@ impl Engine {
             let _ = thread.join();
         }
         shared.search.close();
+        shared.ebb.close();
         // What waits for values is queued again.
         shared.readers.close();
         let pause = Bell::default();
