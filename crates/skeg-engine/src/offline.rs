@@ -129,14 +129,20 @@ pub fn figures(
 
 /// Judges records as replay would, and keeps nothing but the options of vector indexes.
 struct Verify<'a> {
-    /// Empty indexes by shard and name, which know the vectors they would take, and how they were created.
-    indexes: BTreeMap<(u16, Box<[u8]>), (Index, Created)>,
+    /// Indexes by shard and name.
+    indexes: BTreeMap<(u16, Box<[u8]>), Bare>,
     /// The newest generation in a segment, by the number of its index.
     stored: BTreeMap<u64, u64>,
     reader: Option<Arc<ValueReader>>,
     /// Strings in the log that are not what the snapshot says.
     unreadable: Vec<Corruption>,
     progress: Progress<'a>,
+}
+
+/// An index without its vectors: it knows which ones it would take.
+struct Bare {
+    index: Index,
+    created: Created,
 }
 
 impl<'a> Verify<'a> {
@@ -162,7 +168,7 @@ impl<'a> Verify<'a> {
             Effect::IndexCreate { name, options } => {
                 let created = Created::from_bytes(options)?;
                 let index = Index::new(created.options, 0).map_err(said)?;
-                self.indexes.insert((shard.0, name.into()), (index, created));
+                self.indexes.insert((shard.0, name.into()), Bare { index, created });
             }
             Effect::IndexDrop { name } => {
                 drop(self.indexes.remove(&(shard.0, name.into())));
@@ -196,7 +202,7 @@ impl<'a> Verify<'a> {
 
     fn index(&self, shard: ShardId, name: &[u8]) -> Result<&Index, String> {
         let index = self.indexes.get(&(shard.0, name.into()));
-        index.map(|(index, _)| index).ok_or_else(|| "a vector of no index".to_owned())
+        index.map(|bare| &bare.index).ok_or_else(|| "a vector of no index".to_owned())
     }
 }
 
@@ -223,7 +229,7 @@ impl Replay for Verify<'_> {
     fn lacks(&self) -> Option<String> {
         let stored = |number| self.stored.get(&number).copied().unwrap_or_default();
         let misses = |created: &Created| created.relies_on > stored(created.number);
-        let missing = self.indexes.iter().find(|(_, (_, created))| misses(created));
+        let missing = self.indexes.iter().find(|(_, bare)| misses(&bare.created));
         missing.map(|((_, name), _)| segments_of(name))
     }
 
