@@ -185,15 +185,17 @@ impl Keyspace {
         self.put(hash, key, &Stored::new(value), expire_at_ms)
     }
 
-    /// Stores an integer under `key`; says whether it replaced an entry.
-    pub fn set_int(
-        &mut self,
-        hash: u64,
-        key: &[u8],
-        value: i64,
-        expire_at_ms: Option<u64>,
-    ) -> bool {
-        self.put(hash, key, &Stored::new(StrRef::Int(value)), expire_at_ms)
+    /// Stores an integer under `key` and keeps its deadline; says whether it replaced an entry.
+    pub fn set_int(&mut self, hash: u64, key: &[u8], value: i64) -> bool {
+        let value = Stored::new(StrRef::Int(value));
+        let Some((spot, handle)) = self.find(hash, key) else {
+            self.add(hash, key, &value, None);
+            return false;
+        };
+        self.release(handle);
+        let deadline = entry::deadline(self.store.cell(handle));
+        self.replace(spot, handle, key, &value, deadline);
+        true
     }
 
     fn put(
