@@ -415,16 +415,22 @@ fn touching_finds_what_is_there_and_changes_nothing() {
 fn elements_of_large_collections_are_hinted_at() {
     let mut keyspace = keyspace();
     let hash = keyspace.hash(b"key");
-    assert!(keyspace.element_hint(hash, [b"element", b""]).is_none());
+    assert!(keyspace.large_collection(hash).is_none());
     for number in 0..1_000_u32 {
         let element = format!("element:{number}").into_bytes();
         keyspace.set_add(hash, b"key", &element).expect("it is a set");
-        if let Some(hint) = keyspace.element_hint(hash, [&element, b""]) {
+        if let Some(hint) =
+            keyspace.large_collection(hash).and_then(|it| it.element_hint([&element, b""]))
+        {
             assert!(number > 1, "a small one is read with its key");
             let _ = hint.touch_block() ^ hint.touch_entry();
         }
     }
-    let hint = keyspace.element_hint(hash, [b"absent", b"element:1"]).expect("it is large");
+    let hint = keyspace
+        .large_collection(hash)
+        .expect("it is large")
+        .element_hint([b"absent", b"element:1"])
+        .expect("members are found by name");
     let _ = hint.touch_block() ^ hint.touch_entry();
     keyspace.check();
 }
