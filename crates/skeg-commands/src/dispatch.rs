@@ -138,11 +138,11 @@ impl Session {
 
     /// Finds the command and checks what can be checked without running it.
     fn admit(
-        &self,
+        &mut self,
         holder: &mut Holder,
         args: Args<'_>,
     ) -> Result<CommandId, (Option<CommandId>, CommandError)> {
-        let Some(id) = table::resolve(args) else { return Err((None, unknown(args))) };
+        let Some(id) = self.recent.resolve(args) else { return Err((None, unknown(args))) };
         let spec = id.spec();
         let refuse = |error| Err((Some(id), error));
         if !spec.accepts(args.len()) || matches!(spec.run, Handler::Container(None)) {
