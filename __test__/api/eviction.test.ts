@@ -26,7 +26,7 @@ test('a write makes room by the policy, whichever method makes it', async (t) =>
   await db.setMany([['many', VALUE]])
   t.is(await db.get('batch:99'), VALUE)
   t.is(await db.get('transaction'), VALUE)
-  const info = String(await db.call('INFO'))
+  const info = await db.info()
   t.regex(info, /^maxmemory:400000\r$/m)
   t.regex(info, /^maxmemory_policy:allkeys-lru\r$/m)
   t.regex(info, /^evicted_keys:[1-9]/m)
@@ -57,7 +57,9 @@ test('without a policy what would grow is refused, and what shrinks is not', asy
 
 test('what was evicted stays away; a store that is too large for its limit shrinks', async (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'skeg-eviction-'))
-  t.teardown(() => rmSync(directory, { recursive: true }))
+  t.teardown(() => {
+    rmSync(directory, { recursive: true })
+  })
   let db = await open(directory, { maxMemory: 400_000, eviction: 'allkeys-random' })
   await fill(db, 0, 2_000)
   const keys = [...(await db.keys('*'))].sort()

@@ -122,10 +122,9 @@ function readingMethod(method: Method, asBytes: boolean, run: (mode: string) => 
   ]
   const mode = modes.join(' | ') || '0'
   const isGeneric = hasValue && read !== undefined
-  const wait = parametersOf(method).find(({ kind }) => /^wait/.test(kind))
+  const wait = parametersOf(method).find(({ kind }) => kind.startsWith('wait'))
   const converted = read === undefined ? '' : `, replies.${read}${isGeneric ? `<${value}>` : ''}`
-  const convert =
-    wait === undefined ? converted : `${converted || ', undefined'}, ${wait.name}`
+  const convert = wait === undefined ? converted : `${converted || ', undefined'}, ${wait.name}`
   const doc =
     asBytes && onlyBytes !== true
       ? `  /** As {@link ${method.name}}, as bytes. */\n`
