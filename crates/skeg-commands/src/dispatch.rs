@@ -65,21 +65,44 @@ impl Session {
             // It replies from where it runs; what it had begun to say here is void.
             reply.truncate(start);
         }
+        if let Some(started) = started {
+            self.ended(id, started, is_sample, &flow, args);
+        }
         if holder.owes()
             && let Flow::Done(receipt) = flow
         {
             flow = self.hand_over(spec, receipt, holder, reply, start, complete);
         }
-        // What is delegated is timed where it runs.
-        if let Some(started) = started
-            && !matches!(flow, Flow::Pending)
-        {
+        flow
+    }
+
+    /// A timed command is over, or goes on elsewhere: what is delegated is timed and shown where it runs.
+    #[cold]
+    fn ended(
+        &mut self,
+        id: CommandId,
+        started: Started,
+        is_sample: bool,
+        flow: &Flow,
+        args: Args<'_>,
+    ) {
+        let spec = id.spec();
+        let is_elsewhere = matches!(flow, Flow::Pending);
+        if !is_elsewhere {
             let spent_ns = started.end(&self.context, &self.client, id, args);
             if is_sample {
                 self.client.stats().timed(id, spent_ns);
             }
         }
-        flow
+        let is_shown_there = match spec.run {
+            Handler::Walk(_) => false,
+            Handler::Control(_) => spec.name == "exec",
+            _ => true,
+        };
+        if !is_elsewhere || !is_shown_there {
+            let cx = self.cx(spec);
+            cx.context.timing().monitors.show(&cx, args);
+        }
     }
 
     /// Whether a command waits for the end of a pause.

@@ -745,6 +745,7 @@ impl Shard {
         if a == b {
             return;
         }
+        self.expire_watched(a, b);
         self.watchers_of_all(a, Some(b));
         self.watchers_of_all(b, Some(a));
         self.databases.swap(usize::from(a), usize::from(b));
@@ -758,6 +759,16 @@ impl Shard {
         if !self.waits.is_empty() {
             self.waits.note_all(a);
             self.waits.note_all(b);
+        }
+    }
+
+    /// Removes what has expired under watched keys of two databases: to a watch, it is not there.
+    fn expire_watched(&mut self, a: u8, b: u8) {
+        let watched: Vec<Box<[u8]>> =
+            self.watches.keys(a).chain(self.watches.keys(b)).map(Into::into).collect();
+        for key in watched {
+            self.exists(a, &key);
+            self.exists(b, &key);
         }
     }
 

@@ -73,6 +73,12 @@ impl Shard {
         keyspace.stamp(keyspace.hash(key), key)
     }
 
+    /// Says when or how often the key was used: memory only, as all stamps.
+    pub fn set_stamp(&mut self, db: u8, key: &[u8], stamp: Stamp) {
+        let hash = self.keyspace(db).hash(key);
+        self.databases[usize::from(db)].set_stamp(hash, key, stamp);
+    }
+
     /// The bytes that keys, values and vectors take, without cells that hold nothing.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
