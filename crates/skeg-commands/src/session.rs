@@ -17,6 +17,7 @@ use crate::flow::{Complete, Completion, Flow};
 use crate::spec::Spec;
 use crate::stats::Lane;
 use crate::subscriptions;
+use crate::table::Recent;
 use crate::transaction::Transaction;
 
 /// One client's side of the conversation.
@@ -31,6 +32,8 @@ pub struct Session {
     pub(crate) watching: Option<Box<Watching>>,
     /// The epoch of the newest effect of this session.
     pub(crate) written: Epoch,
+    /// The command that was called last.
+    pub(crate) recent: Recent,
     level: Level,
     /// A command that waits for the end of a pause.
     pub(crate) parked: Option<Box<ArgsBuf>>,
@@ -77,6 +80,7 @@ impl Session {
             transaction: None,
             watching: None,
             written: Epoch::default(),
+            recent: Recent::default(),
             level: context.engine().level(),
             parked: None,
             can_wait: false,
