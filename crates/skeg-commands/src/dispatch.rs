@@ -159,7 +159,7 @@ impl Session {
         if self.transaction.is_some() && spec.flags.has(Flags::NO_MULTI) {
             return refuse(CommandError::constant("ERR Command not allowed inside a transaction"));
         }
-        if spec.writes() {
+        if spec.writes() && args.payload_bytes() > KEY_BYTES_MAX {
             let too_long = |index: usize| args.get(index).len() > KEY_BYTES_MAX;
             if spec.keys.positions(args).any(too_long) {
                 return refuse(CommandError::KEY_TOO_LONG);
@@ -458,8 +458,11 @@ fn keys_bytes(spec: &Spec, args: Args<'_>) -> u64 {
         // An effect for every database on every shard.
         return u64::from(SHARDS_MAX) * EFFECT_BYTES as u64;
     }
-    let keys = spec.keys.positions(args);
-    let bytes: usize = keys.map(|index| args.get(index).len() + EFFECT_BYTES).sum();
+    let key_bytes = |index: usize| args.get(index).len() + EFFECT_BYTES;
+    let bytes: usize = match spec.keys {
+        Keys::One(_) => key_bytes(1),
+        keys => keys.positions(args).map(key_bytes).sum(),
+    };
     (bytes + EFFECT_BYTES) as u64
 }
 

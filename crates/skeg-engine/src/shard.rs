@@ -682,12 +682,9 @@ impl Shard {
     pub fn set_int(&mut self, db: u8, key: &[u8], value: i64) {
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
-        let entry = self.keyspace(db).get(hash, key);
-        let (is_new, expire_at_ms) = (entry.is_none(), entry.and_then(|entry| entry.expire_at_ms));
-        if is_new {
+        if !self.writable(db, hash).set_int(hash, key, value) {
             self.notify(NotifyClass::NEW, "new", db, key);
         }
-        self.writable(db, hash).set_int(hash, key, value, expire_at_ms);
         self.changed(db, hash, key, &Effect::SetInt { db, key, value });
     }
 
