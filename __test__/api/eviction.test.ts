@@ -62,11 +62,13 @@ test('what was evicted stays away; a store that is too large for its limit shrin
   })
   let db = await open(directory, { maxMemory: 400_000, eviction: 'allkeys-random' })
   await fill(db, 0, 2_000)
-  const keys = [...(await db.keys('*'))].sort()
-  t.true(keys.length < 900)
+  const before = new Set(await db.keys('*'))
+  t.true(before.size < 900)
   await db.close()
   db = await open(directory)
-  t.deepEqual([...(await db.keys('*'))].sort(), keys)
+  // Some more may have gone before it was closed.
+  const keys = await db.keys('*')
+  t.true(keys.every((key) => before.has(key)))
   await db.close()
   // Read-only, it keeps what it has.
   db = await open(directory, { readOnly: true, maxMemory: 100_000, eviction: 'allkeys-random' })

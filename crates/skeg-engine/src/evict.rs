@@ -21,6 +21,7 @@ use crate::error::Refusal;
 use crate::exec::Exec;
 use crate::holder::Holder;
 use crate::job::Bound;
+use crate::options::DATABASES;
 use crate::router::ShardList;
 use crate::shard::Shard;
 
@@ -293,7 +294,8 @@ impl Holder {
     fn make_room_slowly(&mut self) -> Result<bool, Refusal> {
         let engine = self.engine().clone();
         let shared = &engine.shared;
-        let evicts = shared.switches.limit.policy() != EvictionPolicy::None;
+        let policy = shared.switches.limit.policy();
+        let evicts = policy != EvictionPolicy::None;
         let mut open: SmallVec<[ShardId; 16]> = (0..engine.shards()).map(ShardId).collect();
         let mut left = if evicts { BEFORE_COMMAND } else { 0 };
         let mut is_busy = false;
@@ -314,6 +316,10 @@ impl Holder {
             shared.meter.note(self.shard(id));
             is_busy |= self.shard(id).must_wait_for_walk();
             if count == 0 {
+                // Any entry may go, and none has: the log has no room to say so just now. What it has for
+                // the command, the command finds out.
+                is_busy |=
+                    !policy.is_volatile() && (0..DATABASES).any(|db| !self.shard(id).is_empty(db));
                 open.swap_remove(place);
             }
             left = left.saturating_sub(count);

@@ -195,11 +195,13 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
-        name: "maxmemory-policy",
+        name: "eviction",
+        alias: Some("maxmemory-policy"),
         value: Some("POLICY"),
         default: Some("noeviction"),
-        help: "What goes when they take more: noeviction (growth is refused),\n\
-               allkeys-lru, -lfu, -random, volatile-lru, -lfu, -random, -ttl",
+        help: "What goes when they take more: noeviction (growth\n\
+               is refused), allkeys-lru, -lfu, -random,\n\
+               volatile-lru, -lfu, -random, -ttl",
         apply: |options, text| parse::eviction(text).map(|policy| options.eviction = policy),
         ..PLAIN
     },
