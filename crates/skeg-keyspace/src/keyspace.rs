@@ -371,6 +371,12 @@ impl Keyspace {
         self.store.free_bytes()
     }
 
+    /// The bytes of all entries alone: of the cells that they take, and of large collections.
+    #[must_use]
+    pub fn entries_bytes(&self) -> usize {
+        self.store.memory_bytes() - self.store.free_bytes() + self.collections.memory_bytes()
+    }
+
     /// The bytes that `key`, its value and its share of table and deadline index take.
     #[must_use]
     pub fn entry_bytes(&self, hash: u64, key: &[u8]) -> Option<usize> {

@@ -87,6 +87,13 @@ impl Shard {
         keys.chain(vectors).map(|bytes| bytes as u64).sum()
     }
 
+    /// About as many bytes as a snapshot would have of the shard.
+    pub(crate) fn inline_bytes(&self) -> u64 {
+        let keys = self.databases.iter().map(skeg_keyspace::Keyspace::entries_bytes);
+        let vectors = self.indexes.iter().map(|(_, held)| held.index.delta_bytes());
+        keys.chain(vectors).map(|bytes| bytes as u64).sum()
+    }
+
     /// Removes entries as the policy says, until those took `bytes`, at most `limit`. Returns how many;
     /// none when there is no entry that may go, or no room in the log to say so.
     pub fn evict(&mut self, limit: usize, bytes: u64) -> usize {
