@@ -1327,32 +1327,6 @@ declare class Batch extends ChangeCommands {
   write(options?: WriteOptions): Promise<void>
 }
 
-/**
- * What a command replies: integers beyond 2^53 as bigint, maps as objects, an error inside an array
- * as an `Error`.
- */
-type Reply =
-  | string
-  | number
-  | bigint
-  | boolean
-  | null
-  | Buffer
-  | Error
-  | Reply[]
-  | {
-      [name: string]: Reply
-    }
-/** An argument of a command. */
-type CommandArgument = Bytes | number | bigint
-/** Options of {@link Database.call}: its last argument. */
-interface CommandOptions {
-  /** Calls the command off while it waits, as `BLPOP` does: it rejects with `ERR_ABORTED`. */
-  signal?: AbortSignal
-}
-/** What {@link Database.call} takes behind the name of a command. */
-type CallArguments = CommandArgument[] | [...words: CommandArgument[], options: CommandOptions]
-
 /** Options of {@link Database.listen}. */
 interface ListenOptions {
   /**
@@ -1387,6 +1361,41 @@ declare class Server implements AsyncDisposable {
   /** Closes the server at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void>
 }
+
+/** Events of an open store, with what their listeners are called with. */
+interface DatabaseEvents {
+  /**
+   * The log has failed: a write or a sync that cannot be tried again without the risk of losing what was
+   * acknowledged. Nothing is written any more until the store is opened again; reads go on. Told once.
+   */
+  error: [error: SkegError]
+}
+
+/**
+ * What a command replies: integers beyond 2^53 as bigint, maps as objects, an error inside an array
+ * as an `Error`.
+ */
+type Reply =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | Buffer
+  | Error
+  | Reply[]
+  | {
+      [name: string]: Reply
+    }
+/** An argument of a command. */
+type CommandArgument = Bytes | number | bigint
+/** Options of {@link Database.call}: its last argument. */
+interface CommandOptions {
+  /** Calls the command off while it waits, as `BLPOP` does: it rejects with `ERR_ABORTED`. */
+  signal?: AbortSignal
+}
+/** What {@link Database.call} takes behind the name of a command. */
+type CallArguments = CommandArgument[] | [...words: CommandArgument[], options: CommandOptions]
 
 /** Options of {@link Database.scan}. */
 interface ScanOptions {
@@ -1986,6 +1995,23 @@ declare class Database extends Commands implements AsyncDisposable {
   /** What is unsettled now. */
   get pressure(): Pressure
   /**
+   * Has a listener called when something happens to the store while nobody calls it. Without one nothing
+   * is lost: calls tell the same.
+   *
+   * @example
+   * ```ts
+   * const db = await open('./data')
+   * db.on('error', (error) => console.error(error.code, error.message)) // a disk that fails
+   * await db.close()
+   * ```
+   */
+  on<E extends keyof DatabaseEvents>(event: E, listener: (...args: DatabaseEvents[E]) => void): this
+  /** Ends what {@link on} has begun for this listener. */
+  off<E extends keyof DatabaseEvents>(
+    event: E,
+    listener: (...args: DatabaseEvents[E]) => void,
+  ): this
+  /**
    * Closes the store: calls made before settle, later ones reject with `ERR_CLOSED`, and so do those
    * that wait for a key. Other threads
    * of the process that have it open keep it. Closing again returns the same promise.
@@ -2106,6 +2132,7 @@ export type {
   ConsolidateProgress,
   CopyOptions,
   CountOptions,
+  DatabaseEvents,
   Durability,
   Entries,
   Entry,

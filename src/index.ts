@@ -27,6 +27,7 @@ export type {
 } from './command-options.ts'
 export { Database, type Pressure } from './database.ts'
 export { SkegError, type ErrorCode } from './errors.ts'
+export type { DatabaseEvents } from './events.ts'
 export type { ChangeCommands, Commands, TransactionCommands } from './generated/commands.ts'
 export { executablePath } from './load-binding.ts'
 export { open } from './open.ts'

@@ -37,8 +37,9 @@ async function start(
   name: string,
   program: string,
   args: (port: number, data: string) => string[],
+  given?: string,
 ): Promise<Server> {
-  const data = mkdtempSync(path.join(tmpdir(), `skeg-bench-${name}-`))
+  const data = given ?? mkdtempSync(path.join(tmpdir(), `skeg-bench-${name}-`))
   const port = await freePort()
   const child = spawn(program, args(port, data), { stdio: ['ignore', 'ignore', 'pipe'] })
   const complaints: Buffer[] = []
@@ -47,7 +48,7 @@ async function start(
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM')
     await ended
-    rmSync(data, { recursive: true, force: true })
+    if (given === undefined) rmSync(data, { recursive: true, force: true })
   }
   for (let tries = 0; tries < 200 && child.exitCode === null; tries++) {
     try {
@@ -62,8 +63,9 @@ async function start(
   throw new Error(`${program} did not start: ${Buffer.concat(complaints).toString()}`)
 }
 
-export function startSkeg(persistence: Persistence): Promise<Server> {
-  return start('skeg', fromRoot('native', 'skeg'), (port, data) => [
+/** Starts skeg, on a folder that stays when it is given. */
+export function startSkeg(persistence: Persistence, folder?: string): Promise<Server> {
+  const args = (port: number, data: string): string[] => [
     'serve',
     '--quiet',
     '--port',
@@ -71,7 +73,8 @@ export function startSkeg(persistence: Persistence): Promise<Server> {
     ...(persistence === 'none'
       ? ['--no-persistence']
       : ['--data', data, '--appendfsync', persistence]),
-  ])
+  ]
+  return start('skeg', fromRoot('native', 'skeg'), args, folder)
 }
 
 export function startRedis(persistence: Persistence): Promise<Server> {

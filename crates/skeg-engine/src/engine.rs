@@ -12,11 +12,12 @@ use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use skeg_io::sync::{Arc, Mutex, OnceLock, Weak};
 use skeg_io::{Io, Join};
 use skeg_keyspace::{Collection, Keyspace};
-use skeg_log::{Epoch, Level, Log, LogError, LogOptions, Recovered, ShardId};
+use skeg_log::{Epoch, Level, Log, LogOptions, Recovered, ShardId};
 use skeg_vector::SearchScratch;
 
 use crate::backup::Backups;
 use crate::blocking::{Board, Waits};
+use crate::ebb::Ebb;
 use crate::error::{EngineError, Refusal};
 use crate::evict::Meter;
 use crate::fetch::READERS;
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) pubsub: PubSub,
     pub(crate) switches: Arc<Switches>,
     pub(crate) meter: Meter,
+    pub(crate) ebb: Ebb,
     pub(crate) board: Arc<Board>,
     search: Pool<SearchScratch>,
     /// They read values from the disk.
@@ -135,13 +137,6 @@ impl Engine {
             Arc::new(Values::new(log.values(), options.cache_bytes, waits))
         });
         let mut shards_built = rebuild.finish(shards, log.as_ref().zip(values.as_ref()), &switches);
-        let missing = shards_built.iter().find_map(|shard| shard.indexes.missing());
-        if let (Some(dir), Some(name)) = (dir, missing) {
-            let expected = format!("the vector segments of index {}", name.escape_ascii());
-            let (file, found) = (dir.join("CURRENT"), "none of them".to_owned());
-            let damage = skeg_log::Corruption::new(&file, 0, expected, found);
-            return Err(LogError::Corrupt(Box::new(damage)).into());
-        }
         for shard in &mut shards_built {
             shard.waits = Waits::new(&board);
             shard.indexes.attach(shard.id, store.as_ref());
@@ -157,6 +152,7 @@ impl Engine {
             pubsub: PubSub::default(),
             switches,
             meter: Meter::new(shards),
+            ebb: Ebb::new(shards),
             board,
             search: Pool::new("skeg-search", options.search_threads),
             readers: Pool::new("skeg-read", READERS),
@@ -336,6 +332,7 @@ impl Engine {
             let _ = thread.join();
         }
         shared.search.close();
+        shared.ebb.close();
         // What waits for values is queued again.
         shared.readers.close();
         let pause = Bell::default();

@@ -94,6 +94,7 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
                 shared.defragment(id);
             }
             if number == 0 {
+                shared.give_back_if_due();
                 shared.snapshot_if_due();
                 shared.vectors_if_due();
             }
@@ -151,12 +152,13 @@ impl Shared {
         }
     }
 
-    /// Gives back pages that deletions have left sparse, in slices.
+    /// Frees pages that deletions have left sparse, in slices, and notes how much memory is left.
     pub(crate) fn defragment(&self, id: ShardId) {
         for _ in 0..DEFRAGMENT_SLICES {
             let Some(mut shard) = self.latch(id).borrow() else { return };
             let now_ms = self.monotonic_ms();
             let goes_on = shard.defragment(now_ms, DEFRAGMENT_SLICE, DEFRAGMENT_REST_MS);
+            self.ebb.note(id, shard.memory_bytes());
             self.latch(id).put_back(shard);
             self.attend(id);
             if !goes_on {

@@ -22,6 +22,7 @@ mod blocking;
 mod cache;
 mod describe;
 mod dump;
+mod ebb;
 mod effect;
 mod engine;
 mod error;

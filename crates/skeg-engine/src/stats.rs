@@ -65,6 +65,11 @@ impl ShardFigures {
 }
 
 impl Shard {
+    /// Bytes of memory of keys, values and tables.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.databases.iter().map(|ks| ks.memory_bytes() as u64).sum()
+    }
+
     /// The shard's figures now.
     #[must_use]
     pub fn figures(&self) -> ShardFigures {
@@ -76,7 +81,7 @@ impl Shard {
             shard: self.id.0,
             keys: of_each(&Keyspace::len),
             expiring: of_each(&Keyspace::expiring_len),
-            memory_bytes: self.databases.iter().map(|ks| ks.memory_bytes() as u64).sum(),
+            memory_bytes: self.memory_bytes(),
             free_bytes: self.databases.iter().map(|ks| ks.free_bytes() as u64).sum(),
             indexes: indexes().count() as u64,
             vectors: indexes().map(|index| index.len() as u64).sum(),

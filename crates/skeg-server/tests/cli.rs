@@ -4,6 +4,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use skeg_proto::{Args, Parsed, Parser, Reply, Version};
 
@@ -11,10 +13,10 @@ use skeg_proto::{Args, Parsed, Parser, Reply, Version};
 fn responder(answer: fn(Args<'_>, &mut Reply)) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            std::thread::spawn(move || converse(&mut stream, answer));
+            thread::spawn(move || converse(&mut stream, answer));
         }
     });
     port
@@ -273,6 +275,35 @@ fn quiet_prints_the_ready_line_only() {
     server.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     server.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     assert_eq!((out.as_str(), err.as_str()), ("", ""));
+}
+
+/// Resident bytes of the server.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn resident(port: u16) -> u64 {
+    let (_, info, _) = cli(port, &["INFO", "memory"], "");
+    let line = info.lines().find_map(|line| line.strip_prefix("used_memory_rss:"));
+    line.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or_else(|| panic!("{info}"))
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn memory_of_deleted_keys_goes_back_to_the_system() {
+    let (_server, _, port) = serve(&["--no-persistence"]);
+    let value = "v".repeat(1_000);
+    let line = |n: usize| {
+        let pairs = (0..100).map(|key| format!(" key:{n}:{key} {value}"));
+        format!("MSET{}\n", pairs.collect::<String>())
+    };
+    let commands: String = (0..500).map(line).collect();
+    assert_eq!(cli(port, &[], &commands).1, "OK\n".repeat(500));
+    let full = resident(port);
+    assert!(full > 50_000_000, "{full}");
+    assert_eq!(cli(port, &["FLUSHALL"], ""), done("OK\n"));
+    let begun = Instant::now();
+    while resident(port) > full / 2 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{} of {full}", resident(port));
+        thread::sleep(Duration::from_millis(100));
+    }
 }
 
 #[test]

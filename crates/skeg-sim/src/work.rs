@@ -28,7 +28,7 @@ const SETTLE_ROUNDS: usize = 300;
 
 /// An open engine and those who use it.
 pub(crate) struct Work {
-    engine: Engine,
+    pub(crate) engine: Engine,
     clients: Vec<Client>,
     journal: Journal,
     was_full: bool,
@@ -116,6 +116,8 @@ impl Runner<'_> {
                 let _ = work.engine.start_snapshot();
                 for _ in 0..*steps {
                     work.engine.step_snapshot();
+                    // What waited at a shard has run, before the next step writes something of its own.
+                    self.read_journal(work)?;
                 }
             }
             Step::Vectors { steps, consolidate } => {
@@ -140,10 +142,7 @@ impl Runner<'_> {
                 self.figures.vector_segments_beside +=
                     after.published_beside - before.published_beside;
             }
-            Step::Backup { link } => {
-                let engine = work.engine.clone();
-                self.back_up(&engine, *link)?;
-            }
+            Step::Backup { link } => self.back_up(work, *link)?,
             Step::WaitDurable => {
                 if self.seen.lock().hard_faults == 0 && self.capacity.is_none() {
                     let (log, last) = (work.log(), work.log().last_epoch());
@@ -173,7 +172,7 @@ impl Runner<'_> {
     }
 
     /// Compares what ran with the model, in the order in which it ran.
-    fn read_journal(&mut self, work: &mut Work) -> Result<(), String> {
+    pub(crate) fn read_journal(&mut self, work: &mut Work) -> Result<(), String> {
         let events = std::mem::take(&mut *work.journal.lock());
         let epoch = work.log().last_epoch();
         for event in events {
