@@ -581,7 +581,6 @@ impl Draw {
     fn on_index(&mut self) -> Op {
         let number = self.rng.below(3);
         let name = format!("index {number}").into_bytes();
-        let dim = self.dim_of(number);
         let id = id(ids_of(number), self.rng.below(IDS));
         match self.rng.below(16) {
             0..=2 => self.index_create(number),
