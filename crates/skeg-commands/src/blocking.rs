@@ -146,12 +146,13 @@ fn look_first(
 fn wait(
     blocking: &'static Blocking,
     exec: &mut Exec<'_>,
-    back: Return,
+    mut back: Return,
     args: ArgsBuf,
     plan: Plan,
     timeout_ms: Option<u64>,
 ) {
     let (db, words) = (back.state.db, args.as_args());
+    back.show(words);
     let engine = back.context.engine().clone();
     let keys: Vec<Box<[u8]>> = plan.keys.map(|index| words.get(index).into()).collect();
     // What serving touches beside the key that is ready: where an element is moved to.
@@ -314,6 +315,9 @@ impl Job for Delegated {
                 error.write_to(reply);
                 self.failed = true;
             }
+        }
+        if !exec.must_wait() {
+            back.show(args);
         }
         self.back = Some(back);
         Progress::Done

@@ -4,7 +4,7 @@ use skeg_engine::{Engine, Level, SyncPolicy};
 use skeg_io::Clock;
 use skeg_io::sync::Arc;
 
-use crate::clients::ClientRegistry;
+use crate::clients::{Client, ClientRegistry};
 use crate::config::{Config, ConfigError, save};
 use crate::host::Host;
 use crate::pause::Pause;
@@ -120,6 +120,22 @@ impl Context {
     /// Puts changed settings into effect that are not read where they are used.
     pub(crate) fn follow_settings(&self) {
         self.timing.follow(&self.config);
+    }
+
+    /// Shows a client every command from now on.
+    pub(crate) fn start_to_monitor(&self, client: &Arc<Client>) {
+        if !client.note_monitoring(true) {
+            self.timing.monitors.change(|all| all.push(Arc::clone(client)));
+            self.timing.follow(&self.config);
+        }
+    }
+
+    /// Shows it no more.
+    pub(crate) fn stop_to_monitor(&self, client: &Client) {
+        if client.note_monitoring(false) {
+            self.timing.monitors.change(|all| all.retain(|it| it.id() != client.id()));
+            self.timing.follow(&self.config);
+        }
     }
 
     /// When the pause of clients ends, by the monotonic clock in milliseconds; `None`: there is none,

@@ -31,7 +31,7 @@ use crate::pool::{Pool, Search};
 use crate::pubsub::PubSub;
 use crate::replay::{Progress, Rebuild};
 use crate::router::Router;
-use crate::snapshot::Snapshots;
+use crate::snapshot::{Live, Snapshots};
 use crate::values::{ValueFigures, Values};
 use crate::vectors::{Store, Vectors};
 
@@ -70,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) this: OnceLock<Weak<Self>>,
     recovered: Recovered,
     pub(crate) snapshots: Snapshots,
+    pub(crate) live: Live,
     pub(crate) backups: Backups,
     pub(crate) vectors: Vectors,
     threads: Mutex<Vec<Box<dyn Join>>>,
@@ -160,6 +161,7 @@ impl Engine {
             this: OnceLock::new(),
             recovered,
             snapshots: Snapshots::default(),
+            live: Live::new(shards),
             backups: Backups::default(),
             vectors: Vectors::new(store),
             threads: Mutex::new(Vec::new()),

@@ -70,6 +70,13 @@ impl Exec<'_> {
         self.shards.iter().any(|shard| shard.must_fetch())
     }
 
+    /// Whether the command has to wait, for log space or for the disk: unless it has changed something,
+    /// it is run again.
+    #[must_use]
+    pub fn must_wait(&self) -> bool {
+        self.must_wait || self.must_fetch()
+    }
+
     /// Reserves log space beyond the command's bound, before anything is changed: for commands that
     /// learn only here how much they will write (a value that moves to another shard).
     ///
@@ -127,7 +134,7 @@ impl Shared {
             false => (Served::default(), None),
         };
         drop(watch);
-        let must_wait = exec.must_wait || exec.must_fetch();
+        let must_wait = exec.must_wait();
         // What has expired may have been removed on the way.
         let made = shards.iter().any(|shard| shard.has_made_changes());
         let receipt = self.commit(shards);

@@ -284,8 +284,7 @@ impl Shard {
             Effect::SetInt { db, key, value } => {
                 let keyspace = self.keyspace_mut(db);
                 let hash = keyspace.hash(key);
-                let deadline = keyspace.get(hash, key).and_then(|entry| entry.expire_at_ms);
-                keyspace.set_int(hash, key, value, deadline);
+                keyspace.set_int(hash, key, value);
             }
             Effect::Remove { db, key } => {
                 let keyspace = self.keyspace_mut(db);

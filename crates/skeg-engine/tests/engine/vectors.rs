@@ -171,12 +171,11 @@ fn damages_in(dir: &Path) -> Vec<offline::Corruption> {
     offline::check(&Io::real(), &offline, &|_, _| {}).unwrap().damage
 }
 
-#[test]
-fn damage_is_named_by_check_and_search_and_stops_what_reads_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = open(dir.path()).unwrap();
-    run(&engine, |exec| exec.shard(b"docs").index_create(b"docs", options(Tier::Tq2)).unwrap());
-    for id in 0..500_u64 {
+/// A database with an index of so many vectors in one segment.
+fn consolidated(dir: &Path, tier: Tier, vectors: u64) -> Engine {
+    let engine = open(dir).unwrap();
+    run(&engine, |exec| exec.shard(b"docs").index_create(b"docs", options(tier)).unwrap());
+    for id in 0..vectors {
         run(&engine, |exec| {
             exec.shard(b"docs").vector_set(b"docs", id.into(), &row(id)).unwrap();
         });
@@ -185,6 +184,13 @@ fn damage_is_named_by_check_and_search_and_stops_what_reads_it() {
     let done = Box::new(move |result| tell.send(result).unwrap());
     engine.consolidate(b"docs", Box::new(|_| true), done).unwrap();
     assert_eq!(told.recv().unwrap(), Ok(()));
+    engine
+}
+
+#[test]
+fn damage_is_named_by_check_and_search_and_stops_what_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = consolidated(dir.path(), Tier::Tq2, 500);
     engine.close().unwrap();
     let (file, whole) = only_segment(dir.path());
     let damages = || damages_in(dir.path());
@@ -230,17 +236,7 @@ fn segments(dir: &Path) -> usize {
 #[test]
 fn a_repair_does_not_bring_back_an_index_without_its_vectors() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = open(dir.path()).unwrap();
-    run(&engine, |exec| exec.shard(b"docs").index_create(b"docs", options(Tier::F32)).unwrap());
-    for id in 0..50_u64 {
-        run(&engine, |exec| {
-            exec.shard(b"docs").vector_set(b"docs", id.into(), &row(id)).unwrap();
-        });
-    }
-    let (tell, told) = mpsc::channel();
-    let done = Box::new(move |result| tell.send(result).unwrap());
-    engine.consolidate(b"docs", Box::new(|_, _| true), done).unwrap();
-    assert_eq!(told.recv().unwrap(), Ok(()));
+    let engine = consolidated(dir.path(), Tier::F32, 50);
     let (tell, told) = mpsc::channel();
     engine.snapshot(Box::new(move |result| tell.send(result).unwrap())).unwrap();
     told.recv().unwrap().unwrap();
