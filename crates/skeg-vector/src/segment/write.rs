@@ -244,7 +244,7 @@ mod tests {
         for kind in [CodeKind::Tq1, CodeKind::Tq2, CodeKind::Tq4, CodeKind::Int8] {
             let parameters = Trainer::new(kind, Metric::InnerProduct, 1_024, 0).unwrap().finish();
             assert!(can_link(&parameters, 1_000_000, &options, 16), "{kind}");
-            assert!(!can_link(&parameters, 3_000_000, &options, 16), "{kind}");
+            assert!(!can_link(&parameters, 4_000_000, &options, 16), "{kind}");
         }
         let exact = Trainer::new(CodeKind::F32, Metric::Cosine, 4, 0).unwrap().finish();
         assert!(!can_link(&exact, 10, &options, 1), "such codes have no records");
