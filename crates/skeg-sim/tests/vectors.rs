@@ -7,7 +7,7 @@ use skeg_sim::{Figures, Flaw, Plan, Themes, run};
 #[test]
 fn a_crash_in_a_flush_or_a_merge_leaves_the_old_state_or_the_new() {
     let mut figures = Figures::default();
-    for seed in 5_000_000..5_000_200 {
+    for seed in 5_000_000..5_000_300 {
         let outcome = run(&Plan::new(seed, Themes::Vectors), Flaw::None);
         if let Some(violation) = outcome.violation {
             panic!("{violation}\nreproduce: --seed {seed} --vectors");
