@@ -587,12 +587,11 @@ impl Draw {
             3 if self.vector_operations == 0 || self.one_in(4) => Op::IndexDrop(name),
             4..=6 => Op::VectorRemove { name, id },
             7..=9 => Op::VectorGet { name, id },
-            _ => self.vector_set(number),
+            _ => self.vector_set(number, id),
         }
     }
 
-    fn vector_set(&mut self, number: u64) -> Op {
-        let id = id(ids_of(number), self.rng.below(IDS));
+    fn vector_set(&mut self, number: u64, id: skeg_vector::Id) -> Op {
         let dim = self.dim_of(number);
         let mut element = || 1.0 + u16::try_from(self.rng.below(1_000)).map_or(0.0, f32::from);
         let row = (0..dim).map(|_| element()).collect();
@@ -605,7 +604,8 @@ impl Draw {
         let vectors = |steps, consolidate| Step::Vectors { steps, consolidate };
         let mut steps = Vec::new();
         for round in 0..10 {
-            let op = self.vector_set(number);
+            let id = id(ids_of(number), self.rng.below(IDS));
+            let op = self.vector_set(number, id);
             steps.push(Step::Run { client: 0, op, route: Route::Borrow });
             let name = (round == 4).then(|| format!("index {number}").into_bytes());
             steps.push(vectors(self.pick(&[9, 14, 26]), name));
