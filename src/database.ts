@@ -8,7 +8,7 @@ import { SkegError } from './errors.ts'
 import { Events, type DatabaseEvents } from './events.ts'
 import { Commands } from './generated/commands.ts'
 import { aborted, type Lane } from './lane.ts'
-import { checkIterable, checkList, expected } from './options.ts'
+import { checkIterable, checkList, expected, signalOf } from './options.ts'
 import { readCall, type CallArguments, type Reply } from './reply.ts'
 import { readScanOptions, scanKeys, type ScanOptions } from './scan.ts'
 import { deadlineWords, milliseconds, readSetOptions, type SetOptions } from './set-options.ts'
@@ -53,7 +53,15 @@ export class Database extends Commands implements AsyncDisposable {
   #closing: Promise<void> | undefined
 
   private constructor(lane: Lane) {
-    super((words, mode, convert) => lane.write(words, mode, { convert }))
+    super((words, mode, convert, wait) => {
+      if (wait === undefined) return lane.write(words, mode, { convert })
+      return attempt(() => {
+        // First what is wrong with the arguments, as without a signal.
+        const [all, signal] = [words(), signalOf(wait.signal)]
+        if (signal?.aborted === true) throw aborted(signal)
+        return lane.write(() => all, mode, { convert, signal })
+      })
+    })
     this.#lane = lane
     this.#updates = new Updates(lane)
     this.#events = new Events(lane)

@@ -22,6 +22,8 @@ export type {
   SamplesOptions,
   SortOptions,
   StepOptions,
+  WaitCountOptions,
+  WaitOptions,
   ZAddOptions,
   ZRangeOptions,
 } from './command-options.ts'
@@ -31,11 +33,13 @@ export type { DatabaseEvents } from './events.ts'
 export type { ChangeCommands, Commands, TransactionCommands } from './generated/commands.ts'
 export { executablePath } from './load-binding.ts'
 export { open } from './open.ts'
-export type { Durability, MemoryOptions, OpenOptions, SnapshotEvery } from './options.ts'
+export type { Durability, Eviction, MemoryOptions, OpenOptions, SnapshotEvery } from './options.ts'
 export type {
   Entry,
   HashStep,
   LcsMatches,
+  PoppedElement,
+  PoppedMember,
   PoppedMembers,
   Ranked,
   Scored,

@@ -96,23 +96,33 @@ export function key(n: number): string {
   return `key:${String(n).padStart(12, '0')}`
 }
 
-/** Stores `count` keys with values of `valueBytes` bytes. */
-export async function fill(server: Server, count: number, valueBytes: number): Promise<void> {
+/** Sends commands, some thousand at a time, and waits for their replies, each of them one line. */
+export async function sendAll(server: Server, commands: Iterable<string[]>): Promise<void> {
   const socket = await connect(server.port)
-  const value = 'x'.repeat(valueBytes)
-  let answered = 0
+  let [sent, answered] = [0, 0]
   socket.on('data', (chunk: Buffer) => {
     for (const byte of chunk) if (byte === 0x0a) answered++
   })
   const batch = 1_000
-  for (let n = 0; n < count; n += batch) {
-    let text = ''
-    for (let i = n; i < Math.min(n + batch, count); i++) {
-      text += `*3\r\n$3\r\nSET\r\n$16\r\n${key(i)}\r\n$${valueBytes}\r\n${value}\r\n`
-    }
+  let text = ''
+  for (const words of commands) {
+    const bulks = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`)
+    text += `*${words.length}\r\n${bulks.join('')}`
+    if (++sent % batch > 0) continue
     socket.write(text)
-    while (answered < n - 20 * batch) await sleep(1)
+    text = ''
+    while (answered < sent - 20 * batch) await sleep(1)
   }
-  while (answered < count) await sleep(1)
+  socket.write(text)
+  while (answered < sent) await sleep(1)
   socket.destroy()
+}
+
+/** Stores `count` keys with values of `valueBytes` bytes. */
+export async function fill(server: Server, count: number, valueBytes: number): Promise<void> {
+  const value = 'x'.repeat(valueBytes)
+  const commands = function* (): Iterable<string[]> {
+    for (let n = 0; n < count; n++) yield ['SET', key(n), value]
+  }
+  await sendAll(server, commands())
 }

@@ -90,7 +90,7 @@ impl Blocking {
                 Some(kind) if may_wait && shard.has_waiter(db, key, kind) => {}
                 Some(_) => {
                     (self.take)(exec, cx, args, key, reply)?;
-                    cx.context.note_memory(exec);
+                    exec.note_memory();
                     return Ok(Looked::Replied);
                 }
             }
@@ -198,7 +198,7 @@ impl Blocked for Popping {
         let Request { blocking, args } = &*self.request;
         let (mut cx, reply) = self.back.parts();
         let outcome = (blocking.take)(exec, &mut cx, args.as_args(), key, reply);
-        cx.context.note_memory(exec);
+        exec.note_memory();
         if let Err(error) = outcome {
             reply.clear();
             error.write_to(reply);

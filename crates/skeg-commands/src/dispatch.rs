@@ -380,7 +380,7 @@ pub(crate) fn run_on(
     }
     let outcome = run(exec, cx, args, reply);
     if spec.writes() {
-        cx.context.note_memory(exec);
+        exec.note_memory();
     }
     outcome
 }

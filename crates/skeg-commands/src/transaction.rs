@@ -173,7 +173,7 @@ impl TransactionTask {
             }
         }
         if let Some(exec) = exec.as_deref_mut() {
-            cx.context.note_memory(exec);
+            exec.note_memory();
         }
         if !waited {
             cx.context.timing().monitors.show_all(shown);

@@ -173,6 +173,7 @@ impl Engine {
         // It is set once.
         let _ = shared.this.set(Arc::downgrade(&shared));
         shared.init_snapshots();
+        shared.init_limit();
         let engine = Self { shared };
         if let Err(error) = engine.start_threads() {
             // The first failure is the one to report; closing undoes what was started.

@@ -93,6 +93,14 @@ impl Exec<'_> {
         })
     }
 
+    /// Notes what the held shards take, while there is a limit: whoever changes data calls it.
+    #[inline]
+    pub fn note_memory(&self) {
+        if self.shared.is_memory_limited() {
+            self.shared.note_memory(self.shards);
+        }
+    }
+
     /// Frees a flushed database where no latch is held.
     pub fn discard(&self, contents: Keyspace) {
         self.shared.discard(contents);

@@ -24,7 +24,7 @@ pub use skeg_log::{
 use crate::describe::effects_of;
 pub use crate::describe::{Detail, EffectInfo, RecordEffects, Subject};
 use crate::effect::Effect;
-use crate::indexes::{Created, replayed, row_of};
+use crate::indexes::{Created, IndexInfo, replayed, row_of};
 use crate::options::EngineOptions;
 pub use crate::replay::Progress;
 use crate::replay::{Rebuild, place_of, segments_of};
@@ -55,7 +55,7 @@ pub fn check(io: &Io, offline: &Offline, progress: Progress<'_>) -> Result<Check
     // An open needs such a string only if a later effect has changed it in place.
     if !report.is_sound()
         && report.outcome != Outcome::Refuses
-        && let Err(LogError::Corrupt(found)) = figures(io, offline, &|_, _| {})
+        && let Err(LogError::Corrupt(found)) = contents(io, offline, &|_, _| {})
     {
         report.outcome = Outcome::Refuses;
         report.damage.retain(|known| known.file != found.file || known.offset != found.offset);
@@ -107,24 +107,31 @@ pub fn copy_to(
     offline.copy_to(target, options, &mut || Box::new(Verify::new(progress)))
 }
 
-/// Loads the database into memory and counts what is in it. Keys that have expired and were not
+/// What is in a database.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Contents {
+    /// The sum of all shards.
+    pub figures: ShardFigures,
+    /// The vector indexes, by name.
+    pub indexes: Vec<IndexInfo>,
+}
+
+/// Loads the database into memory and looks at what is in it. Keys that have expired and were not
 /// removed are counted.
 ///
 /// # Errors
 /// As an open: whatever is damaged, missing or unknown.
-pub fn figures(
-    io: &Io,
-    offline: &Offline,
-    progress: Progress<'_>,
-) -> Result<ShardFigures, LogError> {
+pub fn contents(io: &Io, offline: &Offline, progress: Progress<'_>) -> Result<Contents, LogError> {
     let inline_max = EngineOptions::default().inline_max;
     let mut rebuild = Rebuild::new(io, true, inline_max, progress);
     let recovered = offline.replay(&mut rebuild).map_err(|error| rebuild.explain(error))?;
-    let mut sum = ShardFigures::default();
-    for shard in rebuild.finish(recovered.shards, None, &Arc::default()) {
-        sum.add(&shard.figures());
+    let mut contents = Contents::default();
+    for mut shard in rebuild.finish(recovered.shards, None, &Arc::default()) {
+        contents.figures.add(&shard.figures());
+        contents.indexes.append(&mut shard.index_list());
     }
-    Ok(sum)
+    contents.indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(contents)
 }
 
 /// Judges records as replay would, and keeps nothing but the options of vector indexes.
