@@ -2370,7 +2370,7 @@ interface ServeOptions {
    */
   threads?: number
   /**
-   * Bytes of the largest argument of a command, 1,024 to 536,870,912.
+   * Bytes of the largest argument of a command, 1 MiB to 512 MiB.
    * @defaultValue 512 MiB
    */
   maxValueSize?: number

@@ -95,7 +95,7 @@ export interface ServeOptions {
    */
   threads?: number
   /**
-   * Bytes of the largest argument of a command, 1,024 to 536,870,912.
+   * Bytes of the largest argument of a command, 1 MiB to 512 MiB.
    * @defaultValue 512 MiB
    */
   maxValueSize?: number
@@ -175,7 +175,7 @@ const FLAGS: Partial<Record<keyof ServeOptions, [flag: string, write: Writer]>> 
   idleTimeout: ['idle-timeout', milliseconds],
   tcpKeepAlive: ['tcp-keepalive', milliseconds],
   threads: ['threads', whole(1, 256)],
-  maxValueSize: ['max-value-size', whole(2 ** 10, 2 ** 29)],
+  maxValueSize: ['max-value-size', whole(2 ** 20, 2 ** 29)],
   maxOutputSize: ['max-output-size', whole(2 ** 20, 2 ** 36)],
   shutdownTimeout: ['shutdown-timeout', milliseconds],
   logLevel: ['log-level', oneOf(['error', 'warn', 'info', 'debug'])],

@@ -116,7 +116,7 @@ test('a server in a process of its own takes the options of `skeg serve`', async
     idleTimeout: 90_000,
     tcpKeepAlive: 60_000,
     threads: 1,
-    maxValueSize: 2 ** 16,
+    maxValueSize: 2 ** 21,
     maxOutputSize: 2 ** 24,
     shutdownTimeout: 2_500,
     debugCommand: true,
@@ -132,7 +132,7 @@ test('a server in a process of its own takes the options of `skeg serve`', async
     maxclients: '20',
     timeout: '90',
     'tcp-keepalive': '60',
-    'proto-max-bulk-len': String(2 ** 16),
+    'proto-max-bulk-len': String(2 ** 21),
   }
   for (const [name, value] of Object.entries(settings)) {
     t.deepEqual(await client.config('GET', name), [name, value], name)
