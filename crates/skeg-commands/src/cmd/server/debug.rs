@@ -55,7 +55,11 @@ pub(crate) const JMAP_SPEC: Spec = Spec {
     ..CHANGE_REPL_ID_SPEC
 };
 
-pub(crate) const LOADAOF_SPEC: Spec = Spec { name: "debug|loadaof", ..RELOAD_SPEC };
+pub(crate) const LOADAOF_SPEC: Spec = Spec {
+    name: "debug|loadaof",
+    summary: "As DEBUG RELOAD: there is one way to read a value",
+    ..RELOAD_SPEC
+};
 
 pub(crate) const OBJECT_SPEC: Spec = Spec {
     name: "debug|object",
