@@ -1,4 +1,5 @@
 //! Another number of shards for a database that is there: everything is as it was, and where routing looks.
+#![expect(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
