@@ -22,7 +22,8 @@ const INLINE_MAX_MIN: usize = 64;
 /// What an engine is opened with.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
-    /// Shards, a power of two to 256. Fixed when the directory is created; `None` takes what is there, else 16.
+    /// Shards, a power of two to 256. A directory with another number is given this one, unless it is
+    /// only read; `None` takes what is there, else 16.
     pub shards: Option<u16>,
     /// Home threads: they do what is periodic and what a busy shard left over. 0 starts no thread at
     /// all (the simulator drives the engine by hand).

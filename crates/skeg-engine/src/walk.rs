@@ -63,7 +63,7 @@ pub(crate) struct Handed {
 }
 
 impl Handed {
-    fn add(&mut self, db: u8, key: &[u8], entry: EntryRef<'_>) {
+    pub(crate) fn add(&mut self, db: u8, key: &[u8], entry: EntryRef<'_>) {
         if let ValueRef::Away(away) = entry.value {
             self.homes.insert(away.home);
         }

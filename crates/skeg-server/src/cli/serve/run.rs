@@ -70,6 +70,11 @@ fn serve_engine(
         directory: server_options.directory.as_ref().map(|path| path.display().to_string()),
     };
     announce(&facts, options);
+    if let Some(before) = recovered.resharded_from {
+        let text =
+            format!("the database was dealt out from {before} to {} shards", engine.shards());
+        tell(options, LogLevel::Info, &text);
+    }
     if recovered.cut_bytes > 0 {
         let cut = recovered.cut_bytes;
         tell(
