@@ -201,11 +201,7 @@ impl Run {
 
     fn receive(&mut self, shared: &Shared) -> Result<Progress, VectorsError> {
         let Some(outcome) = self.reply.outcome.lock().take() else { return Ok(Progress::Waits) };
-        let told = match outcome {
-            Ok(told) => told,
-            Err(refusal) => return Err(refusal.into()),
-        };
-        self.stage = match told {
+        self.stage = match outcome? {
             Told::Gone if self.number == 0 => return Err(VectorsError::NoIndex),
             // Perhaps a file of it was published just now.
             Told::Gone | Told::Passed => {
