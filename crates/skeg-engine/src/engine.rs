@@ -307,6 +307,7 @@ impl Engine {
         self.shared.snapshot_if_due();
         self.step_snapshot();
         self.step_vectors();
+        self.shared.call_back();
     }
 
     /// Commands waiting at all shards.
@@ -380,6 +381,14 @@ impl Shared {
         }
         let at = self.enqueue(Ticket::new(job));
         self.look_after(at, drain);
+        Ok(())
+    }
+
+    /// Queues a job before all others, whatever waits there, and runs it if it can: for what those wait for.
+    pub(crate) fn post_first(&self, job: Box<dyn Job>) -> Result<(), Refusal> {
+        self.check_open()?;
+        let first = self.enqueue_first(Ticket::new(job));
+        self.attend(first);
         Ok(())
     }
 

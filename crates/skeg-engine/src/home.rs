@@ -97,6 +97,7 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
                 shared.give_back_if_due();
                 shared.snapshot_if_due();
                 shared.vectors_if_due();
+                shared.call_back();
             }
         }
         if number == 0 {

@@ -9,6 +9,8 @@
 //!
 //! May not know: how an index searches, what is in a file.
 
+mod room;
+
 use std::collections::BTreeMap;
 
 use skeg_io::sync::Arc;
@@ -18,17 +20,13 @@ use skeg_vector::{
     VectorError, View,
 };
 
+pub use self::room::Incoming;
 use crate::effect::{Effect, VectorId};
 use crate::shard::Shard;
 use crate::vectors::{BuildProgress, Store, Task};
 
 /// Longest name of an index, in bytes.
 pub const INDEX_NAME_BYTES_MAX: usize = 1_024;
-
-/// An index may have so many times as much in memory as is written at once, before it refuses rows;
-/// and at least so many bytes. With half of that it says that it is behind.
-const BEHIND: usize = 8;
-const BEHIND_BYTES: usize = 16 << 20;
 
 /// An index, and what CURRENT and the snapshot know of it.
 #[derive(Debug)]
@@ -150,17 +148,17 @@ impl Indexes {
 impl Held {
     /// Asks for the delta to be written when it has outgrown its bound.
     fn note_size(&mut self, shard: ShardId, name: &[u8], store: &Store) {
-        if self.number != 0 && !self.is_due && self.index.delta_bytes() >= store.delta_bytes() {
-            self.is_due = true;
-            store.add(Task::Flush { shard, name: name.into(), number: self.number });
+        if self.number != 0 && self.index.delta_bytes() >= store.delta_bytes() {
+            self.ask_flush(shard, name, store);
         }
     }
 
-    /// How much of what may wait to be written does: from 1 on, rows are refused.
-    fn behind(&self, store: Option<&Store>) -> f64 {
-        let Some(store) = store.filter(|_| self.number != 0) else { return 0.0 };
-        let bound = store.delta_bytes().saturating_mul(BEHIND).max(BEHIND_BYTES);
-        self.index.delta_bytes() as f64 / bound as f64
+    /// Asks for the delta to be written.
+    fn ask_flush(&mut self, shard: ShardId, name: &[u8], store: &Store) {
+        if !self.is_due {
+            self.is_due = true;
+            store.add(Task::Flush { shard, name: name.into(), number: self.number });
+        }
     }
 }
 
@@ -219,9 +217,13 @@ pub enum IndexError {
     /// The name is empty or too long.
     #[error("the name of an index has 1 to {INDEX_NAME_BYTES_MAX} bytes")]
     Name,
-    /// Vectors come faster than they can be written to disk.
+    /// Vectors come faster than they are written to disk. The command returns without having changed
+    /// anything, with whatever error, and is run again when there is room.
     #[error("vectors come faster than they can be written to disk: try again")]
     Behind,
+    /// Vectors wait in memory, as many as may, and the disk does not take them.
+    #[error("vectors wait in memory and cannot be written to disk")]
+    Unwritten,
     /// The index refused.
     #[error(transparent)]
     Vector(#[from] VectorError),
@@ -269,9 +271,9 @@ impl IndexState {
 }
 
 fn info(name: &[u8], held: &Held, store: Option<&Store>) -> IndexInfo {
-    let progress = store.filter(|_| held.number != 0).and_then(|s| s.progress_of(held.number));
+    let progress = held.writes_to(store).and_then(|store| store.progress_of(held.number));
     let state = match progress {
-        _ if held.behind(store) >= 0.5 => IndexState::Behind,
+        _ if held.is_behind(store) => IndexState::Behind,
         Some(_) => IndexState::Building,
         None if held.is_due => IndexState::Due,
         None => IndexState::Ready,
@@ -396,29 +398,16 @@ impl Shard {
         Ok(replaced)
     }
 
-    /// Whether an index takes rows.
+    /// Checks what [`Shard::vector_set`] would refuse: for batches that are stored whole or not at all.
     ///
     /// # Errors
-    /// [`IndexError::NotFound`]; [`IndexError::Behind`] when rows come faster than they can be written.
-    pub fn vector_room(&mut self, name: &[u8]) -> Result<(), IndexError> {
-        self.see(self.index_hash(name));
-        let held = self.indexes.by_name.get(name).ok_or(IndexError::NotFound)?;
-        let behind = held.behind(self.indexes.store.as_deref());
-        if behind >= 1.0 { Err(IndexError::Behind) } else { Ok(()) }
-    }
-
-    /// Checks what [`Shard::vector_set`] would refuse, and whether there is room: for batches that are
-    /// stored whole or not at all.
-    ///
-    /// # Errors
-    /// As [`Shard::vector_set`] and [`Shard::vector_room`].
+    /// As [`Shard::vector_set`].
     pub fn vector_check(
         &mut self,
         name: &[u8],
         id: IdRef<'_>,
         row: &[f32],
     ) -> Result<(), IndexError> {
-        self.vector_room(name)?;
         Ok(self.index(name)?.index.check(id, row)?)
     }
 

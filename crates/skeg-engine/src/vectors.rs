@@ -10,6 +10,7 @@
 //! were, is told of, and is tried again after a pause.
 //! May not know: command names, what is in a segment.
 
+mod aside;
 mod crew;
 mod file;
 mod run;
@@ -21,6 +22,7 @@ use skeg_io::Join;
 use skeg_io::sync::{Arc, Mutex};
 use skeg_log::Log;
 
+use self::aside::Aside;
 use crate::engine::{Engine, Shared};
 use crate::error::{Refusal, VectorsError};
 pub(crate) use file::{open_segment, verify_segment};
@@ -56,6 +58,7 @@ pub(crate) struct Vectors {
     /// Of a database on disk that can be written to.
     pub(crate) store: Option<Arc<Store>>,
     state: Mutex<State>,
+    aside: Aside,
 }
 
 #[derive(Default)]
@@ -118,7 +121,7 @@ impl Engine {
     /// How the making of segments stands.
     #[must_use]
     pub fn vectors_status(&self) -> VectorsStatus {
-        let Vectors { store, state } = &self.shared.vectors;
+        let Vectors { store, state, .. } = &self.shared.vectors;
         let state = state.lock();
         let beside = store.as_ref().is_some_and(|store| store.has_beside());
         VectorsStatus { running: state.running || beside, ..state.status.clone() }
@@ -255,8 +258,11 @@ impl Shared {
             state.status.last_error = Some(error.to_string());
             if !matches!(error, VectorsError::Aborted | VectorsError::NoIndex) {
                 state.not_before_ms = self.monotonic_ms() + PAUSE_MS;
+                // Closing fails what is under way, too.
+                self.note_failing(self.check_open().is_ok());
             }
         }
+        self.call_back();
         let again = run.again();
         run.end(Err(error));
         if let (Some(task), Some(store)) = (again, &self.vectors.store) {
@@ -264,7 +270,12 @@ impl Shared {
         }
     }
 
+    fn note_failing(&self, failing: bool) {
+        self.vectors.store.iter().for_each(|store| store.note_failing(failing));
+    }
+
     fn note_published(&self, rows: u64, beside: bool) {
+        self.note_failing(false);
         let mut state = self.vectors.state.lock();
         state.status.published += 1;
         state.status.published_beside += u64::from(beside);
@@ -283,6 +294,7 @@ impl Shared {
         drop(thread.map(Join::join));
         let thread = self.vectors.state.lock().thread_beside.take();
         drop(thread.map(Join::join));
+        self.end_aside();
         let runs = {
             let mut state = self.vectors.state.lock();
             [state.in_turn.take(), state.beside.take()]

@@ -23,7 +23,6 @@ use super::tasks::{BuildProgress, Store, Task};
 use crate::engine::Shared;
 use crate::error::{Refusal, VectorsError};
 use crate::exec::Exec;
-use crate::holder::Drain;
 use crate::home::Bell;
 use crate::job::{Bound, Job, Progress as JobProgress, Receipt};
 use crate::router::ShardList;
@@ -164,7 +163,7 @@ impl Run {
     pub(super) fn step(&mut self, shared: &Shared) -> Result<Progress, VectorsError> {
         match std::mem::replace(&mut self.stage, Stage::Asked) {
             Stage::Ask(ask) => self.ask(shared, ask),
-            Stage::Asked => self.receive(),
+            Stage::Asked => self.receive(shared),
             Stage::Begin(build) => self.begin(shared, build),
             Stage::Write(build, writer) => self.write(shared, build, writer),
             Stage::Durable(finished, covered) => self.publish(shared, finished, covered),
@@ -195,28 +194,14 @@ impl Run {
             told: None,
             reply: Arc::clone(&self.reply),
         };
-        match shared.post(Box::new(turn), Drain::Serve) {
-            Ok(()) => Ok(Progress::More),
-            Err((job, Refusal::Busy)) => {
-                // The queue is full: the job comes back with what it was to do.
-                job.done(Err(Refusal::Busy));
-                Ok(Progress::Waits)
-            }
-            Err((_, refusal)) => Err(refusal.into()),
-        }
+        // Who queues may wait for just this.
+        shared.post_first(Box::new(turn))?;
+        Ok(Progress::More)
     }
 
-    fn receive(&mut self) -> Result<Progress, VectorsError> {
+    fn receive(&mut self, shared: &Shared) -> Result<Progress, VectorsError> {
         let Some(outcome) = self.reply.outcome.lock().take() else { return Ok(Progress::Waits) };
-        let told = match outcome {
-            Ok(told) => told,
-            Err((Some(ask), Refusal::Busy)) => {
-                self.stage = Stage::Ask(ask);
-                return Ok(Progress::Waits);
-            }
-            Err((_, refusal)) => return Err(refusal.into()),
-        };
-        self.stage = match told {
+        self.stage = match outcome? {
             Told::Gone if self.number == 0 => return Err(VectorsError::NoIndex),
             // Perhaps a file of it was published just now.
             Told::Gone | Told::Passed => {
@@ -246,6 +231,7 @@ impl Run {
             // What was flushed meanwhile was not there when it was asked for.
             Told::Installed if self.beside => return Ok(Progress::Done),
             Told::Installed => {
+                shared.call_back();
                 self.store.end(false);
                 self.flushed = true;
                 Stage::Ask(Ask::Look)
@@ -385,7 +371,7 @@ impl From<LogError> for VectorsError {
     }
 }
 
-type Outcome = Result<Told, (Option<Ask>, Refusal)>;
+type Outcome = Result<Told, Refusal>;
 
 /// Where a turn leaves what it came to.
 #[derive(Default)]
@@ -470,8 +456,8 @@ impl Job for Turn {
     fn done(mut self: Box<Self>, outcome: Result<Receipt, Refusal>) {
         let outcome = match (outcome, self.told.take()) {
             (Ok(_), Some(told)) => Ok(told),
-            (Ok(_), None) => Err((self.ask.take(), Refusal::Closed)),
-            (Err(refusal), _) => Err((self.ask.take(), refusal)),
+            (Ok(_), None) => Err(Refusal::Closed),
+            (Err(refusal), _) => Err(refusal),
         };
         *self.reply.outcome.lock() = Some(outcome);
         self.reply.bell.ring();

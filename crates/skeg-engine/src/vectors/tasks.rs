@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 
 use skeg_io::sync::Mutex;
+use skeg_io::sync::atomic::{AtomicBool, Ordering};
 use skeg_log::ShardId;
 
 use crate::error::VectorsError;
@@ -61,6 +62,8 @@ impl Task {
 /// Where tasks wait, and how far those under way are.
 pub(crate) struct Store {
     delta_bytes: usize,
+    /// The last segment could not be made.
+    failing: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -91,12 +94,21 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     pub(crate) fn new(delta_bytes: usize) -> Self {
-        Self { delta_bytes, state: Mutex::default() }
+        Self { delta_bytes, failing: AtomicBool::new(false), state: Mutex::default() }
     }
 
     /// Bytes of a delta that are written at once.
     pub(crate) fn delta_bytes(&self) -> usize {
         self.delta_bytes
+    }
+
+    /// Whether the last segment could not be made: who waits for one might wait for ever.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_failing(&self, failing: bool) {
+        self.failing.store(failing, Ordering::Relaxed);
     }
 
     pub(crate) fn add(&self, task: Task) {

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use skeg_engine::offline::{self, Found, Offline, RecordEffects};
 use skeg_engine::{
-    Bound, BuildProgress, Drain, Engine, EngineError, EngineOptions, Exec, Holder, IndexError,
-    IndexInfo, IndexState, LogError, Receipt, Refusal, ShardList, VectorsError,
+    Bound, BuildProgress, Drain, Engine, EngineError, EngineOptions, Exec, Holder, Incoming,
+    IndexInfo, IndexState, Job, LogError, Progress, Receipt, Refusal, ShardList, VectorsError,
 };
 use skeg_io::Io;
 use skeg_vector::{Backend, FlatIndex, Hit, IdKind, IndexOptions, Metric, Tier};
@@ -473,33 +474,134 @@ fn a_copy_has_the_segments() {
     engine.close().unwrap();
 }
 
-#[test]
-fn an_index_that_is_behind_takes_a_batch_whole_or_not_at_all() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = open(dir.path()).unwrap();
-    let wide = IndexOptions { dim: 16_384, ..options(Tier::Tq1) };
-    let row = vec![0.5; 16_384];
-    // Under one hold of the latch: nothing can be written meanwhile.
-    let (ids, states) = run_within(&engine, 32 << 20, |exec| {
+/// Stores rows of 16,384 numbers from `ids` when there is room for all of them.
+struct Batch {
+    shards: ShardList,
+    ids: std::ops::Range<u64>,
+    keeps_place: bool,
+    runs: Arc<AtomicUsize>,
+    done: mpsc::Sender<Result<Receipt, Refusal>>,
+}
+
+const WIDE: u32 = 16_384;
+
+impl Job for Batch {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::grow(64 << 20)
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let count = (self.ids.end - self.ids.start) as usize;
         let shard = exec.shard(b"docs");
-        shard.index_create(b"docs", wide).unwrap();
-        let (mut id, mut states) = (0_u64, Vec::new());
-        while shard.vector_check(b"docs", id.into(), &row).is_ok() {
-            states.push(shard.index_info(b"docs").unwrap().state);
-            // As a batch does: what was checked is stored, also beyond the bound.
-            for n in id..id + 100 {
-                shard.vector_set(b"docs", n.into(), &row).unwrap();
+        let mut incoming = Incoming::default();
+        (0..count).for_each(|_| incoming.add(8, WIDE as usize));
+        if shard.vector_room(b"docs", incoming).is_ok() {
+            for id in self.ids.clone() {
+                shard.vector_set(b"docs", id.into(), &[0.5; WIDE as usize]).unwrap();
             }
-            id += 100;
         }
-        assert_eq!(shard.vector_room(b"docs"), Err(IndexError::Behind));
-        (id, states)
-    })
-    .0;
-    assert_eq!(states, [IndexState::Ready, IndexState::Due, IndexState::Behind]);
-    assert_eq!(info(&engine).figures.vectors, ids as usize);
-    wait_for(&engine, "caught up", |info| info.state == IndexState::Ready);
-    engine.close().unwrap();
+        Progress::Done
+    }
+
+    fn keeps_place(&self) -> bool {
+        self.keeps_place
+    }
+
+    fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
+        self.done.send(outcome).unwrap();
+    }
+}
+
+#[test]
+fn writers_wait_for_room_and_memory_stays_within_the_bound() {
+    for keeps_place in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).unwrap();
+        let wide = IndexOptions { dim: WIDE, ..options(Tier::F32) };
+        run(&engine, |exec| exec.shard(b"docs").index_create(b"docs", wide).unwrap());
+        let (tell, told) = mpsc::channel();
+        let runs = Arc::new(AtomicUsize::new(0));
+        // 10 MiB each; the bound is 16.
+        let (batches, rows) = (3, 150);
+        for batch in 0..batches {
+            let job = Batch {
+                shards: [engine.shard_of(b"docs")].into_iter().collect(),
+                ids: batch * rows..(batch + 1) * rows,
+                keeps_place,
+                runs: Arc::clone(&runs),
+                done: tell.clone(),
+            };
+            assert!(engine.post(Box::new(job), Drain::WakeOnly).is_ok());
+        }
+        let mut most = 0;
+        let mut over = 0;
+        while over < batches {
+            match told.recv_timeout(Duration::from_millis(1)) {
+                Ok(outcome) => {
+                    outcome.unwrap();
+                    over += 1;
+                }
+                Err(_) => {
+                    // Whoever borrows the latch would stand in the queue behind who keeps his place.
+                    if !keeps_place {
+                        most = most.max(
+                            info(&engine).figures.delta_vectors * WIDE as usize * size_of::<f32>(),
+                        );
+                    }
+                }
+            }
+        }
+        assert!(most <= 16 << 20, "{most}");
+        assert!(runs.load(Ordering::Relaxed) > batches as usize, "some have waited");
+        assert_eq!(info(&engine).figures.vectors, (batches * rows) as usize);
+        wait_for(&engine, "caught up", |info| info.state == IndexState::Ready);
+        engine.close().unwrap();
+    }
+}
+
+#[test]
+fn a_batch_beyond_the_bound_is_taken_alone_and_closing_ends_who_waits() {
+    for keeps_place in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).unwrap();
+        let wide = IndexOptions { dim: WIDE, ..options(Tier::F32) };
+        let (tell, told) = mpsc::channel();
+        let batch = |ids| Batch {
+            shards: [engine.shard_of(b"docs")].into_iter().collect(),
+            ids,
+            keeps_place,
+            runs: Arc::default(),
+            done: tell.clone(),
+        };
+        let (blocks, blocked) = mpsc::channel();
+        // While the latch is held nothing can be written.
+        run_within(&engine, 64 << 20, |exec| {
+            let shard = exec.shard(b"docs");
+            shard.index_create(b"docs", wide).unwrap();
+            let many = Incoming::new(1_000, 1_000 * WIDE as usize * size_of::<f32>());
+            assert_eq!(shard.vector_room(b"docs", many), Ok(()), "nothing else waits");
+            for id in 0..270_u64 {
+                shard.vector_set(b"docs", id.into(), &[0.5; WIDE as usize]).unwrap();
+            }
+            assert_eq!(shard.index_info(b"docs").unwrap().state, IndexState::Behind);
+            assert!(engine.post(Box::new(batch(270..400)), Drain::WakeOnly).is_ok());
+            blocks.send(()).unwrap();
+        });
+        blocked.recv().unwrap();
+        engine.close().unwrap();
+        // Either there was room, or it was ended.
+        let outcome = told.recv().unwrap();
+        assert!(matches!(outcome, Ok(_) | Err(Refusal::Closed)), "{outcome:?}");
+        let engine = open(dir.path()).unwrap();
+        let expected = if outcome.is_ok() { 400 } else { 270 };
+        assert_eq!(info(&engine).figures.vectors, expected);
+        engine.close().unwrap();
+    }
 }
 
 #[test]

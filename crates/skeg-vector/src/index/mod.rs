@@ -240,6 +240,12 @@ impl Index {
         self.delta.memory_bytes()
     }
 
+    /// Bytes of memory that rows take which are in no segment: those of the delta, and frozen ones.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.delta_bytes() + self.frozen.as_ref().map_or(0, |frozen| frozen.rows.memory_bytes())
+    }
+
     /// Vectors in the delta.
     #[must_use]
     pub fn delta_len(&self) -> usize {
