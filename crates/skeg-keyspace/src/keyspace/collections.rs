@@ -57,8 +57,10 @@ impl Keyspace {
         key: &[u8],
         kind: Kind,
     ) -> Result<Option<Place>, WrongType> {
-        let Some((spot, handle)) = self.find(hash, key) else { return Ok(None) };
-        let form = match entry::view(self.store.cell(handle)).1 {
+        let Some((spot, handle, (_, value))) = self.find_value(hash, key) else {
+            return Ok(None);
+        };
+        let form = match value {
             CellValue::Flat(is, _) if is == kind => Form::Flat,
             CellValue::Indexed(is, number) if is == kind => Form::Indexed(number),
             _ => return Err(WrongType),
