@@ -424,7 +424,8 @@ fn elements_of_large_collections_are_hinted_at() {
             keyspace.large_collection(hash).and_then(|it| it.element_hint([&element, b""]))
         {
             assert!(number > 1, "a small one is read with its key");
-            let _ = hint.touch_block() ^ hint.touch_entry();
+            let _ = hint.touch_block();
+            assert!(hint.entry().is_some(), "it was added");
         }
     }
     let hint = keyspace
@@ -432,7 +433,7 @@ fn elements_of_large_collections_are_hinted_at() {
         .expect("it is large")
         .element_hint([b"absent", b"element:1"])
         .expect("members are found by name");
-    let _ = hint.touch_block() ^ hint.touch_entry();
+    let _ = (hint.touch_block(), hint.entry());
     keyspace.check();
 }
 
