@@ -220,7 +220,7 @@ impl Holder {
         }
         black_box(found.iter().fold(0, |sum, it| sum ^ it.touch_block()));
         let entries: SmallVec<[[&u8; 2]; Self::TOUCHED_KEYS_MAX]> =
-            found.iter().filter_map(|it| it.entry()).collect();
+            found.iter().filter_map(ElementHint::entry).collect();
         black_box(entries.iter().fold(0, |sum, [first, last]| sum ^ **first ^ **last));
     }
 

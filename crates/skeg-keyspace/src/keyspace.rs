@@ -68,6 +68,14 @@ fn view<'a>(
     (key, EntryRef { value, expire_at_ms: entry::deadline(cell) })
 }
 
+/// An entry that was found, its cell, and what stands there for the value.
+struct Found<'a> {
+    spot: Spot,
+    handle: u32,
+    cell: &'a [u8],
+    value: CellValue<'a>,
+}
+
 /// Hashes the keys behind handles.
 struct KeyHashes<'a>(&'a ahash::RandomState, &'a Store);
 
@@ -116,9 +124,9 @@ impl Keyspace {
         self.table.find(hash, |handle| entry::has_key(self.store.cell(handle), key))
     }
 
-    /// As [`Keyspace::find`], with the cell and what stands in it for the value.
+    /// As [`Keyspace::find`], with what is there.
     #[inline]
-    fn find_value(&self, hash: u64, key: &[u8]) -> Option<(Spot, u32, (&[u8], CellValue<'_>))> {
+    fn find_value(&self, hash: u64, key: &[u8]) -> Option<Found<'_>> {
         debug_assert_eq!(hash, self.hash(key), "the hash is the key's own");
         let mut found = None;
         let (spot, handle) = self.table.find(hash, |handle| {
@@ -126,14 +134,15 @@ impl Keyspace {
             found = entry::view_of(cell, key).map(|value| (cell, value));
             found.is_some()
         })?;
-        Some((spot, handle, found?))
+        let (cell, value) = found?;
+        Some(Found { spot, handle, cell, value })
     }
 
     /// The entry of `key`, expired or not.
     #[inline]
     #[must_use]
     pub fn get(&self, hash: u64, key: &[u8]) -> Option<EntryRef<'_>> {
-        let (.., (cell, value)) = self.find_value(hash, key)?;
+        let Found { cell, value, .. } = self.find_value(hash, key)?;
         Some(EntryRef { value: self.resolve(value), expire_at_ms: entry::deadline(cell) })
     }
 

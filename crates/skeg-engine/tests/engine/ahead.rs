@@ -38,7 +38,7 @@ fn the_keys_of_one_command_are_read_ahead_however_many() {
     let mut holder = Holder::new(&engine, Drain::Serve);
     let keys: Vec<String> = (0..600).map(|number| format!("key:{number}")).collect();
     for count in [0, 1, 2, 16, 17, 600] {
-        let named = || keys[..count].iter().map(|key| key.as_bytes());
+        let named = || keys[..count].iter().map(String::as_bytes);
         holder.touch_keys(0, named());
         let shards: ShardList = named().map(|key| engine.shard_of(key)).collect();
         assert!(holder.try_hold(&shards).expect("open"));
