@@ -160,8 +160,6 @@ struct Tidying {
 pub(crate) struct Done {
     pub(crate) seen: Epoch,
     pub(crate) space: Reservation,
-    /// Large collections that no key names any more.
-    pub(crate) removed: Vec<Collection>,
 }
 
 const _: () = assert!(DATABASES as u32 <= u16::BITS, "a bit for each database");
@@ -333,12 +331,17 @@ impl Shard {
         Done {
             seen: std::mem::replace(&mut slice.seen, Epoch(0)),
             space: std::mem::take(&mut slice.space),
-            removed: self.take_removed(),
         }
     }
 
-    /// The large collections that the slice has removed.
-    fn take_removed(&mut self) -> Vec<Collection> {
+    /// Whether the slice has changed a database, and so may have removed large collections.
+    #[inline]
+    pub(crate) fn may_have_removed(&self) -> bool {
+        self.slice.changed != 0
+    }
+
+    /// The large collections that the slice has removed: no key names them any more.
+    pub(crate) fn take_removed(&mut self) -> Vec<Collection> {
         let mut databases = std::mem::take(&mut self.slice.changed);
         let mut removed = Vec::new();
         while databases != 0 {
