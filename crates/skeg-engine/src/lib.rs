@@ -76,6 +76,7 @@ pub use skeg_log::{
     Copied, CopyOptions, Epoch, ErrorKind as LogErrorKind, Health, Level, Log, LogError, LogStatus,
     Notify, Purpose, Recovered, ShardId, SnapshotInfo, Subscription, SyncPolicy, Want, Wrote,
 };
+pub use skeg_vector::SegmentFigures;
 pub use snapshot::{SavePoint, SnapshotDone, SnapshotStatus};
 pub use stats::{ShardFigures, ShardStats};
 pub use values::ValueFigures;

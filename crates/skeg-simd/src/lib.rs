@@ -68,6 +68,13 @@ pub fn norm2_f32(a: &[f32]) -> f32 {
     kernels().norm2_f32(a)
 }
 
+/// The value of a number in half precision (IEEE 754 binary16, by its bits), exactly.
+#[inline]
+#[must_use]
+pub fn widen_f16(bits: u16) -> f32 {
+    scalar::widen(bits)
+}
+
 /// Asks for what is read soon, all of it, without waiting. Does nothing where Rust offers no
 /// instruction for it.
 #[inline]

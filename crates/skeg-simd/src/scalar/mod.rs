@@ -25,7 +25,7 @@ pub(crate) use float::{dot_f32, dot_f32_rows, l2sq_f32, l2sq_f32_rows, norm2_f32
 pub(crate) use hadamard::hadamard;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) use hadamard::transform;
-pub(crate) use half::{dot_f16_rows, l2sq_f16_rows};
+pub(crate) use half::{dot_f16_rows, l2sq_f16_rows, widen};
 pub(crate) use levels::dot_levels;
 pub(crate) use signs::{passing, scan_signs};
 

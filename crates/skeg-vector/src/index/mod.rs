@@ -22,6 +22,7 @@
 //! May not know: keys, the log, shards, files, threads.
 
 mod build;
+mod contents;
 mod planner;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use build::{Build, BuildError, Built};
+pub use contents::SegmentFigures;
 pub use view::{Change, SearchOptions, SearchScratch, View};
 
 use crate::flat::{self, FlatIndex};
