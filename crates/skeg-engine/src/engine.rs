@@ -131,7 +131,8 @@ impl Engine {
             stored => stored,
         };
         let writes = log.is_some() && !options.read_only;
-        let store = writes.then(|| Arc::new(Store::new(options.vector_delta_bytes)));
+        let store = writes
+            .then(|| Arc::new(Store::new(options.vector_delta_bytes, options.vector_beside_bytes)));
         let (switches, board) = (Arc::default(), Arc::default());
         let values = log.as_ref().map(|log| {
             let waits = options.home_threads == 0;

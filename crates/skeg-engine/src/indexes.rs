@@ -108,6 +108,10 @@ impl Indexes {
         }
         for (name, held) in &mut self.by_name {
             held.note_size(shard, name, store);
+            if held.index.stored_generation() > 0 {
+                // What was under way when it was closed.
+                store.add(Task::Tidy { shard, name: name.clone(), number: held.number });
+            }
         }
     }
 

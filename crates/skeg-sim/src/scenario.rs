@@ -56,6 +56,7 @@ pub(crate) struct Settings {
     pub(crate) inline_max: usize,
     pub(crate) cache_bytes: usize,
     pub(crate) vector_delta_bytes: usize,
+    pub(crate) vector_beside_bytes: u64,
 }
 
 impl Default for Settings {
@@ -70,6 +71,7 @@ impl Default for Settings {
             inline_max: 1_024,
             cache_bytes: 64 << 20,
             vector_delta_bytes: 8 << 20,
+            vector_beside_bytes: 64 << 20,
         }
     }
 }
@@ -336,6 +338,7 @@ impl Draw {
             inline_max: [64, 64, 200, 1_024, 1 << 20][self.strings.index(5)],
             cache_bytes: [0, 4 << 10, 64 << 20][self.strings.index(3)],
             vector_delta_bytes: self.pick(&[1, 1, 3_000, if themed { 1 } else { 8 << 20 }]),
+            vector_beside_bytes: self.pick(&[1, 64 << 20]),
         }
     }
 
