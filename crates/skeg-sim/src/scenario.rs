@@ -57,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) cache_bytes: usize,
     pub(crate) vector_delta_bytes: usize,
     pub(crate) vector_beside_bytes: u64,
+    pub(crate) vector_idle_ms: u64,
 }
 
 impl Default for Settings {
@@ -72,6 +73,7 @@ impl Default for Settings {
             cache_bytes: 64 << 20,
             vector_delta_bytes: 8 << 20,
             vector_beside_bytes: 64 << 20,
+            vector_idle_ms: 30_000,
         }
     }
 }
@@ -339,6 +341,7 @@ impl Draw {
             cache_bytes: [0, 4 << 10, 64 << 20][self.strings.index(3)],
             vector_delta_bytes: self.pick(&[1, 1, 3_000, if themed { 1 } else { 8 << 20 }]),
             vector_beside_bytes: self.pick(&[1, 64 << 20]),
+            vector_idle_ms: self.pick(&[0, 30_000]),
         }
     }
 

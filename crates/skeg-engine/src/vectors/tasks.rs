@@ -12,10 +12,14 @@
 use std::collections::VecDeque;
 
 use skeg_io::sync::Mutex;
-use skeg_io::sync::atomic::{AtomicBool, Ordering};
+use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use skeg_log::ShardId;
 
 use crate::error::VectorsError;
+use crate::options::EngineOptions;
+
+/// Of deltas that are idle one is written in so many milliseconds.
+const IDLE_EACH_MS: u64 = 1_000;
 
 /// Called now and then; `false` gives up.
 pub type ConsolidateProgress = Box<dyn FnMut(BuildProgress) -> bool + Send>;
@@ -67,6 +71,9 @@ impl Task {
 pub(crate) struct Store {
     delta_bytes: usize,
     beside_bytes: u64,
+    idle_ms: u64,
+    /// When a delta that is idle may be written next.
+    next_idle_ms: AtomicU64,
     /// The last segment could not be made.
     failing: AtomicBool,
     state: Mutex<State>,
@@ -100,9 +107,31 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    pub(crate) fn new(delta_bytes: usize, beside_bytes: u64) -> Self {
-        let failing = AtomicBool::new(false);
-        Self { delta_bytes, beside_bytes, failing, state: Mutex::default() }
+    pub(crate) fn new(options: &EngineOptions) -> Self {
+        Self {
+            delta_bytes: options.vector_delta_bytes,
+            beside_bytes: options.vector_beside_bytes,
+            idle_ms: options.vector_idle_ms,
+            next_idle_ms: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
+    }
+
+    /// For how long nobody has written to a delta that is idle.
+    pub(crate) fn idle_ms(&self) -> u64 {
+        self.idle_ms
+    }
+
+    /// Whether a delta that is idle may be written now.
+    pub(crate) fn is_idle_turn(&self, now_ms: u64) -> bool {
+        now_ms >= self.next_idle_ms.load(Ordering::Relaxed) && self.state.lock().tasks.is_empty()
+    }
+
+    /// Takes the turn, if it is there: nobody else has it for a while.
+    pub(crate) fn take_idle_turn(&self, now_ms: u64) -> bool {
+        let next_ms = self.next_idle_ms.fetch_max(now_ms + IDLE_EACH_MS, Ordering::Relaxed);
+        now_ms >= next_ms
     }
 
     /// Bytes of a delta that are written at once.
