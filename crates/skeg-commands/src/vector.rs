@@ -99,6 +99,7 @@ impl From<IndexError> for CommandError {
             IndexError::Mismatch { .. } => "INDEXMISMATCH",
             IndexError::Behind => return Self::Refused(Refusal::Wait),
             IndexError::Unwritten => "BUSY",
+            IndexError::Memory { .. } => "OOM",
             IndexError::Vector(error) => return refused(error),
             _ => "ERR",
         };

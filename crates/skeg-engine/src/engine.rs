@@ -131,7 +131,7 @@ impl Engine {
             stored => stored,
         };
         let writes = log.is_some() && !options.read_only;
-        let store = writes.then(|| Arc::new(Store::new(options.vector_delta_bytes)));
+        let store = writes.then(|| Arc::new(Store::new(options)));
         let (switches, board) = (Arc::default(), Arc::default());
         let values = log.as_ref().map(|log| {
             let waits = options.home_threads == 0;
@@ -301,6 +301,7 @@ impl Engine {
             self.shared.expire(id);
             self.shared.send_away(id);
             self.shared.defragment(id);
+            self.shared.flush_idle(id);
         }
         self.shared.end_due_waits();
         self.shared.free_discarded();

@@ -92,6 +92,7 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
                 shared.keep_limit(id);
                 shared.send_away(id);
                 shared.defragment(id);
+                shared.flush_idle(id);
             }
             if number == 0 {
                 shared.give_back_if_due();

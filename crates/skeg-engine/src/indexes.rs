@@ -9,6 +9,7 @@
 //!
 //! May not know: how an index searches, what is in a file.
 
+mod idle;
 mod room;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use skeg_vector::{
     VectorError, View,
 };
 
+use self::idle::Rest;
 pub use self::room::Incoming;
 use crate::effect::{Effect, VectorId};
 use crate::shard::Shard;
@@ -38,6 +40,9 @@ pub(crate) struct Held {
     relies_on: u64,
     /// Its delta waits to be written.
     is_due: bool,
+    rest: Rest,
+    /// Bytes of memory that it may take.
+    pub(crate) memory_max: Option<u64>,
 }
 
 /// The indexes by name.
@@ -61,6 +66,7 @@ pub(crate) struct Indexes {
 pub(crate) struct Image {
     pub(crate) name: Box<[u8]>,
     pub(crate) number: u64,
+    pub(crate) memory_max: Option<u64>,
     pub(crate) view: Arc<View>,
 }
 
@@ -86,6 +92,7 @@ impl Indexes {
         held.map(|(name, held)| Image {
             name: name.clone(),
             number: held.number,
+            memory_max: held.memory_max,
             view: held.index.view(),
         })
         .collect()
@@ -108,6 +115,10 @@ impl Indexes {
         }
         for (name, held) in &mut self.by_name {
             held.note_size(shard, name, store);
+            if held.index.stored_generation() > 0 {
+                // What was under way when it was closed.
+                store.add(Task::Tidy { shard, name: name.clone(), number: held.number });
+            }
         }
     }
 
@@ -123,8 +134,10 @@ impl Indexes {
             index.attach(segments)?;
         }
         index.resume(created.generation);
-        let Created { number, relies_on, .. } = *created;
-        self.by_name.insert(name.into(), Held { index, number, relies_on, is_due: false });
+        let Created { number, relies_on, memory_max, .. } = *created;
+        let (is_due, rest) = (false, Rest::default());
+        let held = Held { index, number, relies_on, is_due, rest, memory_max };
+        self.by_name.insert(name.into(), held);
         Ok(())
     }
 
@@ -164,13 +177,14 @@ impl Held {
 
 /// What an index was created with, as effects hold it: the options, and for an index that may have
 /// segments its number; in a snapshot also the generation that its changes begin with, and the one up
-/// to which its rows are in segments.
+/// to which its rows are in segments. Behind that the bytes of memory that it may take, if there is a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Created {
     pub(crate) options: IndexOptions,
     pub(crate) number: u64,
     pub(crate) generation: u64,
     pub(crate) relies_on: u64,
+    pub(crate) memory_max: Option<u64>,
 }
 
 impl Created {
@@ -181,6 +195,7 @@ impl Created {
                 bytes.extend_from_slice(&number.to_le_bytes());
             }
         }
+        bytes.extend(self.memory_max.iter().flat_map(|bytes| bytes.to_le_bytes()));
         bytes
     }
 
@@ -188,16 +203,16 @@ impl Created {
         let said = |error: VectorError| error.to_string();
         let (options, rest) = bytes.split_at_checked(bytes.len().min(9)).unwrap_or_default();
         let options = IndexOptions::from_bytes(options).map_err(said)?;
-        let numbers = rest.as_chunks::<8>();
-        let (number, generation, relies_on) = match numbers {
-            ([], []) => (0, 0, 0),
-            ([number, generation, relies_on], []) => {
-                let [a, b, c] = [number, generation, relies_on].map(|&x| u64::from_le_bytes(x));
-                (a, b, c)
-            }
+        let (numbers, rest) = rest.as_chunks::<8>();
+        let numbers: Vec<u64> = numbers.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
+        let ([number, generation, relies_on], memory_max) = match (&*numbers, rest) {
+            ([], []) => ([0; 3], None),
+            (&[max], []) => ([0; 3], Some(max)),
+            (&[a, b, c], []) => ([a, b, c], None),
+            (&[a, b, c, max], []) => ([a, b, c], Some(max)),
             _ => return Err("options of an index of another length".into()),
         };
-        Ok(Self { options, number, generation, relies_on })
+        Ok(Self { options, number, generation, relies_on, memory_max })
     }
 }
 
@@ -224,6 +239,12 @@ pub enum IndexError {
     /// Vectors wait in memory, as many as may, and the disk does not take them.
     #[error("vectors wait in memory and cannot be written to disk")]
     Unwritten,
+    /// The vectors would take more memory than the index may.
+    #[error("the index may take {limit} bytes of memory, and would take more")]
+    Memory {
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The index refused.
     #[error(transparent)]
     Vector(#[from] VectorError),
@@ -236,6 +257,8 @@ pub struct IndexInfo {
     pub name: Vec<u8>,
     /// The options it was created with.
     pub options: IndexOptions,
+    /// Bytes of memory that it may take, if there is a limit.
+    pub memory_max: Option<u64>,
     /// What it consists of.
     pub figures: IndexFigures,
     /// What becomes of its segments just now.
@@ -279,7 +302,14 @@ fn info(name: &[u8], held: &Held, store: Option<&Store>) -> IndexInfo {
         None => IndexState::Ready,
     };
     let (options, figures) = (*held.index.options(), held.index.figures());
-    IndexInfo { name: name.to_vec(), options, figures, state, progress }
+    IndexInfo {
+        name: name.to_vec(),
+        options,
+        memory_max: held.memory_max,
+        figures,
+        state,
+        progress,
+    }
 }
 
 pub(crate) fn logged(id: IdRef<'_>) -> VectorId<'_> {
@@ -310,23 +340,40 @@ impl Shard {
         self.touch(self.index_hash(name));
     }
 
-    /// Creates an index; `false` when one with the same options is there already.
+    /// Creates an index without a limit of memory; `false` when one with the same options is there already.
     ///
     /// # Errors
     /// [`IndexError::Mismatch`], [`IndexError::Name`], and options that cannot be served.
     pub fn index_create(&mut self, name: &[u8], options: IndexOptions) -> Result<bool, IndexError> {
+        self.index_create_within(name, options, None)
+    }
+
+    /// [`Shard::index_create`] of an index that may take so many bytes of memory: rows in memory, codes and
+    /// graphs. What would pass that is refused with [`IndexError::Memory`].
+    ///
+    /// # Errors
+    /// As [`Shard::index_create`].
+    pub fn index_create_within(
+        &mut self,
+        name: &[u8],
+        options: IndexOptions,
+        memory_max: Option<u64>,
+    ) -> Result<bool, IndexError> {
         if name.is_empty() || name.len() > INDEX_NAME_BYTES_MAX {
             return Err(IndexError::Name);
         }
         if let Ok(held) = self.index(name) {
             return match held.index.options().difference(&options) {
                 Some(option) => Err(IndexError::Mismatch { option }),
+                None if held.memory_max != memory_max => {
+                    Err(IndexError::Mismatch { option: "maxMemory" })
+                }
                 None => Ok(false),
             };
         }
         let stores = options.has_segments() && self.indexes.store.is_some();
         let number = if stores { self.indexes.next_number() } else { 0 };
-        let created = Created { options, number, generation: 0, relies_on: 0 };
+        let created = Created { options, number, generation: 0, relies_on: 0, memory_max };
         self.indexes.insert(name, &created)?;
         self.index_changed(name, &Effect::IndexCreate { name, options: &created.to_bytes() });
         Ok(true)
@@ -388,6 +435,7 @@ impl Shard {
         let Indexes { by_name, store, .. } = &mut self.indexes;
         let held = by_name.get_mut(name).ok_or(IndexError::NotFound)?;
         let replaced = held.index.set(id, row)?;
+        held.rest.note_write();
         if let Some(store) = store {
             held.note_size(self.id, name, store);
         }
@@ -438,6 +486,7 @@ impl Shard {
     pub fn vector_remove(&mut self, name: &[u8], id: IdRef<'_>) -> Result<bool, IndexError> {
         let held = self.index_mut(name)?;
         let removed = held.index.remove(id);
+        held.rest.note_write();
         if removed && held.index.options().backend != Backend::Ephemeral {
             self.index_changed(name, &Effect::VectorRemove { name, id: logged(id) });
         }

@@ -3,7 +3,7 @@
 //! Whoever finds that something is to be done adds a task (`indexes.rs`): a delta that is large enough is
 //! to be written, files of a dropped index are to be forgotten. A thread of its own does one after the
 //! other (`run.rs`); it is started when there are tasks and ends when there are none. The large segment of a
-//! consolidation is built beside that by a second thread, and by those that help it to link its rows
+//! consolidation, or of a merge that takes its time, is built beside that by a second thread, and by those that help it to link its rows
 //! (`crew.rs`). An engine without threads is driven by hand, a step at a time, the two in turns.
 //!
 //! Invariants: nobody waits for a segment that is built; what fails leaves index and database as they
@@ -253,7 +253,8 @@ impl Shared {
     }
 
     fn note_failure(&self, run: Run, error: VectorsError) {
-        {
+        let gave_way = run.gives_way() && matches!(error, VectorsError::Aborted);
+        if !gave_way {
             let mut state = self.vectors.state.lock();
             state.status.last_error = Some(error.to_string());
             if !matches!(error, VectorsError::Aborted | VectorsError::NoIndex) {

@@ -268,6 +268,7 @@ impl From<IndexError> for Failure {
                 _ => "ERR_INVALID_ARGUMENT",
             },
             IndexError::Behind | IndexError::Unwritten => "ERR_BUSY",
+            IndexError::Memory { .. } => "ERR_OUT_OF_MEMORY",
             _ => "ERR_INVALID_ARGUMENT",
         };
         Self::new(code, error.to_string())

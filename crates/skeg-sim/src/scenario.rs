@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) vector_delta_bytes: usize,
     /// Whoever opens it for writing gives it so many shards.
     pub(crate) shards: Option<u16>,
+    pub(crate) vector_beside_bytes: u64,
+    pub(crate) vector_idle_ms: u64,
 }
 
 impl Default for Settings {
@@ -73,6 +75,8 @@ impl Default for Settings {
             cache_bytes: 64 << 20,
             vector_delta_bytes: 8 << 20,
             shards: None,
+            vector_beside_bytes: 64 << 20,
+            vector_idle_ms: 30_000,
         }
     }
 }
@@ -353,6 +357,8 @@ impl Draw {
             cache_bytes: [0, 4 << 10, 64 << 20][self.strings.index(3)],
             vector_delta_bytes: self.pick(&[1, 1, 3_000, if themed { 1 } else { 8 << 20 }]),
             shards: None,
+            vector_beside_bytes: self.pick(&[1, 64 << 20]),
+            vector_idle_ms: self.pick(&[0, 30_000]),
         }
     }
 

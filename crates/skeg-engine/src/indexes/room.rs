@@ -5,6 +5,10 @@
 //! again: at once where it stands if nobody may overtake it, else when a segment has taken rows away
 //! (`vectors/aside.rs`). A disk that refuses segments makes it an error.
 //!
+//! An index may have a limit of memory: of rows that wait, codes and graphs. Rows that would pass it wait
+//! while it is worth writing others to disk, where only codes of them stay in memory, and are refused then. Memory
+//! for rows comes in pieces of up to 64 KiB: by so much the limit may be passed.
+//!
 //! Invariant: what waits in memory is at most the bound; or, of a batch that is larger than the bound by
 //! itself, that batch and less than a delta that is due.
 //!
@@ -18,6 +22,9 @@ use crate::vectors::Store;
 /// of that an index says that it is behind.
 const DELTAS: usize = 8;
 const BYTES_MIN: usize = 16 << 20;
+
+/// For room below a limit of memory, a delta is written when it takes this part of the limit.
+const WORTH_PART: u64 = 16;
 
 /// What a row takes in memory beside its numbers and its id, about.
 const ROW_BYTES: usize = 64;
@@ -53,6 +60,14 @@ impl Incoming {
     }
 }
 
+/// Whether rows may come.
+enum Room {
+    Now,
+    /// When rows have gone to disk.
+    Later,
+    Never,
+}
+
 impl Store {
     /// Bytes of an index that may wait in memory to be written.
     fn waiting_max(&self) -> usize {
@@ -72,6 +87,18 @@ impl Held {
         store.is_some_and(|store| self.index.waiting_bytes() >= store.waiting_max() / 2)
     }
 
+    /// Whether these rows may come, as the limit of memory goes.
+    fn below_limit(&self, store: Option<&Store>, incoming: Incoming) -> Room {
+        let Some(limit) = self.memory_max else { return Room::Now };
+        let taken = self.index.memory_bytes() as u64;
+        let is_worth_it = self.index.waiting_bytes() as u64 >= limit / WORTH_PART;
+        match taken.saturating_add(incoming.memory_bytes() as u64) {
+            after if after <= limit => Room::Now,
+            _ if store.is_some() && is_worth_it => Room::Later,
+            _ => Room::Never,
+        }
+    }
+
     /// Whether there is room for these rows, beside what waits already.
     fn has_room(&self, store: &Store, incoming: Incoming) -> bool {
         let waiting = self.index.waiting_bytes();
@@ -86,16 +113,23 @@ impl Shard {
     ///
     /// # Errors
     /// [`IndexError::NotFound`]; [`IndexError::Behind`] when the command is to return, having changed
-    /// nothing: it is run again when there is room; [`IndexError::Unwritten`].
+    /// nothing: it is run again when there is room; [`IndexError::Unwritten`]; [`IndexError::Memory`].
     pub fn vector_room(&mut self, name: &[u8], incoming: Incoming) -> Result<(), IndexError> {
         self.see(self.index_hash(name));
         let has_room = self.has_room();
         let Indexes { by_name, store, .. } = &mut self.indexes;
         let held = by_name.get_mut(name).ok_or(IndexError::NotFound)?;
-        let Some(store) = held.writes_to(store.as_deref()) else { return Ok(()) };
-        if has_room || held.has_room(store, incoming) {
-            return Ok(());
-        }
+        let store = held.writes_to(store.as_deref());
+        let may_come = match held.below_limit(store, incoming) {
+            _ if has_room => true,
+            Room::Now => store.is_none_or(|store| held.has_room(store, incoming)),
+            Room::Later => false,
+            Room::Never => {
+                let limit = held.memory_max.unwrap_or(u64::MAX);
+                return Err(IndexError::Memory { limit });
+            }
+        };
+        let Some(store) = store.filter(|_| !may_come) else { return Ok(()) };
         if store.is_failing() {
             return Err(IndexError::Unwritten);
         }

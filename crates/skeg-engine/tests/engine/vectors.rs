@@ -2,6 +2,8 @@
 //! written and searched, there again when the database is opened, and never answered from damage.
 #![expect(clippy::unwrap_used, reason = "what helps a test is a test")]
 
+mod churn;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -12,10 +14,11 @@ use std::time::Duration;
 use skeg_engine::offline::{self, Found, Offline, RecordEffects};
 use skeg_engine::{
     Bound, BuildProgress, Drain, Engine, EngineError, EngineOptions, Exec, Holder, Incoming,
-    IndexInfo, IndexState, Job, LogError, Progress, Receipt, Refusal, ShardList, VectorsError,
+    IndexError, IndexInfo, IndexState, Job, LogError, Progress, Receipt, Refusal, ShardList,
+    VectorsError,
 };
 use skeg_io::Io;
-use skeg_vector::{Backend, FlatIndex, Hit, IdKind, IndexOptions, Metric, Tier};
+use skeg_vector::{Backend, FlatIndex, Hit, Id, IdKind, IndexOptions, Metric, Tier};
 
 const DIM: u32 = 32;
 
@@ -602,6 +605,91 @@ fn a_batch_beyond_the_bound_is_taken_alone_and_closing_ends_who_waits() {
         assert_eq!(info(&engine).figures.vectors, expected);
         engine.close().unwrap();
     }
+}
+
+#[test]
+fn a_delta_that_nobody_writes_to_is_flushed() {
+    let dir = tempfile::tempdir().unwrap();
+    // A 64th of what is written at once: 8 KiB.
+    let options_of = |idle_ms| EngineOptions {
+        vector_delta_bytes: 512 << 10,
+        vector_idle_ms: idle_ms,
+        ..EngineOptions::default()
+    };
+    let engine = Engine::open(&Io::real(), Some(dir.path()), &options_of(20)).unwrap();
+    run(&engine, |exec| {
+        for (name, rows) in [(&b"docs"[..], 200), (b"tiny", 3)] {
+            let shard = exec.shard(name);
+            shard.index_create(name, options(Tier::Tq2)).unwrap();
+            for id in 0..rows {
+                shard.vector_set(name, id.into(), &row(id)).unwrap();
+            }
+        }
+    });
+    wait_for(&engine, "flushed", |info| {
+        info.figures.segments == 1 && info.figures.delta_vectors == 0
+    });
+    let tiny = run(&engine, |exec| exec.shard(b"tiny").index_info(b"tiny").unwrap().figures).0;
+    assert_eq!((tiny.delta_vectors, tiny.segments), (3, 0), "not worth a file");
+    engine.close().unwrap();
+    // What was replayed into a delta is flushed as well.
+    let engine = Engine::open(&Io::real(), Some(dir.path()), &options_of(30_000)).unwrap();
+    run(&engine, |exec| {
+        for id in 200..400_u64 {
+            exec.shard(b"docs").vector_set(b"docs", id.into(), &row(id)).unwrap();
+        }
+    });
+    engine.close().unwrap();
+    let engine = Engine::open(&Io::real(), Some(dir.path()), &options_of(20)).unwrap();
+    wait_for(&engine, "flushed", |info| info.figures.segments == 2);
+    engine.close().unwrap();
+}
+
+#[test]
+fn an_index_stays_below_its_limit_of_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path()).unwrap();
+    let limit = 256 << 10;
+    let backends = [(&b"docs"[..], Backend::Disk), (b"flat", Backend::Flat)];
+    for (name, backend) in backends {
+        let options = IndexOptions { backend, ..options(Tier::F32) };
+        run(&engine, |exec| {
+            let shard = exec.shard(name);
+            shard.index_create_within(name, options, Some(limit)).unwrap();
+            let other = shard.index_create(name, options);
+            assert_eq!(other, Err(IndexError::Mismatch { option: "maxMemory" }));
+        });
+        let mut ids = 0_u64;
+        let refused = loop {
+            let stored = run(&engine, |exec| {
+                let shard = exec.shard(name);
+                shard.vector_room(name, Incoming::new(1, 8 + DIM as usize * size_of::<f32>()))?;
+                shard.vector_set(name, ids.into(), &row(ids))
+            })
+            .0;
+            match stored {
+                Ok(_) => ids += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(refused, IndexError::Memory { limit });
+        assert!(ids > 800, "{ids}");
+    }
+    let figures = |engine: &Engine, name: &[u8]| {
+        let info = run(engine, |exec| exec.shard(name).index_info(name).unwrap()).0;
+        (info.figures.memory_bytes as u64, info.memory_max)
+    };
+    for (name, _) in backends {
+        let (bytes, max) = figures(&engine, name);
+        assert!(bytes <= limit + (64 << 10) && max == Some(limit), "{bytes}");
+    }
+    let (tell, told) = mpsc::channel();
+    engine.snapshot(Box::new(move |result| tell.send(result.is_ok()).unwrap())).unwrap();
+    assert!(told.recv().unwrap());
+    engine.close().unwrap();
+    let engine = open(dir.path()).unwrap();
+    assert_eq!(backends.map(|(name, _)| figures(&engine, name).1), [Some(limit); 2]);
+    engine.close().unwrap();
 }
 
 #[test]
