@@ -31,7 +31,7 @@ use crate::metric::Query;
 use crate::row_set::RowSet;
 use crate::{Metric, VectorError};
 
-/// Rows asked for at once: what a disk reads side by side.
+/// Rows asked for at once, at least, behind the first k: what a disk reads side by side.
 const TOGETHER: usize = 16;
 
 /// Candidates after which those below the floor are dropped for the first time.
@@ -136,6 +136,8 @@ pub(super) struct State {
     best: BinaryHeap<Reverse<Lower>>,
     /// What was compared exactly and is among the best, or level with the last of them.
     pub(super) found: Vec<Found>,
+    /// Places of rows that are compared together.
+    asked: Vec<u32>,
     /// Rows compared exactly.
     reranked: usize,
     /// The query at length 1, between searches.
@@ -413,22 +415,22 @@ impl State {
         self.reranked = 0;
         let budget = options.rerank.unwrap_or(usize::MAX).max(options.k);
         let mut left = &self.candidates[..budget.min(self.candidates.len())];
-        let mut asked = [0; TOGETHER];
+        let Self { best, found, asked, .. } = self;
+        // The first k are compared in any case.
+        let mut together = options.k;
         while !left.is_empty() {
-            let reached = |candidate: &&Found| match self.best.peek() {
-                Some(worst) if self.best.len() == options.k => candidate.score >= worst.0.0,
+            let reached = |candidate: &&Found| match best.peek() {
+                Some(worst) if best.len() == options.k => candidate.score >= worst.0.0,
                 _ => true,
             };
-            let count = left.iter().take(TOGETHER).take_while(reached).count();
+            let count = left.iter().take(together).take_while(reached).count();
             if count == 0 {
                 break;
             }
             let (now, later) = left.split_at(count);
-            for (place, candidate) in asked.iter_mut().zip(now) {
-                *place = candidate.place;
-            }
-            let (best, found) = (&mut self.best, &mut self.found);
-            rows.visit(&asked[..count], &mut |number, row, scale| {
+            asked.clear();
+            asked.extend(now.iter().map(|candidate| candidate.place));
+            rows.visit(asked, &mut |number, row, scale| {
                 let mut score = [0.0];
                 query.score(row, &[scale], &mut score);
                 let [score] = score;
@@ -444,6 +446,7 @@ impl State {
             })?;
             self.reranked += count;
             left = later;
+            together = TOGETHER.max(options.k / 4);
         }
         let worst = self.best.peek().map_or(f32::NEG_INFINITY, |worst| worst.0.0);
         self.found.retain(|found| found.score >= worst);
