@@ -70,11 +70,11 @@ impl Exec<'_> {
         self.shards.iter().any(|shard| shard.must_fetch())
     }
 
-    /// Whether the command has to wait, for log space or for the disk: unless it has changed something,
-    /// it is run again.
+    /// Whether the command has to wait, for log space, for the disk or for room for vectors: unless it has
+    /// changed something, it is run again.
     #[must_use]
     pub fn must_wait(&self) -> bool {
-        self.must_wait || self.must_fetch()
+        self.must_wait || self.shards.iter().any(|shard| shard.must_fetch() || shard.lacks_room())
     }
 
     /// Reserves log space beyond the command's bound, before anything is changed: for commands that
