@@ -60,7 +60,7 @@ pub use error::{BackupError, EngineError, ReadError, Refusal, SnapshotError, Vec
 pub use evict::{EvictionPolicy, MemoryLimit};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
-pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo, IndexState};
+pub use indexes::{INDEX_NAME_BYTES_MAX, Incoming, IndexError, IndexInfo, IndexState};
 pub use job::{Bound, Hold, Job, Progress, Receipt};
 pub use notify::NotifyClass;
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};

@@ -24,8 +24,8 @@ mod scalar;
 mod x86_64;
 
 pub use dispatch::{
-    BYTES_MAX, ENTRY_MAX, Kernels, Level, Levels, ROWS, RowTest, UNIT, available, kernels,
-    kernels_at, variants,
+    BYTES_MAX, ENTRY_MAX, Kernels, Level, Levels, ROWS, RowTest, Sieve, Sifted, SignBlock, UNIT,
+    available, kernels, kernels_at, variants,
 };
 
 /// The level that this process uses, see [`kernels`].
