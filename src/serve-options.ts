@@ -28,7 +28,8 @@ export interface ServeOptions {
    */
   durability?: Durability
   /**
-   * In how many parts keys are spread: a power of two up to 256, fixed when the store is created.
+   * In how many parts keys are spread: a power of two up to 256. A store that has another number is given
+   * this one when it is opened, which takes as long as a snapshot once.
    * @defaultValue `'auto'`: what the store has, 16 for a new one
    */
   shards?: number | 'auto'
