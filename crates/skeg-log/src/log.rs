@@ -221,7 +221,8 @@ impl Log {
     }
 
     /// Becomes the writer for a block or a few, if there are records, no writer and no fsync in
-    /// flight: what a serving thread does at the end of its loop turn.
+    /// flight: what a serving thread does at the end of its loop turn. Under `always` it wakes the
+    /// thread that syncs to write them, and returns [`Wrote::Busy`].
     pub fn try_write(&self) -> Wrote {
         self.core.try_write(By::Serving)
     }

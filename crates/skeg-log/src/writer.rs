@@ -33,7 +33,8 @@ const BLOCKS_PER_TURN: u32 = 4;
 /// Who wants to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
-    /// A thread with other things to do: it does not write beside an fsync, which could hold it up.
+    /// A thread with other things to do: it does not write beside an fsync, which could hold it up,
+    /// nor where the thread that syncs does.
     Serving,
     /// A thread of the log.
     Log,
