@@ -148,7 +148,8 @@ pub const SETTINGS: &[Setting] = &[
         name: "shards",
         value: Some("N"),
         default: Some("16"),
-        help: "Shards, a power of two from 1 to 256; a database with others is dealt out once",
+        help: "Shards, a power of two from 1 to 256; a database\n\
+               with another number of them is dealt out once",
         apply: |options, text| {
             parse::power_of_two(text, 1..=256).map(|count| options.shards = Some(count))
         },
