@@ -343,6 +343,29 @@ pub(crate) fn post(holder: &mut Holder, job: Box<dyn Job>) -> Flow {
     Flow::Pending
 }
 
+/// Says which keys a command is about to change, so that a snapshot has what it still needs of them.
+///
+/// # Errors
+/// [`Refusal::Wait`]: the command must return without having changed anything, and is run again.
+#[inline]
+pub(crate) fn want_changes(
+    spec: &Spec,
+    exec: &mut Exec<'_>,
+    cx: &Cx<'_>,
+    args: Args<'_>,
+) -> Result<(), Refusal> {
+    if !exec.is_walked() {
+        return Ok(());
+    }
+    for index in spec.keys.positions(args) {
+        if spec.keys.flags_at(index).may_change() {
+            let key = args.get(index);
+            exec.shard(key).want_change(cx.db(), key);
+        }
+    }
+    if exec.must_wait() { Err(Refusal::Wait) } else { Ok(()) }
+}
+
 /// Runs a handler, after it has the log space that only its keys can tell.
 pub(crate) fn run_on(
     spec: &'static Spec,
@@ -352,6 +375,7 @@ pub(crate) fn run_on(
     args: Args<'_>,
     reply: &mut Reply,
 ) -> Outcome {
+    want_changes(spec, exec, cx, args)?;
     if let Some(bound) = spec.bound.stored(exec, cx, args) {
         exec.reserve(bound)?;
     }

@@ -379,7 +379,7 @@ impl Shared {
         if let Err(refusal) = self.check_open() {
             return Err((job, refusal));
         }
-        if self.latch(first).queued() >= self.options.queue_limit {
+        if self.latch(first).queued() >= self.options.queue_limit && !job.overtakes() {
             return Err((job, Refusal::Busy));
         }
         let at = self.enqueue(Ticket::new(job));

@@ -63,11 +63,20 @@ impl Exec<'_> {
         self.shards.iter_mut().map(|shard| &mut **shard)
     }
 
-    /// Whether a value that was asked for has to be read from the disk: the command is to return, and
-    /// is run again.
+    /// Whether the command is to return without having changed anything, and is run again: a value that
+    /// was asked for ([`Shard::want`]) has to be read from the disk, or one that is to be changed
+    /// ([`Shard::want_change`]) handed out to a snapshot.
     #[must_use]
-    pub fn must_fetch(&self) -> bool {
-        self.shards.iter().any(|shard| shard.must_fetch())
+    pub fn must_wait(&self) -> bool {
+        self.shards.iter().any(|shard| shard.must_wait())
+    }
+
+    /// Whether the walk of a snapshot is on: who is about to change something says so then
+    /// ([`Shard::want_change`]).
+    #[inline]
+    #[must_use]
+    pub fn is_walked(&self) -> bool {
+        self.shards.iter().any(|shard| shard.walk.is_some())
     }
 
     /// Reserves log space beyond the command's bound, before anything is changed: for commands that
@@ -127,7 +136,7 @@ impl Shared {
             false => (Served::default(), None),
         };
         drop(watch);
-        let must_wait = exec.must_wait || exec.must_fetch();
+        let must_wait = exec.must_wait || exec.must_wait();
         // What has expired may have been removed on the way.
         let made = shards.iter().any(|shard| shard.has_made_changes());
         let receipt = self.commit(shards);

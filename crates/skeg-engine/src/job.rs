@@ -101,10 +101,16 @@ pub trait Job: Send {
     /// Runs under the latches. For a bounded time: what is long returns [`Progress::Again`].
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress;
 
-    /// Whether nobody may overtake it while a value that it needs is read from the disk. What came
-    /// after it on its shard waits as well then.
+    /// Whether nobody may overtake it while a value that it needs is read from the disk, or handed out to
+    /// a snapshot. What came after it on its shard waits as well then.
     fn keeps_place(&self) -> bool {
         true
+    }
+
+    /// Whether those that keep their place while they wait may be waiting for it: it goes before them
+    /// then, and is admitted however many queue.
+    fn overtakes(&self) -> bool {
+        false
     }
 
     /// The job is over: it ran, or was refused. Called once, on any thread, with no latch of the

@@ -9,7 +9,8 @@
 //! - nobody borrows a latch past queued work; the queue is first in, first out;
 //! - nobody waits for a latch while holding one, except jobs, in ascending order;
 //! - a command that must wait for log space gives back every latch of its job and keeps its place; one
-//!   that waits for values may keep it (`fetch.rs`).
+//!   that waits for values, or for the walk of a snapshot, may keep it (`fetch.rs`), and only what it may
+//!   be waiting for overtakes it.
 
 use std::collections::VecDeque;
 
@@ -73,6 +74,19 @@ impl Latch {
         let mut queue = self.queue.lock();
         queue.push_front(ticket);
         self.queued.store(queue.len(), Ordering::SeqCst);
+    }
+
+    /// The first job that does not wait for those before it.
+    fn pop_overtaking(&self) -> Option<Ticket> {
+        let mut queue = self.queue.lock();
+        let at = queue.iter().position(|ticket| ticket.job.overtakes())?;
+        let ticket = queue.remove(at);
+        self.queued.store(queue.len(), Ordering::SeqCst);
+        ticket
+    }
+
+    fn has_overtaking(&self) -> bool {
+        self.queue.lock().iter().any(|ticket| ticket.job.overtakes())
     }
 
     fn pop(&self) -> Option<Ticket> {
@@ -153,8 +167,13 @@ impl Shared {
                 match fetching.take() {
                     Some(fetched) => ticket.fetched.extend(fetched),
                     None => {
-                        self.wait_for_values(ticket, &fetching, shard, work);
-                        return None;
+                        ticket.fetching = Some(Arc::clone(&fetching));
+                        self.enqueue_first(ticket);
+                        let Some(overtaking) = self.latch(id).pop_overtaking() else {
+                            self.wait_in_place(&fetching, shard, work);
+                            return None;
+                        };
+                        ticket = overtaking;
                     }
                 }
             }
@@ -268,21 +287,27 @@ impl Shared {
     }
 
     /// A job that must wait holds no latch meanwhile. For log space it is the first to be served where
-    /// it began, and its home thread tries again in a millisecond; values are fetched for it.
+    /// it began, and its home thread tries again in a millisecond; values are fetched for it; the walk of
+    /// a snapshot has it run again.
     fn give_back_and_wait(&self, mut ticket: Ticket, work: &mut Work) {
         let mut held = std::mem::take(&mut ticket.held);
+        let outlet = held.iter().find(|shard| shard.is_held_up()).and_then(|shard| shard.outlet());
         let missing = held.iter_mut().flat_map(|shard| shard.take_missing()).collect::<Vec<_>>();
         let first = if ticket.job.hold() == Hold::Together { 0 } else { ticket.at };
         ticket.at = first;
         let id = ticket.job.shards().as_slice()[first];
-        if missing.is_empty() {
+        if !missing.is_empty() {
+            self.free(held, work);
+            work.extend(self.fetch_for(ticket, missing));
+        } else if let Some(outlet) = outlet {
+            // The walk goes no further before the latch is free.
+            work.extend(self.wait_for_walk(ticket, &outlet));
+            self.free(held, work);
+        } else {
             self.enqueue_first(ticket);
             self.stalled(id);
             self.free(held, work);
             work.retain(|queued| *queued != id);
-        } else {
-            self.free(held, work);
-            work.extend(self.fetch_for(ticket, missing));
         }
     }
 
@@ -292,20 +317,13 @@ impl Shared {
         self.latch(id).push_front(ticket);
     }
 
-    /// The first of a queue keeps its place until its values are there: nobody else is served before.
-    fn wait_for_values(
-        &self,
-        mut ticket: Ticket,
-        fetching: &Arc<Fetching>,
-        shard: Box<Shard>,
-        work: &mut Work,
-    ) {
+    /// The first of a queue keeps its place until what it waits for is there: nobody else is served
+    /// before, but those that overtake.
+    fn wait_in_place(&self, fetching: &Fetching, shard: Box<Shard>, work: &mut Work) {
         let id = shard.id;
-        ticket.fetching = Some(Arc::clone(fetching));
-        self.enqueue_first(ticket);
         self.latch(id).put_back(shard);
-        // Who has read them meanwhile has found the latch taken.
-        if fetching.is_done() {
+        // Who has come to its end, or has been queued, meanwhile has found the latch taken.
+        if fetching.is_done() || self.latch(id).has_overtaking() {
             work.push(id);
         }
     }

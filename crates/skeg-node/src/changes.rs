@@ -87,9 +87,15 @@ impl Changes {
         let mut bytes = 0;
         for change in &self.list {
             match change {
-                Change::Set { key, .. } => types.set(key, Some(Kind::String)),
-                Change::Remove { key } => types.set(key, None),
-                Change::Expire { .. } => {}
+                Change::Set { key, .. } => {
+                    exec.shard(key).want_change(DB, key);
+                    types.set(key, Some(Kind::String));
+                }
+                Change::Remove { key } => {
+                    exec.shard(key).want_change(DB, key);
+                    types.set(key, None);
+                }
+                Change::Expire { key, .. } => exec.shard(key).want_change(DB, key),
                 Change::VectorSet { index, id, row } => {
                     let id = typed_id(exec, index, id)?;
                     exec.shard(index).vector_check(index, id, row)?;
@@ -103,8 +109,9 @@ impl Changes {
             }
             bytes += change.bound().bytes;
         }
-        // All of it runs again when the strings are at hand that commands may read.
-        if exec.must_fetch() { Err(Failure::would_block()) } else { Ok(()) }
+        // All of it runs again when the strings are at hand that commands may read, and a snapshot has
+        // what it needs of what is changed.
+        if exec.must_wait() { Err(Failure::would_block()) } else { Ok(()) }
     }
 
     /// Makes them, after [`Changes::check`].

@@ -16,7 +16,7 @@ use crate::state::State;
 /// Where the backup lies on the simulated disk.
 const TARGET: &str = "/safe/backup";
 /// Steps of a snapshot while one piece of a file is copied.
-const STEPS: usize = 24;
+pub(crate) const STEPS: usize = 24;
 
 /// The backup as it stands.
 #[derive(Debug, Default)]
@@ -29,15 +29,21 @@ pub(crate) struct Backup {
 }
 
 impl Runner<'_> {
-    /// Makes a backup, or brings it up to date, while a snapshot is taken.
-    pub(crate) fn back_up(&mut self, engine: &Engine, link: bool) -> Result<(), String> {
+    /// Makes a backup, or brings it up to date, while a snapshot is taken: so many steps of it with every
+    /// piece.
+    pub(crate) fn back_up(
+        &mut self,
+        engine: &Engine,
+        link: bool,
+        steps: usize,
+    ) -> Result<(), String> {
         let log = engine.log().ok_or("a database on disk has no log")?;
         let last = log.last_epoch().0;
         let options = CopyOptions { link, update: true };
         let copied = engine.backup_here(Path::new(TARGET), options, &mut |_, _| {
             // What refuses it is no trouble.
             let _ = engine.start_snapshot();
-            for _ in 0..STEPS {
+            for _ in 0..steps {
                 engine.step_snapshot();
                 let _ = log.maintain();
             }

@@ -129,6 +129,11 @@ impl Job for OpJob {
         self.bound
     }
 
+    fn keeps_place(&self) -> bool {
+        // The JavaScript thread's do, those of connections that wait for them do not.
+        self.conn == 0
+    }
+
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
         let now_ms = exec.now_ms();
         if let Op::FlushEach(db) = self.op {

@@ -12,6 +12,7 @@ use skeg_engine::{
 use skeg_io::Clock;
 use skeg_io::sync::Arc;
 
+use crate::backup;
 use crate::client::{Client, Event, Journal};
 use crate::dump::at_time_zero;
 use crate::figures::Figures;
@@ -25,6 +26,8 @@ use crate::state::At;
 const START_MS: u64 = 1_735_689_600_000;
 /// Rounds of background work that bring everything to an end, when nothing is in the way.
 const SETTLE_ROUNDS: usize = 300;
+/// Steps of a snapshot in each of them, while somebody may wait for it.
+const SNAPSHOT_STEPS_EACH: usize = 100;
 
 /// An open engine and those who use it.
 pub(crate) struct Work {
@@ -48,6 +51,11 @@ impl Work {
             was_poisoned: false,
             snapshot: engine.snapshot_status().last,
         }
+    }
+
+    /// Whether an operation is queued, or waits elsewhere.
+    fn is_waited_for(&self) -> bool {
+        self.clients.iter().any(|client| client.waits)
     }
 
     fn log(&self) -> &Arc<Log> {
@@ -140,7 +148,9 @@ impl Runner<'_> {
             }
             Step::Backup { link } => {
                 let engine = work.engine.clone();
-                self.back_up(&engine, *link)?;
+                // Operations that a snapshot sets free would run in epochs that nobody notes.
+                let steps = if work.is_waited_for() { 0 } else { backup::STEPS };
+                self.back_up(&engine, *link, steps)?;
             }
             Step::WaitDurable => {
                 if self.seen.lock().hard_faults == 0 && self.capacity.is_none() {
@@ -300,11 +310,19 @@ impl Runner<'_> {
         work.clients.iter_mut().for_each(Client::release);
         self.read_journal(work)?;
         for _ in 0..SETTLE_ROUNDS {
+            // Who changes a large value waits until a snapshot under way has it.
+            for _ in 0..SNAPSHOT_STEPS_EACH {
+                if !work.is_waited_for() || !work.engine.step_snapshot() {
+                    break;
+                }
+                self.read_journal(work)?;
+            }
             self.step(work, &Step::Turn)?;
             if self.machine.disk.is_stopped() || work.health() == Health::Poisoned {
                 return Ok(());
             }
-            let idle = work.engine.queued() == 0 && !work.log().has_unwritten();
+            let queued = work.engine.queued() > 0 || work.is_waited_for();
+            let idle = !queued && !work.log().has_unwritten();
             if idle && work.health() == Health::Healthy {
                 if std::mem::take(&mut work.was_full) {
                     self.figures.healed += 1;
