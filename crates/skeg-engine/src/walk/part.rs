@@ -221,3 +221,74 @@ impl Left {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use skeg_keyspace::{End, HashSeed};
+
+    use super::*;
+
+    const SLICE_BYTES: usize = 4 << 10;
+
+    /// A large value of every kind, and a small one.
+    fn keyspace() -> Keyspace {
+        let mut keyspace = Keyspace::new(HashSeed::from_bytes([7; 32]));
+        let hash = |keyspace: &Keyspace, key: &[u8]| keyspace.hash(key);
+        for number in 0..2_000_u32 {
+            let element = format!("element {number}").into_bytes();
+            let at = hash(&keyspace, b"hash");
+            keyspace.hash_set(at, b"hash", &element, b"value").unwrap();
+            let at = hash(&keyspace, b"list");
+            keyspace.list_push(at, b"list", End::Back, &element).unwrap();
+            let at = hash(&keyspace, b"set");
+            keyspace.set_add(at, b"set", &element).unwrap();
+            let at = hash(&keyspace, b"sorted");
+            keyspace.zset_set(at, b"sorted", &element, f64::from(number)).unwrap();
+        }
+        let at = hash(&keyspace, b"string");
+        keyspace.set(at, b"string", &[7; 20_000], None);
+        let at = hash(&keyspace, b"small");
+        keyspace.set(at, b"small", b"value", None);
+        keyspace.begin_walk();
+        keyspace
+    }
+
+    #[test]
+    fn no_slice_is_much_larger_than_it_is_to_be() {
+        let mut keyspace = keyspace();
+        let mut part = Part::new(3, &keyspace);
+        let (mut slices, mut entries) = (0, 0);
+        while !part.is_over() {
+            let mut handed = Handed::default();
+            assert!(!part.hand_out(&mut keyspace, SLICE_BYTES, &mut handed));
+            assert!(handed.effects.len() < 2 * SLICE_BYTES, "{}", handed.effects.len());
+            slices += 1;
+            entries += handed.entries;
+        }
+        assert_eq!(entries, 6);
+        assert!(slices > 60, "{slices}");
+    }
+
+    #[test]
+    fn what_is_changed_is_handed_out_first_and_its_neighbours_wait() {
+        let mut keyspace = keyspace();
+        let mut part = Part::new(0, &keyspace);
+        let mut handed = Handed::default();
+        let hash = |key: &[u8]| keyspace.hash(key);
+        let (set, list, small) = (hash(b"set"), hash(b"list"), hash(b"small"));
+        assert!(!part.preserve(&mut keyspace, small, SLICE_BYTES, &mut handed));
+        assert_eq!(handed.entries, 1, "neighbours in the bucket are large");
+        assert!(!part.is_left(&mut keyspace, small, SLICE_BYTES, &mut handed));
+        assert!(part.is_left(&mut keyspace, set, SLICE_BYTES, &mut handed));
+        part.hand_out(&mut keyspace, SLICE_BYTES, &mut handed);
+        assert!(part.is_awaited() && handed.entries == 1, "a part of it");
+        assert!(!part.preserve(&mut keyspace, list, SLICE_BYTES, &mut handed));
+        assert_eq!(handed.entries, 2, "all of it at once");
+        assert!(part.preserve(&mut keyspace, set, SLICE_BYTES, &mut handed), "it was awaited");
+        assert!(!part.is_left(&mut keyspace, set, SLICE_BYTES, &mut handed));
+        while !part.is_over() {
+            part.hand_out(&mut keyspace, SLICE_BYTES, &mut handed);
+        }
+        assert_eq!(handed.entries, 6);
+    }
+}
