@@ -35,6 +35,18 @@ interface Ranked {
   /** Its score. */
   score: number
 }
+/** What was popped from the first list that had any. */
+interface PoppedElement<V> {
+  /** Its key. */
+  key: V
+  /** The element that is gone. */
+  element: V
+}
+/** The member that was popped from the first sorted set that had any. */
+interface PoppedMember<V> extends Scored<V> {
+  /** Its key. */
+  key: V
+}
 /** What was popped from the first sorted set that had any. */
 interface PoppedMembers<V> {
   /** Its key. */
@@ -136,6 +148,13 @@ interface CountOptions {
   /** How many elements at most; one by default. */
   COUNT?: number
 }
+/** Options of commands that wait. */
+interface WaitOptions {
+  /** Calls the command off while it waits: it rejects with `ERR_ABORTED`. */
+  signal?: AbortSignal
+}
+/** Options of commands that wait, and pop from the first of several keys. */
+interface WaitCountOptions extends CountOptions, WaitOptions {}
 /** Options of {@link Commands.getEx}: what becomes of the deadline of the key. One of them. */
 type GetExOptions =
   | {
@@ -266,6 +285,114 @@ declare abstract class Commands {
   #private
   /** Appends to a string, which is created if it is missing: `APPEND key value`. O(1) amortised. */
   append(key: Bytes, value: Bytes): Promise<number>
+  /** Moves an item from an end of a list to an end of another, or waits for one: `BLMOVE source destination sourceSide destinationSide timeout [options]`. O(log(N)). */
+  blMove(
+    source: Bytes,
+    destination: Bytes,
+    sourceSide: 'LEFT' | 'RIGHT',
+    destinationSide: 'LEFT' | 'RIGHT',
+    timeout: number,
+    options?: WaitOptions,
+  ): Promise<string | null>
+  /** As {@link blMove}, as bytes. */
+  blMoveBuffer(
+    source: Bytes,
+    destination: Bytes,
+    sourceSide: 'LEFT' | 'RIGHT',
+    destinationSide: 'LEFT' | 'RIGHT',
+    timeout: number,
+    options?: WaitOptions,
+  ): Promise<Buffer | null>
+  /** Removes and returns items of the first list that there is, or waits for one: `BLMPOP timeout keys side [options]`. O(N + M) for N keys and M items. */
+  blmPop(
+    timeout: number,
+    keys: Bytes | readonly Bytes[],
+    side: 'LEFT' | 'RIGHT',
+    options?: WaitCountOptions,
+  ): Promise<[key: string, elements: string[]] | null>
+  /** As {@link blmPop}, as bytes. */
+  blmPopBuffer(
+    timeout: number,
+    keys: Bytes | readonly Bytes[],
+    side: 'LEFT' | 'RIGHT',
+    options?: WaitCountOptions,
+  ): Promise<[key: Buffer, elements: Buffer[]] | null>
+  /** Removes and returns the item at the front of the first list that there is, or waits for one: `BLPOP keys ... timeout [options]`. O(N) for N keys. */
+  blPop(
+    keys: Bytes | readonly Bytes[],
+    timeout: number,
+    options?: WaitOptions,
+  ): Promise<PoppedElement<string> | null>
+  /** As {@link blPop}, as bytes. */
+  blPopBuffer(
+    keys: Bytes | readonly Bytes[],
+    timeout: number,
+    options?: WaitOptions,
+  ): Promise<PoppedElement<Buffer> | null>
+  /** Removes and returns the item at the end of the first list that there is, or waits for one: `BRPOP keys ... timeout [options]`. O(N) for N keys. */
+  brPop(
+    keys: Bytes | readonly Bytes[],
+    timeout: number,
+    options?: WaitOptions,
+  ): Promise<PoppedElement<string> | null>
+  /** As {@link brPop}, as bytes. */
+  brPopBuffer(
+    keys: Bytes | readonly Bytes[],
+    timeout: number,
+    options?: WaitOptions,
+  ): Promise<PoppedElement<Buffer> | null>
+  /** Moves the last item of a list to the front of another, or waits for one: `BRPOPLPUSH source destination timeout [options]`. O(log(N)). */
+  brPopLPush(
+    source: Bytes,
+    destination: Bytes,
+    timeout: number,
+    options?: WaitOptions,
+  ): Promise<string | null>
+  /** As {@link brPopLPush}, as bytes. */
+  brPopLPushBuffer(
+    source: Bytes,
+    destination: Bytes,
+    timeout: number,
+    options?: WaitOptions,
+  ): Promise<Buffer | null>
+  /** Removes and returns members of the first sorted set that there is, or waits for one: `BZMPOP timeout keys side [options]`. O(K) + O(M * log(N)) for K keys and M members of N. */
+  bzmPop(
+    timeout: number,
+    keys: Bytes | readonly Bytes[],
+    side: 'MIN' | 'MAX',
+    options?: WaitCountOptions,
+  ): Promise<PoppedMembers<string> | null>
+  /** As {@link bzmPop}, as bytes. */
+  bzmPopBuffer(
+    timeout: number,
+    keys: Bytes | readonly Bytes[],
+    side: 'MIN' | 'MAX',
+    options?: WaitCountOptions,
+  ): Promise<PoppedMembers<Buffer> | null>
+  /** Removes and returns the member with the highest score of the first sorted set that there is, or waits for one: `BZPOPMAX keys ... timeout [options]`. O(log(N)). */
+  bzPopMax(
+    keys: Bytes | readonly Bytes[],
+    timeout: number,
+    options?: WaitOptions,
+  ): Promise<PoppedMember<string> | null>
+  /** As {@link bzPopMax}, as bytes. */
+  bzPopMaxBuffer(
+    keys: Bytes | readonly Bytes[],
+    timeout: number,
+    options?: WaitOptions,
+  ): Promise<PoppedMember<Buffer> | null>
+  /** Removes and returns the member with the lowest score of the first sorted set that there is, or waits for one: `BZPOPMIN keys ... timeout [options]`. O(log(N)). */
+  bzPopMin(
+    keys: Bytes | readonly Bytes[],
+    timeout: number,
+    options?: WaitOptions,
+  ): Promise<PoppedMember<string> | null>
+  /** As {@link bzPopMin}, as bytes. */
+  bzPopMinBuffer(
+    keys: Bytes | readonly Bytes[],
+    timeout: number,
+    options?: WaitOptions,
+  ): Promise<PoppedMember<Buffer> | null>
   /** Copies the value and deadline of a key to another: `COPY source destination [options]`. O(1); O(N) for a value of N bytes. */
   copy(source: Bytes, destination: Bytes, options?: CopyOptions): Promise<number>
   /** Subtracts one from an integer: `DECR key`. O(1). */
@@ -1232,6 +1359,20 @@ interface SnapshotEvery {
    */
   writes?: number
 }
+/**
+ * What goes when the data takes more than `maxMemory`: of all keys, or of those with a deadline, the ones
+ * not used for the longest time (`lru`), used least often (`lfu`), or any; or those that expire first
+ * (`volatile-ttl`). The names are those of Redis's `maxmemory-policy`.
+ */
+type Eviction =
+  | 'noeviction'
+  | 'allkeys-lru'
+  | 'allkeys-lfu'
+  | 'allkeys-random'
+  | 'volatile-lru'
+  | 'volatile-lfu'
+  | 'volatile-random'
+  | 'volatile-ttl'
 /** Options of {@link open} for a data directory. */
 interface OpenOptions {
   /**
@@ -1266,6 +1407,17 @@ interface OpenOptions {
    */
   cache?: number
   /**
+   * Bytes of memory that keys, values and vectors may take, by `stats()`'s measure.
+   * @defaultValue 0: no limit
+   */
+  maxMemory?: number
+  /**
+   * What goes when they take more; with `'noeviction'`, calls that would take more reject with
+   * `ERR_OUT_OF_MEMORY`.
+   * @defaultValue `'noeviction'`
+   */
+  eviction?: Eviction
+  /**
    * Take snapshots by time, too.
    * @defaultValue only when the log is half as large as the last one
    */
@@ -1294,6 +1446,10 @@ interface MemoryOptions {
   name?: string
   /** As for a data directory. */
   shards?: number | 'auto'
+  /** As for a data directory. */
+  maxMemory?: number
+  /** As for a data directory. */
+  eviction?: Eviction
   /** As for a data directory. */
   maxPendingBytes?: number
   /** As for a data directory. */
@@ -1326,32 +1482,6 @@ declare class Batch extends ChangeCommands {
   /** Makes the changes. A batch is written once. */
   write(options?: WriteOptions): Promise<void>
 }
-
-/**
- * What a command replies: integers beyond 2^53 as bigint, maps as objects, an error inside an array
- * as an `Error`.
- */
-type Reply =
-  | string
-  | number
-  | bigint
-  | boolean
-  | null
-  | Buffer
-  | Error
-  | Reply[]
-  | {
-      [name: string]: Reply
-    }
-/** An argument of a command. */
-type CommandArgument = Bytes | number | bigint
-/** Options of {@link Database.call}: its last argument. */
-interface CommandOptions {
-  /** Calls the command off while it waits, as `BLPOP` does: it rejects with `ERR_ABORTED`. */
-  signal?: AbortSignal
-}
-/** What {@link Database.call} takes behind the name of a command. */
-type CallArguments = CommandArgument[] | [...words: CommandArgument[], options: CommandOptions]
 
 /** Options of {@link Database.listen}. */
 interface ListenOptions {
@@ -1387,6 +1517,41 @@ declare class Server implements AsyncDisposable {
   /** Closes the server at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void>
 }
+
+/** Events of an open store, with what their listeners are called with. */
+interface DatabaseEvents {
+  /**
+   * The log has failed: a write or a sync that cannot be tried again without the risk of losing what was
+   * acknowledged. Nothing is written any more until the store is opened again; reads go on. Told once.
+   */
+  error: [error: SkegError]
+}
+
+/**
+ * What a command replies: integers beyond 2^53 as bigint, maps as objects, an error inside an array
+ * as an `Error`.
+ */
+type Reply =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | Buffer
+  | Error
+  | Reply[]
+  | {
+      [name: string]: Reply
+    }
+/** An argument of a command. */
+type CommandArgument = Bytes | number | bigint
+/** Options of {@link Database.call}: its last argument. */
+interface CommandOptions {
+  /** Calls the command off while it waits, as `BLPOP` does: it rejects with `ERR_ABORTED`. */
+  signal?: AbortSignal
+}
+/** What {@link Database.call} takes behind the name of a command. */
+type CallArguments = CommandArgument[] | [...words: CommandArgument[], options: CommandOptions]
 
 /** Options of {@link Database.scan}. */
 interface ScanOptions {
@@ -1986,6 +2151,23 @@ declare class Database extends Commands implements AsyncDisposable {
   /** What is unsettled now. */
   get pressure(): Pressure
   /**
+   * Has a listener called when something happens to the store while nobody calls it. Without one nothing
+   * is lost: calls tell the same.
+   *
+   * @example
+   * ```ts
+   * const db = await open('./data')
+   * db.on('error', (error) => console.error(error.code, error.message)) // a disk that fails
+   * await db.close()
+   * ```
+   */
+  on<E extends keyof DatabaseEvents>(event: E, listener: (...args: DatabaseEvents[E]) => void): this
+  /** Ends what {@link on} has begun for this listener. */
+  off<E extends keyof DatabaseEvents>(
+    event: E,
+    listener: (...args: DatabaseEvents[E]) => void,
+  ): this
+  /**
    * Closes the store: calls made before settle, later ones reject with `ERR_CLOSED`, and so do those
    * that wait for a key. Other threads
    * of the process that have it open keep it. Closing again returns the same promise.
@@ -2106,10 +2288,12 @@ export type {
   ConsolidateProgress,
   CopyOptions,
   CountOptions,
+  DatabaseEvents,
   Durability,
   Entries,
   Entry,
   ErrorCode,
+  Eviction,
   Fields,
   GetExOptions,
   HashStep,
@@ -2129,6 +2313,8 @@ export type {
   Metric,
   OpenOptions,
   Patterns,
+  PoppedElement,
+  PoppedMember,
   PoppedMembers,
   Pressure,
   Ranked,
@@ -2152,6 +2338,8 @@ export type {
   Vector,
   VectorId,
   VectorWriteOptions,
+  WaitCountOptions,
+  WaitOptions,
   WeightedKey,
   WeightedKeys,
   WriteOptions,

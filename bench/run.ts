@@ -7,6 +7,12 @@
  *   --json          one JSON document on standard output instead of tables
  *   --save          keep the results in bench/results/
  *
+ * and for `vector`, which runs only when it is named:
+ *
+ *   --data FOLDER   vectors to search (base.fbin, query.fbin, truth.ibin), all of length 1
+ *   --rows N        the first rows of them only
+ *   --peers A,B     some of the peers
+ *
  * NAME is a benchmark or the beginning of some. Exit code 0 when everything ran, whatever the bars.
  */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
@@ -16,7 +22,7 @@ import { buildJs } from '../scripts/lib/build-js.ts'
 import { buildNative } from '../scripts/lib/build-native.ts'
 import { run } from '../scripts/lib/process.ts'
 import { fromRoot } from '../scripts/lib/root.ts'
-import { judge, type Bench, type Row, type Verdict } from './lib/bench.ts'
+import { judge, type Bench, type Effort, type Row, type Verdict } from './lib/bench.ts'
 import { machine } from './lib/machine.ts'
 import { table } from './lib/table.ts'
 
@@ -62,6 +68,9 @@ async function main(): Promise<void> {
       rounds: { type: 'string' },
       json: { type: 'boolean' },
       save: { type: 'boolean' },
+      data: { type: 'string' },
+      rows: { type: 'string' },
+      peers: { type: 'string' },
     },
   })
   const all = await benches()
@@ -69,13 +78,25 @@ async function main(): Promise<void> {
     for (const { name, what } of all) console.log(`${name.padEnd(22)} ${what}`)
     return
   }
-  const chosen = all.filter(
-    ({ name }) => positionals.length === 0 || positionals.some((given) => name.startsWith(given)),
+  const chosen = all.filter(({ name, onlyNamed }) =>
+    positionals.length === 0
+      ? onlyNamed !== true
+      : positionals.some((given) => name.startsWith(given)),
   )
   if (chosen.length === 0) throw new Error(`no benchmark begins with ${positionals.join(', ')}`)
   await prepare()
   const quick = values.quick === true
-  const effort = { rounds: Number(values.rounds ?? (quick ? 1 : 3)), scale: quick ? 0.1 : 1 }
+  const attached: [extension: string, content: string][] = []
+  const effort: Effort = {
+    rounds: Number(values.rounds ?? (quick ? 1 : 3)),
+    scale: quick ? 0.1 : 1,
+    vectors: {
+      data: values.data,
+      rows: values.rows === undefined ? undefined : Number(values.rows),
+      peers: values.peers?.split(','),
+    },
+    attach: (extension, content) => attached.push([extension, content]),
+  }
   const about = machine(`npm run bench -- ${process.argv.slice(2).join(' ')}`.trim())
   const results: { name: string; rows: Row[]; bars: Verdict[] }[] = []
   for (const bench of chosen) {
@@ -94,9 +115,12 @@ async function main(): Promise<void> {
     const folder = fromRoot('bench', 'results')
     mkdirSync(folder, { recursive: true })
     const names = chosen.length === all.length ? 'all' : chosen.map(({ name }) => name).join('+')
-    const file = path.join(folder, `${about.date.slice(0, 10)}-${about.commit}-${names}.json`)
-    writeFileSync(file, document)
-    console.error(`kept in ${path.relative(fromRoot(), file)}`)
+    for (const [extension, content] of [['json', document] as const, ...attached]) {
+      const name = `${about.date.slice(0, 10)}-${about.commit}-${names}.${extension}`
+      const file = path.join(folder, name)
+      writeFileSync(file, content)
+      console.error(`kept in ${path.relative(fromRoot(), file)}`)
+    }
   }
 }
 

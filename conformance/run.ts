@@ -46,24 +46,21 @@ const UNITS = [
   'unit/other',
   'unit/quit',
   'unit/querybuf',
+  'unit/lazyfree',
   'unit/slowlog',
   'unit/latency-monitor',
   'unit/pause',
   'unit/dump',
 ]
 
-/** Units whose tests use only those subcommands of DEBUG that skeg has. */
-const WITH_DEBUG = new Set(['unit/protocol', 'unit/slowlog', 'unit/latency-monitor', 'unit/dump'])
-
-// Replication, most of DEBUG and values above 100 MB are outside of what is compared.
-const flags = (unit: string): string[] => [
+// Replication and values above 100 MB are outside of what is compared.
+const FLAGS = [
   // An unknown command fails its test and not the unit.
   '--durable',
-  '--singledb',
   '--ignore-encoding',
   '--ignore-digest',
   '--tags',
-  `-needs:repl -repl -large-memory${WITH_DEBUG.has(unit) ? '' : ' -needs:debug'}`,
+  '-needs:repl -repl -large-memory',
 ]
 
 function read(unit: string, output: string, code: number): UnitResult {
@@ -107,7 +104,7 @@ async function runUnit(
         `${server.port}`,
         '--single',
         unit,
-        ...flags(unit),
+        ...FLAGS,
         '--skipfile',
         skipFile,
         '--timeout',

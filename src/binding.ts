@@ -39,6 +39,11 @@ export const NEVER = 2
 export const FAILED = -1
 export const BLOCKED = -2
 
+/** Flags of `open`; above them is the number of the eviction policy. */
+export const OPEN_READ_ONLY = 1
+export const OPEN_CREATE = 2
+export const OPEN_EVICTION_SHIFT = 2
+
 /** The functions of the addon for one environment. */
 export interface Binding {
   open(
@@ -46,12 +51,12 @@ export interface Binding {
     name: string,
     shards: number,
     level: number,
-    readOnly: number,
-    createIfMissing: number,
+    flags: number,
     snapshotMs: number,
     snapshotWrites: number,
     inlineMax: number,
     cacheBytes: number,
+    memoryMax: number,
   ): RequestId | undefined
   close(handle: Handle): RequestId | undefined
   /**

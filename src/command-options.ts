@@ -24,6 +24,15 @@ export interface CountOptions {
   COUNT?: number
 }
 
+/** Options of commands that wait. */
+export interface WaitOptions {
+  /** Calls the command off while it waits: it rejects with `ERR_ABORTED`. */
+  signal?: AbortSignal
+}
+
+/** Options of commands that wait, and pop from the first of several keys. */
+export interface WaitCountOptions extends CountOptions, WaitOptions {}
+
 /** Options of {@link Commands.getEx}: what becomes of the deadline of the key. One of them. */
 export type GetExOptions =
   | {
@@ -187,6 +196,9 @@ type Reader<T> = (options: T | undefined) => Bytes[]
 
 export const copy = reader<CopyOptions>({ REPLACE: flag })
 export const count = reader<CountOptions>({ COUNT: whole })
+// The signal is no word of the command.
+export const wait = reader<WaitOptions>({ signal: () => [] })
+export const waitCount = reader<WaitCountOptions>({ COUNT: whole, signal: () => [] })
 export const lcs = reader<LcsOptions>({ MINMATCHLEN: whole })
 export const lPos = reader<LPosOptions>({ RANK: whole, MAXLEN: whole })
 export const limited = reader<LimitedOptions>({ LIMIT: part })

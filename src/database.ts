@@ -5,9 +5,10 @@ import { Batch, writeLevel, type WriteOptions } from './batch.ts'
 import { MODE_BYTES, MODE_LOCAL, MODE_SYNC } from './binding.ts'
 import { attempt, rejected, sizeOf, type Bytes, type Vector, type VectorId } from './bytes.ts'
 import { SkegError } from './errors.ts'
+import { Events, type DatabaseEvents } from './events.ts'
 import { Commands } from './generated/commands.ts'
 import { aborted, type Lane } from './lane.ts'
-import { checkIterable, checkList, expected } from './options.ts'
+import { checkIterable, checkList, expected, signalOf } from './options.ts'
 import { readCall, type CallArguments, type Reply } from './reply.ts'
 import { readScanOptions, scanKeys, type ScanOptions } from './scan.ts'
 import { deadlineWords, milliseconds, readSetOptions, type SetOptions } from './set-options.ts'
@@ -48,12 +49,22 @@ export interface Pressure {
 export class Database extends Commands implements AsyncDisposable {
   readonly #lane: Lane
   readonly #updates: Updates
+  readonly #events: Events
   #closing: Promise<void> | undefined
 
   private constructor(lane: Lane) {
-    super((words, mode, convert) => lane.write(words, mode, { convert }))
+    super((words, mode, convert, wait) => {
+      if (wait === undefined) return lane.write(words, mode, { convert })
+      return attempt(() => {
+        // First what is wrong with the arguments, as without a signal.
+        const [all, signal] = [words(), signalOf(wait.signal)]
+        if (signal?.aborted === true) throw aborted(signal)
+        return lane.write(() => all, mode, { convert, signal })
+      })
+    })
     this.#lane = lane
     this.#updates = new Updates(lane)
+    this.#events = new Events(lane)
   }
 
   /** @internal */
@@ -500,11 +511,40 @@ export class Database extends Commands implements AsyncDisposable {
   }
 
   /**
+   * Has a listener called when something happens to the store while nobody calls it. Without one nothing
+   * is lost: calls tell the same.
+   *
+   * @example
+   * ```ts
+   * const db = await open('./data')
+   * db.on('error', (error) => console.error(error.code, error.message)) // a disk that fails
+   * await db.close()
+   * ```
+   */
+  on<E extends keyof DatabaseEvents>(
+    event: E,
+    listener: (...args: DatabaseEvents[E]) => void,
+  ): this {
+    this.#events.on(event, listener)
+    return this
+  }
+
+  /** Ends what {@link on} has begun for this listener. */
+  off<E extends keyof DatabaseEvents>(
+    event: E,
+    listener: (...args: DatabaseEvents[E]) => void,
+  ): this {
+    this.#events.off(event, listener)
+    return this
+  }
+
+  /**
    * Closes the store: calls made before settle, later ones reject with `ERR_CLOSED`, and so do those
    * that wait for a key. Other threads
    * of the process that have it open keep it. Closing again returns the same promise.
    */
   close(): Promise<void> {
+    this.#events.close()
     this.#closing ??= this.#lane.close()
     return this.#closing
   }

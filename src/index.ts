@@ -22,19 +22,24 @@ export type {
   SamplesOptions,
   SortOptions,
   StepOptions,
+  WaitCountOptions,
+  WaitOptions,
   ZAddOptions,
   ZRangeOptions,
 } from './command-options.ts'
 export { Database, type Pressure } from './database.ts'
 export { SkegError, type ErrorCode } from './errors.ts'
+export type { DatabaseEvents } from './events.ts'
 export type { ChangeCommands, Commands, TransactionCommands } from './generated/commands.ts'
 export { executablePath } from './load-binding.ts'
 export { open } from './open.ts'
-export type { Durability, MemoryOptions, OpenOptions, SnapshotEvery } from './options.ts'
+export type { Durability, Eviction, MemoryOptions, OpenOptions, SnapshotEvery } from './options.ts'
 export type {
   Entry,
   HashStep,
   LcsMatches,
+  PoppedElement,
+  PoppedMember,
   PoppedMembers,
   Ranked,
   Scored,

@@ -1,7 +1,15 @@
 // Opening a store.
 
 import { setTimeout } from 'node:timers/promises'
-import { TARGET_DIRECTORY, TARGET_NAMED, TARGET_PRIVATE, type Handle } from './binding.ts'
+import {
+  OPEN_CREATE,
+  OPEN_EVICTION_SHIFT,
+  OPEN_READ_ONLY,
+  TARGET_DIRECTORY,
+  TARGET_NAMED,
+  TARGET_PRIVATE,
+  type Handle,
+} from './binding.ts'
 import { KERNEL, MEMORY } from './acknowledgements.ts'
 import { Database } from './database.ts'
 import { SkegError } from './errors.ts'
@@ -10,6 +18,7 @@ import { Lane } from './lane.ts'
 import {
   boolean,
   checkKeys,
+  evictionOf,
   expected,
   integer,
   level,
@@ -18,13 +27,19 @@ import {
   type SnapshotEvery,
 } from './options.ts'
 
-const PENDING_KEYS = ['maxPendingBytes', 'maxPendingCalls'] as const
+const SHARED_KEYS = [
+  'shards',
+  'maxMemory',
+  'eviction',
+  'maxPendingBytes',
+  'maxPendingCalls',
+] as const
 const OPEN_KEYS = [
-  ...['shards', 'durability', 'readOnly', 'createIfMissing', 'snapshotEvery', 'waitForLock'],
+  ...['durability', 'readOnly', 'createIfMissing', 'snapshotEvery', 'waitForLock'],
   ...['inlineMax', 'cache'],
-  ...PENDING_KEYS,
+  ...SHARED_KEYS,
 ]
-const MEMORY_KEYS = ['memory', 'name', 'shards', ...PENDING_KEYS] as const
+const MEMORY_KEYS = ['memory', 'name', ...SHARED_KEYS] as const
 
 /**
  * Opens the store in a directory, or one in memory only.
@@ -58,8 +73,11 @@ export async function open(
 const LOCK_PAUSE_MS = 25
 
 async function openWhenFree(environment: Environment, request: OpenRequest): Promise<Handle> {
-  const { kind, name, shards, durability, readOnly, createIfMissing, snapshot } = request
-  const { inlineMax, cache } = request
+  const { kind, name, shards, durability, snapshot, inlineMax, cache, maxMemory } = request
+  const flags =
+    (request.readOnly ? OPEN_READ_ONLY : 0) |
+    (request.createIfMissing ? OPEN_CREATE : 0) |
+    (request.eviction << OPEN_EVICTION_SHIFT)
   const end = performance.now() + request.waitForLock
   for (;;) {
     const id = environment.binding.open(
@@ -67,12 +85,12 @@ async function openWhenFree(environment: Environment, request: OpenRequest): Pro
       name,
       shards,
       durability,
-      readOnly,
-      createIfMissing,
+      flags,
       snapshot.ms,
       snapshot.writes,
       inlineMax,
       cache,
+      maxMemory,
     )
     if (id === undefined) throw environment.failure()
     try {
@@ -91,11 +109,13 @@ interface OpenRequest {
   name: string
   shards: number
   durability: number
-  readOnly: number
-  createIfMissing: number
+  readOnly: boolean
+  createIfMissing: boolean
   snapshot: Required<SnapshotEvery>
   inlineMax: number
   cache: number
+  maxMemory: number
+  eviction: number
   pendingBytes: number
   pendingCalls: number
 }
@@ -107,9 +127,9 @@ function inDirectory(directory: string, options: OpenOptions): OpenRequest {
     kind: TARGET_DIRECTORY,
     name: directory,
     durability: level(options.durability, KERNEL),
-    readOnly: Number(boolean('readOnly', options.readOnly, false)),
+    readOnly: boolean('readOnly', options.readOnly, false),
     waitForLock: integer('waitForLock', options.waitForLock, 0, 2 ** 31 - 1, 0),
-    createIfMissing: Number(boolean('createIfMissing', options.createIfMissing, true)),
+    createIfMissing: boolean('createIfMissing', options.createIfMissing, true),
     snapshot: snapshotEvery(options.snapshotEvery),
     inlineMax: integer('inlineMax', options.inlineMax, 64, 2 ** 29, INLINE_MAX),
     cache: integer('cache', options.cache, 0, 2 ** 40, CACHE_BYTES),
@@ -131,8 +151,8 @@ function inMemory(options: MemoryOptions): OpenRequest {
     kind: name === undefined ? TARGET_PRIVATE : TARGET_NAMED,
     name: name ?? '',
     durability: MEMORY,
-    readOnly: 0,
-    createIfMissing: 1,
+    readOnly: false,
+    createIfMissing: true,
     snapshot: NEVER,
     inlineMax: INLINE_MAX,
     cache: CACHE_BYTES,
@@ -162,13 +182,18 @@ function hasMemory(options: unknown): boolean {
   return typeof options === 'object' && options !== null && 'memory' in options
 }
 
-type Shared = Pick<OpenRequest, 'shards' | 'pendingBytes' | 'pendingCalls'>
+type Shared = Pick<
+  OpenRequest,
+  'shards' | 'maxMemory' | 'eviction' | 'pendingBytes' | 'pendingCalls'
+>
 
 function shared(options: MemoryOptions | OpenOptions): Shared {
-  const { shards = 'auto', maxPendingBytes, maxPendingCalls } = options
+  const { shards = 'auto', maxMemory, eviction, maxPendingBytes, maxPendingCalls } = options
   return {
     // The engine says which counts it takes; 0 leaves it to it.
     shards: shards === 'auto' ? 0 : integer('shards', shards, 1, 65_535, 0),
+    maxMemory: integer('maxMemory', maxMemory, 0, 2 ** 50, 0),
+    eviction: evictionOf(eviction),
     pendingBytes: integer('maxPendingBytes', maxPendingBytes, 1, 2 ** 40, 64 << 20),
     pendingCalls: integer('maxPendingCalls', maxPendingCalls, 1, 2 ** 30, 65_536),
   }

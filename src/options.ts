@@ -23,6 +23,21 @@ export interface SnapshotEvery {
   writes?: number
 }
 
+/**
+ * What goes when the data takes more than `maxMemory`: of all keys, or of those with a deadline, the ones
+ * not used for the longest time (`lru`), used least often (`lfu`), or any; or those that expire first
+ * (`volatile-ttl`). The names are those of Redis's `maxmemory-policy`.
+ */
+export type Eviction =
+  | 'noeviction'
+  | 'allkeys-lru'
+  | 'allkeys-lfu'
+  | 'allkeys-random'
+  | 'volatile-lru'
+  | 'volatile-lfu'
+  | 'volatile-random'
+  | 'volatile-ttl'
+
 /** Options of {@link open} for a data directory. */
 export interface OpenOptions {
   /**
@@ -57,6 +72,17 @@ export interface OpenOptions {
    */
   cache?: number
   /**
+   * Bytes of memory that keys, values and vectors may take, by `stats()`'s measure.
+   * @defaultValue 0: no limit
+   */
+  maxMemory?: number
+  /**
+   * What goes when they take more; with `'noeviction'`, calls that would take more reject with
+   * `ERR_OUT_OF_MEMORY`.
+   * @defaultValue `'noeviction'`
+   */
+  eviction?: Eviction
+  /**
    * Take snapshots by time, too.
    * @defaultValue only when the log is half as large as the last one
    */
@@ -86,6 +112,10 @@ export interface MemoryOptions {
   name?: string
   /** As for a data directory. */
   shards?: number | 'auto'
+  /** As for a data directory. */
+  maxMemory?: number
+  /** As for a data directory. */
+  eviction?: Eviction
   /** As for a data directory. */
   maxPendingBytes?: number
   /** As for a data directory. */
@@ -146,6 +176,26 @@ export function boolean(name: string, value: unknown, standard: boolean): boolea
   if (value === undefined) return standard
   if (typeof value === 'boolean') return value
   throw expected(name, 'true or false')
+}
+
+// In the order in which the addon knows them.
+const EVICTIONS: readonly Eviction[] = [
+  'noeviction',
+  'allkeys-lru',
+  'allkeys-lfu',
+  'allkeys-random',
+  'volatile-lru',
+  'volatile-lfu',
+  'volatile-random',
+  'volatile-ttl',
+]
+
+/** The number of an eviction policy. */
+export function evictionOf(value: unknown): number {
+  if (value === undefined) return 0
+  const number = EVICTIONS.indexOf(value as Eviction)
+  if (number < 0) throw expected('eviction', `one of ${EVICTIONS.join(', ')}`)
+  return number
 }
 
 const LEVELS: Record<Durability, number> = { memory: 0, kernel: 1, disk: 2 }

@@ -33,6 +33,20 @@ export interface Ranked {
   score: number
 }
 
+/** What was popped from the first list that had any. */
+export interface PoppedElement<V> {
+  /** Its key. */
+  key: V
+  /** The element that is gone. */
+  element: V
+}
+
+/** The member that was popped from the first sorted set that had any. */
+export interface PoppedMember<V> extends Scored<V> {
+  /** Its key. */
+  key: V
+}
+
 /** What was popped from the first sorted set that had any. */
 export interface PoppedMembers<V> {
   /** Its key. */
@@ -94,6 +108,18 @@ export function rank(reply: unknown): Ranked | null {
   if (reply === null) return null
   const [rank, score] = reply as [number, number]
   return { rank, score }
+}
+
+export function poppedElement<V>(reply: unknown): PoppedElement<V> | null {
+  if (reply === null) return null
+  const [key, element] = reply as [V, V]
+  return { key, element }
+}
+
+export function poppedMember<V>(reply: unknown): PoppedMember<V> | null {
+  if (reply === null) return null
+  const [key, value, score] = reply as [V, V, number]
+  return { key, value, score }
 }
 
 export function poppedMembers<V>(reply: unknown): PoppedMembers<V> | null {

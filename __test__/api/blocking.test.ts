@@ -22,6 +22,29 @@ test('a call that waits holds nothing up, and is served by what comes later', as
   t.deepEqual(await db.call('BZPOPMAX', 'set', 1), ['set', 'b', 2])
 })
 
+test('methods that wait are served and called off as calls are', async (t) => {
+  const db = await memoryStore(t)
+  const waiting = db.blPop(['jobs', 'other'], 0)
+  await db.rPush('other', 'one')
+  t.deepEqual(await waiting, { key: 'other', element: 'one' })
+  const bytes = db.bzPopMinBuffer('set', 0)
+  await db.zAdd('set', { score: 2, value: 'b' })
+  t.deepEqual(await bytes, { key: Buffer.from('set'), value: Buffer.from('b'), score: 2 })
+  const controller = new AbortController()
+  const { signal } = controller
+  const moving = db.blMove('from', 'to', 'LEFT', 'RIGHT', 0, { signal })
+  const popping = db.blmPop(0, ['a', 'b'], 'LEFT', { COUNT: 2, signal })
+  await sleep(5)
+  controller.abort()
+  await rejects(t, 'ERR_ABORTED', () => moving)
+  await rejects(t, 'ERR_ABORTED', () => popping)
+  await rejects(t, 'ERR_ABORTED', () => db.brPop('a', 0, { signal }))
+  t.is(await db.rPush('a', 'stays'), 1)
+  t.is(await db.lLen('a'), 1)
+  const wrong = { signal: 'x' as unknown as AbortSignal }
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => db.blPop('a', 0, wrong))
+})
+
 test('calls that wait are served in the order in which they were made', async (t) => {
   const db = await diskStore(t)
   const waiting = Array.from({ length: 50 }, () => db.call('BLPOP', 'queue', 0))

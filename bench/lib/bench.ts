@@ -6,6 +6,19 @@ export interface Effort {
   rounds: number
   /** Scales requests and durations: 1 for figures that are kept, less for a quick look. */
   scale: number
+  /** What the benchmarks of vectors are asked for. */
+  vectors?: VectorChoice
+  /** Keeps a file beside the results, when these are kept. */
+  attach?: (extension: string, content: string) => void
+}
+
+/** Left out: glosses of a dictionary, all rows, all peers. */
+export interface VectorChoice {
+  /** A folder with base.fbin, query.fbin and truth.ibin. */
+  data?: string | undefined
+  /** The first rows only. */
+  rows?: number | undefined
+  peers?: string[] | undefined
 }
 
 /** One subject under one condition. */
@@ -36,6 +49,8 @@ export interface Bench {
   name: string
   /** One line for the list. */
   what: string
+  /** Whether it runs only when it is named: it needs more than npm has, and long. */
+  onlyNamed?: boolean
   bars: Bar[]
   run: (effort: Effort) => Promise<Row[]>
 }
@@ -69,7 +84,7 @@ export function best(rounds: Record<string, number>[]): Record<string, number> {
     names.map((name) => {
       const values = rounds.flatMap((round) => round[name] ?? [])
       // Times and sizes are better small, rates are better large.
-      const small = /_ms$|_ns$|_bytes$|^bytes/.test(name)
+      const small = /_ms$|_ns$|_s$|_mib$|_bytes$|^bytes/.test(name)
       return [name, small ? Math.min(...values) : Math.max(...values)]
     }),
   )

@@ -37,8 +37,9 @@ async function start(
   name: string,
   program: string,
   args: (port: number, data: string) => string[],
+  given?: string,
 ): Promise<Server> {
-  const data = mkdtempSync(path.join(tmpdir(), `skeg-bench-${name}-`))
+  const data = given ?? mkdtempSync(path.join(tmpdir(), `skeg-bench-${name}-`))
   const port = await freePort()
   const child = spawn(program, args(port, data), { stdio: ['ignore', 'ignore', 'pipe'] })
   const complaints: Buffer[] = []
@@ -47,7 +48,7 @@ async function start(
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM')
     await ended
-    rmSync(data, { recursive: true, force: true })
+    if (given === undefined) rmSync(data, { recursive: true, force: true })
   }
   for (let tries = 0; tries < 200 && child.exitCode === null; tries++) {
     try {
@@ -62,8 +63,9 @@ async function start(
   throw new Error(`${program} did not start: ${Buffer.concat(complaints).toString()}`)
 }
 
-export function startSkeg(persistence: Persistence): Promise<Server> {
-  return start('skeg', fromRoot('native', 'skeg'), (port, data) => [
+/** Starts skeg, on a folder that stays when it is given. */
+export function startSkeg(persistence: Persistence, folder?: string): Promise<Server> {
+  const args = (port: number, data: string): string[] => [
     'serve',
     '--quiet',
     '--port',
@@ -71,7 +73,8 @@ export function startSkeg(persistence: Persistence): Promise<Server> {
     ...(persistence === 'none'
       ? ['--no-persistence']
       : ['--data', data, '--appendfsync', persistence]),
-  ])
+  ]
+  return start('skeg', fromRoot('native', 'skeg'), args, folder)
 }
 
 export function startRedis(persistence: Persistence): Promise<Server> {
@@ -93,23 +96,33 @@ export function key(n: number): string {
   return `key:${String(n).padStart(12, '0')}`
 }
 
-/** Stores `count` keys with values of `valueBytes` bytes. */
-export async function fill(server: Server, count: number, valueBytes: number): Promise<void> {
+/** Sends commands, some thousand at a time, and waits for their replies, each of them one line. */
+export async function sendAll(server: Server, commands: Iterable<string[]>): Promise<void> {
   const socket = await connect(server.port)
-  const value = 'x'.repeat(valueBytes)
-  let answered = 0
+  let [sent, answered] = [0, 0]
   socket.on('data', (chunk: Buffer) => {
     for (const byte of chunk) if (byte === 0x0a) answered++
   })
   const batch = 1_000
-  for (let n = 0; n < count; n += batch) {
-    let text = ''
-    for (let i = n; i < Math.min(n + batch, count); i++) {
-      text += `*3\r\n$3\r\nSET\r\n$16\r\n${key(i)}\r\n$${valueBytes}\r\n${value}\r\n`
-    }
+  let text = ''
+  for (const words of commands) {
+    const bulks = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`)
+    text += `*${words.length}\r\n${bulks.join('')}`
+    if (++sent % batch > 0) continue
     socket.write(text)
-    while (answered < n - 20 * batch) await sleep(1)
+    text = ''
+    while (answered < sent - 20 * batch) await sleep(1)
   }
-  while (answered < count) await sleep(1)
+  socket.write(text)
+  while (answered < sent) await sleep(1)
   socket.destroy()
+}
+
+/** Stores `count` keys with values of `valueBytes` bytes. */
+export async function fill(server: Server, count: number, valueBytes: number): Promise<void> {
+  const value = 'x'.repeat(valueBytes)
+  const commands = function* (): Iterable<string[]> {
+    for (let n = 0; n < count; n++) yield ['SET', key(n), value]
+  }
+  await sendAll(server, commands())
 }

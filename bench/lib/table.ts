@@ -3,7 +3,9 @@ import type { Row } from './bench.ts'
 
 function show(value: number | undefined): string {
   if (value === undefined) return '-'
-  return value.toLocaleString('en', { maximumFractionDigits: value < 100 ? 2 : 0 })
+  // Recalls differ in their last digits.
+  const digits = value < 1 ? 4 : value < 100 ? 2 : 0
+  return value.toLocaleString('en', { maximumFractionDigits: digits })
 }
 
 export function table(rows: Row[]): string {

@@ -19,6 +19,8 @@ import type {
   SamplesOptions,
   SortOptions,
   StepOptions,
+  WaitCountOptions,
+  WaitOptions,
   ZAddOptions,
   ZRangeOptions,
 } from '../command-options.ts'
@@ -27,6 +29,8 @@ import type {
   Entry,
   HashStep,
   LcsMatches,
+  PoppedElement,
+  PoppedMember,
   PoppedMembers,
   Ranked,
   Scored,
@@ -34,11 +38,15 @@ import type {
   SortedSetStep,
 } from '../replies.ts'
 
-/** Runs a command: `words` may throw. Without `convert` the reply is what the addon made of it. */
+/**
+ * Runs a command: `words` may throw. Without `convert` the reply is what the addon made of it. The options of
+ * a command that waits may have a signal.
+ */
 type Runner = <T>(
   words: () => readonly Bytes[],
   mode: number,
   convert?: (reply: unknown) => T,
+  wait?: WaitOptions,
 ) => Promise<T>
 
 /**
@@ -56,6 +64,86 @@ export abstract class Commands {
   /** Appends to a string, which is created if it is missing: `APPEND key value`. O(1) amortised. */
   append(key: Bytes, value: Bytes): Promise<number> {
     return this.#run(() => ['APPEND', key, value], MODE_LOCAL, replies.number)
+  }
+
+  /** Moves an item from an end of a list to an end of another, or waits for one: `BLMOVE source destination sourceSide destinationSide timeout [options]`. O(log(N)). */
+  blMove(source: Bytes, destination: Bytes, sourceSide: 'LEFT' | 'RIGHT', destinationSide: 'LEFT' | 'RIGHT', timeout: number, options?: WaitOptions): Promise<string | null> {
+    return this.#run(() => ['BLMOVE', source, destination, args.oneOf(sourceSide, ['LEFT', 'RIGHT']), args.oneOf(destinationSide, ['LEFT', 'RIGHT']), args.float(timeout), ...optionsOf.wait(options)], 0, undefined, options)
+  }
+
+  /** As {@link blMove}, as bytes. */
+  blMoveBuffer(source: Bytes, destination: Bytes, sourceSide: 'LEFT' | 'RIGHT', destinationSide: 'LEFT' | 'RIGHT', timeout: number, options?: WaitOptions): Promise<Buffer | null> {
+    return this.#run(() => ['BLMOVE', source, destination, args.oneOf(sourceSide, ['LEFT', 'RIGHT']), args.oneOf(destinationSide, ['LEFT', 'RIGHT']), args.float(timeout), ...optionsOf.wait(options)], MODE_BYTES, undefined, options)
+  }
+
+  /** Removes and returns items of the first list that there is, or waits for one: `BLMPOP timeout keys side [options]`. O(N + M) for N keys and M items. */
+  blmPop(timeout: number, keys: Bytes | readonly Bytes[], side: 'LEFT' | 'RIGHT', options?: WaitCountOptions): Promise<[key: string, elements: string[]] | null> {
+    return this.#run(() => ['BLMPOP', args.float(timeout), ...args.counted(keys), args.oneOf(side, ['LEFT', 'RIGHT']), ...optionsOf.waitCount(options)], 0, undefined, options)
+  }
+
+  /** As {@link blmPop}, as bytes. */
+  blmPopBuffer(timeout: number, keys: Bytes | readonly Bytes[], side: 'LEFT' | 'RIGHT', options?: WaitCountOptions): Promise<[key: Buffer, elements: Buffer[]] | null> {
+    return this.#run(() => ['BLMPOP', args.float(timeout), ...args.counted(keys), args.oneOf(side, ['LEFT', 'RIGHT']), ...optionsOf.waitCount(options)], MODE_BYTES, undefined, options)
+  }
+
+  /** Removes and returns the item at the front of the first list that there is, or waits for one: `BLPOP keys ... timeout [options]`. O(N) for N keys. */
+  blPop(keys: Bytes | readonly Bytes[], timeout: number, options?: WaitOptions): Promise<PoppedElement<string> | null> {
+    return this.#run(() => ['BLPOP', ...args.list(keys), args.float(timeout), ...optionsOf.wait(options)], 0, replies.poppedElement<string>, options)
+  }
+
+  /** As {@link blPop}, as bytes. */
+  blPopBuffer(keys: Bytes | readonly Bytes[], timeout: number, options?: WaitOptions): Promise<PoppedElement<Buffer> | null> {
+    return this.#run(() => ['BLPOP', ...args.list(keys), args.float(timeout), ...optionsOf.wait(options)], MODE_BYTES, replies.poppedElement<Buffer>, options)
+  }
+
+  /** Removes and returns the item at the end of the first list that there is, or waits for one: `BRPOP keys ... timeout [options]`. O(N) for N keys. */
+  brPop(keys: Bytes | readonly Bytes[], timeout: number, options?: WaitOptions): Promise<PoppedElement<string> | null> {
+    return this.#run(() => ['BRPOP', ...args.list(keys), args.float(timeout), ...optionsOf.wait(options)], 0, replies.poppedElement<string>, options)
+  }
+
+  /** As {@link brPop}, as bytes. */
+  brPopBuffer(keys: Bytes | readonly Bytes[], timeout: number, options?: WaitOptions): Promise<PoppedElement<Buffer> | null> {
+    return this.#run(() => ['BRPOP', ...args.list(keys), args.float(timeout), ...optionsOf.wait(options)], MODE_BYTES, replies.poppedElement<Buffer>, options)
+  }
+
+  /** Moves the last item of a list to the front of another, or waits for one: `BRPOPLPUSH source destination timeout [options]`. O(log(N)). */
+  brPopLPush(source: Bytes, destination: Bytes, timeout: number, options?: WaitOptions): Promise<string | null> {
+    return this.#run(() => ['BRPOPLPUSH', source, destination, args.float(timeout), ...optionsOf.wait(options)], 0, undefined, options)
+  }
+
+  /** As {@link brPopLPush}, as bytes. */
+  brPopLPushBuffer(source: Bytes, destination: Bytes, timeout: number, options?: WaitOptions): Promise<Buffer | null> {
+    return this.#run(() => ['BRPOPLPUSH', source, destination, args.float(timeout), ...optionsOf.wait(options)], MODE_BYTES, undefined, options)
+  }
+
+  /** Removes and returns members of the first sorted set that there is, or waits for one: `BZMPOP timeout keys side [options]`. O(K) + O(M * log(N)) for K keys and M members of N. */
+  bzmPop(timeout: number, keys: Bytes | readonly Bytes[], side: 'MIN' | 'MAX', options?: WaitCountOptions): Promise<PoppedMembers<string> | null> {
+    return this.#run(() => ['BZMPOP', args.float(timeout), ...args.counted(keys), args.oneOf(side, ['MIN', 'MAX']), ...optionsOf.waitCount(options)], 0, replies.poppedMembers<string>, options)
+  }
+
+  /** As {@link bzmPop}, as bytes. */
+  bzmPopBuffer(timeout: number, keys: Bytes | readonly Bytes[], side: 'MIN' | 'MAX', options?: WaitCountOptions): Promise<PoppedMembers<Buffer> | null> {
+    return this.#run(() => ['BZMPOP', args.float(timeout), ...args.counted(keys), args.oneOf(side, ['MIN', 'MAX']), ...optionsOf.waitCount(options)], MODE_BYTES, replies.poppedMembers<Buffer>, options)
+  }
+
+  /** Removes and returns the member with the highest score of the first sorted set that there is, or waits for one: `BZPOPMAX keys ... timeout [options]`. O(log(N)). */
+  bzPopMax(keys: Bytes | readonly Bytes[], timeout: number, options?: WaitOptions): Promise<PoppedMember<string> | null> {
+    return this.#run(() => ['BZPOPMAX', ...args.list(keys), args.float(timeout), ...optionsOf.wait(options)], 0, replies.poppedMember<string>, options)
+  }
+
+  /** As {@link bzPopMax}, as bytes. */
+  bzPopMaxBuffer(keys: Bytes | readonly Bytes[], timeout: number, options?: WaitOptions): Promise<PoppedMember<Buffer> | null> {
+    return this.#run(() => ['BZPOPMAX', ...args.list(keys), args.float(timeout), ...optionsOf.wait(options)], MODE_BYTES, replies.poppedMember<Buffer>, options)
+  }
+
+  /** Removes and returns the member with the lowest score of the first sorted set that there is, or waits for one: `BZPOPMIN keys ... timeout [options]`. O(log(N)). */
+  bzPopMin(keys: Bytes | readonly Bytes[], timeout: number, options?: WaitOptions): Promise<PoppedMember<string> | null> {
+    return this.#run(() => ['BZPOPMIN', ...args.list(keys), args.float(timeout), ...optionsOf.wait(options)], 0, replies.poppedMember<string>, options)
+  }
+
+  /** As {@link bzPopMin}, as bytes. */
+  bzPopMinBuffer(keys: Bytes | readonly Bytes[], timeout: number, options?: WaitOptions): Promise<PoppedMember<Buffer> | null> {
+    return this.#run(() => ['BZPOPMIN', ...args.list(keys), args.float(timeout), ...optionsOf.wait(options)], MODE_BYTES, replies.poppedMember<Buffer>, options)
   }
 
   /** Copies the value and deadline of a key to another: `COPY source destination [options]`. O(1); O(N) for a value of N bytes. */

@@ -90,7 +90,7 @@ impl Blocking {
                 Some(kind) if may_wait && shard.has_waiter(db, key, kind) => {}
                 Some(_) => {
                     (self.take)(exec, cx, args, key, reply)?;
-                    cx.context.note_memory(exec);
+                    exec.note_memory();
                     return Ok(Looked::Replied);
                 }
             }
@@ -147,12 +147,13 @@ fn look_first(
 fn wait(
     blocking: &'static Blocking,
     exec: &mut Exec<'_>,
-    back: Return,
+    mut back: Return,
     args: ArgsBuf,
     plan: Plan,
     timeout_ms: Option<u64>,
 ) {
     let (db, words) = (back.state.db, args.as_args());
+    back.show(words);
     let engine = back.context.engine().clone();
     let keys: Vec<Box<[u8]>> = plan.keys.map(|index| words.get(index).into()).collect();
     // What serving touches beside the key that is ready: where an element is moved to.
@@ -198,7 +199,7 @@ impl Blocked for Popping {
         let Request { blocking, args } = &*self.request;
         let (mut cx, reply) = self.back.parts();
         let outcome = (blocking.take)(exec, &mut cx, args.as_args(), key, reply);
-        cx.context.note_memory(exec);
+        exec.note_memory();
         if let Err(error) = outcome {
             reply.clear();
             error.write_to(reply);
@@ -315,6 +316,9 @@ impl Job for Delegated {
                 error.write_to(reply);
                 self.failed = true;
             }
+        }
+        if !exec.must_wait() {
+            back.show(args);
         }
         self.back = Some(back);
         Progress::Done

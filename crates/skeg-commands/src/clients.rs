@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use skeg_engine::{Delivery, Engine, Subscriber, Waiter};
+use skeg_engine::{Delivery, Engine, Epoch, Subscriber, Waiter};
 use skeg_io::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU64, Ordering};
 use skeg_io::sync::{Arc, Mutex, MutexGuard};
 use skeg_proto::Version;
@@ -27,16 +27,47 @@ pub trait Connection: Send + Sync {
         false
     }
 
-    /// Takes a message for this connection, to be written by [`crate::Session::write_message`].
+    /// Takes what reaches this connection, to be written by [`crate::Session::write_incoming`].
     /// Called on any thread, in the order of publishing; must not block.
-    fn deliver(&self, delivery: Delivery) {
-        drop(delivery);
+    fn deliver(&self, incoming: Incoming) {
+        drop(incoming);
     }
 }
 
 /// A session without a connection, such as an embedded one.
 impl Connection for () {
     fn kill(&self) {}
+}
+
+/// What reaches a client beside the replies to its commands.
+#[derive(Clone, Debug)]
+pub enum Incoming {
+    /// A message that was published.
+    Message(Delivery),
+    /// A command that a client ran, as MONITOR shows it.
+    Command(Arc<str>),
+}
+
+impl Incoming {
+    /// Bytes of what it says.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Message(Delivery { message, .. }) => {
+                message.channel.len() + message.payload.len()
+            }
+            Self::Command(line) => line.len(),
+        }
+    }
+
+    /// The epoch that must have reached the engine's level before it is shown.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        match self {
+            Self::Message(delivery) => delivery.message.epoch,
+            Self::Command(_) => Epoch(0),
+        }
+    }
 }
 
 /// Where a client comes from.
@@ -80,6 +111,7 @@ pub struct Client {
     queued_bytes: AtomicU64,
     no_evict: AtomicBool,
     no_touch: AtomicBool,
+    monitors: AtomicBool,
     blocked: AtomicBool,
     waiting: Mutex<Waiting>,
     killed: AtomicBool,
@@ -165,6 +197,22 @@ impl Client {
 
     pub(crate) fn receives(&self) -> bool {
         self.connection.receives()
+    }
+
+    /// Hands something over to its connection.
+    pub(crate) fn hand(&self, incoming: Incoming) {
+        self.connection.deliver(incoming);
+    }
+
+    /// Says whether it monitors; returns whether it did before.
+    pub(crate) fn note_monitoring(&self, on: bool) -> bool {
+        self.monitors.swap(on, Ordering::Relaxed)
+    }
+
+    /// Whether it is shown the commands of others.
+    #[must_use]
+    pub fn is_monitoring(&self) -> bool {
+        self.monitors.load(Ordering::Relaxed)
     }
 
     pub(crate) fn subscriptions(&self) -> MutexGuard<'_, Subscriptions> {
@@ -267,6 +315,7 @@ impl Client {
         };
         let mut flags = String::new();
         for (letter, on) in [
+            ('O', is_set(&self.monitors)),
             ('P', subscribed.total() > 0),
             ('x', queued >= 0),
             ('b', is_set(&self.blocked)),
@@ -317,7 +366,7 @@ impl Client {
 /// A client subscribes: messages go to its connection.
 impl Subscriber for Client {
     fn deliver(&self, delivery: Delivery) {
-        self.connection.deliver(delivery);
+        self.connection.deliver(Incoming::Message(delivery));
     }
 }
 
@@ -353,6 +402,7 @@ impl ClientRegistry {
             queued_bytes: AtomicU64::new(0),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
+            monitors: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             waiting: Mutex::default(),
             killed: AtomicBool::new(false),

@@ -4,8 +4,8 @@ use skeg_engine::{Engine, Level, SyncPolicy};
 use skeg_io::Clock;
 use skeg_io::sync::Arc;
 
-use crate::clients::ClientRegistry;
-use crate::config::{Config, ConfigError, save};
+use crate::clients::{Client, ClientRegistry};
+use crate::config::{Config, ConfigError, POLICIES, save};
 use crate::host::Host;
 use crate::pause::Pause;
 use crate::stats::{Lane, Lanes};
@@ -53,11 +53,16 @@ impl Context {
         let config = Config::new();
         let shards = engine.shards().to_string();
         let save = save::show(&engine.save_points());
+        let limit = engine.memory_limit();
+        let (max_bytes, samples) = (limit.max_bytes.to_string(), limit.samples.to_string());
         let facts = [
             ("appendonly", if engine.log().is_some() { "yes" } else { "no" }),
             ("appendfsync", fsync_policy(&engine)),
             ("shards", shards.as_str()),
             ("save", save.as_str()),
+            ("maxmemory", max_bytes.as_str()),
+            ("maxmemory-policy", POLICIES[limit.policy as usize]),
+            ("maxmemory-samples", samples.as_str()),
         ];
         let pairs: Vec<(&[u8], &[u8])> = facts
             .iter()
@@ -80,9 +85,6 @@ impl Context {
             started,
         };
         context.follow_settings();
-        if context.config.memory_max() > 0 {
-            context.engine.set_memory_limit(context.config.memory_limit());
-        }
         Ok(Arc::new(context))
     }
 
@@ -120,6 +122,22 @@ impl Context {
     /// Puts changed settings into effect that are not read where they are used.
     pub(crate) fn follow_settings(&self) {
         self.timing.follow(&self.config);
+    }
+
+    /// Shows a client every command from now on.
+    pub(crate) fn start_to_monitor(&self, client: &Arc<Client>) {
+        if !client.note_monitoring(true) {
+            self.timing.monitors.change(|all| all.push(Arc::clone(client)));
+            self.timing.follow(&self.config);
+        }
+    }
+
+    /// Shows it no more.
+    pub(crate) fn stop_to_monitor(&self, client: &Client) {
+        if client.note_monitoring(false) {
+            self.timing.monitors.change(|all| all.retain(|it| it.id() != client.id()));
+            self.timing.follow(&self.config);
+        }
     }
 
     /// When the pause of clients ends, by the monotonic clock in milliseconds; `None`: there is none,

@@ -3,7 +3,7 @@
 
 use skeg_engine::{Bound, Epoch, Exec, Job, Progress, Receipt, Refusal, ShardList};
 use skeg_io::sync::Arc;
-use skeg_proto::{ArgsBuf, Reply};
+use skeg_proto::{Args, ArgsBuf, Reply};
 
 use crate::clients::Client;
 use crate::context::Context;
@@ -33,8 +33,12 @@ impl Task for CommandTask {
         let (context, client, args) = (cx.context, cx.client, self.args.as_args());
         let started = Started::now_if(context, context.timing().wants(cx.spec, args));
         let outcome = dispatch::run_on(cx.spec, self.run, exec, cx, args, reply);
+        if exec.must_wait() {
+            return outcome;
+        }
         if let (Some(started), Some(id)) = (started, table::find(cx.spec.name.as_bytes())) {
             started.end(context, client, id, args);
+            context.timing().monitors.show(cx, args);
         }
         outcome
     }
@@ -66,6 +70,12 @@ impl Return {
     pub(crate) fn parts(&mut self) -> (Cx<'_>, &mut Reply) {
         let Self { context, client, spec, reply, state, written, .. } = self;
         (Cx { context, client, state, spec, written: *written }, reply)
+    }
+
+    /// Shows the command to those who monitor.
+    pub(crate) fn show(&mut self, args: Args<'_>) {
+        let (cx, _) = self.parts();
+        cx.context.timing().monitors.show(&cx, args);
     }
 
     /// Counts a call that ended in an error.

@@ -65,21 +65,44 @@ impl Session {
             // It replies from where it runs; what it had begun to say here is void.
             reply.truncate(start);
         }
+        if let Some(started) = started {
+            self.ended(id, started, is_sample, &flow, args);
+        }
         if holder.owes()
             && let Flow::Done(receipt) = flow
         {
             flow = self.hand_over(spec, receipt, holder, reply, start, complete);
         }
-        // What is delegated is timed where it runs.
-        if let Some(started) = started
-            && !matches!(flow, Flow::Pending)
-        {
+        flow
+    }
+
+    /// A timed command is over, or goes on elsewhere: what is delegated is timed and shown where it runs.
+    #[cold]
+    fn ended(
+        &mut self,
+        id: CommandId,
+        started: Started,
+        is_sample: bool,
+        flow: &Flow,
+        args: Args<'_>,
+    ) {
+        let spec = id.spec();
+        let is_elsewhere = matches!(flow, Flow::Pending);
+        if !is_elsewhere {
             let spent_ns = started.end(&self.context, &self.client, id, args);
             if is_sample {
                 self.client.stats().timed(id, spent_ns);
             }
         }
-        flow
+        let is_shown_there = match spec.run {
+            Handler::Walk(_) => false,
+            Handler::Control(_) => spec.name == "exec",
+            _ => true,
+        };
+        if !is_elsewhere || !is_shown_there {
+            let cx = self.cx(spec);
+            cx.context.timing().monitors.show(&cx, args);
+        }
     }
 
     /// Whether a command waits for the end of a pause.
@@ -115,11 +138,11 @@ impl Session {
 
     /// Finds the command and checks what can be checked without running it.
     fn admit(
-        &self,
+        &mut self,
         holder: &mut Holder,
         args: Args<'_>,
     ) -> Result<CommandId, (Option<CommandId>, CommandError)> {
-        let Some(id) = table::resolve(args) else { return Err((None, unknown(args))) };
+        let Some(id) = self.recent.resolve(args) else { return Err((None, unknown(args))) };
         let spec = id.spec();
         let refuse = |error| Err((Some(id), error));
         if !spec.accepts(args.len()) || matches!(spec.run, Handler::Container(None)) {
@@ -136,7 +159,7 @@ impl Session {
         if self.transaction.is_some() && spec.flags.has(Flags::NO_MULTI) {
             return refuse(CommandError::constant("ERR Command not allowed inside a transaction"));
         }
-        if spec.writes() {
+        if spec.writes() && args.payload_bytes() > KEY_BYTES_MAX {
             let too_long = |index: usize| args.get(index).len() > KEY_BYTES_MAX;
             if spec.keys.positions(args).any(too_long) {
                 return refuse(CommandError::KEY_TOO_LONG);
@@ -381,7 +404,7 @@ pub(crate) fn run_on(
     }
     let outcome = run(exec, cx, args, reply);
     if spec.writes() {
-        cx.context.note_memory(exec);
+        exec.note_memory();
     }
     outcome
 }
@@ -459,8 +482,11 @@ fn keys_bytes(spec: &Spec, args: Args<'_>) -> u64 {
         // An effect for every database on every shard.
         return u64::from(SHARDS_MAX) * EFFECT_BYTES as u64;
     }
-    let keys = spec.keys.positions(args);
-    let bytes: usize = keys.map(|index| args.get(index).len() + EFFECT_BYTES).sum();
+    let key_bytes = |index: usize| args.get(index).len() + EFFECT_BYTES;
+    let bytes: usize = match spec.keys {
+        Keys::One(_) => key_bytes(1),
+        keys => keys.positions(args).map(key_bytes).sum(),
+    };
     (bytes + EFFECT_BYTES) as u64
 }
 

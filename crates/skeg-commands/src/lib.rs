@@ -34,6 +34,7 @@ mod help;
 mod host;
 mod latency;
 mod memory;
+mod monitor;
 mod number;
 mod parse;
 mod pause;
@@ -61,7 +62,7 @@ mod watching;
 use skeg_engine::glob;
 
 pub use blocking::{Blocking, Plan, TakeHandler};
-pub use clients::{Buffers, Client, ClientRegistry, Connection, Origin};
+pub use clients::{Buffers, Client, ClientRegistry, Connection, Incoming, Origin};
 pub use config::{Config, ConfigError};
 pub use context::Context;
 pub use cx::Cx;

@@ -1,21 +1,14 @@
 //! The memory limit: room is made before a command that may grow the data, or it is refused.
 //!
-//! Costs a load while there is no limit. With one, every write notes what its shards take now.
+//! Costs a load while there is no limit. With one, every write notes what its shards take now
+//! ([`skeg_engine::Exec::note_memory`]).
 
-use skeg_engine::{Exec, Holder};
+use skeg_engine::Holder;
 
 use crate::context::Context;
 use crate::error::CommandError;
 
 impl Context {
-    /// Notes what the held shards take, if there is a limit.
-    #[inline]
-    pub(crate) fn note_memory(&self, exec: &mut Exec<'_>) {
-        if self.engine().is_memory_limited() {
-            exec.shards().for_each(|shard| self.engine().note_memory(shard));
-        }
-    }
-
     /// Makes room, or refuses when the data takes more than the limit.
     ///
     /// # Errors

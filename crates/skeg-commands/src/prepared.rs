@@ -20,7 +20,7 @@ use crate::dispatch;
 use crate::error::CommandError;
 use crate::help::wrong_arity;
 use crate::session::Session;
-use crate::spec::{BoundRule, Group, Handler, KeyFlags, ShardHandler, Spec};
+use crate::spec::{BoundRule, Flags, Group, Handler, KeyFlags, ShardHandler, Spec};
 use crate::table;
 
 /// The database that changes are made in.
@@ -146,6 +146,12 @@ impl Prepared {
         Ok(())
     }
 
+    /// Whether it may grow the data.
+    #[must_use]
+    pub fn may_grow(&self) -> bool {
+        self.spec.flags.has(Flags::DENYOOM)
+    }
+
     /// Runs it, after [`Prepared::check`]. What it replies is for nobody.
     ///
     /// # Errors
@@ -161,11 +167,6 @@ impl Author {
         let mut state = State { db: DB, version: Version::Resp3, ..State::default() };
         let (context, client) = (&self.context, &self.client);
         run(&mut Cx { context, client, state: &mut state, spec, written: Epoch::default() })
-    }
-
-    /// Notes what the shards take, if there is a limit.
-    pub fn note_memory(&self, exec: &mut Exec<'_>) {
-        self.context.note_memory(exec);
     }
 }
 

@@ -6,17 +6,18 @@
 //!
 //! May not know: sockets, buffers, TLS.
 
-use skeg_engine::{Delivery, Epoch, Holder, Level, Receipt, WatchFlag};
+use skeg_engine::{Epoch, Holder, Level, Receipt, WatchFlag};
 use skeg_io::sync::Arc;
 use skeg_proto::{Args, ArgsBuf, FirstArguments, Reply, Version};
 
-use crate::clients::{Client, Connection, Origin};
+use crate::clients::{Client, Connection, Incoming, Origin};
 use crate::context::Context;
 use crate::cx::{Replies, State};
 use crate::flow::{Complete, Completion, Flow};
 use crate::spec::Spec;
 use crate::stats::Lane;
 use crate::subscriptions;
+use crate::table::Recent;
 use crate::transaction::Transaction;
 
 /// One client's side of the conversation.
@@ -31,6 +32,8 @@ pub struct Session {
     pub(crate) watching: Option<Box<Watching>>,
     /// The epoch of the newest effect of this session.
     pub(crate) written: Epoch,
+    /// The command that was called last.
+    pub(crate) recent: Recent,
     level: Level,
     /// A command that waits for the end of a pause.
     pub(crate) parked: Option<Box<ArgsBuf>>,
@@ -77,6 +80,7 @@ impl Session {
             transaction: None,
             watching: None,
             written: Epoch::default(),
+            recent: Recent::default(),
             level: context.engine().level(),
             parked: None,
             can_wait: false,
@@ -188,21 +192,33 @@ impl Session {
         self.settle(holder, Flow::Done(receipt), reply, start)
     }
 
-    /// Writes a message that has reached this client, unless its subscription has ended meanwhile;
+    /// Writes what has reached this client, unless its subscription has ended meanwhile;
     /// `false`: nothing was written. It may leave when its epoch has reached the engine's level.
-    pub fn write_message(&self, delivery: &Delivery, reply: &mut Reply) -> bool {
-        if !self.client.subscriptions().has(delivery.topic, &delivery.name) {
-            return false;
-        }
+    pub fn write_incoming(&self, incoming: &Incoming, reply: &mut Reply) -> bool {
         reply.set_version(self.state.version);
-        subscriptions::write_message(reply, delivery);
-        true
+        match incoming {
+            Incoming::Message(delivery) => {
+                let is_wanted = self.client.subscriptions().has(delivery.topic, &delivery.name);
+                if is_wanted {
+                    subscriptions::write_message(reply, delivery);
+                }
+                is_wanted
+            }
+            Incoming::Command(line) => {
+                let is_wanted = self.client.is_monitoring();
+                if is_wanted {
+                    reply.simple(line);
+                }
+                is_wanted
+            }
+        }
     }
 
-    /// Whether the client subscribes to anything: another class of clients, with limits of its own.
+    /// Whether the client takes what it did not ask for just now, of subscriptions or of MONITOR: another
+    /// class of clients, with limits of its own.
     #[must_use]
-    pub fn is_subscribed(&self) -> bool {
-        self.state.subscribed
+    pub fn is_listening(&self) -> bool {
+        self.state.subscribed || self.client.is_monitoring()
     }
 
     /// What commands leave to be done to the session.
@@ -250,6 +266,7 @@ impl Drop for Session {
             self.context.engine().abandon(&waiter);
         }
         subscriptions::remove_all(&self.context, &self.client);
+        self.context.stop_to_monitor(&self.client);
         self.context.clients().remove(self.client.id());
         if let Some(watching) = self.watching.take() {
             crate::watching::release(self.context.engine(), *watching);

@@ -110,6 +110,40 @@ pub(crate) fn resolve(args: skeg_proto::Args<'_>) -> Option<CommandId> {
     }
 }
 
+/// The command that was resolved last: pipelines mostly repeat it, letter by letter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recent {
+    name: [u8; NAME_BYTES_MAX],
+    len: u8,
+    id: CommandId,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self { name: [0; NAME_BYTES_MAX], len: 0, id: CommandId::NONE }
+    }
+}
+
+impl Recent {
+    /// As [`resolve`].
+    #[inline]
+    pub(crate) fn resolve(&mut self, args: skeg_proto::Args<'_>) -> Option<CommandId> {
+        let name = args.get(0);
+        if self.len > 0 && name == &self.name[..usize::from(self.len)] {
+            return Some(self.id);
+        }
+        let id = resolve(args)?;
+        // Of a container the word that follows tells the command.
+        self.len = 0;
+        let is_whole = !matches!(id.spec().run, Handler::Container(_)) && find(name) == Some(id);
+        if is_whole && let Some(known) = self.name.get_mut(..name.len()) {
+            known.copy_from_slice(name);
+            (self.len, self.id) = (name.len() as u8, id);
+        }
+        Some(id)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +165,18 @@ mod tests {
         assert_eq!(find(b""), None);
         assert_eq!(find(&[b'x'; 10_000]), None);
         assert!(COMMANDS.windows(2).all(|pair| pair[0].name < pair[1].name), "sorted by name");
+    }
+
+    #[test]
+    fn what_was_called_before_changes_nothing() {
+        let mut recent = Recent::default();
+        for line in ["GET a", "GET b", "get c", "client", "client id", "CLIENT ID", "nosuch", "get"]
+        {
+            let args: skeg_proto::ArgsBuf = line.split(' ').collect();
+            for _ in 0..2 {
+                assert_eq!(recent.resolve(args.as_args()), resolve(args.as_args()), "{line}");
+            }
+        }
     }
 
     #[test]

@@ -3,9 +3,10 @@
 //! Two looks at the clock cost as much as a small GET, so not every command is timed. Always timed is
 //! one in 64 (`stats.rs`), and whatever may take long: what is not marked as fast, and does more than
 //! write its short arguments. Every command is timed while somebody asks for it: by a threshold of the
-//! slow log below a millisecond, by a threshold of the latency monitor, or by `latency-tracking`.
+//! slow log below a millisecond, by a threshold of the latency monitor, by `latency-tracking`, or by MONITOR.
 //! Why: `docs/decisions/0011-messages-and-timing.md`.
 
+use skeg_io::sync::Mutex;
 use skeg_io::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use skeg_proto::Args;
 
@@ -13,6 +14,7 @@ use crate::clients::Client;
 use crate::config::Config;
 use crate::context::Context;
 use crate::latency::LatencyMonitor;
+use crate::monitor::Monitors;
 use crate::slowlog::{self, Entry, SlowLog};
 use crate::spec::{BoundRule, Flags, Handler, Spec};
 use crate::table::CommandId;
@@ -33,6 +35,8 @@ mod watch {
 #[derive(Debug, Default)]
 pub(crate) struct Timing {
     watch: AtomicU8,
+    /// Held while they are followed: what was read last is what holds.
+    following: Mutex<()>,
     /// Negative: no slow log.
     slow_us: AtomicI64,
     slow_max: AtomicU64,
@@ -40,18 +44,21 @@ pub(crate) struct Timing {
     latency_ms: AtomicU64,
     pub(crate) slow_log: SlowLog,
     pub(crate) latency: LatencyMonitor,
+    pub(crate) monitors: Monitors,
 }
 
 impl Timing {
-    /// Follows the settings.
+    /// Follows the settings, and whether somebody monitors.
     pub(crate) fn follow(&self, config: &Config) {
+        let _one_by_one = self.following.lock();
         let slow_us = config.signed("slowlog-log-slower-than");
         let latency_ms = config.signed("latency-monitor-threshold").unsigned_abs();
         self.slow_us.store(slow_us, Ordering::Relaxed);
         self.slow_max.store(config.signed("slowlog-max-len").unsigned_abs(), Ordering::Relaxed);
         self.latency_ms.store(latency_ms, Ordering::Relaxed);
         let tracking = config.get("latency-tracking").as_deref() == Some("yes");
-        let watch = if (0..FINE_US).contains(&slow_us) || latency_ms > 0 || tracking {
+        let is_fine = (0..FINE_US).contains(&slow_us) || latency_ms > 0 || tracking;
+        let watch = if is_fine || !self.monitors.is_empty() {
             watch::ALL
         } else if slow_us >= 0 {
             watch::LONG

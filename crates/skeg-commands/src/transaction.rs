@@ -151,6 +151,7 @@ impl TransactionTask {
             None => 0,
         };
         let mut waited = false;
+        let mut shown = Vec::new();
         reply.array(self.queue.len());
         for queued in &self.queue {
             let spec = queued.id.spec();
@@ -162,6 +163,7 @@ impl TransactionTask {
             cx.client.stats().ran(queued.id);
             if let Some(started) = started {
                 started.end(cx.context, cx.client, queued.id, args);
+                shown.extend(cx.context.timing().monitors.line(cx, args));
             }
             if let Err(error) = outcome {
                 waited |= error == CommandError::Refused(Refusal::Wait);
@@ -171,7 +173,10 @@ impl TransactionTask {
             }
         }
         if let Some(exec) = exec.as_deref_mut() {
-            cx.context.note_memory(exec);
+            exec.note_memory();
+        }
+        if !waited {
+            cx.context.timing().monitors.show_all(shown);
         }
         match exec {
             // When a command had to wait and nothing was changed, the engine runs all of it again:
@@ -293,6 +298,14 @@ fn reserve_for(
 
 impl Task for TransactionTask {
     fn run(&mut self, exec: &mut Exec<'_>, cx: &mut Cx<'_>, reply: &mut Reply) -> Outcome {
-        self.run_all(Some(exec), cx, reply)
+        let spec = cx.spec;
+        let outcome = self.run_all(Some(exec), cx, reply);
+        cx.spec = spec;
+        if !exec.must_wait() {
+            let mut exec_itself = ArgsBuf::new();
+            exec_itself.push(spec.name.as_bytes());
+            cx.context.timing().monitors.show(cx, exec_itself.as_args());
+        }
+        outcome
     }
 }

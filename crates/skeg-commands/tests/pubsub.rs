@@ -4,66 +4,9 @@
 
 mod support;
 
-use skeg_commands::{Connection, Origin};
-use skeg_engine::Delivery;
-use skeg_io::sync::{Arc, Mutex};
-use skeg_proto::client::Decoder;
-use skeg_proto::{Reply, Version};
-use support::{Latches, Show, Store, TestClient, show};
-
-/// A connection that keeps what reaches it.
-#[derive(Default)]
-struct Wire(Mutex<Vec<Delivery>>);
-
-impl Connection for Wire {
-    fn kill(&self) {}
-
-    fn receives(&self) -> bool {
-        true
-    }
-
-    fn deliver(&self, delivery: Delivery) {
-        self.0.lock().push(delivery);
-    }
-}
-
-struct Listener {
-    client: TestClient,
-    wire: Arc<Wire>,
-}
-
-fn shown(bytes: &[u8]) -> Vec<String> {
-    let mut decoder = Decoder::new();
-    decoder.feed(bytes);
-    let mut values = Vec::new();
-    while let Some(value) = decoder.decode().unwrap() {
-        values.push(show(&value, Show::Resp3));
-    }
-    values
-}
-
-impl Listener {
-    fn new(store: &Store, version: Version) -> Self {
-        let wire = Arc::new(Wire::default());
-        let connection = Arc::clone(&wire) as Arc<dyn Connection>;
-        let client = store.client_over(Origin::default(), connection, version);
-        Self { client, wire }
-    }
-
-    /// The replies to a command, of which there may be several.
-    fn call(&mut self, line: &str) -> Vec<String> {
-        shown(&self.client.bytes(line))
-    }
-
-    /// The messages that have come since.
-    fn messages(&mut self) -> Vec<String> {
-        let mut reply = Reply::new(Version::Resp2);
-        for delivery in std::mem::take(&mut *self.wire.0.lock()) {
-            self.client.session.write_message(&delivery, &mut reply);
-        }
-        shown(reply.as_bytes())
-    }
-}
+use skeg_proto::Version;
+use support::listener::Listener;
+use support::{Latches, Store};
 
 #[test]
 fn every_name_is_confirmed_and_counted() {

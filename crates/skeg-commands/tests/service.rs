@@ -8,7 +8,9 @@ use skeg_commands::{
 };
 use skeg_io::sync::atomic::{AtomicBool, Ordering};
 use skeg_io::sync::{Arc, Mutex};
+use skeg_proto::client::Value;
 use skeg_proto::{ArgsBuf, Version};
+use support::listener::Listener;
 use support::{Latches, START_MS, Store, TestClient};
 
 fn text(client: &mut TestClient, line: &str) -> String {
@@ -255,6 +257,54 @@ fn with_a_policy_keys_make_room() {
 }
 
 #[test]
+fn what_is_restored_was_used_as_it_says() {
+    let store = Store::new(4);
+    let mut client = store.client(Version::Resp2);
+    client.call("SET k v");
+    let Some(Value::Bulk(dumped)) = client.call("DUMP k") else { panic!("no dump") };
+    let mut restored = |policy: &str, key: &str, option: &str, asked: &str| {
+        client.call(&format!("CONFIG SET maxmemory-policy {policy}"));
+        let mut args = ArgsBuf::new();
+        [&b"RESTORE"[..], key.as_bytes(), b"0", &dumped].iter().for_each(|word| args.push(word));
+        option.split(' ').for_each(|word| args.push(word.as_bytes()));
+        assert_eq!(client.run(&args), b"+OK\r\n", "{policy} {option}");
+        client.show(&format!("OBJECT {asked} {key}"))
+    };
+    assert_eq!(restored("allkeys-lru", "a", "IDLETIME 1000", "IDLETIME"), ":1000");
+    assert_eq!(restored("allkeys-lfu", "b", "FREQ 100", "FREQ"), ":100");
+    assert_eq!(restored("allkeys-lfu", "c", "IDLETIME 9", "FREQ"), ":5");
+    assert!(client.show("RESTORE k 0 x IDLETIME 1 FREQ 1").starts_with("-ERR syntax"));
+}
+
+/// An eviction is a change like any other: it is told, and ends a watch.
+#[test]
+fn evictions_are_told_and_end_a_watch() {
+    let store = Store::new(1);
+    let mut listener = Listener::new(&store, Version::Resp2);
+    listener.call("PSUBSCRIBE __keyevent@*__:evicted");
+    let (mut client, mut other) = (store.client(Version::Resp2), store.client(Version::Resp2));
+    client.call("CONFIG SET maxmemory-policy volatile-ttl notify-keyspace-events Ee");
+    client.call(&format!("SET victim {:0500} EX 100", 1));
+    client.call("SET stays x");
+    client.call("WATCH victim");
+    let limit = field(&text(&mut other, "INFO memory"), "used_memory").parse::<u64>().unwrap();
+    other.call(&format!("CONFIG SET maxmemory {}", limit - 100));
+    assert_eq!(other.show("SET new x"), "OK");
+    let message =
+        "[\"pmessage\", \"__keyevent@*__:evicted\", \"__keyevent@0__:evicted\", \"victim\"]";
+    assert_eq!(listener.messages(), [message]);
+    assert_eq!(other.show("EXISTS victim stays new"), ":2");
+    assert_eq!(field(&text(&mut other, "INFO stats"), "evicted_keys"), "1");
+    client.call("MULTI");
+    client.call("SET stays y");
+    assert_eq!(client.show("EXEC"), "nil");
+    // Nothing may go any more: what would grow is refused.
+    other.call("CONFIG SET maxmemory 1");
+    assert!(other.show("SET more x").starts_with("-OOM"));
+    assert_eq!(other.show("DEL stays new"), ":2");
+}
+
+#[test]
 fn keys_have_a_longest_length() {
     let store = Store::new(4);
     let mut client = store.client(Version::Resp2);
@@ -296,7 +346,7 @@ fn subcommands_list_themselves() {
     assert!(docs.contains(r#""type", "unix-time", "token", "PXAT""#), "{docs}");
     let count = client.call("COMMAND COUNT").unwrap();
     let all = client.call("COMMAND").unwrap();
-    assert_eq!(count, skeg_proto::client::Value::Int(all.as_items().unwrap().len() as i64));
+    assert_eq!(count, Value::Int(all.as_items().unwrap().len() as i64));
 }
 
 #[test]

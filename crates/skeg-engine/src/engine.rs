@@ -12,7 +12,7 @@ use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use skeg_io::sync::{Arc, Mutex, OnceLock, Weak};
 use skeg_io::{Io, Join};
 use skeg_keyspace::{Collection, Keyspace};
-use skeg_log::{Epoch, Level, Log, LogError, LogOptions, Recovered, ShardId};
+use skeg_log::{Epoch, Level, Log, LogOptions, Recovered, ShardId};
 use skeg_vector::SearchScratch;
 
 use crate::backup::Backups;
@@ -31,7 +31,7 @@ use crate::pool::{Pool, Search};
 use crate::pubsub::PubSub;
 use crate::replay::{Progress, Rebuild};
 use crate::router::Router;
-use crate::snapshot::Snapshots;
+use crate::snapshot::{Live, Snapshots};
 use crate::values::{ValueFigures, Values};
 use crate::vectors::{Store, Vectors};
 
@@ -70,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) this: OnceLock<Weak<Self>>,
     recovered: Recovered,
     pub(crate) snapshots: Snapshots,
+    pub(crate) live: Live,
     pub(crate) backups: Backups,
     pub(crate) vectors: Vectors,
     threads: Mutex<Vec<Box<dyn Join>>>,
@@ -137,13 +138,6 @@ impl Engine {
             Arc::new(Values::new(log.values(), options.cache_bytes, waits))
         });
         let mut shards_built = rebuild.finish(shards, log.as_ref().zip(values.as_ref()), &switches);
-        let missing = shards_built.iter().find_map(|shard| shard.indexes.missing());
-        if let (Some(dir), Some(name)) = (dir, missing) {
-            let expected = format!("the vector segments of index {}", name.escape_ascii());
-            let (file, found) = (dir.join("CURRENT"), "none of them".to_owned());
-            let damage = skeg_log::Corruption::new(&file, 0, expected, found);
-            return Err(LogError::Corrupt(Box::new(damage)).into());
-        }
         for shard in &mut shards_built {
             shard.waits = Waits::new(&board);
             shard.indexes.attach(shard.id, store.as_ref());
@@ -167,6 +161,7 @@ impl Engine {
             this: OnceLock::new(),
             recovered,
             snapshots: Snapshots::default(),
+            live: Live::new(shards),
             backups: Backups::default(),
             vectors: Vectors::new(store),
             threads: Mutex::new(Vec::new()),
@@ -178,6 +173,7 @@ impl Engine {
         // It is set once.
         let _ = shared.this.set(Arc::downgrade(&shared));
         shared.init_snapshots();
+        shared.init_limit();
         let engine = Self { shared };
         if let Err(error) = engine.start_threads() {
             // The first failure is the one to report; closing undoes what was started.

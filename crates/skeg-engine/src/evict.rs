@@ -21,6 +21,7 @@ use crate::error::Refusal;
 use crate::exec::Exec;
 use crate::holder::Holder;
 use crate::job::Bound;
+use crate::options::DATABASES;
 use crate::router::ShardList;
 use crate::shard::Shard;
 
@@ -31,7 +32,7 @@ const BEFORE_COMMAND: usize = 256;
 /// Entries that a home thread removes from a shard in one tick at most.
 const TICK: usize = 16_384;
 /// Entries of a sample at most.
-const SAMPLES_MAX: usize = 64;
+pub(crate) const SAMPLES_MAX: usize = 64;
 
 /// Which entries go when memory is short.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -182,6 +183,30 @@ impl Meter {
 }
 
 impl Shared {
+    #[inline]
+    pub(crate) fn is_memory_limited(&self) -> bool {
+        self.switches.limit.max_bytes.load(Ordering::Relaxed) > 0
+    }
+
+    /// Puts the limit of the options in force, with the figures of shards that nobody else has yet.
+    pub(crate) fn init_limit(&self) {
+        if self.options.read_only || self.options.memory_limit == MemoryLimit::default() {
+            return;
+        }
+        for id in (0..self.router.shards()).map(ShardId) {
+            if let Some(shard) = self.latch(id).borrow() {
+                self.meter.note(&shard);
+                self.latch(id).put_back(shard);
+            }
+        }
+        self.switches.limit.set(self.options.memory_limit, self.now_ms());
+    }
+
+    #[cold]
+    pub(crate) fn note_memory(&self, shards: &[Box<Shard>]) {
+        shards.iter().for_each(|shard| self.meter.note(shard));
+    }
+
     /// By how many bytes the data is over its limit.
     fn over(&self) -> u64 {
         match self.switches.limit.max_bytes.load(Ordering::Relaxed) {
@@ -241,18 +266,13 @@ impl Engine {
     #[inline]
     #[must_use]
     pub fn is_memory_limited(&self) -> bool {
-        self.shared.switches.limit.max_bytes.load(Ordering::Relaxed) > 0
+        self.shared.is_memory_limited()
     }
 
     /// Since when uses of entries are noted as the policy wants, in Unix milliseconds.
     #[must_use]
     pub fn uses_noted_since_ms(&self) -> u64 {
         self.shared.switches.limit.noted_since_ms()
-    }
-
-    /// Notes what a held shard takes; whoever changes it does so while there is a limit.
-    pub fn note_memory(&self, shard: &Shard) {
-        self.shared.meter.note(shard);
     }
 }
 
@@ -274,7 +294,8 @@ impl Holder {
     fn make_room_slowly(&mut self) -> Result<bool, Refusal> {
         let engine = self.engine().clone();
         let shared = &engine.shared;
-        let evicts = shared.switches.limit.policy() != EvictionPolicy::None;
+        let policy = shared.switches.limit.policy();
+        let evicts = policy != EvictionPolicy::None;
         let mut open: SmallVec<[ShardId; 16]> = (0..engine.shards()).map(ShardId).collect();
         let mut left = if evicts { BEFORE_COMMAND } else { 0 };
         let mut is_busy = false;
@@ -296,6 +317,10 @@ impl Holder {
             let shard = self.shard(id);
             is_busy |= shard.must_wait_for_walk() || shard.is_walk_awaited();
             if count == 0 {
+                // Any entry may go, and none has: the log has no room to say so just now. What it has for
+                // the command, the command finds out.
+                is_busy |=
+                    !policy.is_volatile() && (0..DATABASES).any(|db| !self.shard(id).is_empty(db));
                 open.swap_remove(place);
             }
             left = left.saturating_sub(count);

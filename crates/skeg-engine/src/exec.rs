@@ -63,12 +63,12 @@ impl Exec<'_> {
         self.shards.iter_mut().map(|shard| &mut **shard)
     }
 
-    /// Whether the command is to return without having changed anything, and is run again: a value that
-    /// was asked for ([`Shard::want`]) has to be read from the disk, or one that is to be changed
-    /// ([`Shard::want_change`]) handed out to a snapshot.
+    /// Whether the command has to wait: for log space, for a value that was asked for ([`Shard::want`])
+    /// and has to be read from the disk, or for one that is to be changed ([`Shard::want_change`]) to be
+    /// handed out to a snapshot. It is to return, and unless it has changed something it is run again.
     #[must_use]
     pub fn must_wait(&self) -> bool {
-        self.shards.iter().any(|shard| shard.must_wait())
+        self.must_wait || self.shards.iter().any(|shard| shard.must_wait())
     }
 
     /// Whether the walk of a snapshot is on: who is about to change something says so then
@@ -93,6 +93,14 @@ impl Exec<'_> {
             self.must_wait |= refusal == Refusal::Wait;
             refusal
         })
+    }
+
+    /// Notes what the held shards take, while there is a limit: whoever changes data calls it.
+    #[inline]
+    pub fn note_memory(&self) {
+        if self.shared.is_memory_limited() {
+            self.shared.note_memory(self.shards);
+        }
     }
 
     /// Frees a flushed database where no latch is held.
@@ -136,7 +144,7 @@ impl Shared {
             false => (Served::default(), None),
         };
         drop(watch);
-        let must_wait = exec.must_wait || exec.must_wait();
+        let must_wait = exec.must_wait();
         // What has expired may have been removed on the way.
         let made = shards.iter().any(|shard| shard.has_made_changes());
         let receipt = self.commit(shards);

@@ -29,9 +29,12 @@ pub enum Drain {
 
 /// What one command will look for.
 struct Touched<'k> {
+    key: &'k [u8],
     shard: ShardId,
     hash: u64,
     elements: [&'k [u8]; 2],
+    /// The key is that of the command before: its entry need not be read again.
+    is_same: bool,
 }
 
 /// The latches that a thread holds in its current slice.
@@ -121,23 +124,31 @@ impl Holder {
     pub fn touch<'k>(&mut self, db: u8, commands: impl Iterator<Item = [&'k [u8]; 3]>) {
         let mut places: SmallVec<[Touched<'k>; Self::TOUCHED_KEYS_MAX]> = SmallVec::new();
         for [key, elements @ ..] in commands.take(Self::TOUCHED_KEYS_MAX) {
+            if let Some(&Touched { shard, hash, .. }) = places.last().filter(|it| it.key == key) {
+                places.push(Touched { key, shard, hash, elements, is_same: true });
+                continue;
+            }
             let shard = self.engine.shard_of(key);
             if self.try_hold_one(shard) == Ok(true) {
                 let hash = self.keyspace(shard, db).hash(key);
-                places.push(Touched { shard, hash, elements });
+                places.push(Touched { key, shard, hash, elements, is_same: false });
             }
         }
         // No load waits for another one of its loop.
         let mut sum = 0;
-        for it in &places {
+        for it in places.iter().filter(|it| !it.is_same) {
             sum ^= self.keyspace(it.shard, db).touch_bucket(it.hash);
         }
-        for it in &places {
+        for it in places.iter().filter(|it| !it.is_same) {
             sum ^= self.keyspace(it.shard, db).touch_entry(it.hash);
         }
         let mut found: SmallVec<[ElementHint<'_>; Self::TOUCHED_KEYS_MAX]> = SmallVec::new();
+        let mut collection = None;
         for it in &places {
-            found.extend(self.keyspace(it.shard, db).element_hint(it.hash, it.elements));
+            if !it.is_same {
+                collection = self.keyspace(it.shard, db).large_collection(it.hash);
+            }
+            found.extend(collection.and_then(|large| large.element_hint(it.elements)));
         }
         for it in &found {
             sum ^= it.touch_block();

@@ -138,12 +138,13 @@ impl Shared {
         }
     }
 
-    /// Sends large strings away that are written by now, in slices.
+    /// Sends large strings away that are written by now, in slices, and notes what stays.
     pub(crate) fn send_away(&self, id: ShardId) {
         let Some(log) = &self.log else { return };
         loop {
             let Some(mut shard) = self.latch(id).borrow() else { return };
             let goes_on = shard.send_away(log, log.reached(Level::Kernel));
+            self.live.note(&shard);
             self.latch(id).put_back(shard);
             self.attend(id);
             if !goes_on {

@@ -24,10 +24,10 @@ pub use skeg_log::{
 use crate::describe::effects_of;
 pub use crate::describe::{Detail, EffectInfo, RecordEffects, Subject};
 use crate::effect::Effect;
-use crate::indexes::{Created, replayed, row_of};
+use crate::indexes::{Created, IndexInfo, replayed, row_of};
 use crate::options::EngineOptions;
 pub use crate::replay::Progress;
-use crate::replay::{Rebuild, place_of};
+use crate::replay::{Rebuild, place_of, segments_of};
 use crate::router::{SHARDS_MAX, slot_of};
 use crate::stats::ShardFigures;
 use crate::vectors::verify_segment;
@@ -55,7 +55,7 @@ pub fn check(io: &Io, offline: &Offline, progress: Progress<'_>) -> Result<Check
     // An open needs such a string only if a later effect has changed it in place.
     if !report.is_sound()
         && report.outcome != Outcome::Refuses
-        && let Err(LogError::Corrupt(found)) = figures(io, offline, &|_, _| {})
+        && let Err(LogError::Corrupt(found)) = contents(io, offline, &|_, _| {})
     {
         report.outcome = Outcome::Refuses;
         report.damage.retain(|known| known.file != found.file || known.offset != found.offset);
@@ -107,39 +107,55 @@ pub fn copy_to(
     offline.copy_to(target, options, &mut || Box::new(Verify::new(progress)))
 }
 
-/// Loads the database into memory and counts what is in it. Keys that have expired and were not
+/// What is in a database.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Contents {
+    /// The sum of all shards.
+    pub figures: ShardFigures,
+    /// The vector indexes, by name.
+    pub indexes: Vec<IndexInfo>,
+}
+
+/// Loads the database into memory and looks at what is in it. Keys that have expired and were not
 /// removed are counted.
 ///
 /// # Errors
 /// As an open: whatever is damaged, missing or unknown.
-pub fn figures(
-    io: &Io,
-    offline: &Offline,
-    progress: Progress<'_>,
-) -> Result<ShardFigures, LogError> {
+pub fn contents(io: &Io, offline: &Offline, progress: Progress<'_>) -> Result<Contents, LogError> {
     let inline_max = EngineOptions::default().inline_max;
     let mut rebuild = Rebuild::new(io, true, inline_max, progress);
     let recovered = offline.replay(&mut rebuild).map_err(|error| rebuild.explain(error))?;
-    let mut sum = ShardFigures::default();
-    for shard in rebuild.finish(recovered.shards, None, &Arc::default()) {
-        sum.add(&shard.figures());
+    let mut contents = Contents::default();
+    for mut shard in rebuild.finish(recovered.shards, None, &Arc::default()) {
+        contents.figures.add(&shard.figures());
+        contents.indexes.append(&mut shard.index_list());
     }
-    Ok(sum)
+    contents.indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(contents)
 }
 
 /// Judges records as replay would, and keeps nothing but the options of vector indexes.
 struct Verify<'a> {
-    /// Empty indexes by shard and name: they know which vectors they would take.
-    indexes: BTreeMap<(u16, Box<[u8]>), Index>,
+    /// Indexes by shard and name.
+    indexes: BTreeMap<(u16, Box<[u8]>), Bare>,
+    /// The newest generation in a segment, by the number of its index.
+    stored: BTreeMap<u64, u64>,
     reader: Option<Arc<ValueReader>>,
     /// Strings in the log that are not what the snapshot says.
     unreadable: Vec<Corruption>,
     progress: Progress<'a>,
 }
 
+/// An index without its vectors: it knows which ones it would take.
+struct Bare {
+    index: Index,
+    created: Created,
+}
+
 impl<'a> Verify<'a> {
     fn new(progress: Progress<'a>) -> Self {
-        Self { indexes: BTreeMap::new(), reader: None, unreadable: Vec::new(), progress }
+        let (indexes, stored) = (BTreeMap::new(), BTreeMap::new());
+        Self { indexes, stored, reader: None, unreadable: Vec::new(), progress }
     }
 
     fn effect(&mut self, shard: ShardId, effect: &Effect<'_>) -> Result<(), String> {
@@ -159,7 +175,7 @@ impl<'a> Verify<'a> {
             Effect::IndexCreate { name, options } => {
                 let created = Created::from_bytes(options)?;
                 let index = Index::new(created.options, 0).map_err(said)?;
-                self.indexes.insert((shard.0, name.into()), index);
+                self.indexes.insert((shard.0, name.into()), Bare { index, created });
             }
             Effect::IndexDrop { name } => {
                 drop(self.indexes.remove(&(shard.0, name.into())));
@@ -193,7 +209,7 @@ impl<'a> Verify<'a> {
 
     fn index(&self, shard: ShardId, name: &[u8]) -> Result<&Index, String> {
         let index = self.indexes.get(&(shard.0, name.into()));
-        index.ok_or_else(|| "a vector of no index".to_owned())
+        index.map(|bare| &bare.index).ok_or_else(|| "a vector of no index".to_owned())
     }
 }
 
@@ -203,7 +219,10 @@ impl Replay for Verify<'_> {
     }
 
     fn vectors(&mut self, file: &VectorFile) -> Result<(), LogError> {
-        verify_segment(file)
+        let tag = verify_segment(file)?;
+        let newest = self.stored.entry(tag.index).or_default();
+        *newest = tag.generation.max(*newest);
+        Ok(())
     }
 
     fn record(&mut self, shard: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
@@ -212,6 +231,13 @@ impl Replay for Verify<'_> {
             self.effect(shard, &effect).map_err(ReplayError)?;
         }
         Ok(())
+    }
+
+    fn lacks(&self) -> Option<String> {
+        let stored = |number| self.stored.get(&number).copied().unwrap_or_default();
+        let misses = |created: &Created| created.relies_on > stored(created.number);
+        let missing = self.indexes.iter().find(|(_, bare)| misses(&bare.created));
+        missing.map(|((_, name), _)| segments_of(name))
     }
 
     fn progress(&mut self, done_bytes: u64, total_bytes: u64) {

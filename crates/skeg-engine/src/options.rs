@@ -3,6 +3,7 @@
 use skeg_log::{Level, SyncPolicy};
 
 use crate::error::EngineError;
+use crate::evict::{MemoryLimit, SAMPLES_MAX};
 use crate::router::SHARDS_MAX;
 use crate::snapshot::SavePoint;
 
@@ -44,6 +45,9 @@ pub struct EngineOptions {
     pub inline_max: usize,
     /// Bytes of memory for strings that were read back from the log (64 MiB).
     pub cache_bytes: usize,
+    /// What the data may take, and what goes when it takes more; no limit by default. A store that is
+    /// read-only keeps what it has.
+    pub memory_limit: MemoryLimit,
     /// A snapshot is taken when more bytes than this, and than half of the last snapshot, were logged
     /// since it (64 MiB).
     pub snapshot_log_bytes: u64,
@@ -75,6 +79,7 @@ impl Default for EngineOptions {
             segment_bytes: 64 << 20,
             inline_max: 1_024,
             cache_bytes: 64 << 20,
+            memory_limit: MemoryLimit::default(),
             snapshot_log_bytes: 64 << 20,
             save_points: Vec::new(),
             snapshot_buffer_bytes: 4 << 20,
@@ -102,6 +107,9 @@ impl EngineOptions {
         }
         if !(INLINE_MAX_MIN..=VALUE_BYTES_MAX).contains(&self.inline_max) {
             return refuse("inlineMax", "must be from 64 to 536870912");
+        }
+        if !(1..=SAMPLES_MAX).contains(&self.memory_limit.samples) {
+            return refuse("samples", "must be from 1 to 64");
         }
         if self.queue_limit == 0 {
             return refuse("queueLimit", "must be at least 1");

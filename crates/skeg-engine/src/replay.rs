@@ -194,9 +194,24 @@ impl Replay for Rebuild<'_> {
         failures.min_by_key(|failure| (failure.mark, failure.shard)).map_or(Ok(()), Err)
     }
 
+    fn lacks(&self) -> Option<String> {
+        let mut missing = None;
+        for lane in &self.lanes {
+            lane.each_shard(&mut |shard| {
+                missing = missing.take().or_else(|| shard.indexes.missing().map(segments_of));
+            });
+        }
+        missing
+    }
+
     fn progress(&mut self, done_bytes: u64, total_bytes: u64) {
         (self.progress)(done_bytes, total_bytes);
     }
+}
+
+/// What an index relies on, in words.
+pub(crate) fn segments_of(name: &[u8]) -> String {
+    format!("the vector segments of index {}", name.escape_ascii())
 }
 
 /// Where an effect comes from.
@@ -269,8 +284,7 @@ impl Shard {
             Effect::SetInt { db, key, value } => {
                 let keyspace = self.keyspace_mut(db);
                 let hash = keyspace.hash(key);
-                let deadline = keyspace.get(hash, key).and_then(|entry| entry.expire_at_ms);
-                keyspace.set_int(hash, key, value, deadline);
+                keyspace.set_int(hash, key, value);
             }
             Effect::Remove { db, key } => {
                 let keyspace = self.keyspace_mut(db);

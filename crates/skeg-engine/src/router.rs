@@ -71,12 +71,30 @@ fn crc16(bytes: &[u8]) -> u16 {
 /// that is not empty, else the whole key.
 #[must_use]
 pub fn hash_tag(key: &[u8]) -> &[u8] {
+    if !may_have_tag(key) {
+        return key;
+    }
     let Some(open) = key.iter().position(|&byte| byte == b'{') else { return key };
     let rest = &key[open + 1..];
     match rest.iter().position(|&byte| byte == b'}') {
         Some(close) if close > 0 => &rest[..close],
         _ => key,
     }
+}
+
+/// Whether there is a `{`, eight bytes at a time: hardly a key has one, and every command asks.
+#[inline]
+fn may_have_tag(key: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let mut chunks = key.chunks_exact(8);
+    let mut found = 0;
+    for chunk in &mut chunks {
+        let chunk = chunk.try_into().expect("chunks_exact(8) gives 8");
+        // A byte that is `{` becomes 0, and only below or at such a byte a highest bit is left.
+        let other = u64::from_ne_bytes(chunk) ^ (ONES * u64::from(b'{'));
+        found |= other.wrapping_sub(ONES) & !other & ONES << 7;
+    }
+    found != 0 || chunks.remainder().contains(&b'{')
 }
 
 /// The slot of a key, `0..16384`.
@@ -189,6 +207,16 @@ mod tests {
         assert_eq!(hash_tag(b"foo{{bar}}zap"), b"{bar");
         assert_eq!(hash_tag(b"foo{bar}{zap}"), b"bar");
         assert_eq!(hash_tag(b"foo{bar"), b"foo{bar");
+    }
+
+    #[test]
+    fn a_tag_is_found_wherever_it_stands() {
+        for before in 0..20 {
+            for behind in 0..20 {
+                let key = ["z".repeat(before), "{|}".into(), "z".repeat(behind)].concat();
+                assert_eq!(hash_tag(key.as_bytes()), b"|", "{key}");
+            }
+        }
     }
 
     proptest! {

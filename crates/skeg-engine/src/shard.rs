@@ -706,12 +706,9 @@ impl Shard {
     pub fn set_int(&mut self, db: u8, key: &[u8], value: i64) {
         let hash = self.keyspace(db).hash(key);
         self.clear_expired(db, hash, key);
-        let entry = self.keyspace(db).get(hash, key);
-        let (is_new, expire_at_ms) = (entry.is_none(), entry.and_then(|entry| entry.expire_at_ms));
-        if is_new {
+        if !self.writable(db, hash).set_int(hash, key, value) {
             self.notify(NotifyClass::NEW, "new", db, key);
         }
-        self.writable(db, hash).set_int(hash, key, value, expire_at_ms);
         self.changed(db, hash, key, &Effect::SetInt { db, key, value });
     }
 
@@ -769,6 +766,7 @@ impl Shard {
         if a == b {
             return;
         }
+        self.expire_watched(a, b);
         self.watchers_of_all(a, Some(b));
         self.watchers_of_all(b, Some(a));
         self.databases.swap(usize::from(a), usize::from(b));
@@ -782,6 +780,16 @@ impl Shard {
         if !self.waits.is_empty() {
             self.waits.note_all(a);
             self.waits.note_all(b);
+        }
+    }
+
+    /// Removes what has expired under watched keys of two databases: to a watch, it is not there.
+    fn expire_watched(&mut self, a: u8, b: u8) {
+        let watched: Vec<Box<[u8]>> =
+            self.watches.keys(a).chain(self.watches.keys(b)).map(Into::into).collect();
+        for key in watched {
+            self.exists(a, &key);
+            self.exists(b, &key);
         }
     }
 

@@ -8,6 +8,7 @@
 //! May not know: command names, what is in an entry.
 
 mod compact;
+mod due;
 mod errand;
 mod pace;
 mod run;
@@ -21,9 +22,11 @@ use skeg_log::{Log, SnapshotInfo};
 use crate::engine::{Engine, Shared};
 use crate::error::{Refusal, SnapshotError};
 use crate::home::{Bell, rest};
+use due::Files;
+pub(crate) use due::Live;
 use errand::Progress;
 use pace::Pace;
-use run::{PART_BEHIND, Run};
+use run::Run;
 
 /// After a failure none is taken by itself for so long.
 const PAUSE_MS: u64 = 5_000;
@@ -101,6 +104,10 @@ struct State {
     published: u64,
     /// None is taken by itself before this, in milliseconds of the monotonic clock.
     not_before_ms: u64,
+    /// The files when the last one began.
+    files: Files,
+    /// Bytes that were dead and that the last one has not freed.
+    left: Option<u64>,
 }
 
 impl Engine {
@@ -230,8 +237,10 @@ impl Shared {
 
     fn begin(&self) -> Result<Run, SnapshotError> {
         let log = self.snapshot_log()?;
+        let files = Files::of(log, &self.live);
         {
             let mut state = self.snapshots.state.lock();
+            state.files = files;
             state.started_pushed = log.pushed();
             state.started_ms = self.now_ms();
             (state.entries, state.bytes) = (0, 0);
@@ -303,11 +312,13 @@ impl Shared {
 
     /// A snapshot has ended. Whether another one is to be begun by the thread.
     fn note_end(&self, result: &Result<SnapshotInfo, SnapshotError>) -> bool {
+        let files = self.log.as_ref().map(|log| Files::of(log, &self.live)).unwrap_or_default();
         let mut state = self.snapshots.state.lock();
         let now_ms = self.now_ms();
         state.last_duration_ms = Some(now_ms.saturating_sub(state.started_ms));
         match result {
             Ok(_) => {
+                state.left = files.left(&state.files);
                 state.last_ms = now_ms;
                 state.last_pushed = state.started_pushed;
                 state.last_error = None;
@@ -332,7 +343,7 @@ impl Shared {
         again
     }
 
-    /// Starts a snapshot if the log is half as large as the last one, or a save point is reached.
+    /// Starts a snapshot if the files have outgrown what is live, or a save point is reached.
     pub(crate) fn snapshot_if_due(self: &Arc<Self>) {
         if self.is_snapshot_due() {
             // Whatever refuses it now is tried again at the next tick, or is told of by others.
@@ -342,12 +353,12 @@ impl Shared {
 
     fn is_snapshot_due(&self) -> bool {
         let Ok(log) = self.snapshot_log() else { return false };
+        let files = Files::of(log, &self.live);
         let state = self.snapshots.state.lock();
         if state.running || self.monotonic_ms() < state.not_before_ms {
             return false;
         }
-        let (behind, last) = log.behind_bytes();
-        if behind > (last / PART_BEHIND).max(self.options.snapshot_log_bytes) {
+        if files.are_due(state.left, self.options.snapshot_log_bytes) {
             return true;
         }
         if state.save_points.is_empty() {

@@ -83,6 +83,11 @@ impl Watches {
         }
     }
 
+    /// The watched keys of a database.
+    pub(crate) fn keys(&self, db: u8) -> impl Iterator<Item = &[u8]> {
+        self.keys.keys().filter(move |(of, _)| *of == db).map(|(_, key)| &**key)
+    }
+
     /// Sets the flags of the watched keys of a database for which `concerned` holds.
     pub(crate) fn changed_where(&self, db: u8, mut concerned: impl FnMut(&[u8]) -> bool) {
         for ((_, key), flags) in self.keys.iter().filter(|((of, _), _)| *of == db) {

@@ -87,10 +87,12 @@ impl Collection {
         }
     }
 
-    /// Where a look-up of an element will read, if elements are found by name here. A sorted set's
-    /// member stands behind a score when it is written.
+    /// Where a look-up of an element will read, if elements are found by name here. The first of the
+    /// two, of which one is meant, stands behind the key in a command, and the second behind that: a
+    /// sorted set's member stands behind a score when it is written.
     #[inline]
-    pub(crate) fn element_hint(&self, [first, second]: [&[u8]; 2]) -> Option<ElementHint<'_>> {
+    #[must_use]
+    pub fn element_hint(&self, [first, second]: [&[u8]; 2]) -> Option<ElementHint<'_>> {
         let member = if second.is_empty() { first } else { second };
         match &self.0 {
             Indexed::Hash(table) => Some(table.hint(&Element::new(first))),

@@ -22,7 +22,7 @@ pub use values::Value;
 pub use walk::Shown;
 
 use self::away::Homes;
-use crate::collection::ElementHint;
+use crate::collection::Collection;
 use crate::collection::store::Collections;
 use crate::entry::{self, CellValue, Stored};
 use crate::expiry::Deadlines;
@@ -162,18 +162,17 @@ impl Keyspace {
         })
     }
 
-    /// Where a look-up of an element will read: in the collection that a look-up of `hash` will find, if
-    /// that is a large one whose elements are found by name. The first of `elements`, of which one is
-    /// meant, stands behind the key in a command, and the second behind that.
+    /// The collection that a look-up of `hash` will probably find, if that is a large one: for
+    /// [`Collection::element_hint`].
     #[inline]
     #[must_use]
-    pub fn element_hint(&self, hash: u64, elements: [&[u8]; 2]) -> Option<ElementHint<'_>> {
+    pub fn large_collection(&self, hash: u64) -> Option<&Collection> {
         if self.collections.is_empty() {
             return None;
         }
         let cell = self.store.cell(self.table.candidate(hash)?);
         match entry::view(cell).1 {
-            CellValue::Indexed(_, number) => self.collections.get(number).element_hint(elements),
+            CellValue::Indexed(_, number) => Some(self.collections.get(number)),
             _ => None,
         }
     }
@@ -186,15 +185,17 @@ impl Keyspace {
         self.put(hash, key, &Stored::new(value), expire_at_ms)
     }
 
-    /// Stores an integer under `key`; says whether it replaced an entry.
-    pub fn set_int(
-        &mut self,
-        hash: u64,
-        key: &[u8],
-        value: i64,
-        expire_at_ms: Option<u64>,
-    ) -> bool {
-        self.put(hash, key, &Stored::new(StrRef::Int(value)), expire_at_ms)
+    /// Stores an integer under `key` and keeps its deadline; says whether it replaced an entry.
+    pub fn set_int(&mut self, hash: u64, key: &[u8], value: i64) -> bool {
+        let value = Stored::new(StrRef::Int(value));
+        let Some((spot, handle)) = self.find(hash, key) else {
+            self.add(hash, key, &value, None);
+            return false;
+        };
+        self.release(handle);
+        let deadline = entry::deadline(self.store.cell(handle));
+        self.replace(spot, handle, key, &value, deadline);
+        true
     }
 
     fn put(
@@ -369,6 +370,12 @@ impl Keyspace {
     #[must_use]
     pub fn free_bytes(&self) -> usize {
         self.store.free_bytes()
+    }
+
+    /// The bytes of all entries alone: of the cells that they take, and of large collections.
+    #[must_use]
+    pub fn entries_bytes(&self) -> usize {
+        self.store.memory_bytes() - self.store.free_bytes() + self.collections.memory_bytes()
     }
 
     /// The bytes that `key`, its value and its share of table and deadline index take.

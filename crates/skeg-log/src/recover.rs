@@ -124,6 +124,10 @@ pub(crate) fn replay_all(
         source,
     })?;
     read?;
+    if let Some(lacking) = replay.lacks() {
+        let path = dir.join(current::FILE_NAME);
+        return Err(corrupt(&path, 0, Mismatch::new(&lacking, "none of them")));
+    }
     history.recovered.last_epoch = Epoch(history.position.epoch);
     history.segments = segments;
     Ok(history)

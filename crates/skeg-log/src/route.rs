@@ -59,6 +59,8 @@ pub(crate) struct Prefix {
     pub(crate) witness: u64,
     pub(crate) records: u64,
     pub(crate) bytes: u64,
+    /// What the snapshot before it relies on and is not there, when the history ends here.
+    pub(crate) lacks: Option<String>,
 }
 
 impl Route {
@@ -205,6 +207,7 @@ impl Offline {
                 break;
             }
         }
+        prefix.lacks = replay.lacks();
         Ok(prefix)
     }
 }

@@ -122,6 +122,8 @@ const WITHOUT_VALUES: &str =
     "restore a backup: strings that the snapshot names stand in a damaged segment and nowhere else";
 const WITHOUT_VECTORS: &str =
     "restore a backup: with a snapshot, the vectors of a segment are nowhere else";
+const WITHOUT_DROP: &str = "restore a backup: the snapshot has a vector index that was dropped in what \
+     would be cut, and its vectors are not there any more";
 
 impl Offline {
     /// What a repair would do; `None` when nothing is damaged. `shards` is asked for only when
@@ -213,6 +215,9 @@ impl Offline {
             if current.vectors.iter().any(is_lost) {
                 return lost_for(WITHOUT_VECTORS);
             }
+            if prefix.lacks.is_some() {
+                return lost_for(WITHOUT_DROP);
+            }
             let is_for_values = |named: &&NamedSegment| named.id < current.start_segment;
             let is_damaged = |named: &NamedSegment| {
                 let path = FILES.path(&self.dir, named.id);
@@ -299,11 +304,19 @@ impl Offline {
         Ok(best)
     }
 
-    /// Lets a replay have what lies before the log: the snapshot, of which CURRENT is known to be right.
+    /// Lets a replay have what lies before the log: segments of vectors and the snapshot, of which CURRENT is known to be right.
     fn begin(&self, current: &Current, replay: &mut dyn Replay) -> Result<(), LogError> {
         let disk = &*self.disk;
         let refused = |source| LogError::Replay { shard: 0, epoch: 0, source };
         replay.start(current.shards).map_err(refused)?;
+        for named in &current.vectors {
+            let file = vector::open(disk, &self.dir, current.database_id, named);
+            match file.and_then(|file| replay.vectors(&file)) {
+                // Damaged ones are looked for later, as a check has found them.
+                Ok(()) | Err(LogError::Corrupt(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         replay.values(&ValueReader::new(&self.io, &self.dir));
         if let Some(named) = &current.snapshot {
             snapshot::read::load(disk, &self.dir, current, named, 0, replay)?;

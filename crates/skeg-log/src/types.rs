@@ -181,6 +181,11 @@ pub trait Replay {
         Ok(())
     }
 
+    /// Called after the last record: what those of the snapshot rely on beside it and is not there, in words.
+    fn lacks(&self) -> Option<String> {
+        None
+    }
+
     /// Called now and then: bytes read so far, and of snapshot and segments.
     fn progress(&mut self, done_bytes: u64, total_bytes: u64) {
         let _ = (done_bytes, total_bytes);

@@ -81,6 +81,15 @@ impl Changes {
         self.list.iter().map(Change::bound).fold(Bound::READ, Bound::and)
     }
 
+    /// Whether one of them may grow the data.
+    pub(crate) fn may_grow(&self) -> bool {
+        self.list.iter().any(|change| match change {
+            Change::Set { .. } | Change::VectorSet { .. } => true,
+            Change::Remove { .. } | Change::Expire { .. } | Change::VectorRemove { .. } => false,
+            Change::Command(command) => command.may_grow(),
+        })
+    }
+
     /// Everything that could be refused.
     pub(crate) fn check(&self, exec: &mut Exec<'_>) -> Result<(), Failure> {
         let mut types = Types::default();
@@ -159,7 +168,7 @@ impl Changes {
                 }
             }
         }
-        self.author.note_memory(exec);
+        exec.note_memory();
         Ok(())
     }
 }

@@ -138,6 +138,17 @@ impl Database {
         Ok(false)
     }
 
+    /// Makes room for a call that may grow the data, or refuses it; costs a load without a limit.
+    #[inline]
+    pub(crate) fn make_room(&mut self) -> Result<(), Failure> {
+        if !self.engine().is_memory_limited() {
+            return Ok(());
+        }
+        let made = self.holder.make_room();
+        self.holder.release();
+        if made? { Ok(()) } else { Err(Failure::out_of_memory()) }
+    }
+
     /// Queues work, behind what it must not overtake.
     pub(crate) fn queue(&mut self, work: Work, back: Back) -> Result<(), Failure> {
         if self.barrier.is_some() {
@@ -175,6 +186,9 @@ impl Database {
         if shards.is_empty() {
             let outcome = work.outcome(work.run_nowhere(), Receipt::default());
             return Ok(Began::Done(outcome, Receipt::default()));
+        }
+        if work.may_grow() {
+            self.make_room()?;
         }
         let held = if self.barrier.is_none() { self.holder.try_hold(&shards) } else { Ok(false) };
         if held == Ok(true) {

@@ -43,6 +43,12 @@ impl Failure {
         Self::new("ERR_CONFLICT", "a key that the transaction has read was changed meanwhile")
     }
 
+    /// The data takes as much as it may, and nothing may go.
+    #[cold]
+    pub(crate) fn out_of_memory() -> Self {
+        Self::new("ERR_OUT_OF_MEMORY", "the memory limit is reached and nothing may be evicted")
+    }
+
     /// A key or value beyond its limit.
     #[cold]
     pub(crate) fn too_large(what: &str, bytes_max: usize) -> Self {

@@ -88,6 +88,7 @@ fn set<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Fail
     js.append_bytes(frame.argument(2), &mut scratch.value)?;
     check_key(&scratch.key)?;
     check_value(&scratch.value)?;
+    database.make_room()?;
     let shard = database.engine().shard_of(&scratch.key);
     if database.try_hold(shard)? {
         let bound = write_bound(&scratch.key, &scratch.value);

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use skeg_engine::{EngineOptions, Level, SavePoint, SyncPolicy};
+use skeg_engine::{EngineOptions, EvictionPolicy, Level, MemoryLimit, SavePoint, SyncPolicy};
 
 use crate::calls::value_of;
 use crate::database::Database;
@@ -15,8 +15,9 @@ use crate::raw::{Frame, Function, Js, Value};
 use crate::registry::{self, Target};
 use crate::{reply, serving};
 
-/// `open(kind, name, shards, level, readOnly, createIfMissing, snapshotMs, snapshotWrites, inlineMax,
-/// cacheBytes)`: the number of the request. 0 writes stand for no snapshots by time.
+/// `open(kind, name, shards, level, flags, snapshotMs, snapshotWrites, inlineMax, cacheBytes, memoryMax)`: the
+/// number of the request. The flags: 1 for read-only, 2 to create what is missing, and above them the policy as
+/// a place in [`EvictionPolicy::ALL`]. 0 writes stand for no snapshots by time, 0 bytes of memory for no limit.
 pub(crate) struct Open;
 
 impl Function<Environment> for Open {
@@ -39,7 +40,8 @@ fn open<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Fai
         1 => (Level::Kernel, SyncPolicy::EverySecond),
         _ => (Level::Disk, SyncPolicy::Always),
     };
-    let snapshot = SavePoint { after_ms: frame.u32(6)?.into(), changes: frame.u32(7)?.into() };
+    let flags = frame.u32(4)?;
+    let snapshot = SavePoint { after_ms: frame.u32(5)?.into(), changes: frame.u32(6)?.into() };
     let options = EngineOptions {
         // 0 stands for `auto`; what does not fit is refused by the engine like any wrong count.
         shards: match frame.u32(2)? {
@@ -48,10 +50,15 @@ fn open<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Fai
         },
         level,
         sync,
-        read_only: frame.u32(4)? != 0,
-        create_if_missing: frame.u32(5)? != 0,
-        inline_max: frame.u32(8)? as usize,
-        cache_bytes: frame.number(9)? as usize,
+        read_only: flags & 1 != 0,
+        create_if_missing: flags & 2 != 0,
+        inline_max: frame.u32(7)? as usize,
+        cache_bytes: frame.number(8)? as usize,
+        memory_limit: MemoryLimit {
+            max_bytes: frame.number(9)? as u64,
+            policy: EvictionPolicy::ALL.get(flags as usize >> 2).copied().unwrap_or_default(),
+            ..MemoryLimit::default()
+        },
         save_points: if snapshot.changes > 0 { vec![snapshot] } else { Vec::new() },
         ..EngineOptions::default()
     };

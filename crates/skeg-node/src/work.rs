@@ -60,6 +60,15 @@ impl Work {
         }
     }
 
+    /// Whether it may grow the data.
+    pub(crate) fn may_grow(&self) -> bool {
+        match self {
+            Self::Write { .. } => true,
+            Self::Commit { changes, .. } => changes.may_grow(),
+            Self::Read { .. } | Self::Watch { .. } | Self::Release { .. } => false,
+        }
+    }
+
     /// Runs under the latches.
     pub(crate) fn run(&self, exec: &mut Exec<'_>) -> Ran {
         match self {
@@ -198,6 +207,7 @@ pub(crate) fn write(exec: &mut Exec<'_>, key: &[u8], value: &[u8], deadline: Dea
     let shard = exec.shard(key);
     shard.set(DB, key, value, expiry);
     notify_set(shard, key, expiry);
+    exec.note_memory();
 }
 
 /// Says what SET says.

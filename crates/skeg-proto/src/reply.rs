@@ -199,6 +199,9 @@ impl Reply {
     /// A number.
     #[inline]
     pub fn int(&mut self, value: i64) {
+        if let Ok(value @ 0..10) = usize::try_from(value) {
+            return self.header(b':', value);
+        }
         self.buf.reserve(24);
         self.buf.push(b':');
         write_int(&mut self.buf, value);
@@ -351,6 +354,9 @@ impl Reply {
     fn header(&mut self, kind: u8, count: usize) {
         if count < 10 {
             self.buf.extend_from_slice(&[kind, b'0' + count as u8, b'\r', b'\n']);
+        } else if count < 100 {
+            let [tens, ones] = [(count / 10) as u8, (count % 10) as u8];
+            self.buf.extend_from_slice(&[kind, b'0' + tens, b'0' + ones, b'\r', b'\n']);
         } else {
             self.buf.push(kind);
             self.buf.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());

@@ -4,8 +4,8 @@
 //! messages wait here until their connection takes them, also when it moves meanwhile; what waits is
 //! bounded, and a connection that goes beyond it is closed.
 
-use skeg_commands::{Complete, Completion};
-use skeg_engine::{Delivery, Notify};
+use skeg_commands::{Complete, Completion, Incoming};
+use skeg_engine::Notify;
 use skeg_io::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use skeg_io::sync::{Arc, Mutex};
 
@@ -55,7 +55,7 @@ pub(crate) struct Address {
 /// Messages that wait for their connection.
 #[derive(Debug, Default)]
 struct Mail {
-    waiting: Vec<Delivery>,
+    waiting: Vec<Incoming>,
     bytes: usize,
     /// The connection was told.
     is_announced: bool,
@@ -91,7 +91,7 @@ impl Address {
     }
 
     /// The messages that wait; `None`: there were too many.
-    pub(crate) fn take_mail(&self) -> Option<Vec<Delivery>> {
+    pub(crate) fn take_mail(&self) -> Option<Vec<Incoming>> {
         let Mail { waiting, overflowed, .. } = std::mem::take(&mut *self.mail.lock());
         (!overflowed).then_some(waiting)
     }
@@ -123,18 +123,17 @@ impl skeg_commands::Connection for Address {
         true
     }
 
-    fn deliver(&self, delivery: Delivery) {
+    fn deliver(&self, incoming: Incoming) {
         let mut mail = self.mail.lock();
         if mail.overflowed {
             return;
         }
-        let message = &delivery.message;
-        mail.bytes += message.channel.len() + message.payload.len() + MESSAGE_BYTES;
+        mail.bytes += incoming.payload_bytes() + MESSAGE_BYTES;
         if mail.bytes > self.mail_bytes_max.load(Ordering::Relaxed) {
             mail.overflowed = true;
             mail.waiting = Vec::new();
         } else {
-            mail.waiting.push(delivery);
+            mail.waiting.push(incoming);
         }
         if !std::mem::replace(&mut mail.is_announced, true) {
             drop(mail);

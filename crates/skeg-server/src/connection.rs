@@ -78,7 +78,7 @@ impl Tools {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OutputLimits {
     normal: OutputLimit,
-    /// Those that have subscriptions.
+    /// Those that have subscriptions, or monitor.
     pubsub: OutputLimit,
 }
 
@@ -118,8 +118,8 @@ impl OutputLimits {
         self.pubsub.hard_bytes
     }
 
-    fn of_class(&self, is_subscribed: bool) -> &OutputLimit {
-        if is_subscribed { &self.pubsub } else { &self.normal }
+    fn of_class(&self, is_listening: bool) -> &OutputLimit {
+        if is_listening { &self.pubsub } else { &self.normal }
     }
 }
 
@@ -271,9 +271,9 @@ impl Connection {
     /// Whether it has been silent, or closing, for too long.
     pub(crate) fn is_overdue(&mut self, now_ns: u64, idle_ns: u64, limits: &OutputLimits) -> bool {
         let silent_ns = now_ns.saturating_sub(self.active_ns);
-        let is_subscribed = self.session.is_subscribed();
+        let is_listening = self.session.is_listening();
         self.address.set_mail_bytes_max(limits.mail_bytes());
-        let limits = limits.of_class(is_subscribed);
+        let limits = limits.of_class(is_listening);
         if self.output.len() > limits.soft_bytes {
             let since_ns = *self.over_soft_since_ns.get_or_insert(now_ns);
             if now_ns - since_ns > limits.soft_ns {
@@ -292,7 +292,7 @@ impl Connection {
         if self.pending || self.paused {
             return self.peer_ended && silent_ns > LEFT_ALONE_NS_MAX;
         }
-        idle_ns > 0 && silent_ns > idle_ns && !is_subscribed
+        idle_ns > 0 && silent_ns > idle_ns && !is_listening
     }
 
     /// A window of load is over: tells the registry what has happened in it.
@@ -503,10 +503,10 @@ impl Connection {
     pub(crate) fn take_mail(&mut self, tools: &mut Tools) -> bool {
         let Some(mail) = self.address.take_mail() else { return false };
         self.limit_output(tools);
-        for delivery in mail {
+        for incoming in mail {
             let start = self.output.end();
-            if self.session.write_message(&delivery, self.output.writer(&mut tools.spare)) {
-                self.output.note_message(start, delivery.message.epoch, tools.level);
+            if self.session.write_incoming(&incoming, self.output.writer(&mut tools.spare)) {
+                self.output.note_message(start, incoming.epoch(), tools.level);
             }
         }
         !self.output.is_over()
@@ -514,7 +514,7 @@ impl Connection {
 
     /// Holds the output to what the class of the client may leave unsent.
     fn limit_output(&mut self, tools: &Tools) {
-        let limits = tools.output_limits.of_class(self.session.is_subscribed());
+        let limits = tools.output_limits.of_class(self.session.is_listening());
         self.output.limit(limits.hard_bytes);
     }
 

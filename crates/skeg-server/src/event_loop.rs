@@ -43,9 +43,8 @@ pub(crate) enum Rest {
 
 /// What a thread does between two waits.
 pub(crate) trait Turn {
-    /// A turn begins: at this moment of the monotonic clock, after so long a sleep, with so many
-    /// that are ready.
-    fn begin(&mut self, now_ns: u64, slept_ns: u64, ready: usize);
+    /// A turn begins: at this moment of the monotonic clock, with so many that are ready.
+    fn begin(&mut self, now_ns: u64, ready: usize);
 
     /// Connections wait at a listener.
     fn acceptable(&mut self, listener: usize);
@@ -71,8 +70,7 @@ pub(crate) fn run<M: Send, W: Wake>(
     turn: &mut impl Turn,
 ) {
     let mut events = Events::with_capacity(EVENTS_MAX);
-    let mut now_ns = clock.monotonic_ns();
-    turn.begin(now_ns, 0, 0);
+    turn.begin(clock.monotonic_ns(), 0);
     loop {
         let timeout = match turn.end() {
             Rest::Over => return,
@@ -80,15 +78,12 @@ pub(crate) fn run<M: Send, W: Wake>(
             Rest::Up(limit) if mailbox.may_sleep() => limit,
             Rest::Up(_) => Some(Duration::ZERO),
         };
-        let before_ns = if timeout == Some(Duration::ZERO) { 0 } else { clock.monotonic_ns() };
         // The only error of a valid poller is an interruption: then nothing is ready.
         if poll.poll(&mut events, timeout).is_err() {
             events.clear();
         }
         mailbox.awake();
-        now_ns = clock.monotonic_ns();
-        let slept_ns = if before_ns == 0 { 0 } else { now_ns.saturating_sub(before_ns) };
-        turn.begin(now_ns, slept_ns, events.iter().count());
+        turn.begin(clock.monotonic_ns(), events.iter().count());
         for event in &events {
             let token = event.token();
             if token == WAKER {

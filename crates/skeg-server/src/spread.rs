@@ -32,7 +32,8 @@ const PAUSE_WINDOWS_MAX: u32 = 1_600;
 /// What a thread did in one window.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Load {
-    /// Share of its time that it did not sleep, in thousandths.
+    /// Share of the time that it ran on a processor, in thousandths. One that is ready and has to wait for
+    /// a processor is not busy: another thread would find none either.
     pub(crate) busy: u32,
     /// Commands it served.
     pub(crate) commands: u64,

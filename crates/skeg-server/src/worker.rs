@@ -69,7 +69,8 @@ pub(crate) struct Worker {
 /// The current window of load.
 struct Window {
     since_ns: u64,
-    slept_ns: u64,
+    /// Time on a processor when it began.
+    cpu_ns: u64,
     commands: u64,
 }
 
@@ -108,7 +109,7 @@ impl Worker {
                 writes: 0,
             },
             sent_at_commands: 0,
-            window: Window { since_ns: now_ns, slept_ns: 0, commands: 0 },
+            window: Window { since_ns: now_ns, cpu_ns: skeg_io::thread_cpu_ns(), commands: 0 },
             paused_until_ms: None,
             log,
             shared,
@@ -349,12 +350,11 @@ impl Worker {
 }
 
 impl Turn for Worker {
-    fn begin(&mut self, now_ns: u64, slept_ns: u64, ready: usize) {
+    fn begin(&mut self, now_ns: u64, ready: usize) {
         self.tools.now_ns = now_ns;
         self.tools.share(ready + self.again.len());
         self.sent_at_commands = self.tools.commands;
         self.tools.now_ms = self.tools.clock.now_ms();
-        self.window.slept_ns += slept_ns;
         std::mem::swap(&mut self.again, &mut self.again_now);
         self.take_messages();
     }

@@ -109,6 +109,27 @@ impl Place {
     }
 }
 
+#[test]
+fn info_shows_vector_indexes_and_what_they_consist_of() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().to_str().unwrap();
+    let (mut server, port) = serve(data);
+    cli(&port, &["SKEG.VINDEX.CREATE", "docs", "2", "TQ2", "AUTO", "METRIC", "l2"]);
+    // Letters are the bytes of floating-point numbers too.
+    cli(&port, &["SKEG.VMSET", "docs", "3", "a", "AAAABBBB", "b", "BBBBAAAA", "c", "AAAAAAAA"]);
+    cli(&port, &["SKEG.VINDEX.CONSOLIDATE", "docs"]);
+    cli(&port, &["SKEG.VSET", "docs", "c", "BBBBBBBB"]);
+    cli(&port, &["SHUTDOWN"]);
+    assert!(server.0.wait().unwrap().success());
+    let (_, out, _) = run(&["info", data]);
+    assert!(out.contains("\n  index      docs\n"), "{out}");
+    assert!(out.contains(" 3 vectors of 2 dimensions, euclidean, tq2, auto\n"), "{out}");
+    assert!(out.contains(" KiB, dead rows: 1; in no segment: 1\n"), "{out}");
+    let (_, out, _) = run(&["info", data, "--json"]);
+    assert!(out.contains("\"indexes\":[{\"name\":\"docs\",\"dim\":2,"), "{out}");
+    assert!(out.contains("\"vectors\":3,\"vectors_in_memory\":1,\"segments\":1,"), "{out}");
+}
+
 fn flip(file: &Path, offset: usize) {
     let mut bytes = fs::read(file).unwrap();
     bytes[offset] ^= 4;

@@ -7,16 +7,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use skeg_engine::{CopyOptions, Engine};
+use skeg_engine::CopyOptions;
 
 use crate::dump;
 use crate::run::Runner;
 use crate::state::State;
+use crate::work::Work;
 
 /// Where the backup lies on the simulated disk.
 const TARGET: &str = "/safe/backup";
 /// Steps of a snapshot while one piece of a file is copied.
-pub(crate) const STEPS: usize = 24;
+const STEPS: usize = 24;
 
 /// The backup as it stands.
 #[derive(Debug, Default)]
@@ -29,26 +30,27 @@ pub(crate) struct Backup {
 }
 
 impl Runner<'_> {
-    /// Makes a backup, or brings it up to date, while a snapshot is taken: so many steps of it with every
-    /// piece.
-    pub(crate) fn back_up(
-        &mut self,
-        engine: &Engine,
-        link: bool,
-        steps: usize,
-    ) -> Result<(), String> {
+    /// Makes a backup, or brings it up to date, while a snapshot is taken.
+    pub(crate) fn back_up(&mut self, work: &mut Work, link: bool) -> Result<(), String> {
+        let engine = work.engine.clone();
         let log = engine.log().ok_or("a database on disk has no log")?;
         let last = log.last_epoch().0;
         let options = CopyOptions { link, update: true };
+        let mut judged = Ok(());
         let copied = engine.backup_here(Path::new(TARGET), options, &mut |_, _| {
             // What refuses it is no trouble.
             let _ = engine.start_snapshot();
-            for _ in 0..steps {
+            for _ in 0..STEPS {
                 engine.step_snapshot();
                 let _ = log.maintain();
+                // What waited at a shard has run, before the next step writes something of its own.
+                if judged.is_ok() {
+                    judged = self.read_journal(work);
+                }
             }
             true
         });
+        judged?;
         match copied {
             Ok(copied) if copied.last_epoch.0 < last => {
                 Err(format!("backed up to {:?}, asked for at {last}", copied.last_epoch))

@@ -166,17 +166,8 @@ impl Runner<'_> {
             Err(LogError::Corrupt(found)) if found.remedy.contains("snapshot") => return Ok(()),
             Err(error) => return Err(format!("failed: {error}")),
         };
-        let engine = match self.open_on(&io, false) {
-            Ok(engine) => engine,
-            // A known fault (docs/status.md): what is cut includes the drop of an index, whose segments
-            // are gone. The repair should refuse that.
-            Err(EngineError::Log(LogError::Corrupt(found)))
-                if found.expected.starts_with("the vector segments of index") =>
-            {
-                return Ok(());
-            }
-            Err(error) => return Err(format!("does not open: {error}")),
-        };
+        let opened = self.open_on(&io, false);
+        let engine = opened.map_err(|error| format!("does not open: {error}"))?;
         let found = engine.recovered().last_epoch;
         if found != plan.last_epoch {
             return Err(format!("{:?} was promised, {found:?} is there", plan.last_epoch));

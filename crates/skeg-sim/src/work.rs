@@ -12,7 +12,6 @@ use skeg_engine::{
 use skeg_io::Clock;
 use skeg_io::sync::Arc;
 
-use crate::backup;
 use crate::client::{Client, Event, Journal};
 use crate::dump::at_time_zero;
 use crate::figures::Figures;
@@ -31,7 +30,7 @@ const SNAPSHOT_STEPS_EACH: usize = 100;
 
 /// An open engine and those who use it.
 pub(crate) struct Work {
-    engine: Engine,
+    pub(crate) engine: Engine,
     clients: Vec<Client>,
     journal: Journal,
     was_full: bool,
@@ -124,6 +123,8 @@ impl Runner<'_> {
                 let _ = work.engine.start_snapshot();
                 for _ in 0..*steps {
                     work.engine.step_snapshot();
+                    // What waited at a shard has run, before the next step writes something of its own.
+                    self.read_journal(work)?;
                 }
             }
             Step::Vectors { steps, consolidate } => {
@@ -146,12 +147,7 @@ impl Runner<'_> {
                 let published = work.engine.vectors_status().published - before;
                 self.figures.vector_segments += published;
             }
-            Step::Backup { link } => {
-                let engine = work.engine.clone();
-                // Operations that a snapshot sets free would run in epochs that nobody notes.
-                let steps = if work.is_waited_for() { 0 } else { backup::STEPS };
-                self.back_up(&engine, *link, steps)?;
-            }
+            Step::Backup { link } => self.back_up(work, *link)?,
             Step::WaitDurable => {
                 if self.seen.lock().hard_faults == 0 && self.capacity.is_none() {
                     let (log, last) = (work.log(), work.log().last_epoch());
@@ -181,7 +177,7 @@ impl Runner<'_> {
     }
 
     /// Compares what ran with the model, in the order in which it ran.
-    fn read_journal(&mut self, work: &mut Work) -> Result<(), String> {
+    pub(crate) fn read_journal(&mut self, work: &mut Work) -> Result<(), String> {
         let events = std::mem::take(&mut *work.journal.lock());
         let epoch = work.log().last_epoch();
         for event in events {

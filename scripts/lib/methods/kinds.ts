@@ -51,7 +51,7 @@ export const argumentKinds: Record<string, Argument> = {
   ...Object.fromEntries(
     [
       ...['aggregate', 'copy', 'count', 'getEx', 'lPos', 'lcs', 'limited', 'restore', 'samples'],
-      ...['sort', 'zAdd', 'zRange'],
+      ...['sort', 'wait', 'waitCount', 'zAdd', 'zRange'],
     ].map((name) => [name, options(name)]),
   ),
   limit: { type: 'LimitOptions | number', words: '...optionsOf.limit($)' },
@@ -90,6 +90,8 @@ export const replyKinds: Record<string, Reply> = {
   member: { type: 'Scored<V> | null', read: 'member' },
   rank: { type: 'Ranked | null', read: 'rank' },
   popped: { type: '[key: V, elements: V[]] | null' },
+  poppedElement: { type: 'PoppedElement<V> | null', read: 'poppedElement' },
+  poppedMember: { type: 'PoppedMember<V> | null', read: 'poppedMember' },
   poppedMembers: { type: 'PoppedMembers<V> | null', read: 'poppedMembers' },
   lcs: { type: 'LcsMatches' },
   lcsLengths: { type: 'LcsMatches<[length: number]>' },

@@ -122,7 +122,9 @@ function readingMethod(method: Method, asBytes: boolean, run: (mode: string) => 
   ]
   const mode = modes.join(' | ') || '0'
   const isGeneric = hasValue && read !== undefined
-  const convert = read === undefined ? '' : `, replies.${read}${isGeneric ? `<${value}>` : ''}`
+  const wait = parametersOf(method).find(({ kind }) => kind.startsWith('wait'))
+  const converted = read === undefined ? '' : `, replies.${read}${isGeneric ? `<${value}>` : ''}`
+  const convert = wait === undefined ? converted : `${converted || ', undefined'}, ${wait.name}`
   const doc =
     asBytes && onlyBytes !== true
       ? `  /** As {@link ${method.name}}, as bytes. */\n`
@@ -177,6 +179,8 @@ import type {
   Entry,
   HashStep,
   LcsMatches,
+  PoppedElement,
+  PoppedMember,
   PoppedMembers,
   Ranked,
   Scored,
@@ -184,11 +188,15 @@ import type {
   SortedSetStep,
 } from '../replies.ts'
 
-/** Runs a command: \`words\` may throw. Without \`convert\` the reply is what the addon made of it. */
+/**
+ * Runs a command: \`words\` may throw. Without \`convert\` the reply is what the addon made of it. The options of
+ * a command that waits may have a signal.
+ */
 type Runner = <T>(
   words: () => readonly Bytes[],
   mode: number,
   convert?: (reply: unknown) => T,
+  wait?: WaitOptions,
 ) => Promise<T>
 
 /**

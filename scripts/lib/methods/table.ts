@@ -9,6 +9,14 @@
 
 export const methods = `
 append                      APPEND key value:bytes -> number
+blMove                      BLMOVE source:key destination:key sourceSide:side destinationSide:side timeout:float options?:wait -> value?
+blmPop                      BLMPOP timeout:float keys:counted side:side options?:waitCount -> popped
+blPop                       BLPOP keys timeout:float options?:wait -> poppedElement
+brPop                       BRPOP keys timeout:float options?:wait -> poppedElement
+brPopLPush                  BRPOPLPUSH source:key destination:key timeout:float options?:wait -> value?
+bzmPop                      BZMPOP timeout:float keys:counted side:extreme options?:waitCount -> poppedMembers
+bzPopMax                    BZPOPMAX keys timeout:float options?:wait -> poppedMember
+bzPopMin                    BZPOPMIN keys timeout:float options?:wait -> poppedMember
 copy                        COPY source:key destination:key options?:copy -> number
 decr                        DECR key -> number
 decrBy                      DECRBY key decrement:increment -> number
@@ -189,7 +197,4 @@ export const withoutMethod: Record<string, readonly string[]> = {
     ...['hmset', 'substr', 'zrevrange', 'zrevrangebylex', 'zrevrangebyscore'],
   ],
   'what it helps with is documented elsewhere': ['object|help', 'pubsub|help', 'object', 'pubsub'],
-  'waits for another client': [
-    ...['blmove', 'blmpop', 'blpop', 'brpop', 'brpoplpush', 'bzmpop', 'bzpopmax', 'bzpopmin'],
-  ],
 }

@@ -121,6 +121,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "1073741824",
         |live| &live.query_bytes_max,
     ),
+    fixed("daemonize", Kind::YesNo, "no"),
     fixed("databases", Kind::Integer(1, 16), "16"),
     fixed("dir", Kind::Text, ""),
     fixed("enable-debug-command", Kind::Word(&["no", "local", "yes"]), "no"),

@@ -73,11 +73,24 @@ impl Shard {
         keyspace.stamp(keyspace.hash(key), key)
     }
 
+    /// Says when or how often the key was used: memory only, as all stamps.
+    pub fn set_stamp(&mut self, db: u8, key: &[u8], stamp: Stamp) {
+        let hash = self.keyspace(db).hash(key);
+        self.databases[usize::from(db)].set_stamp(hash, key, stamp);
+    }
+
     /// The bytes that keys, values and vectors take, without cells that hold nothing.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
         let keys = self.databases.iter().map(|ks| ks.memory_bytes() - ks.free_bytes());
         let vectors = self.indexes.iter().map(|(_, held)| held.index.memory_bytes());
+        keys.chain(vectors).map(|bytes| bytes as u64).sum()
+    }
+
+    /// About as many bytes as a snapshot would have of the shard.
+    pub(crate) fn inline_bytes(&self) -> u64 {
+        let keys = self.databases.iter().map(skeg_keyspace::Keyspace::entries_bytes);
+        let vectors = self.indexes.iter().map(|(_, held)| held.index.delta_bytes());
         keys.chain(vectors).map(|bytes| bytes as u64).sum()
     }
 

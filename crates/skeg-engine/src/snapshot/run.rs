@@ -26,10 +26,6 @@ use crate::walk::{Handed, Outlet, Started};
 /// Blocks of the file are about this large, or as large as what was handed out together.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// A snapshot is due when the log behind the last one is this part of it. So the last one, the log and
-/// the next one are less than three times what is live.
-pub(super) const PART_BEHIND: u64 = 2;
-
 #[derive(Debug)]
 enum Stage {
     /// A slice is to be posted to the shard; with the walk's start if that is to come.

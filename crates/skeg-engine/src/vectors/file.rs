@@ -9,7 +9,7 @@ use skeg_io::File;
 use skeg_io::sync::Arc;
 use skeg_log::{Corruption, LogError, VectorFile};
 use skeg_vector::Segment;
-use skeg_vector::segment::{SegmentError, SegmentFile};
+use skeg_vector::segment::{SegmentError, SegmentFile, SegmentTag};
 
 /// An open file.
 #[derive(Debug)]
@@ -58,10 +58,11 @@ pub(crate) fn open_segment(named: &VectorFile) -> Result<Segment, LogError> {
     Ok(segment)
 }
 
-/// Verifies every byte of a segment that CURRENT names.
-pub(crate) fn verify_segment(named: &VectorFile) -> Result<(), LogError> {
-    let verified = open_segment(named)?.verify_rows();
-    verified.map_err(|error| said(&named.path, error))
+/// Verifies every byte of a segment that CURRENT names. What it says it is.
+pub(crate) fn verify_segment(named: &VectorFile) -> Result<SegmentTag, LogError> {
+    let segment = open_segment(named)?;
+    let verified = segment.verify_rows();
+    verified.map(|()| segment.head().tag).map_err(|error| said(&named.path, error))
 }
 
 fn said(path: &Path, error: SegmentError) -> LogError {

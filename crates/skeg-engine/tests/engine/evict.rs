@@ -33,7 +33,7 @@ fn in_memory(shards: u16) -> Engine {
 
 fn limit(engine: &Engine, max_bytes: u64, policy: EvictionPolicy) {
     engine.set_memory_limit(MemoryLimit { max_bytes, policy, ..MemoryLimit::default() });
-    run(engine, |exec| exec.shards().for_each(|shard| engine.note_memory(shard)));
+    run(engine, |exec| exec.note_memory());
 }
 
 fn used(engine: &Engine) -> u64 {
@@ -50,7 +50,7 @@ fn set(engine: &Engine, holder: &mut Holder, key: &[u8], value: &[u8], expiry: E
     assert!(holder.try_hold_one(id).expect("open"));
     let set = |exec: &mut Exec<'_>| {
         exec.shard(key).set(0, key, value, expiry);
-        engine.note_memory(exec.shard(key));
+        exec.note_memory();
     };
     let outcome = holder.run_one(id, Bound::grow(1 << 10), set);
     holder.release();
@@ -84,6 +84,47 @@ fn contents(engine: &Engine) -> BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)> {
         }
     });
     found
+}
+
+/// As an option, it holds from the open on, for what was there as well.
+#[test]
+fn the_limit_of_the_options_counts_what_is_opened() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let open = |memory_limit: MemoryLimit, read_only| {
+        let options = EngineOptions {
+            shards: Some(4),
+            home_threads: 0,
+            memory_limit,
+            read_only,
+            ..EngineOptions::default()
+        };
+        Engine::open(&Io::real(), Some(directory.path()), &options).expect("opens")
+    };
+    let engine = open(MemoryLimit::default(), false);
+    let mut holder = Holder::new(&engine, Drain::WakeOnly);
+    for number in 0..1_000 {
+        assert!(set(&engine, &mut holder, &key(number), &[7; 64], Expiry::Clear));
+    }
+    let max_bytes = used(&engine) / 2;
+    drop(holder);
+    engine.close().expect("closes");
+    let limit =
+        MemoryLimit { max_bytes, policy: EvictionPolicy::AllRandom, ..MemoryLimit::default() };
+    let engine = open(limit, true);
+    assert!(!engine.is_memory_limited() && contents(&engine).len() == 1_000);
+    engine.close().expect("closes");
+    let engine = open(limit, false);
+    let mut holder = Holder::new(&engine, Drain::WakeOnly);
+    // A bounded number goes before each command.
+    for number in 0..4 {
+        assert!(set(&engine, &mut holder, &key(number), &[7; 64], Expiry::Clear));
+    }
+    assert!(used(&engine) < max_bytes + 4_096 && contents(&engine).len() < 600);
+    drop(holder);
+    engine.close().expect("closes");
+    let engine = open(MemoryLimit::default(), true);
+    assert!(contents(&engine).len() < 600, "what was evicted stays away");
+    engine.close().expect("closes");
 }
 
 #[test]

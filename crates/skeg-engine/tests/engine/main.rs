@@ -7,6 +7,8 @@ mod memory;
 mod model;
 mod offline;
 #[cfg(feature = "shuttle")]
+mod shuttle_compaction;
+#[cfg(feature = "shuttle")]
 mod shuttle_latches;
 mod snapshots;
 mod support;

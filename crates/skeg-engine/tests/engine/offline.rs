@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use skeg_engine::offline::{
-    Detail, Found, Offline, RecordEffects, Subject, check, figures, plan_repair, repair,
+    Contents, Detail, Found, Offline, RecordEffects, Subject, check, contents, plan_repair, repair,
 };
-use skeg_engine::{Engine, EngineOptions, Expiry, Level, Purpose, ShardId};
+use skeg_engine::{Engine, EngineOptions, Expiry, IndexInfo, Level, Purpose, ShardId};
 use skeg_io::Io;
 use skeg_vector::{IndexOptions, Metric};
 
@@ -75,8 +75,10 @@ fn effects_are_described_and_counted() {
             .unwrap();
     }
     assert_eq!((named, vectors), (keys.into_iter().collect(), 1));
-    let figures = figures(&Io::real(), &offline, IGNORED).unwrap();
+    let Contents { figures, indexes } = contents(&Io::real(), &offline, IGNORED).unwrap();
     assert_eq!((figures.keys[2], figures.indexes, figures.vectors), (4, 1, 1));
+    let [IndexInfo { name, figures, .. }] = indexes.as_slice() else { panic!("{indexes:?}") };
+    assert_eq!((name.as_slice(), figures.vectors, figures.delta_vectors), (&b"docs"[..], 1, 1));
 }
 
 /// Records whose checksums hold and that no replay can apply.

@@ -50,7 +50,7 @@ fn on_key(engine: &Engine, key: &[u8], mut command: impl FnMut(&mut Exec<'_>)) {
     let mut holder = Holder::new(engine, Drain::Serve);
     loop {
         if holder.try_hold_one(id).expect("open") {
-            match holder.run_one(id, Bound::grow(4 << 10), &mut command) {
+            match holder.run_one(id, Bound::grow(10 << 10), &mut command) {
                 Err(Refusal::Wait) => {}
                 other => {
                     other.expect("not refused");
@@ -424,6 +424,45 @@ fn snapshots_are_taken_at_save_points_and_when_the_log_has_outgrown_them() {
     finish(&engine);
     assert_eq!(engine.snapshot_status().last.unwrap().id, 2);
     engine.close().unwrap();
+}
+
+#[test]
+fn a_snapshot_is_taken_when_much_was_removed_and_nothing_else_is_written() {
+    // In the snapshot, and in the log only.
+    for value_bytes in [900, 9_000] {
+        let dir = tempfile::tempdir().unwrap();
+        let small = EngineOptions { segment_bytes: 64 << 10, ..by_hand() };
+        let engine = open(dir.path(), &EngineOptions { snapshot_log_bytes: 20_000, ..small });
+        let keys: Vec<Vec<u8>> = (0..200).map(|n| format!("key:{n}").into_bytes()).collect();
+        for key in &keys {
+            on_key(&engine, key, |exec| {
+                exec.shard(key).set(0, key, &vec![1; value_bytes], Expiry::Clear);
+            });
+        }
+        let settle = || {
+            for _ in 0..20 {
+                turn(&engine);
+                engine.tick();
+                finish(&engine);
+            }
+            engine.snapshot_status().published
+        };
+        let taken = settle();
+        assert!(taken > 0, "they are more than 20,000 bytes");
+        for (n, key) in keys.iter().enumerate().filter(|(n, _)| n % 10 > 0) {
+            on_key(&engine, key, |exec| assert!(exec.shard(key).remove(0, key), "{n}"));
+        }
+        let behind = engine.snapshot_status().behind_bytes;
+        assert!(behind < 20_000, "{behind} bytes alone would not have been a reason");
+        let taken_then = settle();
+        assert!(taken_then > taken, "{:?}", engine.snapshot_status());
+        let status = engine.log().unwrap().status();
+        let bytes = status.bytes + status.snapshot.unwrap().bytes;
+        let live = 20 * value_bytes as u64;
+        assert!(bytes < 3 * live + (64 << 10), "{bytes} bytes stay for {live}");
+        assert_eq!(settle(), taken_then, "once it is as good as it gets");
+        engine.close().unwrap();
+    }
 }
 
 /// What every shard holds, as numbers by key.

@@ -3,11 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "what helps a test is a test")]
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use skeg_engine::offline::{self, Offline};
+use skeg_engine::offline::{self, Found, Offline, RecordEffects};
 use skeg_engine::{
     Bound, Drain, Engine, EngineError, EngineOptions, Exec, Holder, IndexError, IndexInfo,
     IndexState, LogError, Receipt, Refusal, ShardList, VectorsError,
@@ -137,8 +138,7 @@ fn an_index_larger_than_its_delta_is_flushed_merged_and_opened_again() {
     let figures = info(&engine).figures;
     assert_eq!((figures.segments, figures.dead, figures.delta_vectors), (1, 0, 0), "{figures:?}");
     check(&engine, &model);
-    let files = std::fs::read_dir(dir.path().join("vectors")).unwrap().count();
-    assert_eq!(files, 1, "what was merged is gone");
+    assert_eq!(segments(dir.path()), 1, "what was merged is gone");
 
     let (tell, told) = mpsc::channel();
     engine.snapshot(Box::new(move |result| tell.send(result).unwrap())).unwrap();
@@ -150,7 +150,7 @@ fn an_index_larger_than_its_delta_is_flushed_merged_and_opened_again() {
     let dropped = run(&engine, |exec| exec.shard(b"docs").index_drop(b"docs")).0;
     assert!(dropped);
     for _ in 0..3_000 {
-        if std::fs::read_dir(dir.path().join("vectors")).unwrap().count() == 0 {
+        if segments(dir.path()) == 0 {
             return engine.close().unwrap();
         }
         std::thread::sleep(Duration::from_millis(2));
@@ -171,12 +171,11 @@ fn damages_in(dir: &Path) -> Vec<offline::Corruption> {
     offline::check(&Io::real(), &offline, &|_, _| {}).unwrap().damage
 }
 
-#[test]
-fn damage_is_named_by_check_and_search_and_stops_what_reads_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = open(dir.path()).unwrap();
-    run(&engine, |exec| exec.shard(b"docs").index_create(b"docs", options(Tier::Tq2)).unwrap());
-    for id in 0..500_u64 {
+/// A database with an index of so many vectors in one segment.
+fn consolidated(dir: &Path, tier: Tier, vectors: u64) -> Engine {
+    let engine = open(dir).unwrap();
+    run(&engine, |exec| exec.shard(b"docs").index_create(b"docs", options(tier)).unwrap());
+    for id in 0..vectors {
         run(&engine, |exec| {
             exec.shard(b"docs").vector_set(b"docs", id.into(), &row(id)).unwrap();
         });
@@ -185,6 +184,13 @@ fn damage_is_named_by_check_and_search_and_stops_what_reads_it() {
     let done = Box::new(move |result| tell.send(result).unwrap());
     engine.consolidate(b"docs", Box::new(|_, _| true), done).unwrap();
     assert_eq!(told.recv().unwrap(), Ok(()));
+    engine
+}
+
+#[test]
+fn damage_is_named_by_check_and_search_and_stops_what_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = consolidated(dir.path(), Tier::Tq2, 500);
     engine.close().unwrap();
     let (file, whole) = only_segment(dir.path());
     let damages = || damages_in(dir.path());
@@ -219,6 +225,60 @@ fn damage_is_named_by_check_and_search_and_stops_what_reads_it() {
     }
     std::fs::write(&file, &whole).unwrap();
     open(dir.path()).unwrap().close().unwrap();
+}
+
+/// Files of vectors that there are.
+fn segments(dir: &Path) -> usize {
+    std::fs::read_dir(dir.join("vectors")).unwrap().count()
+}
+
+/// A repair would cut the drop of an index that the snapshot has, and whose segments are removed.
+#[test]
+fn a_repair_does_not_bring_back_an_index_without_its_vectors() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = consolidated(dir.path(), Tier::F32, 50);
+    let (tell, told) = mpsc::channel();
+    engine.snapshot(Box::new(move |result| tell.send(result).unwrap())).unwrap();
+    told.recv().unwrap().unwrap();
+    assert!(run(&engine, |exec| exec.shard(b"docs").index_drop(b"docs")).0);
+    for _ in 0..3_000 {
+        if segments(dir.path()) == 0 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(segments(dir.path()), 0, "{:?}", engine.vectors_status());
+    engine.close().unwrap();
+    assert_eq!(damages_in(dir.path()), []);
+
+    let looker = Offline::open(&Io::real(), dir.path()).unwrap();
+    let mut place = None;
+    for segment in looker.summary().unwrap().segments {
+        let mut find_drop = |found: Found<'_>| {
+            let Found::Block(block) = found else { return ControlFlow::Continue(()) };
+            for record in block.records() {
+                let effects = RecordEffects::new(record.kind, record.payload).unwrap();
+                if effects.into_iter().any(|effect| effect.unwrap().op == "drop-index") {
+                    place = Some((segment.path.clone(), usize::try_from(record.offset).unwrap()));
+                }
+            }
+            ControlFlow::Continue(())
+        };
+        looker.walk_segment(&segment, &mut find_drop).unwrap();
+    }
+    drop(looker);
+    let (file, offset) = place.expect("the index was dropped");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[offset] ^= 4;
+    std::fs::write(&file, &bytes).unwrap();
+    let repairer = Offline::open_to_write(&Io::real(), dir.path(), "test").unwrap();
+    match offline::plan_repair(&repairer, None, &|_, _| {}, &mut |_, _| {}).unwrap_err() {
+        LogError::Corrupt(found) => {
+            assert_eq!(found.file, file);
+            assert!(found.remedy.contains("vector index that was dropped"), "{found:?}");
+        }
+        other => panic!("{other}"),
+    }
 }
 
 #[test]

@@ -38,6 +38,14 @@ impl Clock for RealClock {
     }
 }
 
+/// Nanoseconds that the calling thread has run on a processor, since it was started.
+#[must_use]
+pub fn thread_cpu_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    // Neither is negative.
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
 /// The system's randomness.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealEntropy;
@@ -86,5 +94,21 @@ struct RealThread(JoinHandle<()>);
 impl Join for RealThread {
     fn join(self: Box<Self>) -> Result<(), Panicked> {
         self.0.join().map_err(|payload| Panicked::from_payload(&*payload))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_sleeps_is_not_on_a_processor() {
+        let (wall, begun) = (Instant::now(), thread_cpu_ns());
+        while thread_cpu_ns() - begun < 1_000_000 {}
+        std::thread::sleep(Duration::from_millis(50));
+        let on_processor = Duration::from_nanos(thread_cpu_ns() - begun);
+        assert!(on_processor + Duration::from_millis(25) < wall.elapsed(), "{on_processor:?}");
     }
 }

@@ -14,7 +14,7 @@ mod host;
 
 pub use allocator::give_back_memory;
 pub use disk::RealDisk;
-pub use host::{RealClock, RealEntropy, RealThreads};
+pub use host::{RealClock, RealEntropy, RealThreads, thread_cpu_ns};
 
 #[cfg(not(unix))]
 compile_error!("skeg needs a Unix: positioned reads and writes, file locks and directory syncs");

@@ -8,9 +8,6 @@ use std::ops::Range;
 use super::flat::{Flat, HEAD_BYTES, entry_len};
 use super::tree::{Key, Run, Tree};
 
-/// The most entries in a row.
-pub(crate) const RUN_ENTRIES_MAX: usize = super::flat::FLAT_ENTRIES_MAX;
-
 /// Where entries lie.
 #[derive(Debug)]
 pub(crate) enum Source<'a, K, const WIDTH: usize> {
@@ -44,16 +41,17 @@ pub(crate) struct Walk<'a, K, const WIDTH: usize> {
     rest: Range<usize>,
     /// What is left of the run at the front.
     front: &'a [u8],
-    /// The run at the back: the place of its first entry, and where each begins.
+    /// The run at the back: the place of its first entry, and where each begins. Nothing is allocated
+    /// for whoever walks forwards only, as most do.
     back: Run<'a>,
-    starts: [u32; RUN_ENTRIES_MAX],
+    starts: Vec<u32>,
 }
 
 impl<'a, K: Key, const WIDTH: usize> Walk<'a, K, WIDTH> {
     /// The range is within the places that there are.
     pub(crate) fn new(source: Source<'a, K, WIDTH>, rest: Range<usize>) -> Self {
         let back = Run { first: usize::MAX, entries: 0, bytes: &[] };
-        let mut walk = Self { source, rest, front: &[], back, starts: [0; RUN_ENTRIES_MAX] };
+        let mut walk = Self { source, rest, front: &[], back, starts: Vec::new() };
         if !walk.rest.is_empty() {
             let run = walk.source.run_at(walk.rest.start);
             walk.front = run.bytes;
@@ -64,6 +62,7 @@ impl<'a, K: Key, const WIDTH: usize> Walk<'a, K, WIDTH> {
         walk
     }
 
+    #[inline]
     fn take_front(&mut self) -> &'a [u8] {
         let entry = self.front;
         self.front = &entry[entry_len::<WIDTH>(entry)..];
@@ -93,11 +92,13 @@ impl<'a, K: Key, const WIDTH: usize> DoubleEndedIterator for Walk<'a, K, WIDTH> 
         let index = self.rest.next_back()?;
         if index < self.back.first {
             self.back = self.source.run_at(index);
-            let mut at = 0;
-            for start in &mut self.starts[..self.back.entries] {
-                *start = at as u32;
-                at += entry_len::<WIDTH>(&self.back.bytes[at..]);
-            }
+            let bytes = self.back.bytes;
+            self.starts.clear();
+            self.starts.extend((0..self.back.entries).scan(0, |at, _| {
+                let start = *at as u32;
+                *at += entry_len::<WIDTH>(&bytes[*at..]);
+                Some(start)
+            }));
         }
         Some(&self.back.bytes[self.starts[index - self.back.first] as usize..])
     }

@@ -261,6 +261,13 @@ impl<'a> IntoIterator for SortedSetRef<'a> {
 #[derive(Clone, Debug)]
 pub struct SortedSetIter<'a>(Walk<'a, Key, 2>);
 
+impl<'a> SortedSetIter<'a> {
+    /// The members alone: their scores are not read.
+    pub fn members(self) -> impl DoubleEndedIterator<Item = StrRef<'a>> + ExactSizeIterator {
+        self.0.map(element::string)
+    }
+}
+
 impl<'a> Iterator for SortedSetIter<'a> {
     type Item = (StrRef<'a>, f64);
 

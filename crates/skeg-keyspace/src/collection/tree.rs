@@ -161,6 +161,24 @@ fn splice(leaf: &mut Vec<u8>, range: Range<usize>, elements: &[Element<'_>]) {
     if after > leaf.capacity() {
         leaf.reserve_exact(roomy(after) - before);
     }
+    exchange(leaf, range, elements, added);
+    if leaf.capacity() > 2 * after + 64 {
+        leaf.shrink_to(roomy(after));
+    }
+}
+
+/// Adds elements at an end of the leaf at an end of the sequence. More will follow, so there is room for
+/// half as much again; it is given back when the leaf is full.
+fn extend(leaf: &mut Vec<u8>, at: usize, elements: &[Element<'_>]) {
+    let added = elements.iter().map(Element::len).sum::<usize>();
+    if leaf.len() + added > leaf.capacity() {
+        leaf.reserve_exact(leaf.len() / 2 + 2 * added);
+    }
+    exchange(leaf, at..at, elements, added);
+}
+
+fn exchange(leaf: &mut Vec<u8>, range: Range<usize>, elements: &[Element<'_>], added: usize) {
+    let (before, after) = (leaf.len(), leaf.len() - range.len() + added);
     leaf.resize(before.max(after), 0);
     leaf.copy_within(range.end..before, range.start + added);
     leaf.truncate(after);
@@ -168,9 +186,6 @@ fn splice(leaf: &mut Vec<u8>, range: Range<usize>, elements: &[Element<'_>]) {
     for element in elements {
         element.write(&mut leaf[at..]);
         at += element.len();
-    }
-    if leaf.capacity() > 2 * after + 64 {
-        leaf.shrink_to(roomy(after));
     }
 }
 
@@ -264,7 +279,11 @@ impl<K: Key> Child<K> {
                         Some(Self::leaf(old, count))
                     }
                 } else {
-                    splice(leaf, at..at, elements);
+                    if !is_full && (edges.front || edges.back) {
+                        extend(leaf, at, elements);
+                    } else {
+                        splice(leaf, at..at, elements);
+                    }
                     self.count += 1;
                     is_full.then(|| self.split_leaf::<WIDTH>())
                 };

@@ -32,6 +32,13 @@ impl Keyspace {
         }
     }
 
+    /// Says when or how often `key` was used, if it is there.
+    pub fn set_stamp(&mut self, hash: u64, key: &[u8], stamp: Stamp) {
+        if let Some((_, handle)) = self.find(hash, key) {
+            entry::set_stamp(self.store.cell_mut(handle), stamp);
+        }
+    }
+
     /// When or how often `key` was used; none when it is not there.
     #[must_use]
     pub fn stamp(&self, hash: u64, key: &[u8]) -> Option<Stamp> {

@@ -19,6 +19,6 @@ mod settings;
 
 pub use error::{ConfigError, Origin};
 pub use load::{load, unknown_variables};
-pub use options::{Durability, LogLevel, ServeOptions, SyncTiming};
+pub use options::{Durability, Eviction, LogLevel, ServeOptions, SyncTiming};
 pub(crate) use parse::duration;
 pub use settings::{SETTINGS, Section, Setting, find, nearest};

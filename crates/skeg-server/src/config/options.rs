@@ -26,6 +26,27 @@ pub enum SyncTiming {
     Always,
 }
 
+/// What goes when the data takes more memory than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eviction {
+    /// Nothing: what would grow is refused.
+    None,
+    /// Of all keys, those not used for the longest time.
+    AllLru,
+    /// Of all keys, those used least often.
+    AllLfu,
+    /// Any keys.
+    AllRandom,
+    /// Of keys with a deadline, those not used for the longest time.
+    VolatileLru,
+    /// Of keys with a deadline, those used least often.
+    VolatileLfu,
+    /// Any keys with a deadline.
+    VolatileRandom,
+    /// Those that expire first.
+    VolatileTtl,
+}
+
 /// The least important messages that are still printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
@@ -56,6 +77,10 @@ pub struct ServeOptions {
     pub inline_max: usize,
     /// Bytes of memory for strings that were read back from the log.
     pub cache_bytes: usize,
+    /// Bytes that keys, values and vectors may take; 0: as many as there are.
+    pub memory_max_bytes: u64,
+    /// What goes when they take more.
+    pub eviction: Eviction,
     /// Snapshots are taken after such a time with so many writes, beside when the log has outgrown the
     /// last one.
     pub save_points: Vec<(Duration, u64)>,
@@ -99,6 +124,8 @@ impl Default for ServeOptions {
             segment_bytes: 64 << 20,
             inline_max: 1 << 10,
             cache_bytes: 64 << 20,
+            memory_max_bytes: 0,
+            eviction: Eviction::None,
             save_points: Vec::new(),
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port: 6379,

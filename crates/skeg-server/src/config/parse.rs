@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::options::{Durability, LogLevel, SyncTiming};
+use super::options::{Durability, Eviction, LogLevel, SyncTiming};
 
 /// A value, or what is wrong with its text.
 pub(crate) type Parsed<T> = Result<T, String>;
@@ -50,6 +50,25 @@ fn sized(bytes: u64) -> String {
         }
     }
     format!("{bytes} bytes")
+}
+
+/// What goes when memory is short, in Redis's words.
+pub(super) fn eviction(text: &str) -> Parsed<Eviction> {
+    Ok(match text {
+        "noeviction" => Eviction::None,
+        "allkeys-lru" => Eviction::AllLru,
+        "allkeys-lfu" => Eviction::AllLfu,
+        "allkeys-random" => Eviction::AllRandom,
+        "volatile-lru" => Eviction::VolatileLru,
+        "volatile-lfu" => Eviction::VolatileLfu,
+        "volatile-random" => Eviction::VolatileRandom,
+        "volatile-ttl" => Eviction::VolatileTtl,
+        _ => {
+            return Err("is not noeviction, allkeys- or volatile- with lru, lfu or random, or \
+                        volatile-ttl"
+                .into());
+        }
+    })
 }
 
 /// A duration: `1500ms`, `30s`, `5m`, `2h`; a bare number is seconds. At most a year.

@@ -185,6 +185,27 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "maxmemory",
+        value: Some("SIZE"),
+        default: Some("0"),
+        help: "Memory that keys, values and vectors may take; 0: no limit",
+        apply: |options, text| {
+            parse::size(text, 0..=(1 << 50)).map(|bytes| options.memory_max_bytes = bytes)
+        },
+        ..PLAIN
+    },
+    Setting {
+        name: "eviction",
+        alias: Some("maxmemory-policy"),
+        value: Some("POLICY"),
+        default: Some("noeviction"),
+        help: "What goes when they take more: noeviction (growth\n\
+               is refused), allkeys-lru, -lfu, -random,\n\
+               volatile-lru, -lfu, -random, -ttl",
+        apply: |options, text| parse::eviction(text).map(|policy| options.eviction = policy),
+        ..PLAIN
+    },
+    Setting {
         name: "save",
         value: Some("POINTS"),
         help: "Snapshots by time, too: '300 1000 5s 50000' takes one after\n\

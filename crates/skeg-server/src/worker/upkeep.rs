@@ -39,10 +39,10 @@ impl Worker {
     pub(super) fn tick(&mut self) {
         let now_ns = self.tools.now_ns;
         let elapsed_ns = (now_ns - self.window.since_ns).max(1);
-        let awake_ns = elapsed_ns.saturating_sub(self.window.slept_ns);
-        let busy = (awake_ns * 1_000 / elapsed_ns) as u32;
+        let cpu_ns = skeg_io::thread_cpu_ns();
+        let busy = (cpu_ns.saturating_sub(self.window.cpu_ns) * 1_000 / elapsed_ns) as u32;
         let commands = self.tools.commands - self.window.commands;
-        self.window = Window { since_ns: now_ns, slept_ns: 0, commands: self.tools.commands };
+        self.window = Window { since_ns: now_ns, cpu_ns, commands: self.tools.commands };
 
         let idle_ns = self.shared.context.config().idle_timeout_s() * 1_000_000_000;
         let limits = OutputLimits::of(self.shared.context.config());

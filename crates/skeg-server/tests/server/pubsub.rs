@@ -93,6 +93,30 @@ fn a_subscriber_that_never_reads_is_dropped_and_slows_nobody() {
 }
 
 #[test]
+fn a_monitor_that_never_reads_is_dropped_and_others_see_each_command_once() {
+    let served = in_memory();
+    let (mut deaf, mut monitor, mut client) =
+        (served.connect(), served.connect(), served.connect());
+    let limit = ["CONFIG", "SET", "client-output-buffer-limit", "pubsub 2mb 0 0"];
+    assert_eq!(client.call(&limit), ok());
+    // The serving threads look at the limits ten times a second.
+    std::thread::sleep(Duration::from_millis(250));
+    monitor.call(&["HELLO", "3"]);
+    [&mut deaf, &mut monitor].into_iter().for_each(|it| assert_eq!(it.call(&["MONITOR"]), ok()));
+    let text = "x".repeat(100_000);
+    for round in 0..400 {
+        let key = format!("key:{round}");
+        assert_eq!(client.call(&["SET", &key, &text]), ok());
+        let Value::Simple(line) = monitor.receive() else { panic!("no line") };
+        assert!(line.contains(&format!("] \"SET\" \"{key}\" \"xxx")), "{}", &line[..80]);
+    }
+    let Value::Bulk(list) = client.call(&["CLIENT", "LIST"]) else { panic!("no list") };
+    let monitors = String::from_utf8_lossy(&list).matches("flags=O").count();
+    assert_eq!(monitors, 1, "40 MB were kept for a client that reads nothing");
+    served.close();
+}
+
+#[test]
 fn a_pause_holds_up_writes_until_it_is_over() {
     let served = in_memory();
     let (mut admin, mut writer) = (served.connect(), served.connect());

@@ -34,6 +34,7 @@ fn run(turn: &mut Turn<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, Comm
     let session = &mut *turn.session;
     session.discard();
     subscriptions::remove_all(&session.context, &session.client);
+    session.context.stop_to_monitor(&session.client);
     session.state = State { unwatching: true, ..State::default() };
     session.client.rename(|names| names.name.clear());
     session.client.set_no_evict(false);

@@ -2,7 +2,7 @@
 //!
 //! IDLETIME and FREQ are read and dropped: neither is kept.
 
-use skeg_engine::{DumpError, Dumped, Exec, Expiry, NotifyClass};
+use skeg_engine::{DumpError, Dumped, EvictionPolicy, Exec, Expiry, NotifyClass, Stamp};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -52,6 +52,10 @@ fn dump(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply)
 struct Options {
     replace: bool,
     absolute: bool,
+    /// Seconds since its last use.
+    idle_s: Option<i64>,
+    /// The logarithmic count of its uses.
+    count: Option<i64>,
 }
 
 impl Options {
@@ -70,21 +74,34 @@ impl Options {
             }
             let value = args.try_get(index).ok_or(CommandError::SYNTAX)?;
             index += 1;
-            if parse::is_word(word, "IDLETIME") {
-                if parse::int_arg(value)? < 0 {
+            if parse::is_word(word, "IDLETIME") && options.count.is_none() {
+                options.idle_s = Some(parse::int_arg(value)?);
+                if options.idle_s < Some(0) {
                     let text = "ERR Invalid IDLETIME value, must be >= 0";
                     return Err(CommandError::constant(text));
                 }
-            } else if parse::is_word(word, "FREQ") {
-                if !(0..=255).contains(&parse::int_arg(value)?) {
+            } else if parse::is_word(word, "FREQ") && options.idle_s.is_none() {
+                let count = parse::int_arg(value)?;
+                if !(0..=255).contains(&count) {
                     let text = "ERR Invalid FREQ value, must be >= 0 and <= 255";
                     return Err(CommandError::constant(text));
                 }
+                options.count = Some(count);
             } else {
                 return Err(CommandError::SYNTAX);
             }
         }
         Ok(options)
+    }
+
+    /// What is noted of its uses, if the policy asks for that.
+    fn stamp(&self, policy: EvictionPolicy, now_ms: u64) -> Option<Stamp> {
+        if policy.is_lfu() {
+            let count = u8::try_from(self.count?).unwrap_or(u8::MAX);
+            return Some(Stamp::counted(now_ms, count));
+        }
+        let idle_ms = self.idle_s?.unsigned_abs().saturating_mul(1_000);
+        policy.is_lru().then(|| Stamp::idle(now_ms, idle_ms))
     }
 }
 
@@ -116,6 +133,9 @@ fn restore(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Rep
         }
     } else {
         shard.restore(db, key, value, expiry);
+        if let Some(stamp) = options.stamp(cx.engine().memory_limit().policy, now_ms) {
+            shard.set_stamp(db, key, stamp);
+        }
         shard.notify(NotifyClass::GENERIC, "restore", db, key);
     }
     reply.ok();

@@ -173,7 +173,10 @@ fn idle_time(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut R
     }
     // What nobody has used since they are kept has been idle for as long at least.
     let kept_ms = exec.now_ms().saturating_sub(cx.engine().uses_noted_since_ms());
-    let idle_ms = u64::from(stamp.idle_ms(exec.now_ms())).min(kept_ms);
+    let idle_ms = match stamp.is_unknown() {
+        true => kept_ms,
+        false => u64::from(stamp.idle_ms(exec.now_ms())),
+    };
     reply.int((idle_ms / 1_000) as i64);
     Ok(())
 }

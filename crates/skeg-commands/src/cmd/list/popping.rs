@@ -24,13 +24,16 @@ pub(super) fn pop(
     let count = args.try_get(2).map(ranges::not_negative).transpose()?;
     let (db, key) = (cx.db(), args.get(1));
     let shard = exec.shard(key);
-    match (shard.list(db, key)?.is_some(), count) {
-        (true, Some(count)) => pop_many(shard, db, key, (end, count), reply)?,
-        (true, None) => pop_one(shard, db, key, end, reply)?,
-        (false, Some(_)) => reply.null_array(),
-        (false, None) => reply.null(),
+    match count {
+        None => pop_one(shard, db, key, end, reply),
+        Some(count) if shard.list(db, key)?.is_some() => {
+            pop_many(shard, db, key, (end, count), reply)
+        }
+        Some(_) => {
+            reply.null_array();
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 /// The event of a pop.
@@ -41,7 +44,7 @@ pub(super) fn popped_at(end: End) -> &'static str {
     }
 }
 
-/// Removes the item at an end of a list that is there, and replies with it.
+/// Removes the item at an end of a list, and replies with it; with null if there is no list.
 pub(super) fn pop_one(
     shard: &mut Shard,
     db: u8,

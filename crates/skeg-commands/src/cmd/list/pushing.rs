@@ -25,8 +25,8 @@ pub(super) fn push(
 ) -> Outcome {
     let (db, key) = (cx.db(), args.get(1));
     let shard = exec.shard(key);
-    let mut length = shard.list(db, key)?.map_or(0, |list| list.len());
-    if length > 0 || !only_existing {
+    let mut length = 0;
+    if !only_existing || shard.list(db, key)?.is_some() {
         for item in args.iter().skip(2) {
             length = shard.list_push(db, key, end, item)?;
         }

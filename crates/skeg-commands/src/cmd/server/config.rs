@@ -136,7 +136,7 @@ fn set(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     }
     if ["maxmemory", "maxmemory-policy", "maxmemory-samples"].into_iter().any(names) {
         cx.engine().set_memory_limit(config.memory_limit());
-        cx.context.note_memory(exec);
+        exec.note_memory();
     }
     reply.ok();
     Ok(())

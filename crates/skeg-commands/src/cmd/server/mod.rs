@@ -15,6 +15,7 @@ pub(crate) mod lastsave;
 pub(crate) mod latency;
 pub(crate) mod lolwut;
 pub(crate) mod memory;
+pub(crate) mod monitor;
 pub(crate) mod role;
 pub(crate) mod save;
 pub(crate) mod shutdown;

@@ -13,6 +13,7 @@ use crate::error::CommandError;
 use crate::parse;
 use crate::ranges;
 use crate::spec::Outcome;
+use crate::value;
 
 /// What a range is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,13 +167,21 @@ pub(super) fn range(
     };
     let found = set.range(query.ranks(set));
     members::reply_header(reply, found.len(), query.with_scores);
-    let one = |(member, score)| members::reply_one(reply, member, score, query.with_scores);
-    if query.reverse {
-        found.rev().for_each(one);
+    if query.with_scores {
+        let one = |(member, score)| members::reply_one(reply, member, score, true);
+        each(found, query.reverse, one);
     } else {
-        found.for_each(one);
+        each(found.members(), query.reverse, |member| value::reply_string(reply, member));
     }
     Ok(())
+}
+
+fn each<T>(all: impl DoubleEndedIterator<Item = T>, reverse: bool, one: impl FnMut(T)) {
+    if reverse {
+        all.rev().for_each(one);
+    } else {
+        all.for_each(one);
+    }
 }
 
 #[cfg(test)]

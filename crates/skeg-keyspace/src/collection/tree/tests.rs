@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::collection::element;
 use crate::collection::items::Items;
-use crate::collection::runs::{RUN_ENTRIES_MAX, Source, Walk};
+use crate::collection::runs::{Source, Walk};
 use crate::collection::{next_draw, pick_of, ranking};
 
 fn text(entry: &[u8]) -> Vec<u8> {
@@ -168,6 +168,3 @@ fn ends_fill_leaves_completely() {
     assert_eq!(items.len(), 100_000);
     assert!(items.memory_bytes() < 100_000 * 10);
 }
-
-const _: () = assert!(crate::collection::items::Unordered::LEAF_ENTRIES_MAX <= RUN_ENTRIES_MAX);
-const _: () = assert!(ranking::Key::LEAF_ENTRIES_MAX <= RUN_ENTRIES_MAX);

@@ -12,14 +12,15 @@ use std::time::Instant;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use skeg_engine::{
-    Bound, Drain, Engine, EngineOptions, Holder, Level, Refusal, SavePoint, ShardId, SyncPolicy,
+    Bound, Drain, Engine, EngineOptions, EvictionPolicy, Holder, Level, MemoryLimit, Refusal,
+    SavePoint, ShardId, SyncPolicy,
 };
 use skeg_io::Io;
 
 use super::banner::{Facts, banner, ready_line};
 use crate::cli::progress::Progress;
 use crate::cli::{Failure, help};
-use crate::config::{Durability, LogLevel, ServeOptions, SyncTiming};
+use crate::config::{Durability, Eviction, LogLevel, ServeOptions, SyncTiming};
 use crate::{Server, ServerHandle, ServerOptions};
 
 /// Serves until a signal or the SHUTDOWN command ends it.
@@ -102,6 +103,20 @@ fn engine_options(options: &ServeOptions) -> EngineOptions {
         segment_bytes: options.segment_bytes,
         inline_max: options.inline_max,
         cache_bytes: options.cache_bytes,
+        memory_limit: MemoryLimit {
+            max_bytes: options.memory_max_bytes,
+            policy: match options.eviction {
+                Eviction::None => EvictionPolicy::None,
+                Eviction::AllLru => EvictionPolicy::AllLru,
+                Eviction::AllLfu => EvictionPolicy::AllLfu,
+                Eviction::AllRandom => EvictionPolicy::AllRandom,
+                Eviction::VolatileLru => EvictionPolicy::VolatileLru,
+                Eviction::VolatileLfu => EvictionPolicy::VolatileLfu,
+                Eviction::VolatileRandom => EvictionPolicy::VolatileRandom,
+                Eviction::VolatileTtl => EvictionPolicy::VolatileTtl,
+            },
+            ..MemoryLimit::default()
+        },
         save_points: options
             .save_points
             .iter()

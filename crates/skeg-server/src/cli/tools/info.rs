@@ -1,7 +1,7 @@
 //! `skeg info`: what a database consists of and how much is in it.
 
-use skeg_engine::ShardFigures;
-use skeg_engine::offline::{Offline, SegmentState, figures};
+use skeg_engine::IndexInfo;
+use skeg_engine::offline::{Contents, Offline, SegmentState, contents};
 use skeg_io::Io;
 use skeg_proto::client::Value;
 
@@ -52,7 +52,7 @@ fn run(request: &Request) -> Result<(), Trouble> {
         None
     } else {
         let progress = Progress::new("loading");
-        Some(figures(&io, &offline, &|done, total| progress.tell(done, total))?)
+        Some(contents(&io, &offline, &|done, total| progress.tell(done, total))?)
     };
     let named = summary.segments.iter().filter(|info| info.state != SegmentState::Unnamed);
     let (mut segments, mut size) = (0_u64, 0);
@@ -82,16 +82,15 @@ fn run(request: &Request) -> Result<(), Trouble> {
     shown
         .row("current", format!("generation {generation}, durable up to epoch {durable} at least"));
     shown.row("spare", format!("{} for a full disk", bytes(summary.spare_bytes)));
-    if let Some(figures) = &contents {
+    if let Some(Contents { figures, indexes }) = &contents {
         for (db, (keys, expiring)) in figures.keys.iter().zip(&figures.expiring).enumerate() {
             if *keys > 0 {
                 let (keys, expiring) = (counted(*keys, "key"), grouped(*expiring));
                 shown.row(&format!("db {db}"), format!("{keys}, {expiring} with a deadline"));
             }
         }
-        if figures.indexes > 0 {
-            let (indexes, vectors) = (grouped(figures.indexes), grouped(figures.vectors));
-            shown.row("vectors", format!("{vectors}; indexes: {indexes}"));
+        for index in indexes {
+            show_index(&mut shown, index);
         }
         shown.row("memory", bytes(figures.memory_bytes + figures.vector_bytes));
     }
@@ -99,7 +98,41 @@ fn run(request: &Request) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn contents_json(figures: &ShardFigures) -> Value {
+fn show_index(shown: &mut Report, index: &IndexInfo) {
+    let IndexInfo { name, options, figures, .. } = index;
+    shown.row("index", name.escape_ascii());
+    let (vectors, dim) = (counted(figures.vectors as u64, "vector"), options.dim);
+    let (tier, backend) = (options.tier.name(), options.backend.name());
+    let metric = options.metric.name();
+    shown.row("", format!("{vectors} of {dim} dimensions, {metric}, {tier}, {backend}"));
+    if figures.segments > 0 {
+        let (segments, size) =
+            (counted(figures.segments as u64, "segment"), bytes(figures.file_bytes));
+        let (dead, delta) = (grouped(figures.dead as u64), grouped(figures.delta_vectors as u64));
+        shown.row("", format!("{segments} of {size}, dead rows: {dead}; in no segment: {delta}"));
+    }
+}
+
+fn index_json(index: &IndexInfo) -> Value {
+    let IndexInfo { name, options, figures, .. } = index;
+    object([
+        ("name", text(String::from_utf8_lossy(name))),
+        ("dim", number(options.dim)),
+        ("metric", text(options.metric.name())),
+        ("ids", text(options.ids.name())),
+        ("tier", text(options.tier.name())),
+        ("backend", text(options.backend.name())),
+        ("vectors", number(figures.vectors as u64)),
+        ("vectors_in_memory", number(figures.delta_vectors as u64)),
+        ("segments", number(figures.segments as u64)),
+        ("dead_rows", number(figures.dead as u64)),
+        ("disk_bytes", number(figures.file_bytes)),
+        ("memory_bytes", number(figures.memory_bytes as u64)),
+    ])
+}
+
+fn contents_json(contents: &Contents) -> Value {
+    let Contents { figures, indexes } = contents;
     let databases = figures.keys.iter().zip(&figures.expiring).enumerate();
     let databases = databases.filter(|(_, (keys, _))| **keys > 0).map(|(db, (keys, expiring))| {
         object([
@@ -110,7 +143,7 @@ fn contents_json(figures: &ShardFigures) -> Value {
     });
     object([
         ("databases", Value::Array(databases.collect())),
-        ("indexes", number(figures.indexes)),
+        ("indexes", Value::Array(indexes.iter().map(index_json).collect())),
         ("vectors", number(figures.vectors)),
         ("memory_bytes", number(figures.memory_bytes + figures.vector_bytes)),
     ])

@@ -1,0 +1,283 @@
+/**
+ * skeg as it is served: an index in a server process of its own, asked over RESP. The client shares the
+ * machine's processors, so rates are also told for each second of the server's processor time.
+ */
+import { execFileSync } from 'node:child_process'
+import { readFileSync, readdirSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { cpuSeconds } from '../lib/process-figures.ts'
+import { startSkeg, type Server } from '../lib/servers.ts'
+import { percentiles, queriesOf, recalls, type Figures, type VectorSet } from './figures.ts'
+import { Connection, encode, granted, type Reply } from './resp.ts'
+import type { Ask, Subject } from './subject.ts'
+
+const INDEX = 'v'
+/** Vectors of one command, and commands under way, while vectors are stored. */
+const ROWS_A_COMMAND = 16
+const COMMANDS = 8
+/** Queries of one SKEG.VMSEARCH: so many are one part, which one thread answers. */
+const TOGETHER = 16
+/** Searches after which memory is looked at. */
+const SEARCHES = 10_000
+/** Queries between two times at which what was read is dropped from memory, and how many in all. */
+const COLD_TOGETHER = 50
+const COLD_QUERIES = 500
+const PAGE_BYTES = 4096
+/** In place of a budget: as many rows are compared exactly as the bounds of codes leave. */
+const DEFAULT = 0
+
+const POINTS: Record<number, number[]> = {
+  10: [12, 16, 24, 40, DEFAULT],
+  100: [110, 130, 160, 220, DEFAULT],
+}
+
+/** A number from a file of fields in /proc. */
+function counted(pid: number, file: 'io' | 'status', field: string): number {
+  const content = readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  return Number(new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(content)?.[1])
+}
+
+/** Resident memory as `VmRSS` has it: anonymous, shared, and mapped code and data. */
+function mib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+  return counted(pid, 'status', field) / 1024
+}
+
+function segments(data: string): string[] {
+  const folder = path.join(data, 'vectors')
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name))
+}
+
+/** Takes files out of the page cache: GNU dd's way to say POSIX_FADV_DONTNEED. */
+function drop(files: string[]): void {
+  for (const file of files) {
+    execFileSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0', 'status=none'])
+  }
+}
+
+/** MiB of files in the page cache, where the system can tell. */
+function cachedMib(files: string[]): number {
+  try {
+    const sizes = execFileSync('fincore', ['--bytes', '--noheadings', '--output', 'RES', ...files])
+    const numbers = sizes.toString().trim().split(/\s+/).map(Number)
+    return numbers.reduce((sum, bytes) => sum + bytes, 0) / 2 ** 20
+  } catch {
+    return NaN
+  }
+}
+
+async function ingest(connection: Connection, { base, dim, rows }: VectorSet): Promise<void> {
+  await connection.call('SKEG.VINDEX.CREATE', INDEX, `${dim}`, 'TQ2', 'AUTO', 'IDS', 'U64')
+  const bytes = new Uint8Array(base.buffer)
+  const underWay: Promise<Reply>[] = []
+  for (let row = 0; row < rows; row += ROWS_A_COMMAND) {
+    const count = Math.min(ROWS_A_COMMAND, rows - row)
+    const words: (string | Uint8Array)[] = ['SKEG.VMSET', INDEX, `${count}`]
+    for (let n = row; n < row + count; n++) {
+      words.push(`${n}`, bytes.subarray(n * dim * 4, (n + 1) * dim * 4))
+    }
+    if (underWay.length >= COMMANDS) await underWay.shift()
+    underWay.push(set(connection, encode(...words)))
+  }
+  await Promise.all(underWay)
+}
+
+/** Stores; what is refused because segments are behind is tried again. */
+async function set(connection: Connection, command: Buffer): Promise<Reply> {
+  for (;;) {
+    const reply = await connection.ask(command)
+    if (!(reply instanceof Error)) return reply
+    if (!reply.message.startsWith('BUSY')) throw reply
+    await sleep(5)
+  }
+}
+
+function commands(set: VectorSet, k: number, point: number, together: number): Buffer[] {
+  const command = together > 1 ? 'SKEG.VMSEARCH' : 'SKEG.VSEARCH'
+  const further = point === DEFAULT ? [] : ['RERANK', `${point}`]
+  const queries = queriesOf(set)
+  return Array.from({ length: Math.ceil(queries.length / together) }, (_, n) => {
+    const some = queries.slice(n * together, (n + 1) * together)
+    const bytes = Buffer.concat(
+      some.map((query) => Buffer.from(query.buffer, query.byteOffset, query.byteLength)),
+    )
+    return encode(command, INDEX, `${k}`, '0', bytes, ...further)
+  })
+}
+
+/** Ids of hits, which alternate with scores. */
+function ids(reply: Reply): number[] {
+  return (granted(reply) as Buffer[]).flatMap((part, n) =>
+    n % 2 === 0 ? [Number(part.toString())] : [],
+  )
+}
+
+/** A server with the set in an index, and how it is asked. */
+export class Served {
+  readonly #server: Server
+  readonly #set: VectorSet
+  readonly #connections: Connection[]
+  readonly data: string
+
+  private constructor(server: Server, set: VectorSet, connections: Connection[], data: string) {
+    this.#server = server
+    this.#set = set
+    this.#connections = connections
+    this.data = data
+  }
+
+  /** Starts a server on `data`. */
+  static async start(set: VectorSet, data: string): Promise<Served> {
+    const server = await startSkeg('everysec', data)
+    const connections = await Promise.all([1, 2].map(() => Connection.open(server.port)))
+    return new Served(server, set, connections, data)
+  }
+
+  /** Stores the set and makes one segment of it. */
+  async build(): Promise<Figures> {
+    const [connection] = this.#connections
+    if (!connection) return {}
+    const start = performance.now()
+    await ingest(connection, this.#set)
+    const stored = performance.now()
+    await connection.call('SKEG.VINDEX.CONSOLIDATE', INDEX)
+    const { pid } = this.#server
+    const end = performance.now()
+    await sleep(500)
+    return {
+      ingest_s: (stored - start) / 1_000,
+      build_s: (end - start) / 1_000,
+      peak_mib: mib(pid, 'VmHWM'),
+      disk_mib: bytesOf(segments(this.data)) / 2 ** 20,
+    }
+  }
+
+  /** The time from the start of a process to its first answer, and memory after many. */
+  static async reopen(set: VectorSet, data: string): Promise<[Served, Figures]> {
+    const start = performance.now()
+    const it = await Served.start(set, data)
+    const [first] = commands(set, 10, DEFAULT, 1)
+    if (first) ids((await it.#connections[0]?.ask(first)) ?? null)
+    return [it, { open_ms: performance.now() - start }]
+  }
+
+  /** Resident memory after many searches, and what the system keeps of the files beside it. */
+  async memory(): Promise<Figures> {
+    const all = commands(this.#set, 10, DEFAULT, 1)
+    for (let n = 0; n < SEARCHES; n++) {
+      const command = all[n % all.length]
+      if (command) await this.#connections[0]?.ask(command)
+    }
+    return {
+      resident_mib: mib(this.#server.pid, 'VmRSS'),
+      cached_mib: cachedMib(segments(this.data)),
+    }
+  }
+
+  /** Asks on as many connections as threads, each one thing at a time. */
+  async measure({ k, point, threads, seconds }: Ask, together = 1): Promise<Figures> {
+    const all = commands(this.#set, k, point, together)
+    const found: number[][] = []
+    for (const command of all) {
+      const reply = granted((await this.#connections[0]?.ask(command)) ?? null)
+      found.push(...(together > 1 ? (reply as Reply[]) : [reply]).map(ids))
+    }
+    const { pid } = this.#server
+    const before = { used: cpuSeconds(pid), reads: counted(pid, 'io', 'syscr') }
+    const start = performance.now()
+    const end = start + seconds * 1_000
+    const times: number[] = []
+    await Promise.all(
+      this.#connections.slice(0, threads).map(async (connection, which) => {
+        for (let n = which * 500; performance.now() < end; n++) {
+          const command = all[n % all.length]
+          if (!command) return
+          const asked = performance.now()
+          granted(await connection.ask(command))
+          times.push(performance.now() - asked)
+        }
+      }),
+    )
+    const searches = times.length * together
+    const reads = counted(pid, 'io', 'syscr') - before.reads
+    return {
+      ...recalls(found, this.#set.truth, k),
+      per_second: (searches * 1_000) / (performance.now() - start),
+      per_cpu_second: searches / (cpuSeconds(pid) - before.used),
+      rows_read: reads / searches,
+      ...(together > 1 ? {} : percentiles(times)),
+    }
+  }
+
+  /** As `measure`, on files that are not in the page cache, and what was read of them. */
+  async measureCold({ k, point, threads }: Ask): Promise<Figures> {
+    const all = commands(this.#set, k, point, 1).slice(0, COLD_QUERIES)
+    const { pid } = this.#server
+    const files = segments(this.data)
+    const found: number[][] = []
+    const times: number[] = []
+    let spent = 0
+    let bytes = 0
+    for (let first = 0; first < all.length; first += COLD_TOGETHER) {
+      const some = all.slice(first, first + COLD_TOGETHER)
+      drop(files)
+      const before = counted(pid, 'io', 'read_bytes')
+      const start = performance.now()
+      let next = 0
+      await Promise.all(
+        this.#connections.slice(0, threads).map(async (connection) => {
+          for (let n = next++; n < some.length; n = next++) {
+            const command = some[n]
+            if (!command) return
+            const asked = performance.now()
+            found[first + n] = ids(await connection.ask(command))
+            times.push(performance.now() - asked)
+          }
+        }),
+      )
+      spent += performance.now() - start
+      bytes += counted(pid, 'io', 'read_bytes') - before
+    }
+    return {
+      ...recalls(found, this.#set.truth, k),
+      per_second: (all.length * 1_000) / spent,
+      pages_read: bytes / PAGE_BYTES / all.length,
+      ...percentiles(times),
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const connection of this.#connections) connection.close()
+    await this.#server.stop()
+  }
+}
+
+function bytesOf(files: string[]): number {
+  return files.reduce((sum, file) => sum + statSync(file).size, 0)
+}
+
+/** The subjects of one server: asked query by query, and several at once. */
+export function servedSubjects(served: Served, about: Figures): Subject[] {
+  const points = (k: number): number[] => POINTS[k] ?? [DEFAULT]
+  return [
+    {
+      name: 'skeg',
+      unit: 'rerank',
+      points,
+      about,
+      measure: (ask) => served.measure(ask),
+      measureCold: (ask) => served.measureCold(ask),
+      close: () => served.close(),
+    },
+    {
+      name: 'skeg-many',
+      unit: 'rerank',
+      points,
+      about: {},
+      measure: (ask) => served.measure(ask, TOGETHER),
+      close: () => Promise.resolve(),
+    },
+  ]
+}

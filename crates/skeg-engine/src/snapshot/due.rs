@@ -1,0 +1,160 @@
+//! When a snapshot is due by itself: when the log behind the last one has grown, and when too much of the
+//! files is dead, which removals alone may bring about.
+//!
+//! Home threads note what each shard keeps. Whatever else is in the files is dead: overwritten or removed, in
+//! the log or in the last snapshot. A snapshot leaves some of that (segments that are half live stay, and
+//! compaction is bounded), so what is dead is compared with what the last one left.
+//!
+//! Invariant: where nothing is written or removed, snapshots become due only as long as each makes the files
+//! smaller.
+//! May not know: how one is taken.
+
+use skeg_io::sync::atomic::{AtomicU64, Ordering};
+use skeg_log::Log;
+
+use crate::shard::Shard;
+
+/// A snapshot is due when the log behind the last one is this part of it. So the last one, the log and
+/// the next one are less than three times what is live.
+const PART_BEHIND: u64 = 2;
+/// Or when this part of what is live has died since the last one.
+const PART_DEAD: u64 = 2;
+/// What a snapshot leaves dead is no more than what is live, if it has freed this part of it.
+const PART_FREED: u64 = 8;
+/// A shard that nobody has looked at yet.
+const UNKNOWN: u64 = u64::MAX;
+
+/// What each shard keeps, when it was last looked at.
+#[derive(Debug)]
+pub(crate) struct Live(Vec<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    /// Bytes that a snapshot would have of it, about.
+    inline: AtomicU64,
+    /// Bytes of strings that stay in the log.
+    logged: AtomicU64,
+}
+
+impl Live {
+    pub(crate) fn new(shards: u16) -> Self {
+        let kept = || Kept { inline: AtomicU64::new(UNKNOWN), logged: AtomicU64::new(0) };
+        Self((0..shards).map(|_| kept()).collect())
+    }
+
+    /// Looks at a shard.
+    pub(crate) fn note(&self, shard: &Shard) {
+        let kept = &self.0[usize::from(shard.id().0)];
+        let logged = shard.homes().map(|(_, kept)| kept.bytes).sum();
+        kept.logged.store(logged, Ordering::Relaxed);
+        kept.inline.store(shard.inline_bytes(), Ordering::Relaxed);
+    }
+
+    /// About how many bytes a snapshot would have; `None` as long as not all shards were looked at.
+    pub(super) fn snapshot_bytes(&self) -> Option<u64> {
+        let of_each = self.0.iter().map(|kept| kept.inline.load(Ordering::Relaxed));
+        of_each.map(|bytes| (bytes != UNKNOWN).then_some(bytes)).sum()
+    }
+
+    /// All that is live; `None` as before.
+    fn bytes(&self) -> Option<u64> {
+        let logged: u64 = self.0.iter().map(|kept| kept.logged.load(Ordering::Relaxed)).sum();
+        Some(self.snapshot_bytes()? + logged)
+    }
+}
+
+/// Bytes of the files, and what of them is of use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Files {
+    /// The last snapshot.
+    snapshot: u64,
+    /// The log behind it.
+    behind: u64,
+    /// All segments of the log, up to their last blocks.
+    log: u64,
+    /// What is live, if that is known.
+    live: Option<u64>,
+}
+
+impl Files {
+    pub(super) fn of(log: &Log, live: &Live) -> Self {
+        let status = log.status();
+        Self {
+            snapshot: status.snapshot.map_or(0, |snapshot| snapshot.bytes),
+            behind: status.behind_bytes,
+            log: status.bytes,
+            live: live.bytes(),
+        }
+    }
+
+    fn dead(&self, live: u64) -> u64 {
+        (self.snapshot + self.log).saturating_sub(live)
+    }
+
+    /// Whether a snapshot is due, when the last one has left so much that was dead. None is for less than
+    /// `bytes_min`.
+    pub(super) fn are_due(&self, left: Option<u64>, bytes_min: u64) -> bool {
+        if self.behind > (self.snapshot / PART_BEHIND).max(bytes_min) {
+            return true;
+        }
+        let Some(live) = self.live else { return false };
+        let died = self.dead(live).saturating_sub(left.unwrap_or(live));
+        died > (live / PART_DEAD).max(bytes_min)
+    }
+
+    /// What the next snapshot need not try to free, because this one, begun when the files were as `before`,
+    /// has not; `None` when nothing can be said.
+    pub(super) fn left(&self, before: &Self) -> Option<u64> {
+        let (live, live_before) = (self.live?, before.live?);
+        let dead = self.dead(live);
+        let has_freed = dead < before.dead(live_before).saturating_sub(live / PART_FREED);
+        Some(if has_freed { dead.min(live) } else { dead })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIN: u64 = 10;
+
+    fn files(snapshot: u64, behind: u64, log: u64, live: u64) -> Files {
+        Files { snapshot, behind, log, live: Some(live) }
+    }
+
+    #[test]
+    fn a_snapshot_is_due_when_the_log_behind_the_last_one_is_half_as_large() {
+        let due =
+            |snapshot, behind| files(snapshot, behind, behind, 1_000_000).are_due(Some(0), MIN);
+        assert!(!due(0, 10) && due(0, 11), "the least");
+        assert!(!due(1_000, 500) && due(1_000, 501));
+    }
+
+    #[test]
+    fn a_snapshot_is_due_when_much_was_removed() {
+        // A snapshot of 1,000, and a log that says only what was removed.
+        let due = |live, left| files(1_000, 30, 30, live).are_due(left, MIN);
+        assert!(!due(1_000, Some(0)) && !due(690, Some(0)) && due(680, Some(0)));
+        assert!(!due(680, Some(10)), "the last one has left as much");
+        assert!(!due(420, None) && due(400, None), "nobody knows what the last one has left");
+        assert!(!due(0, Some(1_025)), "less than the least");
+        assert!(!Files { live: None, ..files(1_000, 30, 30, 0) }.are_due(Some(0), MIN));
+    }
+
+    #[test]
+    fn the_next_one_goes_on_only_where_one_has_freed_something() {
+        let before = files(100, 10, 5_000, 1_000);
+        // Half of what is dead is gone: there is more to be had.
+        let halved = files(100, 10, 2_900, 1_000);
+        assert_eq!(halved.left(&before), Some(1_000));
+        assert!(halved.are_due(halved.left(&before), MIN));
+        // Nothing went: it is not tried again before more has died.
+        assert_eq!(before.left(&before), Some(4_100));
+        assert!(!before.are_due(before.left(&before), MIN));
+        // As good as it gets.
+        let clean = files(100, 10, 1_200, 1_000);
+        assert_eq!(clean.left(&before), Some(300));
+        assert!(!clean.are_due(clean.left(&before), MIN));
+        assert_eq!(clean.left(&Files { live: None, ..before }), None);
+    }
+}
