@@ -1749,6 +1749,11 @@ interface ConsolidateProgress {
   written: number
   /** Vectors that it will have, at most. */
   vectors: number
+  /**
+   * Vectors whose neighbours in its graph were chosen so far, if it is to have one: that comes when all are
+   * written, and takes most of the time.
+   */
+  linked?: number
 }
 /** Options of {@link VectorIndex.consolidate}. */
 interface ConsolidateOptions {
@@ -1885,8 +1890,9 @@ declare class VectorIndex<Id extends VectorId = VectorId> {
   searchMany(queries: Vector, options?: SearchOptions): Promise<ManyHits<Id>>
   /**
    * Makes one segment of all vectors of the index, without those that were replaced or deleted, and
-   * resolves when it is in its place. Searches and writes go on meanwhile. The store does the like by
-   * itself; this is for an index that is complete.
+   * resolves when it is in its place; if they are many, with a graph. Searches and writes go on meanwhile, and
+   * what is written then stays apart. The store does the like by itself, without graphs; this is for an index
+   * that is complete.
    *
    * @example
    * ```ts

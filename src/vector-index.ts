@@ -74,6 +74,11 @@ export interface ConsolidateProgress {
   written: number
   /** Vectors that it will have, at most. */
   vectors: number
+  /**
+   * Vectors whose neighbours in its graph were chosen so far, if it is to have one: that comes when all are
+   * written, and takes most of the time.
+   */
+  linked?: number
 }
 
 /** Options of {@link VectorIndex.consolidate}. */
@@ -212,6 +217,8 @@ export function readInfo(reply: unknown): IndexInfo {
   const [vectors, vectorsInMemory] = [Number(fields['vectors']), Number(fields['delta_vectors'])]
   const written = Number(fields['built_rows'])
   const toBuild = Number(fields['rows_to_build'])
+  const linked = Number(fields['linked_rows'])
+  const toLink = Number(fields['rows_to_link'])
   return {
     name: String(fields['name']),
     dim: Number(fields['dim']),
@@ -227,7 +234,9 @@ export function readInfo(reply: unknown): IndexInfo {
     memoryBytes: Number(fields['memory_bytes']),
     diskBytes: Number(fields['disk_bytes']),
     state: String(fields['state']) as IndexInfo['state'],
-    ...(toBuild > 0 && { progress: { written, vectors: toBuild } }),
+    ...(toBuild > 0 && {
+      progress: { written, vectors: toBuild, ...(toLink > 0 && { linked }) },
+    }),
   }
 }
 
@@ -383,8 +392,9 @@ export class VectorIndex<Id extends VectorId = VectorId> {
 
   /**
    * Makes one segment of all vectors of the index, without those that were replaced or deleted, and
-   * resolves when it is in its place. Searches and writes go on meanwhile. The store does the like by
-   * itself; this is for an index that is complete.
+   * resolves when it is in its place; if they are many, with a graph. Searches and writes go on meanwhile, and
+   * what is written then stays apart. The store does the like by itself, without graphs; this is for an index
+   * that is complete.
    *
    * @example
    * ```ts

@@ -8,10 +8,10 @@
 //! May not know: what the data is.
 
 use skeg_io::sync::Mutex;
-use skeg_io::sync::atomic::{AtomicU64, Ordering};
 use skeg_log::ShardId;
 
 use crate::engine::Shared;
+use crate::evict::Meter;
 use crate::pool::Pool;
 
 /// What must have gone, at least: what an allocator keeps anyway is not worth a look.
@@ -25,7 +25,7 @@ const REST_MS: u64 = 10_000;
 
 /// What each shard has allocated, how that went, and the thread that gives back.
 pub(crate) struct Ebb {
-    allocated: Vec<AtomicU64>,
+    allocated: Meter,
     level: Mutex<Level>,
     thread: Pool<()>,
 }
@@ -60,7 +60,7 @@ impl Level {
 impl Ebb {
     pub(crate) fn new(shards: u16) -> Self {
         Self {
-            allocated: (0..shards).map(|_| AtomicU64::new(0)).collect(),
+            allocated: Meter::new(shards),
             level: Mutex::default(),
             thread: Pool::new("skeg-memory", 1),
         }
@@ -68,7 +68,7 @@ impl Ebb {
 
     /// Notes what a shard's keys and values have allocated.
     pub(crate) fn note(&self, id: ShardId, bytes: u64) {
-        self.allocated[usize::from(id.0)].store(bytes, Ordering::Relaxed);
+        self.allocated.set(id, bytes);
     }
 
     pub(crate) fn close(&self) {
@@ -80,8 +80,7 @@ impl Shared {
     /// Has memory given back when much of the data has gone.
     pub(crate) fn give_back_if_due(&self) {
         let ebb = &self.ebb;
-        let bytes = ebb.allocated.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
-        if ebb.level.lock().look(bytes, self.monotonic_ms()) {
+        if ebb.level.lock().look(ebb.allocated.total(), self.monotonic_ms()) {
             // Refused when there are no threads to be had: it is tried again when more has gone.
             let _ = ebb.thread.submit(&self.io, Box::new(|()| skeg_io::give_back_memory()));
         }

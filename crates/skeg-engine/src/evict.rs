@@ -170,14 +170,18 @@ impl Meter {
     }
 
     fn note(&self, shard: &Shard) {
-        self.0[usize::from(shard.id.0)].store(shard.used_bytes(), Ordering::Relaxed);
+        self.set(shard.id, shard.used_bytes());
+    }
+
+    pub(crate) fn set(&self, id: ShardId, bytes: u64) {
+        self.0[usize::from(id.0)].store(bytes, Ordering::Relaxed);
     }
 
     fn of(&self, id: ShardId) -> u64 {
         self.0[usize::from(id.0)].load(Ordering::Relaxed)
     }
 
-    fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.0.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum()
     }
 }

@@ -20,7 +20,7 @@ use skeg_vector::{
 
 use crate::effect::{Effect, VectorId};
 use crate::shard::Shard;
-use crate::vectors::{Store, Task};
+use crate::vectors::{BuildProgress, Store, Task};
 
 /// Longest name of an index, in bytes.
 pub const INDEX_NAME_BYTES_MAX: usize = 1_024;
@@ -238,8 +238,8 @@ pub struct IndexInfo {
     pub figures: IndexFigures,
     /// What becomes of its segments just now.
     pub state: IndexState,
-    /// Rows of the segment that is being built: those written so far, and all of them, at most.
-    pub progress: Option<(u64, u64)>,
+    /// How far the segment is that is being built.
+    pub progress: Option<BuildProgress>,
 }
 
 /// What becomes of an index's segments.

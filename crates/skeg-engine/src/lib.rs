@@ -79,5 +79,5 @@ pub use skeg_log::{
 pub use snapshot::{SavePoint, SnapshotDone, SnapshotStatus};
 pub use stats::{ShardFigures, ShardStats};
 pub use values::ValueFigures;
-pub use vectors::{ConsolidateDone, ConsolidateProgress, VectorsStatus};
+pub use vectors::{BuildProgress, ConsolidateDone, ConsolidateProgress, VectorsStatus};
 pub use watch::WatchFlag;

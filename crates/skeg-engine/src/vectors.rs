@@ -2,115 +2,38 @@
 //!
 //! Whoever finds that something is to be done adds a task (`indexes.rs`): a delta that is large enough is
 //! to be written, files of a dropped index are to be forgotten. A thread of its own does one after the
-//! other (`run.rs`); it is started when there are tasks and ends when there are none. An engine without
-//! threads is driven by hand, a step at a time.
+//! other (`run.rs`); it is started when there are tasks and ends when there are none. The large segment of a
+//! consolidation is built beside that by a second thread, and by those that help it to link its rows
+//! (`crew.rs`). An engine without threads is driven by hand, a step at a time, the two in turns.
 //!
-//! Invariants: one segment at a time is built and published; nobody waits for it; what fails leaves
-//! index and database as they were, is told of, and is tried again after a pause.
+//! Invariants: nobody waits for a segment that is built; what fails leaves index and database as they
+//! were, is told of, and is tried again after a pause.
 //! May not know: command names, what is in a segment.
 
+mod crew;
 mod file;
 mod run;
+mod tasks;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use skeg_io::Join;
 use skeg_io::sync::{Arc, Mutex};
-use skeg_log::{Log, ShardId};
+use skeg_log::Log;
 
 use crate::engine::{Engine, Shared};
 use crate::error::{Refusal, VectorsError};
-use crate::home::Bell;
 pub(crate) use file::{open_segment, verify_segment};
 use run::{Progress, Run};
+pub use tasks::{BuildProgress, ConsolidateDone, ConsolidateProgress};
+pub(crate) use tasks::{Store, Task};
 
 /// After a failure the task is tried again no sooner.
 const PAUSE_MS: u64 = 2_000;
-/// How often the thread looks again for what it waits for, at least.
+/// By hand, of so many steps one is what is beside.
+const BESIDE_STEPS: u64 = 3;
+/// How often a thread looks again for what it waits for, at least.
 const NAP: Duration = Duration::from_millis(2);
-
-/// Called now and then with rows written so far, and of how many; `false` gives up.
-pub type ConsolidateProgress = Box<dyn FnMut(u64, u64) -> bool + Send>;
-
-/// Called once, on any thread, when an index was consolidated, or that was given up.
-pub type ConsolidateDone = Box<dyn FnOnce(Result<(), VectorsError>) + Send>;
-
-/// Something to be done.
-pub(crate) enum Task {
-    /// The delta of an index becomes a segment, and segments that are many become one.
-    Flush { shard: ShardId, name: Box<[u8]>, number: u64 },
-    /// All of an index becomes one segment.
-    Consolidate {
-        shard: ShardId,
-        name: Box<[u8]>,
-        progress: ConsolidateProgress,
-        done: ConsolidateDone,
-    },
-    /// The index of this number is no more.
-    Forget { shard: ShardId, number: u64 },
-}
-
-impl Task {
-    fn shard(&self) -> ShardId {
-        match self {
-            Self::Flush { shard, .. }
-            | Self::Consolidate { shard, .. }
-            | Self::Forget { shard, .. } => *shard,
-        }
-    }
-}
-
-/// Where tasks wait, and how far the one under way is.
-pub(crate) struct Store {
-    delta_bytes: usize,
-    tasks: Mutex<VecDeque<Task>>,
-    building: Mutex<Option<Building>>,
-}
-
-/// A segment that is being built.
-struct Building {
-    /// Of its index.
-    number: u64,
-    written: u64,
-    rows: u64,
-}
-
-impl std::fmt::Debug for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("delta_bytes", &self.delta_bytes).finish_non_exhaustive()
-    }
-}
-
-impl Store {
-    pub(crate) fn new(delta_bytes: usize) -> Self {
-        Self { delta_bytes, tasks: Mutex::default(), building: Mutex::default() }
-    }
-
-    /// Bytes of a delta that are written at once.
-    pub(crate) fn delta_bytes(&self) -> usize {
-        self.delta_bytes
-    }
-
-    pub(crate) fn add(&self, task: Task) {
-        self.tasks.lock().push_back(task);
-    }
-
-    /// Rows written, and of how many, of the segment that is being built of the index of this number.
-    pub(crate) fn progress_of(&self, number: u64) -> Option<(u64, u64)> {
-        let building = self.building.lock();
-        let of = building.as_ref().filter(|building| building.number == number);
-        of.map(|building| (building.written, building.rows))
-    }
-
-    fn next(&self) -> Option<Task> {
-        self.tasks.lock().pop_front()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.tasks.lock().is_empty()
-    }
-}
 
 /// How the making of segments stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,6 +44,8 @@ pub struct VectorsStatus {
     pub published: u64,
     /// Rows in them.
     pub rows: u64,
+    /// Of the segments, those published while a large one of the same index was being built.
+    pub published_beside: u64,
     /// Why the last task failed, if it did.
     pub last_error: Option<String>,
 }
@@ -131,18 +56,29 @@ pub(crate) struct Vectors {
     /// Of a database on disk that can be written to.
     pub(crate) store: Option<Arc<Store>>,
     state: Mutex<State>,
-    pub(crate) bell: Arc<Bell>,
 }
 
 #[derive(Default)]
 struct State {
     running: bool,
-    /// Of an engine without threads: what is under way, unless somebody drives it just now.
-    by_hand: Option<Run>,
+    /// Of an engine without threads: the task under way, unless somebody drives it just now.
+    in_turn: Option<Run>,
+    /// What is to be built beside it, unless somebody drives it just now.
+    beside: Option<Run>,
+    /// Steps made by hand.
+    steps: u64,
     thread: Option<Box<dyn Join>>,
+    thread_beside: Option<Box<dyn Join>>,
     status: VectorsStatus,
     /// Nothing is begun before this, in milliseconds of the monotonic clock.
     not_before_ms: u64,
+}
+
+impl State {
+    fn put_back(&mut self, run: Run) {
+        let place = if run.is_beside() { &mut self.beside } else { &mut self.in_turn };
+        *place = Some(run);
+    }
 }
 
 impl Vectors {
@@ -182,19 +118,29 @@ impl Engine {
     /// How the making of segments stands.
     #[must_use]
     pub fn vectors_status(&self) -> VectorsStatus {
-        let state = self.shared.vectors.state.lock();
-        VectorsStatus { running: state.running, ..state.status.clone() }
+        let Vectors { store, state } = &self.shared.vectors;
+        let state = state.lock();
+        let beside = store.as_ref().is_some_and(|store| store.has_beside());
+        VectorsStatus { running: state.running || beside, ..state.status.clone() }
     }
 
-    /// Does by hand a step of what the thread does in one go, if there is something to do: for an engine
+    /// Does by hand a step of what threads do in one go, if there is something to do: for an engine
     /// without threads. Whether there was.
     pub fn step_vectors(&self) -> bool {
         let shared = &self.shared;
-        let taken = shared.vectors.state.lock().by_hand.take();
-        let Some(mut run) = taken.or_else(|| shared.begin_vectors()) else { return false };
+        let (in_turn, beside) = {
+            let mut state = shared.vectors.state.lock();
+            state.steps += 1;
+            // What is beside takes its time, so that others come to something meanwhile.
+            let is_its_step = state.steps.is_multiple_of(BESIDE_STEPS);
+            let beside = if is_its_step { state.beside.take() } else { None };
+            (if beside.is_none() { state.in_turn.take() } else { None }, beside)
+        };
+        let run = beside.or(in_turn).or_else(|| shared.begin_vectors());
+        let Some(mut run) = run else { return shared.vectors.state.lock().beside.is_some() };
         match run.step(shared) {
-            Ok(Progress::More | Progress::Waits) => {
-                shared.vectors.state.lock().by_hand = Some(run);
+            Ok(Progress::More | Progress::Waits | Progress::Beside) => {
+                shared.vectors.state.lock().put_back(run);
             }
             Ok(Progress::Done) => run.end(Ok(())),
             Err(error) => shared.note_failure(run, error),
@@ -213,7 +159,7 @@ impl Shared {
     /// Starts the thread if there are tasks for it.
     pub(crate) fn vectors_if_due(self: &Arc<Self>) {
         let Some((_, store)) = self.vectors_log() else { return };
-        if self.bells.is_empty() || store.is_empty() {
+        if self.bells.is_empty() || !store.has_next() {
             return;
         }
         {
@@ -239,7 +185,7 @@ impl Shared {
         if self.monotonic_ms() < self.vectors.state.lock().not_before_ms {
             return None;
         }
-        Some(Run::new(log, store, store.next()?, &self.vectors.bell))
+        Some(Run::new(log, store, store.next()?))
     }
 
     /// The thread: does task after task.
@@ -247,6 +193,7 @@ impl Shared {
         loop {
             while let Some(mut run) = self.begin_vectors() {
                 match self.drive_vectors(&mut run) {
+                    Ok(()) if run.is_beside() => self.set_beside(run),
                     Ok(()) => run.end(Ok(())),
                     Err(error) => self.note_failure(run, error),
                 }
@@ -256,20 +203,48 @@ impl Shared {
             let mut state = self.vectors.state.lock();
             state.running = false;
             let waits = self.monotonic_ms() < state.not_before_ms;
-            if waits || self.vectors_log().is_none_or(|(_, store)| store.is_empty()) {
+            if waits || self.vectors_log().is_none_or(|(_, store)| !store.has_next()) {
                 return;
             }
             state.running = true;
         }
     }
 
+    /// Has the rest of a consolidation done by a thread of its own; by this one, if there is none.
+    fn set_beside(self: &Arc<Self>, run: Run) {
+        self.vectors.state.lock().beside = Some(run);
+        let shared = Arc::clone(self);
+        let body = Box::new(move || {
+            shared.io.threads.step_back();
+            shared.build_beside();
+        });
+        match self.io.threads.spawn("skeg-link", body) {
+            // The one before it has ended: only then does a consolidation begin.
+            Ok(thread) => self.vectors.state.lock().thread_beside = Some(thread),
+            Err(_) => self.build_beside(),
+        }
+    }
+
+    fn build_beside(self: &Arc<Self>) {
+        let run = self.vectors.state.lock().beside.take();
+        let Some(mut run) = run else { return };
+        match self.drive_vectors(&mut run) {
+            Ok(()) => run.end(Ok(())),
+            Err(error) => self.note_failure(run, error),
+        }
+        skeg_io::give_back_memory();
+        // Another consolidation may wait for this one.
+        self.vectors_if_due();
+    }
+
+    /// Goes on until all is done, or the rest is to be done beside others.
     fn drive_vectors(&self, run: &mut Run) -> Result<(), VectorsError> {
         loop {
             self.check_open()?;
             match run.step(self)? {
                 Progress::More => {}
-                Progress::Waits => self.vectors.bell.wait(NAP),
-                Progress::Done => return Ok(()),
+                Progress::Waits => run.wait(NAP),
+                Progress::Beside | Progress::Done => return Ok(()),
             }
         }
     }
@@ -278,7 +253,7 @@ impl Shared {
         {
             let mut state = self.vectors.state.lock();
             state.status.last_error = Some(error.to_string());
-            if error != VectorsError::Aborted {
+            if !matches!(error, VectorsError::Aborted | VectorsError::NoIndex) {
                 state.not_before_ms = self.monotonic_ms() + PAUSE_MS;
             }
         }
@@ -289,9 +264,10 @@ impl Shared {
         }
     }
 
-    fn note_published(&self, rows: u64) {
+    fn note_published(&self, rows: u64, beside: bool) {
         let mut state = self.vectors.state.lock();
         state.status.published += 1;
+        state.status.published_beside += u64::from(beside);
         state.status.rows += rows;
         state.status.last_error = None;
     }
@@ -300,21 +276,22 @@ impl Shared {
         self.vectors.state.lock().status.last_error = Some(error.to_string());
     }
 
-    /// Joins the thread, which gives up when the engine is closed, and tells those that wait.
+    /// Joins the threads, which give up when the engine is closed, and tells those that wait.
     pub(crate) fn close_vectors(&self) {
-        self.vectors.bell.ring();
-        let (thread, run) = {
+        // A panic there has failed nothing but what it built. The second thread is started by the first.
+        let thread = self.vectors.state.lock().thread.take();
+        drop(thread.map(Join::join));
+        let thread = self.vectors.state.lock().thread_beside.take();
+        drop(thread.map(Join::join));
+        let runs = {
             let mut state = self.vectors.state.lock();
-            (state.thread.take(), state.by_hand.take())
+            [state.in_turn.take(), state.beside.take()]
         };
-        if let Some(thread) = thread {
-            // A panic there has failed nothing but what it built.
-            let _ = thread.join();
-        }
-        if let Some(run) = run {
+        for run in runs.into_iter().flatten() {
             run.end(Err(Refusal::Closed.into()));
         }
-        while let Some(task) = self.vectors.store.as_ref().and_then(|store| store.next()) {
+        let waiting = self.vectors.store.as_ref().map(|store| store.take_all());
+        for task in waiting.into_iter().flatten() {
             if let Task::Consolidate { done, .. } = task {
                 done(Err(Refusal::Closed.into()));
             }

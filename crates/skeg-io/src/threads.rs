@@ -16,6 +16,21 @@ pub trait Threads: Send + Sync + Debug {
 
     /// How many threads can run at the same time.
     fn processors(&self) -> usize;
+
+    /// Calls `body` on up to `count` threads side by side, the caller's among them, and returns when all
+    /// calls have. So `body` takes its share of the work and ends when nothing is left: where the system
+    /// refuses a thread, or on a simulated machine, the others do all of it.
+    ///
+    /// # Panics
+    /// When `body` does, on any of them.
+    fn together(&self, name: &str, count: usize, body: &(dyn Fn() + Sync)) {
+        let _ = (name, count);
+        body();
+    }
+
+    /// From now on the caller's thread, and those that it starts, run when others leave time, as far as the
+    /// system has that for threads (Linux).
+    fn step_back(&self) {}
 }
 
 /// A started thread. Dropping it lets the thread run on by itself.

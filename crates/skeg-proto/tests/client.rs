@@ -60,8 +60,19 @@ fn nesting_is_capped() {
 
 #[test]
 fn endless_lines_are_refused() {
-    assert!(decode(&[b'+'; 65_000]).is_ok());
-    assert!(decode(&[b'+'; 70_000]).is_err());
+    assert!(decode(&[b'-'; 65_000]).is_ok());
+    assert!(decode(&[b'-'; 70_000]).is_err());
+}
+
+#[test]
+fn a_status_may_be_as_long_as_a_string() {
+    let line = [&b"+"[..], &[b'x'; 100_000], b"\r\n"].concat();
+    let mut decoder = Decoder::new();
+    for piece in line.chunks(30_000) {
+        assert_eq!(decoder.decode(), Ok(None));
+        decoder.feed(piece);
+    }
+    assert_eq!(decoder.decode(), Ok(Some(Value::Simple("x".repeat(100_000)))));
 }
 
 proptest! {

@@ -44,6 +44,8 @@ pub struct Figures {
     pub snapshots: u64,
     /// Segments of vectors that were published.
     pub vector_segments: u64,
+    /// Of them, those published while a larger one of the same index was being built.
+    pub vector_segments_beside: u64,
     /// Openings that were judged and had loaded a snapshot.
     pub snapshots_loaded: u64,
     /// Backups that were made or brought up to date.
@@ -74,7 +76,7 @@ impl Figures {
         }
     }
 
-    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 18] {
+    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 19] {
         [
             ("operations", &mut self.operations),
             ("delegated", &mut self.delegated),
@@ -90,6 +92,7 @@ impl Figures {
             ("healed", &mut self.healed),
             ("snapshots", &mut self.snapshots),
             ("vectorSegments", &mut self.vector_segments),
+            ("vectorSegmentsBeside", &mut self.vector_segments_beside),
             ("snapshotsLoaded", &mut self.snapshots_loaded),
             ("backups", &mut self.backups),
             ("backupsJudged", &mut self.backups_judged),

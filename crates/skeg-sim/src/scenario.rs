@@ -297,8 +297,11 @@ impl Draw {
         if themes == Themes::Vectors {
             let creates = (0..3).map(|number| self.index_create(number));
             let run = |op| Step::Run { client: 0, op, route: Route::Borrow };
-            let creates: Vec<Step> = creates.map(run).collect();
-            steps.splice(0..0, creates);
+            let mut first: Vec<Step> = creates.map(run).collect();
+            if self.rng.coin() {
+                first.extend(self.consolidation());
+            }
+            steps.splice(0..0, first);
         }
         if themes == Themes::Backups {
             for _ in 0..1 + steps.len() / 20 {
@@ -584,19 +587,36 @@ impl Draw {
     fn on_index(&mut self) -> Op {
         let number = self.rng.below(3);
         let name = format!("index {number}").into_bytes();
-        let dim = self.dim_of(number);
         let id = id(ids_of(number), self.rng.below(IDS));
         match self.rng.below(16) {
             0..=2 => self.index_create(number),
             3 if self.vector_operations == 0 || self.one_in(4) => Op::IndexDrop(name),
             4..=6 => Op::VectorRemove { name, id },
             7..=9 => Op::VectorGet { name, id },
-            _ => {
-                let mut number =
-                    || 1.0 + u16::try_from(self.rng.below(1_000)).map_or(0.0, f32::from);
-                Op::VectorSet { name, id, row: (0..dim).map(|_| number()).collect() }
-            }
+            _ => self.vector_set(number, id),
         }
+    }
+
+    fn vector_set(&mut self, number: u64, id: skeg_vector::Id) -> Op {
+        let dim = self.dim_of(number);
+        let mut element = || 1.0 + u16::try_from(self.rng.below(1_000)).map_or(0.0, f32::from);
+        let row = (0..dim).map(|_| element()).collect();
+        Op::VectorSet { name: format!("index {number}").into_bytes(), id, row }
+    }
+
+    /// Segments of an index are made, and while they become one, rows are replaced and flushed.
+    fn consolidation(&mut self) -> Vec<Step> {
+        let number = self.rng.below(3);
+        let vectors = |steps, consolidate| Step::Vectors { steps, consolidate };
+        let mut steps = Vec::new();
+        for round in 0..10 {
+            let id = id(ids_of(number), self.rng.below(IDS));
+            let op = self.vector_set(number, id);
+            steps.push(Step::Run { client: 0, op, route: Route::Borrow });
+            let name = (round == 4).then(|| format!("index {number}").into_bytes());
+            steps.push(vectors(self.pick(&[9, 14, 26]), name));
+        }
+        steps
     }
 }
 

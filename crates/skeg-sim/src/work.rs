@@ -130,9 +130,9 @@ impl Runner<'_> {
             Step::Vectors { steps, consolidate } => {
                 if let Some(name) = consolidate {
                     // What refuses it is no trouble.
-                    let _ = work.engine.consolidate(name, Box::new(|_, _| true), Box::new(drop));
+                    let _ = work.engine.consolidate(name, Box::new(|_| true), Box::new(drop));
                 }
-                let before = work.engine.vectors_status().published;
+                let before = work.engine.vectors_status();
                 for number in 0..*steps {
                     work.engine.step_vectors();
                     // What waited at the shard has run.
@@ -144,8 +144,10 @@ impl Runner<'_> {
                         self.notice_lapsed(work)?;
                     }
                 }
-                let published = work.engine.vectors_status().published - before;
-                self.figures.vector_segments += published;
+                let after = work.engine.vectors_status();
+                self.figures.vector_segments += after.published - before.published;
+                self.figures.vector_segments_beside +=
+                    after.published_beside - before.published_beside;
             }
             Step::Backup { link } => self.back_up(work, *link)?,
             Step::WaitDurable => {

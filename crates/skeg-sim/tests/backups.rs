@@ -6,7 +6,7 @@ use skeg_sim::{Figures, Flaw, Plan, Themes, run};
 #[test]
 fn a_crash_in_a_backup_leaves_the_old_one_or_the_new() {
     let mut figures = Figures::default();
-    for seed in 5_000_000..5_000_150 {
+    for seed in 5_000_000..5_000_250 {
         let outcome = run(&Plan::new(seed, Themes::Backups), Flaw::None);
         if let Some(violation) = outcome.violation {
             panic!("{violation}\nreproduce: --seed {seed} --backups");

@@ -17,6 +17,7 @@ fn a_crash_in_a_flush_or_a_merge_leaves_the_old_state_or_the_new() {
     // It is worth nothing if it does not get everywhere.
     let shown = figures.to_json(0);
     assert!(figures.vector_segments > 150 && figures.snapshots > 10, "{shown}");
+    assert!(figures.vector_segments_beside > 0, "{shown}");
     for place in ["create vectors", "write vectors", "sync vectors", "remove vectors"] {
         assert!(figures.places.contains_key(place), "{place}: {shown}");
     }

@@ -2,21 +2,24 @@
 //!
 //! A flush freezes the delta under the latch, writes the segment without it, waits until the log is
 //! durable up to there, lets CURRENT name the segment, and puts it in its place under the latch. Then
-//! the index is looked at again: segments that have become many are merged, in the same steps.
+//! the index is looked at again: segments that have become many are merged, in the same steps. When they are
+//! merged because that was asked for, the rest is done beside other tasks.
 //!
 //! Invariants: what is published is durable, and so is every epoch in it; memory takes a segment only
 //! when it is published, so what a crash leaves is never older than what was told.
+
+use std::time::Duration;
 
 use skeg_io::sync::{Arc, Mutex};
 use skeg_log::{
     Broken, Epoch, Health, Level, Log, LogError, ShardId, VectorEntry, VectorWriter, breaks,
 };
-use skeg_vector::graph::{Alone, Crew};
 use skeg_vector::segment::SegmentTag;
 use skeg_vector::{Build, BuildError, Built};
 
+use super::crew::{Linkers, crew_size};
 use super::file::Opened;
-use super::{Building, ConsolidateProgress, Store, Task};
+use super::tasks::{BuildProgress, Store, Task};
 use crate::engine::Shared;
 use crate::error::{Refusal, VectorsError};
 use crate::exec::Exec;
@@ -39,6 +42,8 @@ pub(super) enum Progress {
     More,
     /// Something has to happen first: look again soon.
     Waits,
+    /// The rest takes its time and is to be done beside other tasks.
+    Beside,
     /// The task is done.
     Done,
 }
@@ -100,12 +105,12 @@ pub(super) struct Run {
     number: u64,
     /// The delta was written by this task.
     flushed: bool,
-    /// All segments were made one by it.
-    merged: bool,
+    /// It is done beside others.
+    beside: bool,
 }
 
 impl Run {
-    pub(super) fn new(log: &Arc<Log>, store: &Arc<Store>, task: Task, bell: &Arc<Bell>) -> Self {
+    pub(super) fn new(log: &Arc<Log>, store: &Arc<Store>, task: Task) -> Self {
         let (number, ask) = match &task {
             Task::Flush { number, .. } => (*number, Ask::Freeze),
             Task::Consolidate { .. } => (0, Ask::Freeze),
@@ -116,18 +121,28 @@ impl Run {
             store: Arc::clone(store),
             task,
             stage: Stage::Ask(ask),
-            reply: Arc::new(Reply { outcome: Mutex::default(), bell: Arc::clone(bell) }),
+            reply: Arc::default(),
             number,
             flushed: false,
-            merged: false,
+            beside: false,
         }
+    }
+
+    /// Whether it is done beside other tasks.
+    pub(super) fn is_beside(&self) -> bool {
+        self.beside
+    }
+
+    /// Waits for what it waits for, so long at most.
+    pub(super) fn wait(&self, time: Duration) {
+        self.reply.bell.wait(time);
     }
 
     /// The task is over.
     pub(super) fn end(self, result: Result<(), VectorsError>) {
         // First of all the file of a failed one is gone.
         drop(self.stage);
-        *self.store.building.lock() = None;
+        self.store.end(self.beside);
         if let Task::Consolidate { done, .. } = self.task {
             done(result);
         }
@@ -174,7 +189,8 @@ impl Run {
             name: self.name().into(),
             number: self.number,
             whole: matches!(self.task, Task::Consolidate { .. }),
-            merged: self.merged,
+            taken: self.store.taken(self.number),
+            crew: crew_size(shared),
             ask: Some(ask),
             told: None,
             reply: Arc::clone(&self.reply),
@@ -210,7 +226,12 @@ impl Run {
             }
             Told::Build(number, Some(build)) => {
                 self.number = number;
-                self.merged = self.flushed;
+                if self.flushed && matches!(self.task, Task::Consolidate { .. }) {
+                    self.beside = true;
+                    self.store.begin_beside(number, build.replaces().collect());
+                    self.stage = Stage::Begin(build);
+                    return Ok(Progress::Beside);
+                }
                 Stage::Begin(build)
             }
             Told::Build(number, None) => {
@@ -222,8 +243,10 @@ impl Run {
                 Stage::Ask(Ask::Look)
             }
             Told::Nothing => return Ok(Progress::Done),
+            // What was flushed meanwhile was not there when it was asked for.
+            Told::Installed if self.beside => return Ok(Progress::Done),
             Told::Installed => {
-                *self.store.building.lock() = None;
+                self.store.end(false);
                 self.flushed = true;
                 Stage::Ask(Ask::Look)
             }
@@ -252,11 +275,11 @@ impl Run {
         mut writer: VectorWriter,
     ) -> Result<Progress, VectorsError> {
         let mut write = |bytes: &[u8], offset| writer.write(bytes, offset);
-        let more = build.step(ROWS, &mut write).map_err(|error| failed(error, shared))?;
+        let more = build.step(ROWS, &mut write).map_err(failed)?;
         let (written, rows) = (build.written(), build.len() as u64);
-        *self.store.building.lock() = Some(Building { number: self.number, written, rows });
-        if let Task::Consolidate { progress, .. } = &mut self.task {
-            tell(progress, written, rows)?;
+        let linked = build.is_to_be_linked().then_some(0);
+        if !self.tell(BuildProgress { written, rows, linked }) {
+            return Err(self.given_up());
         }
         if more {
             self.stage = Stage::Write(build, writer);
@@ -265,14 +288,17 @@ impl Run {
         let replaces: Vec<u64> = build.replaces().collect();
         let rows = build.written();
         let file = Opened::new(writer.path(), writer.file());
-        let progress = match &mut self.task {
-            Task::Consolidate { progress, .. } => Some(progress),
-            _ => None,
-        };
-        let crew = Watched { shared, progress: Mutex::new(progress), rows };
+        let tell = Mutex::new(|progress| self.tell(progress));
+        let crew = Linkers { shared, rows, tell };
         let mut write = |bytes: &[u8], offset| writer.write(bytes, offset);
         let finished = build.finish(file, &crew, &mut write);
-        let (built, length, sum) = finished.map_err(|error| failed(error, shared))?;
+        let (built, length, sum) = match finished {
+            Err(BuildError::Graph(_)) => {
+                shared.check_open()?;
+                return Err(self.given_up());
+            }
+            other => other.map_err(failed)?,
+        };
         writer.complete(length)?;
         // Also of a merge: the writes that killed the rows that it leaves out have to stay.
         let covered = self.log.last_epoch();
@@ -281,6 +307,22 @@ impl Run {
         let finished = Finished { built, writer, sum, rows, replaces };
         self.stage = Stage::Durable(Box::new(finished), covered);
         Ok(Progress::More)
+    }
+
+    /// Says how far a segment is. `false` when nobody wants it any more.
+    fn tell(&mut self, progress: BuildProgress) -> bool {
+        let is_wanted = self.store.note(self.beside, self.number, progress);
+        is_wanted
+            && match &mut self.task {
+                Task::Consolidate { progress: tell, .. } => tell(progress),
+                _ => true,
+            }
+    }
+
+    /// Why nobody wants it.
+    fn given_up(&self) -> VectorsError {
+        let is_gone = self.beside && self.store.is_unwanted();
+        if is_gone { VectorsError::NoIndex } else { VectorsError::Aborted }
     }
 
     fn is_durable(&self, epoch: Epoch) -> Result<bool, VectorsError> {
@@ -309,7 +351,7 @@ impl Run {
         if let Some(left) = writer.publish(&entry)? {
             shared.note_left(&left);
         }
-        shared.note_published(rows);
+        shared.note_published(rows, !self.beside && self.store.builds_beside(self.number));
         self.stage = Stage::Ask(Ask::Install(built));
         Ok(Progress::More)
     }
@@ -329,41 +371,12 @@ impl Run {
     }
 }
 
-fn failed(error: BuildError<LogError>, shared: &Shared) -> VectorsError {
+fn failed(error: BuildError<LogError>) -> VectorsError {
     match error {
         BuildError::Vector(error) => VectorsError::Vector(error),
         BuildError::Write(error) => error.into(),
-        // Whoever waits gave up, or the engine is being closed.
-        BuildError::Graph(_) => shared.check_open().err().map_or(VectorsError::Aborted, Into::into),
+        BuildError::Graph(_) => VectorsError::Aborted,
     }
-}
-
-/// Links rows on this thread, as long as the engine is open and whoever waits wants it.
-struct Watched<'a> {
-    shared: &'a Shared,
-    progress: Mutex<Option<&'a mut ConsolidateProgress>>,
-    /// All have been written by now.
-    rows: u64,
-}
-
-impl Crew for Watched<'_> {
-    fn run(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
-        Alone.run(count, work);
-    }
-
-    fn size(&self) -> usize {
-        Alone.size()
-    }
-
-    fn goes_on(&self, _: usize, _: usize) -> bool {
-        let mut progress = self.progress.lock();
-        let wanted = progress.as_mut().is_none_or(|progress| progress(self.rows, self.rows));
-        wanted && self.shared.check_open().is_ok()
-    }
-}
-
-fn tell(progress: &mut ConsolidateProgress, written: u64, of: u64) -> Result<(), VectorsError> {
-    if progress(written, of) { Ok(()) } else { Err(VectorsError::Aborted) }
 }
 
 impl From<LogError> for VectorsError {
@@ -375,9 +388,10 @@ impl From<LogError> for VectorsError {
 type Outcome = Result<Told, (Option<Ask>, Refusal)>;
 
 /// Where a turn leaves what it came to.
+#[derive(Default)]
 struct Reply {
     outcome: Mutex<Option<Outcome>>,
-    bell: Arc<Bell>,
+    bell: Bell,
 }
 
 /// A turn on the shard.
@@ -388,8 +402,10 @@ struct Turn {
     number: u64,
     /// All segments become one.
     whole: bool,
-    /// They have been made one.
-    merged: bool,
+    /// Files of segments that are being merged beside this.
+    taken: Vec<u64>,
+    /// How many would link rows.
+    crew: usize,
     ask: Option<Ask>,
     told: Option<Told>,
     reply: Arc<Reply>,
@@ -427,21 +443,23 @@ impl Job for Turn {
             Ask::Freeze => Told::Build(number, shard.index_freeze(name, number).map(Box::new)),
             Ask::Look => match shard.numbered(name, number) {
                 Some(held) => {
-                    let rows: Vec<(usize, usize)> = held.index.segment_rows().collect();
-                    // One that stayed without a graph, for want of memory, is not written again.
-                    let unlinked = || held.index.unlinked().filter(|_| !self.merged);
-                    let range = match self.whole {
-                        true => whole(&rows).or_else(unlinked),
-                        false => due(&rows),
+                    let index = &held.index;
+                    let rows: Vec<(usize, usize)> = index.segment_rows().collect();
+                    let build = if self.whole {
+                        let range = whole(&rows).or_else(|| index.unlinked(self.crew));
+                        range.map(|range| {
+                            let mut build = index.merge(range);
+                            build.take_time(self.crew);
+                            build
+                        })
+                    } else {
+                        // What is taken stands before all that came since.
+                        let taken = index.files().map(|file| self.taken.contains(&file));
+                        let free = rows.len() - taken.rev().take_while(|taken| !taken).count();
+                        let range = due(&rows[free..]);
+                        range.map(|range| index.merge(range.start + free..range.end + free))
                     };
-                    let build = range.map(|range| {
-                        let mut build = held.index.merge(range);
-                        if self.whole {
-                            build.take_time();
-                        }
-                        Box::new(build)
-                    });
-                    Told::Build(number, build)
+                    Told::Build(number, build.map(Box::new))
                 }
                 None => Told::Gone,
             },

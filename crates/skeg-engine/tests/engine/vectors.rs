@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use skeg_engine::offline::{self, Found, Offline, RecordEffects};
 use skeg_engine::{
-    Bound, Drain, Engine, EngineError, EngineOptions, Exec, Holder, IndexError, IndexInfo,
-    IndexState, LogError, Receipt, Refusal, ShardList, VectorsError,
+    Bound, BuildProgress, Drain, Engine, EngineError, EngineOptions, Exec, Holder, IndexError,
+    IndexInfo, IndexState, LogError, Receipt, Refusal, ShardList, VectorsError,
 };
 use skeg_io::Io;
 use skeg_vector::{Backend, FlatIndex, Hit, IdKind, IndexOptions, Metric, Tier};
@@ -133,7 +133,7 @@ fn an_index_larger_than_its_delta_is_flushed_merged_and_opened_again() {
     check(&engine, &model);
     let (tell, told) = mpsc::channel();
     let done = Box::new(move |result| tell.send(result).unwrap());
-    engine.consolidate(b"docs", Box::new(|rows, of| rows <= of), done).unwrap();
+    engine.consolidate(b"docs", Box::new(|told| told.written <= told.rows), done).unwrap();
     assert_eq!(told.recv().unwrap(), Ok(()));
     let figures = info(&engine).figures;
     assert_eq!((figures.segments, figures.dead, figures.delta_vectors), (1, 0, 0), "{figures:?}");
@@ -182,7 +182,7 @@ fn consolidated(dir: &Path, tier: Tier, vectors: u64) -> Engine {
     }
     let (tell, told) = mpsc::channel();
     let done = Box::new(move |result| tell.send(result).unwrap());
-    engine.consolidate(b"docs", Box::new(|_, _| true), done).unwrap();
+    engine.consolidate(b"docs", Box::new(|_| true), done).unwrap();
     assert_eq!(told.recv().unwrap(), Ok(()));
     engine
 }
@@ -295,10 +295,9 @@ fn a_consolidated_index_is_linked_checked_and_opened_again() {
         let (tell, told) = mpsc::channel();
         let done = Box::new(move |result| tell.send(result).unwrap());
         let mut told_times = 0;
-        let progress = Box::new(move |rows, of| {
-            // Before the last row there are as many steps as that takes; later ones are of the graph.
-            told_times += u32::from(rows == of);
-            goes_on || told_times < 3
+        let progress = Box::new(move |told: BuildProgress| {
+            told_times += u32::from(told.linked > Some(0));
+            goes_on || told_times < 2
         });
         engine.consolidate(b"docs", progress, done).unwrap();
         told.recv().unwrap()
@@ -330,6 +329,124 @@ fn a_consolidated_index_is_linked_checked_and_opened_again() {
         let hits = search(&engine, seed, 3);
         assert_eq!((hits[0].id.clone(), hits[0].score), (seed.into(), 0.0));
     }
+    engine.close().unwrap();
+}
+
+/// Begins to consolidate; gives where it says that it links rows, where it is told to go on, and what
+/// becomes of it.
+fn stopped_while_linking(
+    engine: &Engine,
+) -> (mpsc::Receiver<()>, mpsc::Sender<()>, mpsc::Receiver<Result<(), VectorsError>>) {
+    let (links, linking) = mpsc::channel();
+    let (goes, go_on) = mpsc::channel::<()>();
+    let (tell, told) = mpsc::channel();
+    let mut has_stopped = false;
+    let progress = Box::new(move |told: BuildProgress| {
+        if told.linked > Some(0) && !has_stopped {
+            has_stopped = true;
+            links.send(()).unwrap();
+            go_on.recv().unwrap();
+        }
+        true
+    });
+    let done = Box::new(move |result| tell.send(result).unwrap());
+    engine.consolidate(b"docs", progress, done).unwrap();
+    (linking, goes, told)
+}
+
+#[test]
+fn deltas_are_flushed_and_small_segments_merged_while_a_large_one_is_linked() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path()).unwrap();
+    run(&engine, |exec| exec.shard(b"docs").index_create(b"docs", options(Tier::Tq4)).unwrap());
+    let mut model = BTreeMap::new();
+    let set = |model: &mut BTreeMap<u64, u64>, id: u64, seed: u64| {
+        run(&engine, |exec| {
+            exec.shard(b"docs").vector_set(b"docs", id.into(), &row(seed)).unwrap();
+        });
+        model.insert(id, seed);
+    };
+    (0..1_500).for_each(|id| set(&mut model, id, id));
+    let (linking, goes, told) = stopped_while_linking(&engine);
+    linking.recv().unwrap();
+    let progress = info(&engine).progress.unwrap();
+    assert_eq!((progress.written, progress.rows), (1_500, 1_500));
+    assert!(progress.linked.is_some_and(|linked| linked > 0 && linked < 1_500));
+    // Rows of the segment that is linked are replaced and removed, others come.
+    for id in (0..50).chain(1_500..1_950) {
+        set(&mut model, id, id + 7_000);
+    }
+    run(&engine, |exec| exec.shard(b"docs").vector_remove(b"docs", 60.into()).unwrap());
+    model.remove(&60);
+    let before = engine.vectors_status().published;
+    let mut id = 1_950;
+    // Four flushed ones make one: so there are merges among so many.
+    while engine.vectors_status().published < before + 8 {
+        set(&mut model, id, id + 7_000);
+        id += 1;
+        if id == 2_000 {
+            id = 1_500;
+        }
+    }
+    // Another consolidation waits for this one, and nothing else for it.
+    let (tell, second) = mpsc::channel();
+    let done = Box::new(move |result| tell.send(result).unwrap());
+    engine.consolidate(b"docs", Box::new(|_| true), done).unwrap();
+    assert!(second.try_recv().is_err());
+    goes.send(()).unwrap();
+    assert_eq!(told.recv().unwrap(), Ok(()));
+    assert_eq!(second.recv().unwrap(), Ok(()));
+    let view = run(&engine, |exec| exec.shard(b"docs").vector_view(b"docs").unwrap()).0;
+    assert_eq!(view.linked_segments(), 1);
+    let contains = |id: u64| {
+        run(&engine, |exec| {
+            let found = exec.shard(b"docs").vector_get(b"docs", id.into()).unwrap();
+            found.map(|row| row.read().unwrap().into_owned())
+        })
+        .0
+    };
+    for id in 0..2_000 {
+        assert_eq!(contains(id), model.get(&id).map(|seed| row(*seed)), "{id}");
+    }
+    engine.close().unwrap();
+    let engine = open(dir.path()).unwrap();
+    assert_eq!(info(&engine).figures.vectors, model.len());
+    engine.close().unwrap();
+}
+
+#[test]
+fn linking_ends_when_the_index_is_dropped_or_the_engine_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path()).unwrap();
+    for closes in [false, true] {
+        run(&engine, |exec| {
+            let shard = exec.shard(b"docs");
+            shard.index_create(b"docs", options(Tier::Int8)).unwrap();
+            for id in 0..1_500_u64 {
+                shard.vector_set(b"docs", id.into(), &row(id)).unwrap();
+            }
+        });
+        let (linking, goes, told) = stopped_while_linking(&engine);
+        linking.recv().unwrap();
+        if !closes {
+            run(&engine, |exec| exec.shard(b"docs").index_drop(b"docs"));
+            goes.send(()).unwrap();
+            assert_eq!(told.recv().unwrap(), Err(VectorsError::NoIndex));
+            continue;
+        }
+        let closed = std::thread::scope(|scope| {
+            let closing = scope.spawn(|| engine.close());
+            while engine.consolidate(b"none", Box::new(|_| true), Box::new(drop)).is_ok() {
+                std::thread::yield_now();
+            }
+            goes.send(()).unwrap();
+            closing.join().unwrap()
+        });
+        closed.unwrap();
+        assert_eq!(told.recv().unwrap(), Err(Refusal::Closed.into()));
+    }
+    let engine = open(dir.path()).unwrap();
+    assert_eq!((info(&engine).figures.vectors, info(&engine).figures.dead), (1_500, 0));
     engine.close().unwrap();
 }
 
@@ -402,7 +519,7 @@ fn what_is_ephemeral_or_in_memory_has_no_segments() {
     });
     let (tell, told) = mpsc::channel();
     let done = Box::new(move |result| tell.send(result).unwrap());
-    engine.consolidate(b"f", Box::new(|_, _| true), done).unwrap();
+    engine.consolidate(b"f", Box::new(|_| true), done).unwrap();
     assert_eq!(told.recv().unwrap(), Ok(()));
     engine.close().unwrap();
     let engine = open(dir.path()).unwrap();
@@ -414,7 +531,7 @@ fn what_is_ephemeral_or_in_memory_has_no_segments() {
     });
     engine.close().unwrap();
     let memory = Engine::open(&Io::real(), None, &EngineOptions::default()).unwrap();
-    let refused = memory.consolidate(b"f", Box::new(|_, _| true), Box::new(drop));
+    let refused = memory.consolidate(b"f", Box::new(|_| true), Box::new(drop));
     assert_eq!(refused, Err(VectorsError::NoSegments));
     memory.close().unwrap();
 }

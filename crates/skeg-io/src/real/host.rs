@@ -64,6 +64,10 @@ impl Entropy for RealEntropy {
     }
 }
 
+/// How much nicer than others a thread is that has stepped back: it gets about a tenth beside one of them.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
 /// The system's threads.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealThreads;
@@ -86,6 +90,23 @@ impl Threads for RealThreads {
         // Where the system does not say, one is certainly there.
         std::thread::available_parallelism().map_or(1, usize::from)
     }
+
+    #[cfg(not(feature = "shuttle"))]
+    fn together(&self, name: &str, count: usize, body: &(dyn Fn() + Sync)) {
+        std::thread::scope(|scope| {
+            for _ in 1..count {
+                // Whom the system refuses leaves its share to the others.
+                let _ = Builder::new().name(name.to_owned()).spawn_scoped(scope, body);
+            }
+            body();
+        });
+    }
+
+    fn step_back(&self) {
+        // There it is each thread's own; a system that refuses leaves it as it is.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::nice(NICE);
+    }
 }
 
 #[derive(Debug)]
@@ -99,9 +120,25 @@ impl Join for RealThread {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn all_that_is_shared_is_done_when_the_call_returns() {
+        for count in [0, 1, 3] {
+            let (next, sum) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            RealThreads.together("test", count, &|| {
+                while let number = next.fetch_add(1, Ordering::Relaxed)
+                    && number < 1_000
+                {
+                    sum.fetch_add(number, Ordering::Relaxed);
+                }
+            });
+            assert_eq!(sum.into_inner(), 499_500);
+        }
+    }
 
     #[test]
     fn a_thread_that_sleeps_is_not_on_a_processor() {

@@ -15,7 +15,7 @@ use std::ops::Range;
 const DEPTH_MAX: usize = 128;
 /// Bytes of one string, one GiB.
 const STRING_BYTES_MAX: usize = 1 << 30;
-/// Bytes of a line (status, error, number, length).
+/// Bytes of a line (error, number, length); a status may be a string: MONITOR shows whole commands.
 const LINE_BYTES_MAX: usize = 64 << 10;
 /// Values of one reply, those nested in it included.
 const VALUES_MAX: usize = 1 << 28;
@@ -191,7 +191,9 @@ impl Decoder {
         let from = self.scanned.max(self.at);
         let Some(offset) = self.buf[from..].iter().position(|byte| *byte == b'\n') else {
             self.scanned = self.buf.len();
-            if self.scanned - self.at > LINE_BYTES_MAX {
+            let is_status = self.buf.get(self.at) == Some(&b'+');
+            let bytes_max = if is_status { STRING_BYTES_MAX } else { LINE_BYTES_MAX };
+            if self.scanned - self.at > bytes_max {
                 return Err(DecodeError("line longer than a reply may have"));
             }
             return Ok(None);

@@ -64,14 +64,12 @@ struct Worker {
     links: Vec<u32>,
 }
 
-/// Bytes that building a graph takes, those of the points among them.
+/// Bytes that building a graph of so many rows takes beside the points, for a crew of so many.
 #[must_use]
-pub fn memory_needed(points: &Points, options: &BuildOptions, crew: &impl Crew) -> usize {
-    let rows = points.len();
+pub fn memory_needed(rows: usize, options: &BuildOptions, crew: usize) -> usize {
     // Each of a crew marks the rows that it has seen; the order and the links of a batch.
-    let work =
-        rows * (crew.size() + size_of::<u32>()) + BATCH_MAX * options.degree * 2 * size_of::<u64>();
-    points.memory_bytes() + Draft::bytes_of(options.degree, rows) + work
+    let work = rows * (crew + size_of::<u32>()) + BATCH_MAX * options.degree * 2 * size_of::<u64>();
+    Draft::bytes_of(options.degree, rows) + work
 }
 
 /// Builds the graph of all points.
@@ -84,11 +82,11 @@ pub fn build(
     options: &BuildOptions,
     crew: &impl Crew,
 ) -> Result<Draft, GraphError> {
-    let needed = memory_needed(points, options, crew);
+    let rows = points.len();
+    let needed = points.memory_bytes() + memory_needed(rows, options, crew.size());
     if needed > options.memory_max {
         return Err(GraphError::Memory { needed, allowed: options.memory_max });
     }
-    let rows = points.len();
     if rows > PLACES_MAX {
         return Err(GraphError::Rows { given: rows });
     }

@@ -204,7 +204,7 @@ fn what_cannot_be_built_is_refused_and_says_why() {
     let given = rows(300, 8, 5, 1);
     let memory = Memory::new(Metric::Cosine, 8, given).unwrap();
     let points = points_of(CodeKind::Int8, Metric::Cosine, 8, &memory);
-    let needed = memory_needed(&points, &OPTIONS, &Alone);
+    let needed = points.memory_bytes() + memory_needed(points.len(), &OPTIONS, 1);
     let short = BuildOptions { memory_max: needed - 1, ..OPTIONS };
     let error = build(&points, &short, &Alone).unwrap_err();
     assert_eq!(error, GraphError::Memory { needed, allowed: needed - 1 });

@@ -21,8 +21,10 @@ use crate::{IdRef, IndexOptions, VectorError};
 /// Stands for a row that was left out.
 const NOWHERE: u32 = u32::MAX;
 
-/// Bytes that linking rows may take; where it needs more they are scanned.
-const MEMORY_MAX: usize = 2 << 30;
+/// How rows are linked: in at most 2 GiB of memory; where it needs more they are scanned.
+pub(super) fn link_options() -> BuildOptions {
+    BuildOptions { memory_max: 2 << 30, ..BuildOptions::default() }
+}
 
 /// Where rows come from.
 #[derive(Debug)]
@@ -76,8 +78,8 @@ pub struct Build {
     sources: Vec<Source>,
     /// The number of the next row of each source, in the order of ids.
     next: Vec<usize>,
-    /// There is time for a graph.
-    unhurried: bool,
+    /// How many link the rows, if there is time for it.
+    crew: Option<usize>,
     writer: Option<SegmentWriter>,
     buffer: RowBuffer,
 }
@@ -134,18 +136,18 @@ impl Build {
     fn new(options: IndexOptions, generation: u64, rows: Vec<Rows>, sources: Vec<Source>) -> Self {
         let next = vec![0; rows.len()];
         let buffer = RowBuffer::default();
-        Self { options, generation, rows, sources, next, unhurried: false, writer: None, buffer }
+        Self { options, generation, rows, sources, next, crew: None, writer: None, buffer }
     }
 
-    /// There is time to link the rows, if they are many: minutes for a million. Nothing is flushed
-    /// meanwhile, so only who was asked for it takes it.
-    pub fn take_time(&mut self) {
-        self.unhurried = true;
+    /// There is time to link the rows, if they are many: minutes for a million. So many will do it.
+    pub fn take_time(&mut self, crew: usize) {
+        self.crew = Some(crew);
     }
 
-    /// Whether the segment is to have a graph.
-    fn is_to_be_linked(&self) -> bool {
-        self.unhurried && planner::links(&self.options, self.len())
+    /// Whether the rows are to be linked: from [`Self::begin`] on.
+    #[must_use]
+    pub fn is_to_be_linked(&self) -> bool {
+        self.writer.as_ref().is_some_and(SegmentWriter::is_to_be_linked)
     }
 
     /// The generation that the segment will have.
@@ -193,8 +195,11 @@ impl Build {
         let parameters = self.train(kind, rotation);
         let tag = SegmentTag { generation: self.generation, ..tag };
         let writer = SegmentWriter::new(&self.options, tag, parameters, self.len());
-        let linked = self.is_to_be_linked();
-        self.writer = Some(if linked { writer.to_be_linked(self.len()) } else { writer });
+        let crew = self.crew.filter(|_| planner::links(&self.options, self.len()));
+        self.writer = Some(match crew {
+            Some(crew) => writer.to_be_linked(self.len(), link_options(), crew),
+            None => writer,
+        });
     }
 
     fn train(&self, kind: CodeKind, rotation: u64) -> Parameters {
@@ -255,8 +260,9 @@ impl Build {
         Ok(true)
     }
 
-    /// Links the rows, if they are to be, and writes what comes behind them. Gives the segment, which
-    /// reads its rows from `file`, the file's length, and the checksum that stands for all of it.
+    /// Links the rows, if they are to be, by a crew as large as was said, and writes what comes behind them.
+    /// Gives the segment, which reads its rows from `file`, the file's length, and the checksum that stands
+    /// for all of it.
     ///
     /// # Errors
     /// [`BuildError`]; the file is to be given up.
@@ -270,7 +276,7 @@ impl Build {
         write: &mut impl FnMut(&[u8], u64) -> Result<(), E>,
     ) -> Result<(Built, u64, u32), BuildError<E>> {
         let mut writer = self.writer.expect("it has begun");
-        writer.link(&BuildOptions { memory_max: MEMORY_MAX, ..BuildOptions::default() }, crew)?;
+        writer.link(crew)?;
         let (segment, bytes, sum) = writer.finish(file, write).map_err(BuildError::Write)?;
         Ok((Built { segment, sources: self.sources }, bytes, sum))
     }

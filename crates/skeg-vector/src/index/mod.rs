@@ -391,12 +391,13 @@ impl Index {
         Build::merge(self.options, self.segments[segments].to_vec())
     }
 
-    /// The only segment, if it should have a graph and does not.
+    /// The only segment, if it should have a graph and does not, though a crew of so many could link it.
     #[must_use]
-    pub fn unlinked(&self) -> Option<std::ops::Range<usize>> {
+    pub fn unlinked(&self, crew: usize) -> Option<std::ops::Range<usize>> {
         let [slot] = &*self.segments else { return None };
-        let should = planner::links(&self.options, slot.len()) && slot.segment.can_be_linked();
-        (should && !slot.segment.is_linked()).then_some(0..1)
+        let should = planner::links(&self.options, slot.len()) && !slot.segment.is_linked();
+        let can = || slot.segment.can_be_linked(slot.len(), &build::link_options(), crew);
+        (should && can()).then_some(0..1)
     }
 
     /// Live rows and dead rows of each segment, oldest first.
@@ -405,7 +406,7 @@ impl Index {
     }
 
     /// Numbers of the segments' files, oldest first.
-    pub fn files(&self) -> impl Iterator<Item = u64> {
+    pub fn files(&self) -> impl DoubleEndedIterator<Item = u64> + ExactSizeIterator {
         self.segments.iter().map(|slot| slot.segment.head().tag.file)
     }
 

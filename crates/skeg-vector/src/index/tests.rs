@@ -367,14 +367,14 @@ fn a_linked_segment_is_walked_beside_others_and_without_its_dead_rows() {
         let build = owner.index.flush().unwrap();
         owner.build(build, &[]);
         assert!(!owner.index.view().segments[0].segment.is_linked(), "there was no time");
-        let unlinked = owner.index.unlinked();
+        let unlinked = owner.index.unlinked(1);
         assert_eq!(unlinked.is_some(), tier != Tier::F32);
         let Some(range) = unlinked else { continue };
         let mut build = owner.index.merge(range);
-        build.take_time();
+        build.take_time(1);
         owner.build(build, &[]);
         assert!(owner.index.view().segments[0].segment.is_linked());
-        assert_eq!(owner.index.unlinked(), None);
+        assert_eq!(owner.index.unlinked(1), None);
         let view = owner.index.view();
         let (same, all) = shared(&view, &flat.view(), 10);
         assert!(same * 100 >= all * 98, "{tier}: {same} of {all}");
@@ -403,8 +403,8 @@ fn a_linked_segment_is_walked_beside_others_and_without_its_dead_rows() {
         let build = owner.index.merge(0..2);
         owner.build(build, &[]);
         assert!(!owner.index.view().segments[0].segment.is_linked());
-        let mut build = owner.index.merge(owner.index.unlinked().unwrap());
-        build.take_time();
+        let mut build = owner.index.merge(owner.index.unlinked(1).unwrap());
+        build.take_time(1);
         owner.build(build, &[]);
         assert!(owner.index.view().segments[0].segment.is_linked());
         let file = Arc::clone(owner.files.values().last().unwrap());

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use super::SegmentError;
 use super::format::{Kind, PAGE, SegmentHead, seed};
 use super::ids::Ids;
-use crate::graph::Graph;
+use super::write::can_link;
+use crate::graph::{BuildOptions, Graph};
 use crate::metric::admit;
 use crate::quant::stored::{load, load_bytes};
 use crate::quant::{CodedRows, Parameters, Points};
@@ -197,9 +198,10 @@ impl Segment {
         self.linked.is_some()
     }
 
-    /// Whether its codes can be walked on.
-    pub(crate) fn can_be_linked(&self) -> bool {
-        Points::size(self.parameters(), 0).is_some()
+    /// Whether a crew of so many can link so many of its rows: its codes can be walked on, and it takes no
+    /// more memory than the options allow.
+    pub(crate) fn can_be_linked(&self, rows: usize, options: &BuildOptions, crew: usize) -> bool {
+        can_link(self.parameters(), rows, options, crew)
     }
 
     pub(crate) fn linked(&self) -> Option<&Linked> {

@@ -91,12 +91,12 @@ fn written_with(
     let mut write = |bytes: &[u8], offset| file.write(bytes, offset);
     let mut writer = SegmentWriter::new(options, TAG, trainer.finish(), rows.len());
     if linked {
-        writer = writer.to_be_linked(rows.len());
+        writer = writer.to_be_linked(rows.len(), BuildOptions::default(), 1);
     }
     for (number, (id, row)) in rows.iter().enumerate() {
         assert_eq!(writer.push(id.as_ref(), row, &mut write), Ok(number as u32));
     }
-    writer.link(&BuildOptions::default(), &Alone).unwrap();
+    writer.link(&Alone).unwrap();
     let of = Arc::clone(&file) as Arc<dyn SegmentFile>;
     let (segment, length, sum) = writer.finish(of, &mut write).unwrap();
     file.complete(length);
@@ -231,8 +231,8 @@ fn a_graph_is_opened_as_it_was_written() {
             let (segment, file, sum) = written_with(&options, &rows, true);
             let (opened, found) = Segment::open(file).unwrap();
             assert_eq!((opened.head(), found), (segment.head(), sum));
-            assert_eq!(opened.is_linked(), segment.can_be_linked());
-            assert_eq!(opened.can_be_linked(), tier != Tier::F32);
+            assert_eq!(opened.is_linked(), segment.can_be_linked(1, &BuildOptions::default(), 1));
+            assert_eq!(opened.can_be_linked(1, &BuildOptions::default(), 1), tier != Tier::F32);
             let query = vec![0.5; 65];
             let walked = [&segment, &opened].map(|segment| walked(segment, &query));
             assert_eq!(walked[0], walked[1]);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::format::{Kind, PAGE, Section, SegmentHead, SegmentTag, padded, seed};
 use super::ids::Ids;
 use super::open::{Linked, Segment, SegmentFile};
-use crate::graph::{BuildOptions, Crew, Graph, GraphError, build};
+use crate::graph::{BuildOptions, Crew, Graph, GraphError, build, memory_needed};
 use crate::quant::stored::save;
 use crate::quant::{CodeKind, CodedRows, Parameters, Points, Trainer};
 use crate::{IdRef, IndexOptions};
@@ -25,12 +25,41 @@ pub struct SegmentWriter {
     codes: CodedRows,
     ids: Ids,
     sums: Vec<u32>,
-    /// What a graph is to be walked on, and what it is built on where those codes are too coarse.
-    points: Option<Points>,
-    fine: Option<Points>,
+    to_link: Option<ToLink>,
     linked: Option<Linked>,
     /// The row's bytes.
     row: Vec<u8>,
+}
+
+/// What the rows are linked by.
+#[derive(Debug)]
+struct ToLink {
+    options: BuildOptions,
+    /// What the graph is to be walked on.
+    points: Points,
+    /// What it is built on, where those codes are too coarse.
+    fine: Option<Points>,
+}
+
+/// What a graph is built on, where it is not what it is walked on.
+fn fine_parameters(parameters: &Parameters) -> Option<Parameters> {
+    let is_coarse = parameters.kind().planes().is_some_and(|bits| bits < FINE_BITS);
+    let fine = || Trainer::new(CodeKind::Int8, parameters.metric(), parameters.dim(), 0).ok();
+    Some(is_coarse.then(fine)??.finish())
+}
+
+/// Whether a crew of so many can link so many rows of these codes: such codes can be walked on, and it
+/// takes no more memory than the options allow.
+pub(super) fn can_link(
+    parameters: &Parameters,
+    rows: usize,
+    options: &BuildOptions,
+    crew: usize,
+) -> bool {
+    let Some(points) = Points::size(parameters, rows) else { return false };
+    let fine = fine_parameters(parameters).and_then(|fine| Points::size(&fine, rows));
+    let needed = points + fine.unwrap_or(0) + memory_needed(rows, options, crew) as u64;
+    needed <= options.memory_max as u64
 }
 
 impl SegmentWriter {
@@ -56,48 +85,52 @@ impl SegmentWriter {
             codes: CodedRows::new(parameters, rows),
             ids: Ids::new(options.ids),
             sums: Vec::with_capacity(rows),
-            points: None,
-            fine: None,
+            to_link: None,
             linked: None,
             row: Vec::new(),
         }
     }
 
-    /// The segment is to have a graph if it can: no row has come yet.
+    /// The segment, of so many rows at most, is to have a graph if its codes can be walked on. Reserves
+    /// memory for that, unless a crew of so many would need more than the options allow: then it stays
+    /// without, and is scanned.
     ///
     /// # Panics
-    /// When one has.
+    /// When a row has come.
     #[must_use]
-    pub fn to_be_linked(mut self, rows: usize) -> Self {
+    pub fn to_be_linked(mut self, rows: usize, options: BuildOptions, crew: usize) -> Self {
         assert_eq!(self.head.rows, 0, "rows have come that no graph would have");
         let parameters = self.codes.parameters();
-        if Points::size(parameters, 0).is_some() {
-            self.points = Points::new(parameters.clone(), rows).ok();
-            if parameters.kind().planes().is_some_and(|bits| bits < FINE_BITS) {
-                let (metric, dim) = (parameters.metric(), parameters.dim());
-                let trainer = Trainer::new(CodeKind::Int8, metric, dim, 0);
-                self.fine = trainer.and_then(|trainer| Points::new(trainer.finish(), rows)).ok();
-            }
+        if can_link(parameters, rows, &options, crew) {
+            let points = Points::new(parameters.clone(), rows).ok();
+            let fine = fine_parameters(parameters);
+            let fine = fine.and_then(|fine| Points::new(fine, rows).ok());
+            self.to_link = points.map(|points| ToLink { options, points, fine });
         }
         self
     }
 
-    /// Links the rows, if they are to be and memory allows.
+    /// Links the rows, if they are to be.
     ///
     /// # Errors
     /// [`GraphError::Cancelled`] when the crew gave up; the file is to be given up.
-    pub fn link(&mut self, options: &BuildOptions, crew: &impl Crew) -> Result<(), GraphError> {
-        let Some(points) = self.points.take() else { return Ok(()) };
-        let fine = self.fine.take();
-        match build(fine.as_ref().unwrap_or(&points), options, crew) {
-            Ok(draft) => {
-                self.linked = Some(Linked { graph: Graph::new(&draft), points });
-                Ok(())
-            }
+    pub fn link(&mut self, crew: &impl Crew) -> Result<(), GraphError> {
+        let Some(ToLink { options, points, fine }) = self.to_link.take() else { return Ok(()) };
+        let draft = match build(fine.as_ref().unwrap_or(&points), &options, crew) {
+            Ok(draft) => draft,
             // It is scanned, as all were before.
-            Err(GraphError::Memory { .. } | GraphError::Rows { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
+            Err(GraphError::Memory { .. } | GraphError::Rows { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        drop(fine);
+        self.linked = Some(Linked { graph: Graph::new(&draft), points });
+        Ok(())
+    }
+
+    /// Whether the rows are to be linked.
+    #[must_use]
+    pub fn is_to_be_linked(&self) -> bool {
+        self.to_link.is_some()
     }
 
     /// Rows so far.
@@ -131,8 +164,10 @@ impl SegmentWriter {
         let last = place.checked_sub(1).map(|last| self.ids.get(last));
         assert!(last.is_none_or(|last| last < id), "ids ascend");
         self.codes.push(row).expect("an index took the row");
-        for points in self.points.iter_mut().chain(&mut self.fine) {
-            points.push(row).expect("an index took the row");
+        if let Some(ToLink { points, fine, .. }) = &mut self.to_link {
+            for points in std::iter::once(points).chain(fine) {
+                points.push(row).expect("an index took the row");
+            }
         }
         self.row.clear();
         self.row.extend(row.iter().flat_map(|x| x.to_le_bytes()));
@@ -195,5 +230,23 @@ impl SegmentWriter {
         self.sums.shrink_to_fit();
         let Self { head, codes, ids, sums, linked, .. } = self;
         Ok((Segment::new(file, head, codes, ids, sums, linked), end, sum))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Metric;
+
+    #[test]
+    fn a_million_rows_of_1024_dimensions_are_linked_within_2_gib() {
+        let options = BuildOptions { memory_max: 2 << 30, ..BuildOptions::default() };
+        for kind in [CodeKind::Tq1, CodeKind::Tq2, CodeKind::Tq4, CodeKind::Int8] {
+            let parameters = Trainer::new(kind, Metric::InnerProduct, 1_024, 0).unwrap().finish();
+            assert!(can_link(&parameters, 1_000_000, &options, 16), "{kind}");
+            assert!(!can_link(&parameters, 4_000_000, &options, 16), "{kind}");
+        }
+        let exact = Trainer::new(CodeKind::F32, Metric::Cosine, 4, 0).unwrap().finish();
+        assert!(!can_link(&exact, 10, &options, 1), "such codes have no records");
     }
 }

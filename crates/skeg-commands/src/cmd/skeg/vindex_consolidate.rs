@@ -49,7 +49,7 @@ fn run(turn: &mut Turn<'_>, args: Args<'_>, reply: &mut Reply) -> Result<Flow, C
     client.stop_waiting();
     let goes_on = {
         let client = Arc::clone(&client);
-        Box::new(move |_, _| !client.is_called_off())
+        Box::new(move |_| !client.is_called_off())
     };
     let done: ConsolidateDone = Box::new(move |result| {
         client.stop_waiting();
@@ -90,7 +90,7 @@ impl pool::Question for Beginning {
     }
 
     fn answer(&self, (): &(), _: pool::Part, _: &mut SearchScratch) -> Result<(), CommandError> {
-        match self.engine.consolidate(&self.name, Box::new(|_, _| true), Box::new(drop)) {
+        match self.engine.consolidate(&self.name, Box::new(|_| true), Box::new(drop)) {
             Ok(()) | Err(VectorsError::NoSegments) => Ok(()),
             Err(error) => Err(refused(error)),
         }

@@ -54,8 +54,8 @@ fn list(exec: &mut Exec<'_>, _: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> 
 fn write(reply: &mut Reply, index: &IndexInfo) {
     let options = &index.options;
     let figures = &index.figures;
-    let (written, rows) = index.progress.unwrap_or_default();
-    reply.map(15);
+    let progress = index.progress.unwrap_or_default();
+    reply.map(17);
     reply.bulk_str("name");
     reply.bulk(&index.name);
     for (field, value) in [
@@ -66,8 +66,10 @@ fn write(reply: &mut Reply, index: &IndexInfo) {
         ("segments", figures.segments as i64),
         ("delta_vectors", figures.delta_vectors as i64),
         ("dead_rows", figures.dead as i64),
-        ("built_rows", written as i64),
-        ("rows_to_build", rows as i64),
+        ("built_rows", progress.written as i64),
+        ("rows_to_build", progress.rows as i64),
+        ("linked_rows", progress.linked.unwrap_or(0) as i64),
+        ("rows_to_link", progress.linked.map_or(0, |_| progress.rows) as i64),
     ] {
         reply.bulk_str(field);
         reply.int(value);

@@ -1,5 +1,5 @@
 //! Tools for a data directory that nobody has open: `check`, `inspect`, `info`, `repair`, `backup`,
-//! `restore`.
+//! `restore`, `import`.
 //!
 //! Each is a file with its flags, its help and what it prints; what it does is the engine's
 //! (`skeg_engine::offline`). All of them say the same codes as the TypeScript interface, take
@@ -10,6 +10,7 @@
 mod check;
 mod copy;
 mod flags;
+mod import;
 mod info;
 mod inspect;
 mod repair;
@@ -17,7 +18,6 @@ mod show;
 
 use skeg_engine::LogError;
 use skeg_engine::offline::ErrorKind;
-use skeg_proto::client::Value;
 
 use super::{Failure, help};
 use flags::{Flag, Request};
@@ -38,13 +38,22 @@ pub(super) struct Tool {
 }
 
 /// All of them.
-pub(super) const TOOLS: [&Tool; 6] =
-    [&check::TOOL, &inspect::TOOL, &info::TOOL, &repair::TOOL, &copy::BACKUP, &copy::RESTORE];
+pub(super) const TOOLS: [&Tool; 7] = [
+    &check::TOOL,
+    &inspect::TOOL,
+    &info::TOOL,
+    &repair::TOOL,
+    &copy::BACKUP,
+    &copy::RESTORE,
+    &import::TOOL,
+];
 
 /// Why a tool did not do what it was asked to.
 #[derive(Debug)]
 enum Trouble {
     Log(LogError),
+    /// A code of the TypeScript interface, and what to say behind it.
+    Coded(&'static str, String),
     Failure(Failure),
 }
 
@@ -79,20 +88,18 @@ impl Tool {
             flags::Parsed::Version => return super::print_version(),
             flags::Parsed::Request(request) => request,
         };
-        match (self.run)(&request) {
-            Ok(()) => Ok(()),
-            Err(Trouble::Failure(failure)) => Err(failure),
-            Err(Trouble::Log(error)) => {
-                let code = code(&error);
-                if !request.has("json") {
-                    return Err(Failure::failed(format!("{code}: {error}")));
-                }
-                let message = Value::Simple(error.to_string());
-                let error = [("code", Value::Simple(code.into())), ("message", message)];
-                show::json(&[("error", show::object(error))])?;
-                Err(Failure::Silent)
-            }
+        let (code, message) = match (self.run)(&request) {
+            Ok(()) => return Ok(()),
+            Err(Trouble::Failure(failure)) => return Err(failure),
+            Err(Trouble::Log(error)) => (code(&error), error.to_string()),
+            Err(Trouble::Coded(code, message)) => (code, message),
+        };
+        if !request.has("json") {
+            return Err(Failure::failed(format!("{code}: {message}")));
         }
+        let error = [("code", show::text(code)), ("message", show::text(message))];
+        show::json(&[("error", show::object(error))])?;
+        Err(Failure::Silent)
     }
 }
 

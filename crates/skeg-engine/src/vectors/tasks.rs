@@ -1,0 +1,198 @@
+//! What is to be done for segments of vectors, and what is being done.
+//!
+//! Two segments at most are built at a time: one in turn with all other tasks, and beside it a large one,
+//! of a consolidation, so that deltas are flushed and small segments merged while it takes its minutes.
+//!
+//! Invariants: what a consolidation merges is known as taken until it is in its place or given up, and
+//! nobody else merges it; of two consolidations the second begins when the first is over.
+//!
+//! May not know: how a segment is built, threads.
+
+use std::collections::VecDeque;
+
+use skeg_io::sync::Mutex;
+use skeg_log::ShardId;
+
+use crate::error::VectorsError;
+
+/// Called now and then; `false` gives up.
+pub type ConsolidateProgress = Box<dyn FnMut(BuildProgress) -> bool + Send>;
+
+/// Called once, on any thread, when an index was consolidated, or that was given up.
+pub type ConsolidateDone = Box<dyn FnOnce(Result<(), VectorsError>) + Send>;
+
+/// How far a segment is that is being built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BuildProgress {
+    /// Rows written so far.
+    pub written: u64,
+    /// Rows that it will have, at most.
+    pub rows: u64,
+    /// Of a segment that is to have a graph, rows linked so far: each is linked twice, and counts half
+    /// each time.
+    pub linked: Option<u64>,
+}
+
+/// Something to be done.
+pub(crate) enum Task {
+    /// The delta of an index becomes a segment, and segments that are many become one.
+    Flush { shard: ShardId, name: Box<[u8]>, number: u64 },
+    /// All of an index becomes one segment.
+    Consolidate {
+        shard: ShardId,
+        name: Box<[u8]>,
+        progress: ConsolidateProgress,
+        done: ConsolidateDone,
+    },
+    /// The index of this number is no more.
+    Forget { shard: ShardId, number: u64 },
+}
+
+impl Task {
+    pub(super) fn shard(&self) -> ShardId {
+        match self {
+            Self::Flush { shard, .. }
+            | Self::Consolidate { shard, .. }
+            | Self::Forget { shard, .. } => *shard,
+        }
+    }
+}
+
+/// Where tasks wait, and how far those under way are.
+pub(crate) struct Store {
+    delta_bytes: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    tasks: VecDeque<Task>,
+    /// The segment that is built in turn: of which index, and how far.
+    in_turn: Option<(u64, BuildProgress)>,
+    beside: Option<Beside>,
+}
+
+/// A large segment that is being built beside others.
+struct Beside {
+    /// Of its index.
+    number: u64,
+    /// Numbers of the segments' files that it is built from.
+    takes: Vec<u64>,
+    progress: BuildProgress,
+    /// The index was dropped.
+    unwanted: bool,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("delta_bytes", &self.delta_bytes).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    pub(crate) fn new(delta_bytes: usize) -> Self {
+        Self { delta_bytes, state: Mutex::default() }
+    }
+
+    /// Bytes of a delta that are written at once.
+    pub(crate) fn delta_bytes(&self) -> usize {
+        self.delta_bytes
+    }
+
+    pub(crate) fn add(&self, task: Task) {
+        let mut state = self.state.lock();
+        if let (Task::Forget { number, .. }, Some(beside)) = (&task, &mut state.beside) {
+            beside.unwanted |= beside.number == *number;
+        }
+        state.tasks.push_back(task);
+    }
+
+    /// The next task that may begin.
+    pub(super) fn next(&self) -> Option<Task> {
+        let mut state = self.state.lock();
+        let at = state.ready()?;
+        state.tasks.remove(at)
+    }
+
+    /// Whether there is a task that may begin.
+    pub(super) fn has_next(&self) -> bool {
+        self.state.lock().ready().is_some()
+    }
+
+    /// All that wait: nothing is begun any more.
+    pub(super) fn take_all(&self) -> VecDeque<Task> {
+        std::mem::take(&mut self.state.lock().tasks)
+    }
+
+    /// How far the segment is that is being built of the index of this number, the large one first.
+    pub(crate) fn progress_of(&self, number: u64) -> Option<BuildProgress> {
+        let state = self.state.lock();
+        let beside = state.beside.as_ref().map(|beside| (beside.number, beside.progress));
+        let of = beside.into_iter().chain(state.in_turn).find(|(of, _)| *of == number);
+        of.map(|(_, progress)| progress)
+    }
+
+    /// Segments of the index of this number, by their files, that are being merged beside others.
+    pub(super) fn taken(&self, number: u64) -> Vec<u64> {
+        let state = self.state.lock();
+        let beside = state.beside.as_ref().filter(|beside| beside.number == number);
+        beside.map(|beside| beside.takes.clone()).unwrap_or_default()
+    }
+
+    /// Whether a large segment of the index of this number is being built.
+    pub(super) fn builds_beside(&self, number: u64) -> bool {
+        self.state.lock().beside.as_ref().is_some_and(|beside| beside.number == number)
+    }
+
+    /// Whether a segment is built beside others.
+    pub(super) fn has_beside(&self) -> bool {
+        self.state.lock().beside.is_some()
+    }
+
+    /// From now on these segments of an index are being merged beside others.
+    pub(super) fn begin_beside(&self, number: u64, takes: Vec<u64>) {
+        let mut state = self.state.lock();
+        // It may have been dropped since whoever begins has looked at it.
+        let drops = |task: &Task| matches!(task, Task::Forget { number: of, .. } if *of == number);
+        let unwanted = state.tasks.iter().any(drops);
+        let progress = BuildProgress::default();
+        state.beside = Some(Beside { number, takes, progress, unwanted });
+    }
+
+    /// Whether the index was dropped whose segment is built beside others.
+    pub(super) fn is_unwanted(&self) -> bool {
+        self.state.lock().beside.as_ref().is_some_and(|beside| beside.unwanted)
+    }
+
+    /// Says how far a segment is. `false` when its index was dropped.
+    pub(super) fn note(&self, beside: bool, number: u64, progress: BuildProgress) -> bool {
+        let mut state = self.state.lock();
+        if !beside {
+            state.in_turn = Some((number, progress));
+            return true;
+        }
+        let building = state.beside.as_mut();
+        building.is_some_and(|building| {
+            building.progress = progress;
+            !building.unwanted
+        })
+    }
+
+    /// Nothing is built any more.
+    pub(super) fn end(&self, beside: bool) {
+        let mut state = self.state.lock();
+        if beside {
+            state.beside = None;
+        } else {
+            state.in_turn = None;
+        }
+    }
+}
+
+impl State {
+    /// Where the next task stands that may begin.
+    fn ready(&self) -> Option<usize> {
+        let waits = |task: &Task| matches!(task, Task::Consolidate { .. }) && self.beside.is_some();
+        self.tasks.iter().position(|task| !waits(task))
+    }
+}

@@ -1,0 +1,81 @@
+//! Every key of a dump becomes a command or several; commands are commands.
+//!
+//! Invariant: a key or element that comes twice is an error: Redis writes each once.
+//! May not know: files.
+
+use skeg_proto::client::Value as Answer;
+use skeg_rdb::{Item, Value};
+
+use super::runner::Runner;
+use super::source::Piece;
+
+/// Elements of a collection that are added by one command.
+const ELEMENTS: usize = 512;
+
+/// Writes a piece.
+///
+/// # Errors
+/// What the database says to it.
+pub(super) fn take(piece: Piece<'_>, runner: &mut Runner) -> Result<(), String> {
+    match piece {
+        Piece::Begin => runner.select(0),
+        Piece::Abandon => runner.run_words(&[b"DISCARD"]).map(drop),
+        Piece::Command(args) => runner.command(args).map_err(|problem| {
+            format!("{}: {problem}", args.get(0).escape_ascii().to_string().to_ascii_uppercase())
+        }),
+        Piece::Key(item) => put(item, runner)
+            .map_err(|problem| format!("key \"{}\": {problem}", item.key.escape_ascii())),
+    }
+}
+
+fn put(item: &Item, runner: &mut Runner) -> Result<(), String> {
+    runner.select(item.db)?;
+    let key = item.key.as_slice();
+    match &item.value {
+        Value::String(value) => {
+            let answer = runner.run_words(&[b"SET", key, value, b"NX"])?;
+            if answer == Answer::Null {
+                return Err(TWICE.into());
+            }
+        }
+        Value::List(elements) => add(runner, b"RPUSH", key, elements, |it| [it])?,
+        Value::Set(members) => add(runner, b"SADD", key, members, |it| [it])?,
+        Value::Hash(fields) => add(runner, b"HSET", key, fields, |(field, value)| [field, value])?,
+        Value::SortedSet(members) => {
+            let texts: Vec<(Vec<u8>, &Vec<u8>)> = members
+                .iter()
+                .map(|(member, score)| (score.to_string().into_bytes(), member))
+                .collect();
+            add(runner, b"ZADD", key, &texts, |(score, member)| [score, *member])?;
+        }
+        _ => {}
+    }
+    if let Some(at_ms) = item.expire_at_ms {
+        runner.run_words(&[b"PEXPIREAT", key, at_ms.to_string().as_bytes()])?;
+    }
+    Ok(())
+}
+
+const TWICE: &str = "it, or an element of it, is there already";
+
+/// Adds the elements of a collection, which must all be new.
+fn add<'a, T, const N: usize>(
+    runner: &mut Runner,
+    command: &'a [u8],
+    key: &'a [u8],
+    elements: &'a [T],
+    words: impl Fn(&'a T) -> [&'a Vec<u8>; N],
+) -> Result<(), String> {
+    let mut before = 0;
+    for part in elements.chunks(ELEMENTS) {
+        let mut all = vec![command, key];
+        all.extend(part.iter().flat_map(&words).map(Vec::as_slice));
+        // RPUSH answers how long the list is, the others how many elements are new.
+        let expected = if command == b"RPUSH" { before + part.len() } else { part.len() };
+        if runner.run_words(&all)? != Answer::Int(expected as i64) {
+            return Err(TWICE.into());
+        }
+        before += part.len();
+    }
+    Ok(())
+}
