@@ -359,8 +359,7 @@ impl Session {
 /// Queues a job. Latches are let go first: the job may need them, and this session goes no further
 /// before it is done. When it is refused, its completion says so.
 pub(crate) fn post(holder: &mut Holder, job: Box<dyn Job>) -> Flow {
-    holder.release();
-    if let Err((job, refusal)) = holder.engine().post(job, holder.drain()) {
+    if let Err((job, refusal)) = holder.post(job) {
         job.done(Err(refusal));
     }
     Flow::Pending

@@ -125,6 +125,7 @@ pub(crate) struct Ticket {
     pub(crate) held: Group,
     /// Index of the shard that it queues at.
     pub(crate) at: usize,
+    /// Of the runs so far, those included that had to wait.
     pub(crate) receipt: Receipt,
     /// Values that it needs and that are being read, while it keeps its place.
     pub(crate) fetching: Option<Arc<Fetching>>,
@@ -134,13 +135,11 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     pub(crate) fn new(job: Box<dyn Job>) -> Self {
-        Self {
-            job,
-            held: Group::new(),
-            at: 0,
-            receipt: Receipt::default(),
-            fetching: None,
-            fetched: Vec::new(),
-        }
+        Self::going_on(job, Receipt::default())
+    }
+
+    /// Of a job that does what a command has begun that had to wait.
+    pub(crate) fn going_on(job: Box<dyn Job>, receipt: Receipt) -> Self {
+        Self { job, held: Group::new(), at: 0, receipt, fetching: None, fetched: Vec::new() }
     }
 }

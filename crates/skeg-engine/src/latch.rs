@@ -22,6 +22,7 @@ use smallvec::SmallVec;
 use crate::blocking::Owed;
 use crate::engine::Shared;
 use crate::error::Refusal;
+use crate::exec::Undone;
 use crate::fetch::Fetching;
 use crate::job::{Hold, Progress, Ticket};
 use crate::shard::{Group, Shard};
@@ -211,7 +212,8 @@ impl Shared {
             shard.lay_out(fetched);
         });
         let outcome = self.run(held, now_ms, job.bound(), |exec| job.run(exec));
-        if matches!(outcome, Err(Refusal::Wait)) {
+        if let Err(Undone { refusal: Refusal::Wait, receipt }) = outcome {
+            ticket.receipt = ticket.receipt.and(receipt);
             self.give_back_and_wait(ticket, work);
             return After::Gone;
         }
@@ -220,10 +222,11 @@ impl Shared {
         self.free(held, work);
         match outcome {
             Ok(ran) => {
-                let then = move || ticket.job.done(Ok(ran.receipt));
+                let receipt = ticket.receipt.and(ran.receipt);
+                let then = move || ticket.job.done(Ok(receipt));
                 self.settle(ran.owed, then, work);
             }
-            Err(refusal) => ticket.job.done(Err(refusal)),
+            Err(undone) => ticket.job.done(Err(undone.refusal)),
         }
         After::Held(last)
     }
@@ -241,12 +244,13 @@ impl Shared {
         let outcome =
             self.run(std::slice::from_mut(&mut shard), now_ms, job.bound(), |exec| job.run(exec));
         match outcome {
-            Err(Refusal::Wait) => {
+            Err(Undone { refusal: Refusal::Wait, receipt }) => {
+                ticket.receipt = ticket.receipt.and(receipt);
                 ticket.held.push(shard);
                 self.give_back_and_wait(ticket, work);
                 return After::Gone;
             }
-            Err(refusal) => ticket.job.done(Err(refusal)),
+            Err(undone) => ticket.job.done(Err(undone.refusal)),
             Ok(ran) => {
                 self.settle(ran.owed, || (), work);
                 ticket.receipt = ticket.receipt.and(ran.receipt);

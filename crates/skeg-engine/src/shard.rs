@@ -214,6 +214,11 @@ impl Shard {
     pub(crate) fn begin(&mut self, now_ms: u64, reached: Epoch) {
         self.slice.now_ms = now_ms;
         self.slice.reached = reached;
+    }
+
+    /// What the command before had to wait for is not the next one's.
+    #[inline]
+    pub(crate) fn wait_for_nothing(&mut self) {
         self.slice.missing.clear();
         self.slice.is_held_up = false;
     }

@@ -161,6 +161,10 @@ impl Op {
                 let length = exec.shard(&at.key).append(at.db, &at.key, tail);
                 length.map_or_else(|error| Answer::of(&error), Answer::Length).into()
             }
+            Self::SetRange { at, offset, bytes } if bytes.is_empty() => on_key(exec, at, |shard| {
+                let length = shard.set_range(at.db, &at.key, *offset, bytes);
+                length.map_or_else(|error| Answer::of(&error), Answer::Length)
+            }),
             Self::SetRange { at, offset, bytes } => {
                 let shard = exec.shard(&at.key);
                 let length = shard.set_range(at.db, &at.key, *offset, bytes);

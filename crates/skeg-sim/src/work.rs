@@ -193,14 +193,31 @@ impl Runner<'_> {
                     let reached = work.log().reached(work.engine.level());
                     self.check(&op, now_ms, &observed, (epoch, receipt, reached), router)?;
                 }
+                Event::Lapsed { conn, now_ms, lapsed } => {
+                    self.figures.expired += lapsed.len() as u64;
+                    let router = Router::new(work.engine.shards());
+                    let state = &mut self.oracle.now;
+                    let mut step = model::Step { state, router, now_ms, changes: Vec::new() };
+                    lapsed.iter().try_for_each(|at| step.lapse_one(at))?;
+                    let changes = step.changes;
+                    self.oracle.note(epoch.0, changes)?;
+                    work.clients[conn].written = epoch;
+                }
                 Event::Refused { conn, refusal } => {
                     work.clients[conn].waits = false;
+                    work.clients[conn].written = Epoch(0);
                     self.check_refusal(work, refusal)?;
                 }
                 Event::Done { conn, receipt } => {
                     work.clients[conn].waits = false;
                     if receipt.written > epoch {
                         return Err(format!("{receipt:?} is not yet: the last is {epoch:?}"));
+                    }
+                    let before = std::mem::take(&mut work.clients[conn].written);
+                    if receipt.written < before {
+                        return Err(format!(
+                            "{receipt:?} leaves out what was written in {before:?}"
+                        ));
                     }
                 }
             }
@@ -229,7 +246,9 @@ impl Runner<'_> {
         self.digest.write(format!("{:?}", observed.answer).as_bytes());
         self.digest.write_u64(epoch.0);
         if let Some(Receipt { written, seen }) = receipt {
-            if (written.0 == 0 && !changes.is_empty()) || (written.0 != 0 && written != epoch) {
+            // A run before this one, which had to wait, may have written.
+            let is_earlier = changes.is_empty() && written <= epoch;
+            if written != epoch && !is_earlier {
                 return Err(format!(
                     "{op:?} changed {changes:?} in {epoch:?}, its receipt says {written:?}"
                 ));

@@ -14,7 +14,7 @@ use crate::error::{Refusal, SnapshotError};
 use crate::exec::Exec;
 use crate::holder::Drain;
 use crate::home::Bell;
-use crate::job::{Bound, Hold, Job, Progress as JobProgress, Receipt};
+use crate::job::{Bound, Hold, Job, Progress as JobProgress, Receipt, Ticket};
 use crate::router::ShardList;
 use crate::shard::{Seek, Shard, Stray};
 use crate::walk::{Slice, Started};
@@ -65,7 +65,7 @@ pub(super) fn post<S, T>(
     stage: &mut S,
     next: S,
 ) -> Result<Progress<T>, SnapshotError> {
-    match shared.post(errand, Drain::Serve) {
+    match shared.post(Ticket::new(errand), Drain::Serve) {
         Ok(()) => {
             *stage = next;
             Ok(Progress::More)

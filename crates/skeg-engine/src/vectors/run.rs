@@ -25,7 +25,7 @@ use crate::error::{Refusal, VectorsError};
 use crate::exec::Exec;
 use crate::holder::Drain;
 use crate::home::Bell;
-use crate::job::{Bound, Job, Progress as JobProgress, Receipt};
+use crate::job::{Bound, Job, Progress as JobProgress, Receipt, Ticket};
 use crate::router::ShardList;
 
 /// Rows that one step writes.
@@ -195,7 +195,7 @@ impl Run {
             told: None,
             reply: Arc::clone(&self.reply),
         };
-        match shared.post(Box::new(turn), Drain::Serve) {
+        match shared.post(Ticket::new(Box::new(turn)), Drain::Serve) {
             Ok(()) => Ok(Progress::More),
             Err((job, Refusal::Busy)) => {
                 // The queue is full: the job comes back with what it was to do.
