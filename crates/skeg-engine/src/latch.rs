@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 
 use skeg_io::sync::atomic::{AtomicUsize, Ordering};
 use skeg_io::sync::{Arc, Mutex, Slot};
-use skeg_log::ShardId;
+use skeg_log::{Broken, ShardId, breaks};
 use smallvec::SmallVec;
 
 use crate::blocking::Owed;
@@ -327,7 +327,8 @@ impl Shared {
         let id = shard.id;
         self.latch(id).put_back(shard);
         // Who has come to its end, or has been queued, meanwhile has found the latch taken.
-        if fetching.is_done() || self.latch(id).has_overtaking() {
+        let overtaken = self.latch(id).has_overtaking() && !breaks(Broken::ForgetsOvertaking);
+        if fetching.is_done() || overtaken {
             work.push(id);
         }
     }

@@ -10,6 +10,8 @@ mod offline;
 mod shuttle_compaction;
 #[cfg(feature = "shuttle")]
 mod shuttle_latches;
+#[cfg(feature = "shuttle")]
+mod shuttle_walk;
 mod snapshots;
 mod support;
 mod threads;
