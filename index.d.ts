@@ -1460,7 +1460,8 @@ type Eviction =
 /** Options of {@link open} for a data directory. */
 interface OpenOptions {
   /**
-   * In how many parts keys are spread: a power of two up to 256, fixed when the store is created.
+   * In how many parts keys are spread: a power of two up to 256. A store that has another number is given
+   * this one when it is opened, which takes as long as a snapshot once; with `readOnly` that is refused.
    * @defaultValue `'auto'`: what the store has, 16 for a new one
    */
   shards?: number | 'auto'
@@ -1826,6 +1827,12 @@ interface IndexOptions {
    * @defaultValue what the index has, `'auto'` for a new one
    */
   backend?: Backend
+  /**
+   * Bytes of memory that the index may take: vectors in memory, codes and graphs, by `info()`'s measure.
+   * Writes that would pass it reject with `ERR_OUT_OF_MEMORY`.
+   * @defaultValue what the index has, 0 (no limit) for a new one
+   */
+  maxMemory?: number
 }
 /** How far a segment is that is being built. */
 interface ConsolidateProgress {
@@ -1872,6 +1879,8 @@ interface IndexInfo {
   deadRows: number
   /** Bytes of memory that the index takes: vectors in memory, codes, ids. */
   memoryBytes: number
+  /** Bytes of memory that it may take, 0 without a limit. */
+  maxMemory: number
   /** Bytes of its segments. */
   diskBytes: number
   /**

@@ -41,7 +41,8 @@ export type Eviction =
 /** Options of {@link open} for a data directory. */
 export interface OpenOptions {
   /**
-   * In how many parts keys are spread: a power of two up to 256, fixed when the store is created.
+   * In how many parts keys are spread: a power of two up to 256. A store that has another number is given
+   * this one when it is opened, which takes as long as a snapshot once; with `readOnly` that is refused.
    * @defaultValue `'auto'`: what the store has, 16 for a new one
    */
   shards?: number | 'auto'

@@ -37,7 +37,7 @@ impl Fetching {
 
 /// A job that waits without a latch, and the shard where it begins.
 #[derive(Debug)]
-pub(crate) struct Aside {
+pub(crate) struct Suspended {
     at: ShardId,
     how: Waiting,
 }
@@ -55,7 +55,7 @@ impl Shared {
     /// Has values read for a job that has given back its latches; then it runs again at the shard where
     /// it begins. Returns that when it can be looked at by now.
     pub(crate) fn fetch_for(&self, ticket: Ticket, missing: Vec<Logged>) -> Option<ShardId> {
-        let aside = self.set_aside(ticket);
+        let aside = self.suspend(ticket);
         let id = aside.at;
         let shared = self.this.get().and_then(Weak::upgrade).expect("somebody runs on it");
         let (done, done_here) = (Arc::new(Mutex::new(Some((aside, missing)))), &self);
@@ -83,19 +83,19 @@ impl Shared {
     /// Has a job wait that holds the latch of the shard that is walked, until a large value has come to
     /// its end. Returns the shard where the job begins when it can be looked at by now.
     pub(crate) fn wait_for_walk(&self, ticket: Ticket, outlet: &Outlet) -> Option<ShardId> {
-        let aside = self.set_aside(ticket);
+        let aside = self.suspend(ticket);
         outlet.keep_waiting(aside).map(|aside| self.go_on(aside, Vec::new()))
     }
 
     /// Runs jobs again that have waited for a walk.
-    pub(crate) fn run_again(&self, waiting: Vec<Aside>) {
+    pub(crate) fn run_again(&self, waiting: Vec<Suspended>) {
         for aside in waiting {
             self.attend(self.go_on(aside, Vec::new()));
         }
     }
 
     /// The job leaves its queue, or stays in it as one that others do not overtake.
-    fn set_aside(&self, mut ticket: Ticket) -> Aside {
+    fn suspend(&self, mut ticket: Ticket) -> Suspended {
         let at = ticket.job.shards().as_slice()[ticket.at];
         let how = if ticket.job.keeps_place() {
             let fetching = Arc::new(Fetching::default());
@@ -105,17 +105,17 @@ impl Shared {
         } else {
             Waiting::Aside(Box::new(ticket))
         };
-        Aside { at, how }
+        Suspended { at, how }
     }
 
-    fn read_for(&self, aside: Aside, missing: &[Logged]) {
+    fn read_for(&self, aside: Suspended, missing: &[Logged]) {
         let values = self.values.as_ref().expect("only a log has values elsewhere");
         let fetched = missing.iter().map(|value| (*value, values.fetch(value)));
         self.go_on(aside, fetched.collect());
     }
 
     /// A job has what it has waited for, and can be run at the shard that is returned.
-    fn go_on(&self, Aside { at, how }: Aside, fetched: Vec<Fetched>) -> ShardId {
+    fn go_on(&self, Suspended { at, how }: Suspended, fetched: Vec<Fetched>) -> ShardId {
         match how {
             Waiting::InPlace(fetching) => *fetching.0.lock() = Some(fetched),
             Waiting::Aside(mut ticket) => {

@@ -22,8 +22,9 @@ use skeg_keyspace::Keyspace;
 use skeg_log::{Broken, ShardPlace, breaks};
 
 pub(crate) use self::handed::Handed;
+pub(crate) use self::part::ENTRY_COST;
 use self::part::{Flushed, Part};
-use crate::fetch::Aside;
+use crate::fetch::Suspended;
 use crate::indexes::Image;
 use crate::options::DATABASES;
 use crate::shard::Shard;
@@ -38,7 +39,7 @@ pub(crate) struct Outlet {
     /// What one slice may cost.
     slice_bytes: usize,
     /// Jobs that wait for the end of a large value.
-    waiting: Mutex<Vec<Aside>>,
+    waiting: Mutex<Vec<Suspended>>,
     /// The snapshot is over, or was given up: nobody takes anything out any more.
     closed: AtomicBool,
 }
@@ -78,7 +79,7 @@ impl Outlet {
     }
 
     /// Keeps a job until a large value has come to its end; gives it back when nothing comes any more.
-    pub(crate) fn keep_waiting(&self, job: Aside) -> Option<Aside> {
+    pub(crate) fn keep_waiting(&self, job: Suspended) -> Option<Suspended> {
         let mut waiting = self.waiting.lock();
         if self.is_closed() {
             return Some(job);
@@ -93,13 +94,13 @@ impl Outlet {
     }
 
     /// The jobs that wait, to be run again.
-    pub(crate) fn take_waiting(&self) -> Vec<Aside> {
+    pub(crate) fn take_waiting(&self) -> Vec<Suspended> {
         std::mem::take(&mut *self.waiting.lock())
     }
 
     /// Walks that use it are over, wherever they are; jobs that wait are to be run again.
     #[must_use]
-    pub(crate) fn close(&self) -> Vec<Aside> {
+    pub(crate) fn close(&self) -> Vec<Suspended> {
         self.closed.store(true, Ordering::SeqCst);
         drop(self.take());
         self.take_waiting()

@@ -63,6 +63,7 @@ pub(crate) struct Core {
     pub(crate) threads: Mutex<Vec<Box<dyn Join>>>,
     pub(crate) threads_run: AtomicBool,
     pub(crate) threads_stop: AtomicBool,
+    /// Given to it when it is open, so that an open that fails or begins again has it to itself.
     pub(crate) lock: Mutex<Option<Box<dyn DirLock>>>,
 }
 
@@ -80,7 +81,6 @@ pub(crate) struct Parts {
     pub(crate) values: Arc<ValueReader>,
     pub(crate) writer: Option<Writer>,
     pub(crate) upkeeper: Upkeeper,
-    pub(crate) lock: Option<Box<dyn DirLock>>,
 }
 
 impl Core {
@@ -125,7 +125,7 @@ impl Core {
             threads: Mutex::new(Vec::new()),
             threads_run: AtomicBool::new(false),
             threads_stop: AtomicBool::new(false),
-            lock: Mutex::new(parts.lock),
+            lock: Mutex::new(None),
             io: parts.io,
             dir: parts.dir,
             options,

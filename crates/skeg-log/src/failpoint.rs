@@ -82,6 +82,8 @@ promises! {
     KeepsOldPlaces,
     /// Recovery leaves the segment that it has rewritten the tail of as long as it was.
     ForgetsTheCut,
+    /// CURRENT takes another number of shards before the snapshot that is dealt out to them.
+    NamesShardsFirst,
     /// A change of what a snapshot has not visited yet does not hand it out first.
     ForgetsImages,
     /// Who waits in its place for the walk of a snapshot does not look again whether that was queued.

@@ -10,11 +10,12 @@ use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::Ordering::SeqCst;
 
 use crate::core::{Core, Parts};
-use crate::current::NamedSegment;
+use crate::current::{Current, NamedSegment};
 use crate::error::{LogError, ReserveError, io_error};
 use crate::failpoint::{Broken, breaks};
 use crate::layout;
 use crate::recover::{make_writable, replay_all};
+use crate::reshard::reshard;
 use crate::snapshot::SnapshotWriter;
 use crate::space::{Reservation, cost};
 use crate::spare::Spare;
@@ -62,38 +63,23 @@ impl Log {
             false => return Err(LogError::NotFound { dir: dir.to_owned() }),
         }
         let lock = layout::lock(disk, dir, options)?;
-        let (current, created) = match layout::load(disk, dir)? {
+        let (mut current, created) = match layout::load(disk, dir)? {
             Some(current) => (current, false),
             None if may_create => (layout::create(io, dir, options)?, true),
             None => return Err(LogError::NotFound { dir: dir.to_owned() }),
         };
-        if let Some(asked) = options.shards.filter(|asked| *asked != current.shards) {
-            return Err(LogError::ShardCount { stored: current.shards, asked });
-        }
-        let mut history = replay_all(io, dir, &current, replay)?;
-        let (writer, upkeeper) = if options.read_only {
-            (None, Upkeeper::new(current.clone(), Vec::new(), Spare::none()))
-        } else {
-            let (writer, upkeeper) = make_writable(io, dir, options, &current, &mut history)?;
-            if !breaks(Broken::ForgetsMoves) {
-                replay.moved(&history.moved);
+        let stored = current.shards;
+        if let Some(asked) = options.shards.filter(|asked| *asked != stored) {
+            if options.read_only {
+                return Err(LogError::ShardCount { stored, asked });
             }
-            (Some(writer), upkeeper)
-        };
-        let recovered = Recovered { created, ..history.recovered };
-        let core = Core::new(Parts {
-            io: io.clone(),
-            dir: dir.to_owned(),
-            options: options.clone(),
-            shards: current.shards,
-            last: recovered.last_epoch,
-            history_bytes: recovered.bytes,
-            values: history.values,
-            writer,
-            upkeeper,
-            lock,
-        });
-        Ok((Arc::new(Self { core }), recovered))
+            let (core, _) = recover(io, dir, options, &current, asked, replay)?;
+            current = reshard(&core, replay)?;
+        }
+        let (core, recovered) = recover(io, dir, options, &current, current.shards, replay)?;
+        *core.lock.lock() = lock;
+        let resharded_from = (stored != current.shards).then_some(stored);
+        Ok((Arc::new(Self { core }), Recovered { created, resharded_from, ..recovered }))
     }
 
     /// Reserves room for records of together `payload_bytes` (an upper bound; add
@@ -346,6 +332,41 @@ impl Drop for Log {
     fn drop(&mut self) {
         self.core.abandon();
     }
+}
+
+/// Replays what CURRENT names and, unless it is only read, makes it the start of a new life; of a core for
+/// so many shards, which has no lock yet.
+fn recover(
+    io: &Io,
+    dir: &Path,
+    options: &LogOptions,
+    current: &Current,
+    shards: u16,
+    replay: &mut dyn Replay,
+) -> Result<(Arc<Core>, Recovered), LogError> {
+    let mut history = replay_all(io, dir, current, replay)?;
+    let (writer, upkeeper) = if options.read_only {
+        (None, Upkeeper::new(current.clone(), Vec::new(), Spare::none()))
+    } else {
+        let (writer, upkeeper) = make_writable(io, dir, options, current, &mut history)?;
+        if !breaks(Broken::ForgetsMoves) {
+            replay.moved(&history.moved);
+        }
+        (Some(writer), upkeeper)
+    };
+    let recovered = history.recovered;
+    let core = Core::new(Parts {
+        io: io.clone(),
+        dir: dir.to_owned(),
+        options: options.clone(),
+        shards,
+        last: recovered.last_epoch,
+        history_bytes: recovered.bytes,
+        values: history.values,
+        writer,
+        upkeeper,
+    });
+    Ok((core, recovered))
 }
 
 fn check_options(options: &LogOptions) -> Result<(), LogError> {

@@ -1,8 +1,10 @@
 //! The changes of a transaction or batch: checked first, then made, under the same latches, so that
 //! they are made all or not at all.
 
+use std::collections::BTreeMap;
+
 use skeg_commands::{Author, Prepared, Types};
-use skeg_engine::{Bound, Engine, Exec, IndexError, Kind, NotifyClass, ShardList};
+use skeg_engine::{Bound, Engine, Exec, Incoming, IndexError, Kind, NotifyClass, ShardList};
 use skeg_proto::ArgsBuf;
 use skeg_vector::{IdKind, IdRef};
 
@@ -94,6 +96,7 @@ impl Changes {
     pub(crate) fn check(&self, exec: &mut Exec<'_>) -> Result<(), Failure> {
         let mut types = Types::default();
         let mut bytes = 0;
+        let mut incoming: BTreeMap<&[u8], Incoming> = BTreeMap::new();
         for change in &self.list {
             match change {
                 Change::Set { key, .. } => {
@@ -106,8 +109,10 @@ impl Changes {
                 }
                 Change::Expire { key, .. } => exec.shard(key).want_change(DB, key),
                 Change::VectorSet { index, id, row } => {
+                    let id_bytes = id.len();
                     let id = typed_id(exec, index, id)?;
                     exec.shard(index).vector_check(index, id, row)?;
+                    incoming.entry(index).or_default().add(id_bytes, row.len());
                 }
                 Change::VectorRemove { index, id } => {
                     typed_id(exec, index, id)?;
@@ -117,6 +122,9 @@ impl Changes {
                 }
             }
             bytes += change.bound().bytes;
+        }
+        for (index, incoming) in incoming {
+            exec.shard(index).vector_room(index, incoming)?;
         }
         // All of it runs again when the strings are at hand that commands may read, and a snapshot has
         // what it needs of what is changed.
@@ -266,6 +274,8 @@ impl From<IndexError> for Failure {
                 Kind::Full => "ERR_TOO_LARGE",
                 _ => "ERR_INVALID_ARGUMENT",
             },
+            IndexError::Behind | IndexError::Unwritten => "ERR_BUSY",
+            IndexError::Memory { .. } => "ERR_OUT_OF_MEMORY",
             _ => "ERR_INVALID_ARGUMENT",
         };
         Self::new(code, error.to_string())

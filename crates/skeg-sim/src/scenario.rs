@@ -57,6 +57,10 @@ pub(crate) struct Settings {
     pub(crate) inline_max: usize,
     pub(crate) cache_bytes: usize,
     pub(crate) vector_delta_bytes: usize,
+    /// Whoever opens it for writing gives it so many shards.
+    pub(crate) shards: Option<u16>,
+    pub(crate) vector_beside_bytes: u64,
+    pub(crate) vector_idle_ms: u64,
 }
 
 impl Default for Settings {
@@ -72,6 +76,9 @@ impl Default for Settings {
             inline_max: 1_024,
             cache_bytes: 64 << 20,
             vector_delta_bytes: 8 << 20,
+            shards: None,
+            vector_beside_bytes: 64 << 20,
+            vector_idle_ms: 30_000,
         }
     }
 }
@@ -203,6 +210,8 @@ struct Draw {
     strings: SimRng,
     /// For how much of a shard a snapshot takes at a time.
     slices: SimRng,
+    /// For what is about numbers of shards.
+    shards: SimRng,
     /// The key that was set last: perhaps its string is not yet written.
     set_last: Option<At>,
     keys: u64,
@@ -242,6 +251,7 @@ impl Draw {
             rng,
             strings,
             slices: SimRng::new(seed ^ 0x736c_6963_6573_0000),
+            shards: SimRng::new(seed ^ 0x7368_6172_6473_0000),
             set_last: None,
             keys,
             databases,
@@ -313,9 +323,19 @@ impl Draw {
         let openings = self.pick(&[0, 0, 0, 1, 1, 2, 3]);
         // Every seed has a power loss; the first round is sure to end with one.
         let power_only = themes == Themes::PowerLoss || (number == 0 && themes == Themes::All);
+        let shards = (number > 0 && self.shards.below(5) == 0)
+            .then(|| [1, 2, 4, 8, 16, 32][self.shards.index(6)]);
+        let mut opening: Vec<Crash> =
+            (0..openings).map(|_| self.crash(28, themes == Themes::PowerLoss)).collect();
+        if shards.is_some() {
+            // Such an opening takes more changes of the disk.
+            let others = std::mem::replace(&mut self.rng, SimRng::new(self.shards.next_u64()));
+            opening.extend((0..2).map(|_| self.crash(60, themes == Themes::PowerLoss)));
+            self.rng = others;
+        }
         Round {
-            settings: self.settings(),
-            opening: (0..openings).map(|_| self.crash(28, themes == Themes::PowerLoss)).collect(),
+            settings: Settings { shards, ..self.settings() },
+            opening,
             opening_rates: (trouble == Trouble::Io && self.one_in(3)).then(|| self.bad_rates()),
             look: self.one_in(4),
             settle: self.one_in(3),
@@ -342,6 +362,9 @@ impl Draw {
             inline_max: [64, 64, 200, 1_024, 1 << 20][self.strings.index(5)],
             cache_bytes: [0, 4 << 10, 64 << 20][self.strings.index(3)],
             vector_delta_bytes: self.pick(&[1, 1, 3_000, if themed { 1 } else { 8 << 20 }]),
+            shards: None,
+            vector_beside_bytes: self.pick(&[1, 64 << 20]),
+            vector_idle_ms: self.pick(&[0, 30_000]),
         }
     }
 

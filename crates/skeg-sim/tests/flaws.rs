@@ -59,6 +59,7 @@ flaws! {
     a_rewritten_tail_that_is_not_synced: Flaw::Breaks(Broken::ForgetsTheTail), PowerLoss;
     a_tail_rewritten_with_old_places: Flaw::Breaks(Broken::KeepsOldPlaces), PowerLoss;
     an_old_segment_that_is_not_cut: Flaw::Breaks(Broken::ForgetsTheCut), PowerLoss;
+    a_number_of_shards_before_its_snapshot: Flaw::Breaks(Broken::NamesShardsFirst), PowerLoss;
     // Snapshots.
     published_before_its_epochs_are_durable: Flaw::Breaks(Broken::PublishesEarly), Snapshots;
     the_entry_of_a_snapshot_not_synced: Flaw::Breaks(Broken::ForgetsTheDirectory), Snapshots;

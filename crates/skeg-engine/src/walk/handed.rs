@@ -64,7 +64,7 @@ pub(crate) struct Handed {
 
 impl Handed {
     /// Hands out an entry.
-    pub(super) fn add(&mut self, db: u8, key: &[u8], entry: EntryRef<'_>) {
+    pub(crate) fn add(&mut self, db: u8, key: &[u8], entry: EntryRef<'_>) {
         let mut budget = usize::MAX;
         self.add_from(db, key, entry, 0, &mut budget);
     }
@@ -111,6 +111,7 @@ impl Handed {
             number: image.number,
             generation: image.view.base_generation(),
             relies_on: image.view.stored_generation(),
+            memory_max: image.memory_max,
         };
         let options = &created.to_bytes();
         Effect::IndexCreate { name: &image.name, options }.encode(&mut self.effects);

@@ -18,7 +18,7 @@ use super::handed::Handed;
 use crate::shard::ELEMENT_COST;
 
 /// What an entry costs beside its bytes, in such: about what reading one that is not cached takes.
-const ENTRY_COST: usize = 256;
+pub(crate) const ENTRY_COST: usize = 256;
 
 /// A value that costs more than this part of a slice is a large one. A bucket has at most eleven entries,
 /// which are handed out together: one slice is never much more than what it is to be.

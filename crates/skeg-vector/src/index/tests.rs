@@ -241,6 +241,9 @@ fn run(options: IndexOptions, steps: &[Step]) {
     owner.check();
     for (view, model) in &views {
         assert_eq!(view.len(), model.len());
+        let read = |(id, row): (IdRef<'_>, Row<'_>)| (id.to_owned(), row.read().unwrap().into());
+        assert_eq!(&view.vectors().map(read).collect::<Model>(), model);
+        assert_eq!(view.vectors().count(), model.len(), "no id twice");
         check_search(view, model, 5, 7);
     }
 }
