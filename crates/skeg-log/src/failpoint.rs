@@ -46,6 +46,8 @@ promises! {
     LeavesGaps,
     /// What the writer is called to look at again is not looked at.
     LooksOnce,
+    /// An fsync starts without a look at who cannot wait for its end.
+    SyncsBlindly,
     /// Only the segment written to last is synced.
     SyncsNewestOnly,
     /// A failed fsync counts as done.

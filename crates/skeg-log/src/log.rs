@@ -207,7 +207,8 @@ impl Log {
     }
 
     /// Becomes the writer for a block or a few, if there are records, no writer and no fsync in
-    /// flight: what a serving thread does at the end of its loop turn.
+    /// flight: what a serving thread does at the end of its loop turn. Under `always` it wakes the
+    /// thread that syncs to write them, and returns [`Wrote::Busy`].
     pub fn try_write(&self) -> Wrote {
         self.core.try_write(By::Serving)
     }
@@ -232,21 +233,31 @@ impl Log {
         self.core.maintain()
     }
 
+    /// What the fsync thread does in a turn: writes what somebody wants durable, fsyncs what is due,
+    /// then [`Log::maintain`]. For who drives a log without threads; returns when to look again, in
+    /// nanoseconds of the monotonic clock.
+    ///
+    /// # Errors
+    /// [`LogError::Poisoned`], or what refuses writes.
+    pub fn disk_turn(&self) -> Result<Option<u64>, LogError> {
+        self.core.disk_turn()
+    }
+
     /// Registers for notifications.
     pub fn subscribe(&self, notify: Arc<dyn Notify>) -> Subscription {
         Subscription::new(&self.core, notify)
     }
 
-    /// Wakes the log thread if there are records to write: for threads that never write.
+    /// Wakes the thread that writes if there are records to write: for threads that never write.
     #[inline]
     pub fn wake_writer(&self) {
         if self.core.has_unwritten() {
-            self.core.log_wake.wake();
+            self.core.wake_writer();
         }
     }
 
-    /// Starts an fsync that covers `epoch`, unless it is durable. For an epoch that is not yet
-    /// written the log thread is woken to write it.
+    /// Starts an fsync that covers `epoch`, unless it is durable. An epoch that is not yet written
+    /// is written by the same thread before.
     pub fn request_sync(&self, epoch: Epoch) {
         self.core.request_sync(epoch);
     }

@@ -149,6 +149,8 @@ pub(crate) enum Step {
     /// A thread ends its turn: it writes a block.
     Write,
     Sync,
+    /// What the thread does that writes what it is about to sync.
+    Commit,
     Maintain,
     /// What home threads do.
     Tick,
@@ -447,7 +449,8 @@ impl Draw {
         match self.rng.below(40) {
             0..=7 => Step::Release(self.client()),
             8..=16 => Step::Write,
-            17..=20 => Step::Sync,
+            17 | 18 => Step::Sync,
+            19 | 20 => Step::Commit,
             21..=24 => Step::Maintain,
             25..=27 => Step::Tick,
             28..=33 => Step::Turn,

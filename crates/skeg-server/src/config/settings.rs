@@ -308,9 +308,9 @@ pub const SETTINGS: &[Setting] = &[
         value: Some("SIZE"),
         default: Some("512mb"),
         section: Section::Limits,
-        help: "Largest argument of a command",
+        help: "Largest argument of a command, 1mb to 512mb",
         apply: |options, text| {
-            let bytes = parse::size(text, (1 << 10)..=(512 << 20))?;
+            let bytes = parse::size(text, (1 << 20)..=(512 << 20))?;
             options.value_bytes_max = usize::try_from(bytes).map_err(|_| "is too large here")?;
             Ok(())
         },
