@@ -51,7 +51,10 @@ fn main() -> Result<(), EngineError> {
 
 /// Takes a snapshot step by step, with writes in between.
 fn snapshot(engine: &Engine, holder: &mut Holder, keys: u64) {
-    engine.start_snapshot().unwrap_or_else(|error| println!("no snapshot: {error}"));
+    if let Err(error) = engine.start_snapshot() {
+        println!("no snapshot: {error}");
+        return;
+    }
     let (mut holds, mut writing, mut writes) = (Vec::new(), Vec::new(), Vec::new());
     let waits = Arc::new(Mutex::new(Waits::default()));
     let (mut draw, mut written) = (88_172_645_463_325_252_u64, 0);
