@@ -64,9 +64,9 @@ fn snapshot(engine: &Engine, holder: &mut Holder, keys: u64) {
         let ns = thread_cpu_ns() - begun;
         let bytes = engine.snapshot_status().bytes;
         if bytes == written {
-            holds.push(ns)
+            holds.push(ns);
         } else {
-            writing.push(ns)
+            writing.push(ns);
         }
         written = bytes;
         for _ in 0..3 {

@@ -335,8 +335,8 @@ pub const SETTINGS: &[Setting] = &[
         value: Some("MODE"),
         default: Some("cross-shard"),
         section: Section::Limits,
-        help: "Which transactions clients may run: cross-shard (all),\n\
-               shard-local (keys of one shard), disabled",
+        help: "Which transactions clients may run:\n\
+               cross-shard (all), shard-local (keys of one shard), disabled",
         apply: |options, text| parse::transactions(text).map(|mode| options.transactions = mode),
         ..PLAIN
     },
