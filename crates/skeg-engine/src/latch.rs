@@ -72,9 +72,14 @@ impl Latch {
         self.queued.store(queue.len(), Ordering::SeqCst);
     }
 
+    /// Before all others; but who has run without success stays behind what was put first meanwhile: it may
+    /// be what he waits for.
     fn push_front(&self, ticket: Ticket) {
         let mut queue = self.queue.lock();
-        queue.push_front(ticket);
+        let overtakes = |ticket: &Ticket| ticket.job.overtakes();
+        let first = queue.iter().take_while(|before| overtakes(before)).count();
+        let at = if overtakes(&ticket) { 0 } else { first };
+        queue.insert(at, ticket);
         self.queued.store(queue.len(), Ordering::SeqCst);
     }
 
