@@ -7,6 +7,7 @@ mod evict;
 mod memory;
 mod model;
 mod offline;
+mod readings;
 mod reshard;
 #[cfg(feature = "shuttle")]
 mod shuttle_compaction;
