@@ -14,7 +14,7 @@ use skeg_io::sync::Arc;
 use skeg_log::{Epoch, Level, Log, ShardId, ShardPlace, SnapshotInfo, SnapshotWriter};
 use skeg_vector::Backend;
 
-use super::compact::Compaction;
+use super::compact::{Compaction, is_full};
 use super::errand::{Progress, Reply, Told, errand, post, question, wait_for_log};
 use crate::effect::KIND_EFFECTS;
 use crate::engine::Shared;
@@ -100,9 +100,10 @@ impl Run {
     }
 
     /// Whether somebody is served whom its work delays; but no writer may soon have to wait until what
-    /// he hands out is taken, and the log must not grow by much more than what made the snapshot due.
+    /// he hands out is taken, the log must not grow by much more than what made the snapshot due, and growth
+    /// that is refused must not be refused for long.
     pub(super) fn may_rest(&self) -> bool {
-        if self.log.behind_bytes().0 > self.behind_max {
+        if is_full(&self.log) || self.log.behind_bytes().0 > self.behind_max {
             return false;
         }
         self.compaction.is_some() || self.in_use && !self.outlet.is_half_full()

@@ -3,6 +3,7 @@
 
 mod durable;
 mod evict;
+mod full;
 mod memory;
 mod model;
 mod offline;
