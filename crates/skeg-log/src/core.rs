@@ -294,6 +294,7 @@ impl Core {
             behind_bytes: self.behind_bytes(),
             kept_bytes: inventory.kept_bytes,
             overdrawn_bytes: self.space.overdrawn(),
+            refuses_growth: self.space.look(Room::refuses_growth),
         }
     }
 }

@@ -180,6 +180,7 @@ impl Upkeeper {
         let ahead = if free < wanted.free { free + 4 * wanted.free } else { 0 };
         let bytes = ahead + wanted.allowed.saturating_sub(allowed);
         if bytes > 0
+            && !breaks(Broken::FillsTheDisk)
             && let Some(room) = core.snapshot_room()
         {
             core.check_room(room.saturating_add(bytes))?;

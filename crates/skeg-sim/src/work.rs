@@ -29,7 +29,7 @@ const SETTLE_ROUNDS: usize = 300;
 /// An open engine and those who use it.
 pub(crate) struct Work {
     pub(crate) engine: Engine,
-    clients: Vec<Client>,
+    pub(crate) clients: Vec<Client>,
     journal: Journal,
     was_full: bool,
     was_poisoned: bool,
@@ -50,11 +50,11 @@ impl Work {
         }
     }
 
-    fn log(&self) -> &Arc<Log> {
+    pub(crate) fn log(&self) -> &Arc<Log> {
         self.engine.log().expect("a database on disk has a log")
     }
 
-    fn health(&self) -> Health {
+    pub(crate) fn health(&self) -> Health {
         self.log().status().health
     }
 }
@@ -90,7 +90,7 @@ impl Runner<'_> {
         if status.health == Health::Poisoned && !std::mem::replace(&mut work.was_poisoned, true) {
             self.figures.poisoned += 1;
         }
-        let harmless = self.seen.lock().hard_faults == 0;
+        let harmless = self.seen.lock().hard_faults == 0 && self.capacity.is_none();
         if status.health != Health::Healthy && harmless {
             return Err(format!("{:?} without a fault: {:?}", status.health, status.reason));
         }
@@ -167,6 +167,7 @@ impl Runner<'_> {
                 self.set_capacity(Some(bytes));
             }
             Step::Room(None) => self.set_capacity(None),
+            Step::Fill => self.fill(work)?,
         }
         Ok(())
     }
@@ -239,7 +240,9 @@ impl Runner<'_> {
 
     fn check_refusal(&mut self, work: &Work, refusal: Refusal) -> Result<(), String> {
         Figures::count(&mut self.figures.refused, format!("{refusal:?}"));
-        let faulty = self.seen.lock().hard_faults > 0 || self.machine.disk.is_stopped();
+        let faulty = self.seen.lock().hard_faults > 0
+            || self.capacity.is_some()
+            || self.machine.disk.is_stopped();
         let plausible = match refusal {
             Refusal::Busy => work.engine.options().queue_limit < 10,
             Refusal::NoSpace | Refusal::Poisoned => faulty,

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use skeg_io::sync::Arc;
-use skeg_log::{Epoch, Health, Level, Log, SealedSegment, ShardId};
+use skeg_log::{Epoch, Level, Log, SealedSegment, ShardId};
 
 use super::errand::{Progress, Reply, Told, errand, post, question, wait_for_log};
 use crate::engine::Shared;
@@ -199,7 +199,7 @@ impl Compaction {
 
 /// Whether growth is refused because the disk is full.
 pub(super) fn is_full(log: &Log) -> bool {
-    log.status().health == Health::Full
+    log.status().refuses_growth
 }
 
 /// The segments that are mostly dead, deadest first, until so many bytes are to be stated again.

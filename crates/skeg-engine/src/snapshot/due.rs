@@ -10,7 +10,7 @@
 //! May not know: how one is taken.
 
 use skeg_io::sync::atomic::{AtomicU64, Ordering};
-use skeg_log::{Health, Log};
+use skeg_log::Log;
 
 use crate::shard::Shard;
 
@@ -89,7 +89,7 @@ pub(super) struct Files {
     log: u64,
     /// What is live, if that is known.
     live: Option<u64>,
-    /// The disk has no room for more.
+    /// Growth is refused because the disk has no room for it.
     full: bool,
 }
 
@@ -101,7 +101,7 @@ impl Files {
             behind: status.behind_bytes,
             log: status.bytes,
             live: live.bytes(),
-            full: status.health == Health::Full,
+            full: status.refuses_growth,
         }
     }
 
