@@ -98,6 +98,43 @@ interface WeightedKey {
 }
 /** Sets to be combined: keys alone, or all of them with weights. */
 type WeightedKeys = Bytes | WeightedKey | readonly Bytes[] | readonly WeightedKey[]
+/** The type of an integer within a string: `i` (with a sign) or `u`, and how many bits it has; at most 64 and 63. */
+type BitFieldEncoding = `${'i' | 'u'}${number}`
+/** An integer within a string. */
+interface BitField {
+  /** Its type. */
+  encoding: BitFieldEncoding
+  /** Its first bit; behind a `#` a number of such integers. */
+  offset: number | string
+}
+/** Returns an integer within a string. */
+interface BitFieldGet extends BitField {
+  /** This one. */
+  operation: 'GET'
+}
+/** Sets an integer within a string, and returns what it was. */
+interface BitFieldSet extends BitField {
+  /** This one. */
+  operation: 'SET'
+  /** What it becomes. */
+  value: number | bigint
+}
+/** Adds to an integer within a string, and returns what it is then. */
+interface BitFieldIncrBy extends BitField {
+  /** This one. */
+  operation: 'INCRBY'
+  /** What is added. */
+  increment: number | bigint
+}
+/** What becomes of results of the operations behind it that do not fit. */
+interface BitFieldOverflow {
+  /** This one. */
+  operation: 'OVERFLOW'
+  /** Their low bits, the nearest that fits, or no change and null. */
+  behavior: 'WRAP' | 'SAT' | 'FAIL'
+}
+/** What {@link Commands.bitField} does, in order. */
+type BitFieldOperation = BitFieldGet | BitFieldSet | BitFieldIncrBy | BitFieldOverflow
 
 /** How to make a backup. */
 interface BackupOptions {
@@ -137,6 +174,15 @@ interface Limit {
   offset: number
   /** How many at most; all of them when it is negative. */
   count: number
+}
+/** Part of a string for {@link Commands.bitCount}; negative numbers count from the end. */
+interface BitCountOptions {
+  /** The first byte, or bit. */
+  start: number
+  /** The last. */
+  end: number
+  /** What is counted; bytes by default. */
+  mode?: 'BYTE' | 'BIT'
 }
 /** Options of {@link Commands.copy}. */
 interface CopyOptions {
@@ -285,6 +331,26 @@ declare abstract class Commands {
   #private
   /** Appends to a string, which is created if it is missing: `APPEND key value`. O(1) amortised. */
   append(key: Bytes, value: Bytes): Promise<number>
+  /** Counts the bits of a string that are set: `BITCOUNT key [part]`. O(N) for a part of N bytes. */
+  bitCount(key: Bytes, part?: BitCountOptions): Promise<number>
+  /** Reads and changes integers of any width within a string: `BITFIELD key operations`. O(1) for each operation. */
+  bitField(key: Bytes, operations: readonly BitFieldOperation[]): Promise<(number | null)[]>
+  /** Reads integers of any width within a string: `BITFIELD_RO key fields`. O(1) for each operation. */
+  bitFieldRo(key: Bytes, fields: readonly BitField[]): Promise<number[]>
+  /** Combines strings bit by bit, and stores the result: `BITOP operation destination keys ...`. O(N) for N bytes of all strings together. */
+  bitOp(
+    operation: 'AND' | 'OR' | 'XOR' | 'NOT',
+    destination: Bytes,
+    keys: Bytes | readonly Bytes[],
+  ): Promise<number>
+  /** Finds the first bit of a string that is set, or not: `BITPOS key bit [start] [end] [unit]`. O(N) for a part of N bytes. */
+  bitPos(
+    key: Bytes,
+    bit: 0 | 1,
+    start?: number,
+    end?: number,
+    unit?: 'BYTE' | 'BIT',
+  ): Promise<number>
   /** Moves an item from an end of a list to an end of another, or waits for one: `BLMOVE source destination sourceSide destinationSide timeout [options]`. O(log(N)). */
   blMove(
     source: Bytes,
@@ -407,6 +473,8 @@ declare abstract class Commands {
   expireAt(key: Bytes, timestamp: number | Date, mode?: 'NX' | 'XX' | 'GT' | 'LT'): Promise<number>
   /** Returns the deadline of a key in seconds since 1970; -1 without deadline, -2 without key: `EXPIRETIME key`. O(1). */
   expireTime(key: Bytes): Promise<number>
+  /** Returns a bit of a string: `GETBIT key offset`. O(1). */
+  getBit(key: Bytes, offset: number): Promise<number>
   /** Returns the string value of a key and removes the key: `GETDEL key`. O(1). */
   getDel(key: Bytes): Promise<string | null>
   /** As {@link getDel}, as bytes. */
@@ -627,6 +695,8 @@ declare abstract class Commands {
   sDiffBuffer(keys: Bytes | readonly Bytes[]): Promise<Buffer[]>
   /** Stores the members of a set that none of several others has: `SDIFFSTORE destination keys ...`. O(N*M) for N members of the first of M sets. */
   sDiffStore(destination: Bytes, keys: Bytes | readonly Bytes[]): Promise<number>
+  /** Sets or clears a bit of a string, and returns what it was: `SETBIT key offset bit`. O(1); the string is zero-filled up to there. */
+  setBit(key: Bytes, offset: number, bit: 0 | 1): Promise<number>
   /** Stores a string with a time to live in seconds: `SETEX key seconds value`. O(1). */
   setEx(key: Bytes, seconds: number, value: Bytes): Promise<'OK'>
   /** Stores a string if the key is missing: `SETNX key value`. O(1). */
@@ -995,10 +1065,24 @@ declare abstract class ChangeCommands {
 }
 /** The commands of transactions: changes, and reads, which are validated when it commits. */
 declare abstract class TransactionCommands extends ChangeCommands {
+  /** Counts the bits of a string that are set: `BITCOUNT key [part]`. O(N) for a part of N bytes. */
+  bitCount(key: Bytes, part?: BitCountOptions): Promise<number>
+  /** Reads integers of any width within a string: `BITFIELD_RO key fields`. O(1) for each operation. */
+  bitFieldRo(key: Bytes, fields: readonly BitField[]): Promise<number[]>
+  /** Finds the first bit of a string that is set, or not: `BITPOS key bit [start] [end] [unit]`. O(N) for a part of N bytes. */
+  bitPos(
+    key: Bytes,
+    bit: 0 | 1,
+    start?: number,
+    end?: number,
+    unit?: 'BYTE' | 'BIT',
+  ): Promise<number>
   /** Returns the value of a key in the form that RESTORE takes: `DUMP key`. O(N) for a value of N bytes. */
   dumpBuffer(key: Bytes): Promise<Buffer | null>
   /** Returns the deadline of a key in seconds since 1970; -1 without deadline, -2 without key: `EXPIRETIME key`. O(1). */
   expireTime(key: Bytes): Promise<number>
+  /** Returns a bit of a string: `GETBIT key offset`. O(1). */
+  getBit(key: Bytes, offset: number): Promise<number>
   /** Returns part of a string: `GETRANGE key start end`. O(N) for a part of N bytes. */
   getRange(key: Bytes, start: number, end: number): Promise<string>
   /** As {@link getRange}, as bytes. */
@@ -2283,6 +2367,14 @@ export type {
   Backend,
   Backup,
   BackupOptions,
+  BitCountOptions,
+  BitField,
+  BitFieldEncoding,
+  BitFieldGet,
+  BitFieldIncrBy,
+  BitFieldOperation,
+  BitFieldOverflow,
+  BitFieldSet,
   Bytes,
   CallArguments,
   Change,

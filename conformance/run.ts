@@ -27,6 +27,8 @@ import { suite } from './suite.ts'
 const UNITS = [
   'unit/type/string',
   'unit/type/incr',
+  'unit/bitops',
+  'unit/bitfield',
   'unit/type/hash',
   'unit/type/set',
   'unit/type/list',

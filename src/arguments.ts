@@ -31,6 +31,50 @@ export interface WeightedKey {
 /** Sets to be combined: keys alone, or all of them with weights. */
 export type WeightedKeys = Bytes | WeightedKey | readonly Bytes[] | readonly WeightedKey[]
 
+/** The type of an integer within a string: `i` (with a sign) or `u`, and how many bits it has; at most 64 and 63. */
+export type BitFieldEncoding = `${'i' | 'u'}${number}`
+
+/** An integer within a string. */
+export interface BitField {
+  /** Its type. */
+  encoding: BitFieldEncoding
+  /** Its first bit; behind a `#` a number of such integers. */
+  offset: number | string
+}
+
+/** Returns an integer within a string. */
+export interface BitFieldGet extends BitField {
+  /** This one. */
+  operation: 'GET'
+}
+
+/** Sets an integer within a string, and returns what it was. */
+export interface BitFieldSet extends BitField {
+  /** This one. */
+  operation: 'SET'
+  /** What it becomes. */
+  value: number | bigint
+}
+
+/** Adds to an integer within a string, and returns what it is then. */
+export interface BitFieldIncrBy extends BitField {
+  /** This one. */
+  operation: 'INCRBY'
+  /** What is added. */
+  increment: number | bigint
+}
+
+/** What becomes of results of the operations behind it that do not fit. */
+export interface BitFieldOverflow {
+  /** This one. */
+  operation: 'OVERFLOW'
+  /** Their low bits, the nearest that fits, or no change and null. */
+  behavior: 'WRAP' | 'SAT' | 'FAIL'
+}
+
+/** What {@link Commands.bitField} does, in order. */
+export type BitFieldOperation = BitFieldGet | BitFieldSet | BitFieldIncrBy | BitFieldOverflow
+
 const isBytes = (value: unknown): value is Bytes =>
   typeof value === 'string' || value instanceof Uint8Array
 
@@ -168,4 +212,34 @@ export function milliseconds(value: number | Date): string {
 export function oneOf(value: string, words: readonly string[]): string {
   if (words.includes(value)) return value
   throw expected('an argument', `one of ${words.join(', ')}`)
+}
+
+export function bit(value: 0 | 1): string {
+  return oneOf(String(value), ['0', '1'])
+}
+
+function field({ encoding, offset }: BitField): Bytes[] {
+  return [word('encoding', encoding), typeof offset === 'number' ? natural(offset) : offset]
+}
+
+/** The words of operations on integers within a string. */
+export function bitField(operations: readonly BitFieldOperation[]): Bytes[] {
+  return operations.flatMap((one) => {
+    switch (one.operation) {
+      case 'GET':
+        return ['GET', ...field(one)]
+      case 'SET':
+        return ['SET', ...field(one), increment(one.value)]
+      case 'INCRBY':
+        return ['INCRBY', ...field(one), increment(one.increment)]
+      case 'OVERFLOW':
+        return ['OVERFLOW', oneOf(one.behavior, ['WRAP', 'SAT', 'FAIL'])]
+      default:
+        throw expected('an operation', 'GET, SET, INCRBY or OVERFLOW')
+    }
+  })
+}
+
+export function bitFieldRo(fields: readonly BitField[]): Bytes[] {
+  return fields.flatMap((one) => ['GET', ...field(one)])
 }

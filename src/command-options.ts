@@ -12,6 +12,16 @@ export interface Limit {
   count: number
 }
 
+/** Part of a string for {@link Commands.bitCount}; negative numbers count from the end. */
+export interface BitCountOptions {
+  /** The first byte, or bit. */
+  start: number
+  /** The last. */
+  end: number
+  /** What is counted; bytes by default. */
+  mode?: 'BYTE' | 'BIT'
+}
+
 /** Options of {@link Commands.copy}. */
 export interface CopyOptions {
   /** Overwrite what the destination holds. */
@@ -230,6 +240,17 @@ export const sort = reader<SortOptions>({
 export function limit(options: LimitOptions | number = {}): Bytes[] {
   const { LIMIT } = typeof options === 'number' ? { LIMIT: options } : options
   return LIMIT === undefined ? [] : ['LIMIT', integer(LIMIT)]
+}
+
+const bitCountWords = reader<BitCountOptions>({
+  start: (value: number) => [integer(value)],
+  end: (value: number) => [integer(value)],
+  mode: word('', 'BYTE', 'BIT'),
+})
+
+export function bitCount(part: BitCountOptions | undefined): Bytes[] {
+  if (part === undefined || ('start' in part && 'end' in part)) return bitCountWords(part)
+  throw expected('the part of the string', 'an object with a start and an end')
 }
 
 const zAddWords = reader<ZAddOptions>({

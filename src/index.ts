@@ -3,13 +3,26 @@
  *
  * @packageDocumentation
  */
-export type { Entries, Fields, WeightedKey, WeightedKeys } from './arguments.ts'
+export type {
+  BitField,
+  BitFieldEncoding,
+  BitFieldGet,
+  BitFieldIncrBy,
+  BitFieldOperation,
+  BitFieldOverflow,
+  BitFieldSet,
+  Entries,
+  Fields,
+  WeightedKey,
+  WeightedKeys,
+} from './arguments.ts'
 export type { Backup, BackupOptions } from './backup.ts'
 export { Batch, type WriteOptions } from './batch.ts'
 export type { Bytes, Vector, VectorId } from './bytes.ts'
 export type { ChangeOptions } from './changes.ts'
 export type {
   AggregateOptions,
+  BitCountOptions,
   CopyOptions,
   CountOptions,
   GetExOptions,

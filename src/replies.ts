@@ -90,6 +90,14 @@ export function numberOrNull(reply: unknown): number | null {
   return reply === null ? null : Number(reply)
 }
 
+export function integers(reply: unknown): number[] {
+  return (reply as unknown[]).map(number)
+}
+
+export function integersOrNull(reply: unknown): (number | null)[] {
+  return (reply as unknown[]).map(numberOrNull)
+}
+
 export function pairs<V>(reply: unknown): Entry<V>[] {
   return (reply as [V, V][]).map(([field, value]) => ({ field, value }))
 }

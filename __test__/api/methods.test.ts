@@ -119,7 +119,7 @@ async function contents(db: Database, key: string): Promise<unknown> {
           ? (await db.sMembers(key)).sort()
           : type === 'zset'
             ? await db.zRangeWithScores(key, 0, -1)
-            : await db.get(key)
+            : await db.getBuffer(key)
   return [type, value, (await db.ttl(key)) > 0]
 }
 

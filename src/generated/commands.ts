@@ -2,12 +2,13 @@
 // in Rust; do not edit.
 
 import * as args from '../arguments.ts'
-import type { Entries, Fields, WeightedKeys } from '../arguments.ts'
+import type { BitField, BitFieldOperation, Entries, Fields, WeightedKeys } from '../arguments.ts'
 import { MODE_BYTES, MODE_LOCAL } from '../binding.ts'
 import type { Bytes } from '../bytes.ts'
 import * as optionsOf from '../command-options.ts'
 import type {
   AggregateOptions,
+  BitCountOptions,
   CopyOptions,
   CountOptions,
   GetExOptions,
@@ -64,6 +65,31 @@ export abstract class Commands {
   /** Appends to a string, which is created if it is missing: `APPEND key value`. O(1) amortised. */
   append(key: Bytes, value: Bytes): Promise<number> {
     return this.#run(() => ['APPEND', key, value], MODE_LOCAL, replies.number)
+  }
+
+  /** Counts the bits of a string that are set: `BITCOUNT key [part]`. O(N) for a part of N bytes. */
+  bitCount(key: Bytes, part?: BitCountOptions): Promise<number> {
+    return this.#run(() => ['BITCOUNT', key, ...optionsOf.bitCount(part)], MODE_LOCAL, replies.number)
+  }
+
+  /** Reads and changes integers of any width within a string: `BITFIELD key operations`. O(1) for each operation. */
+  bitField(key: Bytes, operations: readonly BitFieldOperation[]): Promise<(number | null)[]> {
+    return this.#run(() => ['BITFIELD', key, ...args.bitField(operations)], MODE_LOCAL, replies.integersOrNull)
+  }
+
+  /** Reads integers of any width within a string: `BITFIELD_RO key fields`. O(1) for each operation. */
+  bitFieldRo(key: Bytes, fields: readonly BitField[]): Promise<number[]> {
+    return this.#run(() => ['BITFIELD_RO', key, ...args.bitFieldRo(fields)], MODE_LOCAL, replies.integers)
+  }
+
+  /** Combines strings bit by bit, and stores the result: `BITOP operation destination keys ...`. O(N) for N bytes of all strings together. */
+  bitOp(operation: 'AND' | 'OR' | 'XOR' | 'NOT', destination: Bytes, keys: Bytes | readonly Bytes[]): Promise<number> {
+    return this.#run(() => ['BITOP', args.oneOf(operation, ['AND', 'OR', 'XOR', 'NOT']), destination, ...args.list(keys)], 0, replies.number)
+  }
+
+  /** Finds the first bit of a string that is set, or not: `BITPOS key bit [start] [end] [unit]`. O(N) for a part of N bytes. */
+  bitPos(key: Bytes, bit: 0 | 1, start?: number, end?: number, unit?: 'BYTE' | 'BIT'): Promise<number> {
+    return this.#run(() => ['BITPOS', key, args.bit(bit), ...(start === undefined ? [] : [args.integer(start)]), ...(end === undefined ? [] : [args.integer(end)]), ...(unit === undefined ? [] : [args.oneOf(unit, ['BYTE', 'BIT'])])], MODE_LOCAL, replies.number)
   }
 
   /** Moves an item from an end of a list to an end of another, or waits for one: `BLMOVE source destination sourceSide destinationSide timeout [options]`. O(log(N)). */
@@ -179,6 +205,11 @@ export abstract class Commands {
   /** Returns the deadline of a key in seconds since 1970; -1 without deadline, -2 without key: `EXPIRETIME key`. O(1). */
   expireTime(key: Bytes): Promise<number> {
     return this.#run(() => ['EXPIRETIME', key], MODE_LOCAL, replies.number)
+  }
+
+  /** Returns a bit of a string: `GETBIT key offset`. O(1). */
+  getBit(key: Bytes, offset: number): Promise<number> {
+    return this.#run(() => ['GETBIT', key, args.natural(offset)], MODE_LOCAL, replies.number)
   }
 
   /** Returns the string value of a key and removes the key: `GETDEL key`. O(1). */
@@ -664,6 +695,11 @@ export abstract class Commands {
   /** Stores the members of a set that none of several others has: `SDIFFSTORE destination keys ...`. O(N*M) for N members of the first of M sets. */
   sDiffStore(destination: Bytes, keys: Bytes | readonly Bytes[]): Promise<number> {
     return this.#run(() => ['SDIFFSTORE', destination, ...args.list(keys)], 0, replies.number)
+  }
+
+  /** Sets or clears a bit of a string, and returns what it was: `SETBIT key offset bit`. O(1); the string is zero-filled up to there. */
+  setBit(key: Bytes, offset: number, bit: 0 | 1): Promise<number> {
+    return this.#run(() => ['SETBIT', key, args.natural(offset), args.bit(bit)], MODE_LOCAL, replies.number)
   }
 
   /** Stores a string with a time to live in seconds: `SETEX key seconds value`. O(1). */
@@ -1467,6 +1503,21 @@ export abstract class TransactionCommands extends ChangeCommands {
     convert?: (reply: unknown) => T,
   ): Promise<T>
 
+  /** Counts the bits of a string that are set: `BITCOUNT key [part]`. O(N) for a part of N bytes. */
+  bitCount(key: Bytes, part?: BitCountOptions): Promise<number> {
+    return this.read(() => [key], () => ['BITCOUNT', key, ...optionsOf.bitCount(part)], MODE_LOCAL, replies.number)
+  }
+
+  /** Reads integers of any width within a string: `BITFIELD_RO key fields`. O(1) for each operation. */
+  bitFieldRo(key: Bytes, fields: readonly BitField[]): Promise<number[]> {
+    return this.read(() => [key], () => ['BITFIELD_RO', key, ...args.bitFieldRo(fields)], MODE_LOCAL, replies.integers)
+  }
+
+  /** Finds the first bit of a string that is set, or not: `BITPOS key bit [start] [end] [unit]`. O(N) for a part of N bytes. */
+  bitPos(key: Bytes, bit: 0 | 1, start?: number, end?: number, unit?: 'BYTE' | 'BIT'): Promise<number> {
+    return this.read(() => [key], () => ['BITPOS', key, args.bit(bit), ...(start === undefined ? [] : [args.integer(start)]), ...(end === undefined ? [] : [args.integer(end)]), ...(unit === undefined ? [] : [args.oneOf(unit, ['BYTE', 'BIT'])])], MODE_LOCAL, replies.number)
+  }
+
   /** Returns the value of a key in the form that RESTORE takes: `DUMP key`. O(N) for a value of N bytes. */
   dumpBuffer(key: Bytes): Promise<Buffer | null> {
     return this.read(() => [key], () => ['DUMP', key], MODE_LOCAL | MODE_BYTES)
@@ -1475,6 +1526,11 @@ export abstract class TransactionCommands extends ChangeCommands {
   /** Returns the deadline of a key in seconds since 1970; -1 without deadline, -2 without key: `EXPIRETIME key`. O(1). */
   expireTime(key: Bytes): Promise<number> {
     return this.read(() => [key], () => ['EXPIRETIME', key], MODE_LOCAL, replies.number)
+  }
+
+  /** Returns a bit of a string: `GETBIT key offset`. O(1). */
+  getBit(key: Bytes, offset: number): Promise<number> {
+    return this.read(() => [key], () => ['GETBIT', key, args.natural(offset)], MODE_LOCAL, replies.number)
   }
 
   /** Returns part of a string: `GETRANGE key start end`. O(N) for a part of N bytes. */

@@ -17,6 +17,18 @@ pub(crate) fn indexes(start: i64, stop: i64, len: usize) -> Range<usize> {
     if start > stop { 0..0 } else { start as usize..stop as usize + 1 }
 }
 
+/// The range from `start` to `end` of a string of length `len`, as GETRANGE and BITCOUNT have it: as
+/// [`indexes`], but an end before the first is the first, unless it is before a start that counts from the
+/// end, too.
+pub(crate) fn substring(start: i64, end: i64, len: usize) -> Range<usize> {
+    if start < 0 && end < 0 && start > end {
+        return 0..0;
+    }
+    let signed_len = i64::try_from(len).unwrap_or(i64::MAX);
+    let end = if end < 0 { end.saturating_add(signed_len).max(0) } else { end };
+    indexes(start, end, len)
+}
+
 /// Where an index is; a negative one counts from the end.
 pub(crate) fn index(index: i64, len: usize) -> Option<usize> {
     let from_end = |back: u64| usize::try_from(back).ok().and_then(|back| len.checked_sub(back));
@@ -78,6 +90,26 @@ impl<'a> Pop<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_strings_count_from_either_end() {
+        let text = "Hello World";
+        for (start, end, expected) in [
+            (0, 3, "Hell"),
+            (0, -1, "Hello World"),
+            (-4, -1, "orld"),
+            (5, 3, ""),
+            (5, 5_000, " World"),
+            (-5_000, 10_000, "Hello World"),
+            (-1, -5, ""),
+            (0, -100, "H"),
+            (i64::MIN, i64::MAX, "Hello World"),
+            (i64::MAX, i64::MIN, ""),
+        ] {
+            assert_eq!(&text[substring(start, end, text.len())], expected, "{start} {end}");
+        }
+        assert_eq!(substring(0, -1, 0), 0..0);
+    }
     use skeg_proto::ArgsBuf;
 
     #[test]

@@ -135,8 +135,10 @@ pub enum Keys {
         /// What happens to them.
         flags: KeyFlags,
     },
-    /// The first argument, and every one behind it with flags of their own.
+    /// The argument of this index, and every one behind it with flags of their own.
     Store {
+        /// Index of the first.
+        at: u8,
         /// What happens to the first.
         destination: KeyFlags,
         /// What happens to the others.
@@ -188,7 +190,7 @@ impl Keys {
             Self::One(_) | Self::OneAnd { .. } => (1, 2.min(len), 1),
             Self::At(index, _) => (usize::from(index), (usize::from(index) + 1).min(len), 1),
             Self::ToEnd { first, step, .. } => (usize::from(first), len, usize::from(step)),
-            Self::Store { .. } => (1, len, 1),
+            Self::Store { at, .. } => (usize::from(at), len, 1),
             Self::Each(flags) => (1, (flags.len() + 1).min(len), 1),
             Self::Counted { destination, .. } => {
                 counted(args, 1 + usize::from(destination.is_some()))
@@ -214,8 +216,8 @@ impl Keys {
             | Self::ToEnd { flags, .. }
             | Self::CountedAt(_, flags)
             | Self::ButLast(flags) => flags,
-            Self::Store { destination, flags } => {
-                if index == 1 {
+            Self::Store { at, destination, flags } => {
+                if index == usize::from(at) {
                     destination
                 } else {
                     flags
@@ -259,8 +261,9 @@ impl Keys {
             Self::ToEnd { first, step, flags } => {
                 vec![(i64::from(first), Find::Range(-1, i64::from(step)), flags)]
             }
-            Self::Store { destination, flags } => {
-                vec![(1, ONE, destination), (2, Find::Range(-1, 1), flags)]
+            Self::Store { at, destination, flags } => {
+                let at = i64::from(at);
+                vec![(at, ONE, destination), (at + 1, Find::Range(-1, 1), flags)]
             }
             Self::Each(each) => {
                 each.iter().enumerate().map(|(at, flags)| (at as i64 + 1, ONE, *flags)).collect()
@@ -286,7 +289,7 @@ impl Keys {
             Self::One(_) | Self::OneAnd { .. } | Self::Counted { .. } => (1, 1, 1),
             Self::At(index, _) => (i64::from(index), i64::from(index), 1),
             Self::ToEnd { first, step, .. } => (i64::from(first), -1, i64::from(step)),
-            Self::Store { .. } => (1, -1, 1),
+            Self::Store { at, .. } => (i64::from(at), -1, 1),
             Self::Each(flags) => (1, flags.len() as i64, 1),
         }
     }
@@ -463,6 +466,8 @@ words! {
         Transaction = "transaction";
         /// Publishing and subscribing.
         PubSub = "pubsub";
+        /// Bits of strings.
+        Bitmap = "bitmap";
         /// Vectors.
         Vector = "vector";
     }
@@ -475,6 +480,8 @@ words! {
         Generic = "generic";
         /// Strings.
         String = "string";
+        /// Bits of strings.
+        Bitmap = "bitmap";
         /// Hashes.
         Hash = "hash";
         /// Sets.

@@ -1,7 +1,7 @@
 //! The notation of a command's arguments, read for COMMAND DOCS.
 //!
 //! `name` an argument, `TOKEN` a word as it is, `TOKEN name` an argument behind its word, `[...]`
-//! optional, `<a | b>` and `[a | b]` one of several, `key [key ...]` as often as wanted.
+//! optional, `<a | b>` and `[a | b]` one of several, `key [key ...]` and `<a | b> ...` as often as wanted.
 //!
 //! Invariant: every specification's syntax is well formed; a test reads them all.
 
@@ -59,7 +59,12 @@ fn sequence(rest: &mut &[&str]) -> Option<Vec<Argument>> {
     while let Some((&word, tail)) = rest.split_first() {
         match word {
             "]" | ">" | "|" => break,
-            "..." => return None,
+            "..." => {
+                *rest = tail;
+                let bracketed =
+                    |last: &&mut Argument| last.optional || matches!(last.shape, Shape::OneOf(_));
+                arguments.last_mut().filter(bracketed)?.multiple = true;
+            }
             "[" => {
                 if let Some(after) = repetition(tail, &mut arguments) {
                     *rest = after;
@@ -194,6 +199,7 @@ mod tests {
             ("[EX seconds | KEEPTTL]", "[<EX:seconds|KEEPTTL:>]"),
             ("<ON | OFF>", "<ON:|OFF:>"),
             ("[TYPE <A | B>] [ID id [id ...]]", "[TYPE:<A:|B:>] [ID:id...]"),
+            ("key [A a | B b] ...", "key [<A:a|B:b>...]"),
             ("", ""),
         ] {
             let all: Vec<String> = read(syntax).unwrap().iter().map(shown).collect();

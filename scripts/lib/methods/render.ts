@@ -168,7 +168,7 @@ export function methodsFile(commands: readonly Specified[]): string {
   const changes = methods.filter(({ isChange }) => isChange)
   const reads = methods.filter(({ command }) => command.isRead)
   return `${head}import * as args from '../arguments.ts'
-import type { Entries, Fields, WeightedKeys } from '../arguments.ts'
+import type { BitField, BitFieldOperation, Entries, Fields, WeightedKeys } from '../arguments.ts'
 import { MODE_BYTES, MODE_LOCAL } from '../binding.ts'
 import type { Bytes } from '../bytes.ts'
 import * as optionsOf from '../command-options.ts'

@@ -9,6 +9,11 @@
 
 export const methods = `
 append                      APPEND key value:bytes -> number
+bitCount                    BITCOUNT key part?:bitCount -> number
+bitField                    BITFIELD key operations:bitField -> integers?
+bitFieldRo                  BITFIELD_RO key fields:bitFieldRo -> integers
+bitOp                       BITOP operation:bitOperation destination:key keys -> number
+bitPos                      BITPOS key bit:bit start?:integer end?:integer unit?:bitUnit -> number
 blMove                      BLMOVE source:key destination:key sourceSide:side destinationSide:side timeout:float options?:wait -> value?
 blmPop                      BLMPOP timeout:float keys:counted side:side options?:waitCount -> popped
 blPop                       BLPOP keys timeout:float options?:wait -> poppedElement
@@ -24,6 +29,7 @@ dump                        DUMP key -> dump
 expire*                     EXPIRE key seconds:integer mode?:expiry -> number
 expireAt*                   EXPIREAT key timestamp:seconds mode?:expiry -> number
 expireTime                  EXPIRETIME key -> number
+getBit                      GETBIT key offset:natural -> number
 getDel                      GETDEL key -> value?
 getEx                       GETEX key options:getEx -> value?
 getRange                    GETRANGE key start:integer end:integer -> value
@@ -94,6 +100,7 @@ sAdd*                       SADD key members:list -> number
 sCard                       SCARD key -> number
 sDiff                       SDIFF keys -> values
 sDiffStore                  SDIFFSTORE destination:key keys -> number
+setBit                      SETBIT key offset:natural bit:bit -> number
 setEx                       SETEX key seconds:integer value:bytes -> ok
 setNX*                      SETNX key value:bytes -> number
 setRange                    SETRANGE key offset:integer value:bytes -> number

@@ -12,6 +12,7 @@ pub(crate) const SPEC: Spec = Spec {
     arity: -3,
     flags: Flags::GROW,
     keys: Keys::Store {
+        at: 1,
         destination: KeyFlags::OW.with(KeyFlags::UPDATE),
         flags: KeyFlags::RO.with(KeyFlags::ACCESS),
     },
