@@ -108,6 +108,7 @@ fn a_release_waits_for_what_another_one_gives_back() {
     let log = harness.log();
     log.sync().unwrap();
     log.maintain().unwrap();
+    disk.set_capacity(disk.used_bytes(), Failure::OutOfSpace);
     // More than half of what there is.
     let granted = (0..10).map(|step| (256 << 10) >> step).find(|bytes| {
         let first = harness.reserve(*bytes, Purpose::Release);

@@ -20,6 +20,8 @@ const VALUE_BYTES: usize = 30_000;
 const ROOM_BYTES: u64 = 4 << 20;
 /// What a log keeps for itself, or a segment if that is smaller.
 const BESIDE_BYTES: u64 = 16 << 20;
+/// A disk that is never full.
+const PLENTY: u64 = 1 << 40;
 /// Rounds of background work within which space must come back.
 const ROUNDS: usize = 500;
 
@@ -66,7 +68,8 @@ impl Runner<'_> {
             self.try_out(work, set(count))?;
             if self.no_space() == refusals {
                 self.figures.refilled += 1;
-                self.set_capacity(None);
+                // It may have been full once more, and looks again in a while.
+                self.set_capacity(Some(PLENTY));
                 return Ok(());
             }
         }
