@@ -29,6 +29,7 @@ impl Runner<'_> {
     /// Fills the disk by values of its own, removes them, and waits until the store is healthy again.
     pub(crate) fn fill(&mut self, work: &mut Work) -> Result<(), String> {
         work.clients.iter_mut().for_each(Client::release);
+        self.read_journal(work)?;
         for _ in 0..3 {
             self.pass(work)?;
         }

@@ -129,6 +129,10 @@ impl Disk for RealDisk {
 
     fn available(&self, path: &Path) -> io::Result<u64> {
         let file_system = rustix::fs::statvfs(path)?;
+        // Some file systems do not tell.
+        if file_system.f_blocks == 0 {
+            return Ok(u64::MAX);
+        }
         Ok(file_system.f_bavail.saturating_mul(file_system.f_frsize))
     }
 }
