@@ -20,8 +20,6 @@ const VALUE_BYTES: usize = 30_000;
 const ROOM_BYTES: u64 = 4 << 20;
 /// What a log keeps for itself, or a segment if that is smaller.
 const BESIDE_BYTES: u64 = 16 << 20;
-/// A disk that is never full.
-const PLENTY: u64 = 1 << 40;
 /// Rounds of background work within which space must come back.
 const ROUNDS: usize = 500;
 
@@ -40,6 +38,7 @@ impl Runner<'_> {
         }
         let used = self.machine.disk.used_bytes();
         // With what is there in a snapshot, and again for the next one.
+        work.was_limited = true;
         self.set_capacity(Some(3 * used + 2 * beside + ROOM_BYTES));
         let at = |number: u32| At { db: 0, key: format!("fill {number}").into_bytes() };
         let set = |number| {
@@ -69,8 +68,7 @@ impl Runner<'_> {
             self.try_out(work, set(count))?;
             if self.no_space() == refusals {
                 self.figures.refilled += 1;
-                // It may have been full once more, and looks again in a while.
-                self.set_capacity(Some(PLENTY));
+                self.set_capacity(None);
                 return Ok(());
             }
         }

@@ -32,6 +32,8 @@ pub(crate) struct Work {
     pub(crate) clients: Vec<Client>,
     journal: Journal,
     was_full: bool,
+    /// The disk had a size at some time: growth may be refused, also for a while after it was given more.
+    pub(crate) was_limited: bool,
     was_poisoned: bool,
     /// The snapshot that was published last.
     snapshot: Option<SnapshotInfo>,
@@ -45,6 +47,7 @@ impl Work {
             clients: (0..clients).map(|number| Client::new(number, engine, &journal)).collect(),
             journal,
             was_full: false,
+            was_limited: false,
             was_poisoned: false,
             snapshot: engine.snapshot_status().last,
         }
@@ -64,6 +67,7 @@ impl Runner<'_> {
     pub(crate) fn step(&mut self, work: &mut Work, step: &Step) -> Result<(), String> {
         let before = (work.log().reached(Level::Kernel), work.log().reached(Level::Disk));
         self.act(work, step)?;
+        work.was_limited |= self.capacity.is_some();
         self.read_journal(work)?;
         if matches!(step, Step::Tick | Step::Turn | Step::Vectors { .. }) {
             self.notice_lapsed(work)?;
@@ -90,7 +94,7 @@ impl Runner<'_> {
         if status.health == Health::Poisoned && !std::mem::replace(&mut work.was_poisoned, true) {
             self.figures.poisoned += 1;
         }
-        let harmless = self.seen.lock().hard_faults == 0 && self.capacity.is_none();
+        let harmless = self.seen.lock().hard_faults == 0 && !work.was_limited;
         if status.health != Health::Healthy && harmless {
             return Err(format!("{:?} without a fault: {:?}", status.health, status.reason));
         }
@@ -240,9 +244,8 @@ impl Runner<'_> {
 
     fn check_refusal(&mut self, work: &Work, refusal: Refusal) -> Result<(), String> {
         Figures::count(&mut self.figures.refused, format!("{refusal:?}"));
-        let faulty = self.seen.lock().hard_faults > 0
-            || self.capacity.is_some()
-            || self.machine.disk.is_stopped();
+        let faulty =
+            self.seen.lock().hard_faults > 0 || work.was_limited || self.machine.disk.is_stopped();
         let plausible = match refusal {
             Refusal::Busy => work.engine.options().queue_limit < 10,
             Refusal::NoSpace | Refusal::Poisoned => faulty,
