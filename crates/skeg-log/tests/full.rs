@@ -109,12 +109,10 @@ fn a_release_waits_for_what_another_one_gives_back() {
     log.sync().unwrap();
     log.maintain().unwrap();
     disk.set_capacity(disk.used_bytes(), Failure::OutOfSpace);
-    // More than half of what there is.
-    let granted = (0..10).map(|step| (256 << 10) >> step).find(|bytes| {
-        let first = harness.reserve(*bytes, Purpose::Release);
-        first.map(|first| harness.log().settle(first)).is_ok()
-    });
-    let bytes = granted.unwrap();
+    // More than half of what there is, found out without asking for more than that.
+    let subscription = log.subscribe(Arc::new(Count::default()));
+    let fits = |bytes: &u64| subscription.want_space(*bytes, Purpose::Release) == Want::Reached;
+    let bytes = (0..10).map(|step| (256 << 10) >> step).find(fits).unwrap();
     for _ in 0..3 {
         let first = harness.reserve(bytes, Purpose::Release).unwrap();
         let second = harness.reserve(bytes, Purpose::Release).unwrap_err();
