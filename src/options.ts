@@ -41,7 +41,8 @@ export type Eviction =
 /** Options of {@link open} for a data directory. */
 export interface OpenOptions {
   /**
-   * In how many parts keys are spread: a power of two up to 256, fixed when the store is created.
+   * In how many parts keys are spread: a power of two up to 256. A store that has another number is given
+   * this one when it is opened, which takes as long as a snapshot once; with `readOnly` that is refused.
    * @defaultValue `'auto'`: what the store has, 16 for a new one
    */
   shards?: number | 'auto'
@@ -178,8 +179,8 @@ export function boolean(name: string, value: unknown, standard: boolean): boolea
   throw expected(name, 'true or false')
 }
 
-// In the order in which the addon knows them.
-const EVICTIONS: readonly Eviction[] = [
+/** The policies, in the order in which the addon knows them. */
+export const EVICTIONS: readonly Eviction[] = [
   'noeviction',
   'allkeys-lru',
   'allkeys-lfu',
@@ -206,4 +207,19 @@ export function level(value: unknown, standard: number): number {
   const known = typeof value === 'string' && Object.hasOwn(LEVELS, value)
   if (known) return LEVELS[value as Durability]
   throw expected('durability', "'memory', 'kernel' or 'disk'")
+}
+
+/** No snapshots by time. */
+const NEVER: Required<SnapshotEvery> = { ms: 0, writes: 0 }
+
+/** When a snapshot is taken by time. */
+export function snapshotEvery(options: SnapshotEvery | undefined): Required<SnapshotEvery> {
+  if (options === undefined) return NEVER
+  checkKeys('`snapshotEvery`', options, ['ms', 'writes'])
+  const { ms, writes } = options as { ms?: unknown; writes?: unknown }
+  return {
+    // It has no default: what is missing is refused as what is wrong.
+    ms: integer('snapshotEvery.ms', ms ?? null, 1, 2 ** 32 - 1, 0),
+    writes: integer('snapshotEvery.writes', writes, 1, 2 ** 32 - 1, 1),
+  }
 }

@@ -91,11 +91,20 @@ test('a store that is open already can not be opened with other options', async 
   await (await open(folder)).close()
 })
 
-test('the number of shards is fixed when a store is created', async (t) => {
+test('an open gives a store another number of shards, unless it only reads', async (t) => {
   const folder = directory(t)
-  await (await open(folder, { shards: 4 })).close()
-  await rejects(t, 'ERR_INVALID_ARGUMENT', () => open(folder, { shards: 8 }))
-  await (await open(folder)).close()
+  const db = await open(folder, { shards: 4 })
+  await db.setMany(Array.from({ length: 100 }, (_, i) => [`key:${i}`, `value ${i}`]))
+  await db.hSet('hash', { field: 'value' })
+  await db.close()
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => open(folder, { shards: 8, readOnly: true }))
+  for (const shards of [8, 1, 'auto'] as const) {
+    const again = await open(folder, { shards })
+    t.is(await again.get('key:77'), 'value 77')
+    t.deepEqual(await again.hGetAll('hash'), { field: 'value' })
+    t.is(await again.dbSize(), 101)
+    await again.close()
+  }
   for (const shards of [3, 512, 0, -1, 1.5]) {
     await rejects(t, 'ERR_INVALID_ARGUMENT', () => open(directory(t), { shards }))
   }

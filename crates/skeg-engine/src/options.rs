@@ -22,7 +22,8 @@ const INLINE_MAX_MIN: usize = 64;
 /// What an engine is opened with.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
-    /// Shards, a power of two to 256. Fixed when the directory is created; `None` takes what is there, else 16.
+    /// Shards, a power of two to 256. A directory with another number is given this one, unless it is
+    /// only read; `None` takes what is there, else 16.
     pub shards: Option<u16>,
     /// Home threads: they do what is periodic and what a busy shard left over. 0 starts no thread at
     /// all (the simulator drives the engine by hand).
@@ -59,6 +60,11 @@ pub struct EngineOptions {
     /// Rows of a vector index that take more memory than this are written into a segment on disk
     /// (8 MiB), unless the index is to be in memory as it is.
     pub vector_delta_bytes: usize,
+    /// A merge of segments of vectors that writes so many bytes (64 MiB) is done beside all others, so that
+    /// those are not held up; and so is one that links its rows.
+    pub vector_beside_bytes: u64,
+    /// Rows of an index in memory are written, however few, when there was no write for so long (30 seconds).
+    pub vector_idle_ms: u64,
 }
 
 impl Default for EngineOptions {
@@ -80,6 +86,8 @@ impl Default for EngineOptions {
             save_points: Vec::new(),
             snapshot_buffer_bytes: 4 << 20,
             vector_delta_bytes: 8 << 20,
+            vector_beside_bytes: 64 << 20,
+            vector_idle_ms: 30_000,
         }
     }
 }

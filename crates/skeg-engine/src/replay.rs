@@ -8,6 +8,7 @@
 //! Invariant: applying the effects of a history in order gives the state that wrote them; replay
 //! knows no clock, so what has expired since is removed when it is met.
 
+mod deal;
 mod lane;
 
 use skeg_io::sync::Arc;
@@ -15,8 +16,8 @@ use skeg_io::sync::atomic::{AtomicBool, Ordering};
 use skeg_io::{Io, Threads};
 use skeg_keyspace::{End, HashSeed, Keyspace, ValueRef, WrongType};
 use skeg_log::{
-    Log, LogError, Logged, Moved, Place, Replay, ReplayError, ShardId, Unapplied, ValueReader,
-    VectorFile,
+    Dealt, Log, LogError, Logged, Moved, Place, Replay, ReplayError, ShardId, SnapshotWriter,
+    Unapplied, ValueReader, VectorFile,
 };
 
 use crate::effect::{self, Change, Effect, Elements};
@@ -24,6 +25,7 @@ use crate::notify::Switches;
 use crate::shard::Shard;
 use crate::values::{Values, away_of, logged};
 use crate::vectors::open_segment;
+use deal::Deal;
 use lane::{Batch, Lane, Origin};
 
 /// Told now and then how many bytes are read, and of how many.
@@ -182,6 +184,24 @@ impl Replay for Rebuild<'_> {
 
     fn moved(&mut self, moved: &[Moved]) {
         self.lanes.iter().for_each(|lane| lane.each_shard(&mut |shard| shard.follow(moved)));
+    }
+
+    fn deal(
+        &mut self,
+        shards: u16,
+        snapshot: &mut SnapshotWriter,
+    ) -> Result<Option<Dealt>, LogError> {
+        let mut deal = Deal::new(shards, snapshot);
+        let mut result = Ok(());
+        for lane in &self.lanes {
+            lane.each_shard(&mut |shard| {
+                if result.is_ok() {
+                    result = deal.shard(shard);
+                }
+            });
+        }
+        result?;
+        deal.finish().map(Some)
     }
 
     fn settle(&mut self) -> Result<(), Unapplied> {

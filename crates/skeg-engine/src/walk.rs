@@ -63,7 +63,7 @@ pub(crate) struct Handed {
 }
 
 impl Handed {
-    fn add(&mut self, db: u8, key: &[u8], entry: EntryRef<'_>) {
+    pub(crate) fn add(&mut self, db: u8, key: &[u8], entry: EntryRef<'_>) {
         if let ValueRef::Away(away) = entry.value {
             self.homes.insert(away.home);
         }
@@ -96,6 +96,7 @@ impl Handed {
             number: image.number,
             generation: image.view.base_generation(),
             relies_on: image.view.stored_generation(),
+            memory_max: image.memory_max,
         };
         let options = &created.to_bytes();
         Effect::IndexCreate { name: &image.name, options }.encode(&mut self.effects);

@@ -24,7 +24,7 @@ use crate::segment::{FILES, HEADER_BYTES};
 use crate::snapshot;
 use crate::types::{Epoch, Recovered, Replay};
 use crate::vector;
-use crate::walk::{Stretch, walk};
+use crate::walk::{ANY_SHARDS, Stretch, walk};
 
 /// More damage than this is not listed.
 const DAMAGE_MAX: usize = 1000;
@@ -180,7 +180,7 @@ impl Offline {
             walk(
                 &segment,
                 HEADER_BYTES..limit,
-                current.shards,
+                shards_in(current, *named),
                 None,
                 &mut |stretch| match stretch {
                     Stretch::Block { offset, block }
@@ -257,7 +257,7 @@ impl Offline {
         }
         // Behind the last block of an open segment anything may lie.
         let mut held_back = None;
-        walk(&segment, HEADER_BYTES..limit, current.shards, None, &mut |stretch| {
+        walk(&segment, HEADER_BYTES..limit, shards_in(current, named), None, &mut |stretch| {
             if let Some((offset, mismatch)) = held_back.take()
                 && (named.sealed.is_some() || matches!(stretch, Stretch::Block { .. }))
             {
@@ -279,4 +279,10 @@ impl Offline {
         }
         Ok(limit.min(segment.bytes))
     }
+}
+
+/// How many shards the blocks of a segment may name: what lies before the replay start may be from
+/// before the database got its number.
+fn shards_in(current: &Current, named: NamedSegment) -> u16 {
+    if named.id < current.start_segment { ANY_SHARDS } else { current.shards }
 }

@@ -87,8 +87,10 @@ pub enum LogError {
         /// What is in the way.
         found: &'static str,
     },
-    /// The database has another number of shards than was asked for.
-    #[error("the database has {stored} shards, {asked} were asked for")]
+    /// The database has another number of shards than was asked for, and cannot be given it here.
+    #[error(
+        "the database has {stored} shards, {asked} were asked for; only an open for writing changes that"
+    )]
     ShardCount {
         /// Shards of the stored database.
         stored: u16,

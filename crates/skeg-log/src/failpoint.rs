@@ -46,6 +46,8 @@ promises! {
     LeavesGaps,
     /// What the writer is called to look at again is not looked at.
     LooksOnce,
+    /// An fsync starts without a look at who cannot wait for its end.
+    SyncsBlindly,
     /// Only the segment written to last is synced.
     SyncsNewestOnly,
     /// A failed fsync counts as done.
@@ -82,6 +84,8 @@ promises! {
     KeepsOldPlaces,
     /// Recovery leaves the segment that it has rewritten the tail of as long as it was.
     ForgetsTheCut,
+    /// CURRENT takes another number of shards before the snapshot that is dealt out to them.
+    NamesShardsFirst,
     /// A change of what a snapshot has not visited yet does not hand it out first.
     ForgetsImages,
     /// A reply does not wait for the pending changes that it shows.

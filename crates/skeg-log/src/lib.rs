@@ -32,6 +32,7 @@ mod numbered;
 mod offline;
 mod recover;
 mod repair;
+mod reshard;
 mod room;
 mod route;
 mod salvage;
@@ -64,6 +65,7 @@ pub use inspect::{
 };
 pub use log::Log;
 pub use offline::Offline;
+pub use reshard::Dealt;
 pub use salvage::{Dropped, Fresh, RepairPlan};
 pub use snapshot::{SnapshotFound, SnapshotInfo, SnapshotWriter};
 pub use space::{MAX_RESERVATION_BYTES, RECORD_OVERHEAD_BYTES, Reservation};

@@ -10,11 +10,12 @@ use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::Ordering::SeqCst;
 
 use crate::core::{Core, Parts};
-use crate::current::NamedSegment;
+use crate::current::{Current, NamedSegment};
 use crate::error::{LogError, ReserveError, io_error};
 use crate::failpoint::{Broken, breaks};
 use crate::layout;
 use crate::recover::{make_writable, replay_all};
+use crate::reshard::reshard;
 use crate::snapshot::SnapshotWriter;
 use crate::space::{Reservation, cost};
 use crate::spare::Spare;
@@ -62,38 +63,23 @@ impl Log {
             false => return Err(LogError::NotFound { dir: dir.to_owned() }),
         }
         let lock = layout::lock(disk, dir, options)?;
-        let (current, created) = match layout::load(disk, dir)? {
+        let (mut current, created) = match layout::load(disk, dir)? {
             Some(current) => (current, false),
             None if may_create => (layout::create(io, dir, options)?, true),
             None => return Err(LogError::NotFound { dir: dir.to_owned() }),
         };
-        if let Some(asked) = options.shards.filter(|asked| *asked != current.shards) {
-            return Err(LogError::ShardCount { stored: current.shards, asked });
-        }
-        let mut history = replay_all(io, dir, &current, replay)?;
-        let (writer, upkeeper) = if options.read_only {
-            (None, Upkeeper::new(current.clone(), Vec::new(), Spare::none()))
-        } else {
-            let (writer, upkeeper) = make_writable(io, dir, options, &current, &mut history)?;
-            if !breaks(Broken::ForgetsMoves) {
-                replay.moved(&history.moved);
+        let stored = current.shards;
+        if let Some(asked) = options.shards.filter(|asked| *asked != stored) {
+            if options.read_only {
+                return Err(LogError::ShardCount { stored, asked });
             }
-            (Some(writer), upkeeper)
-        };
-        let recovered = Recovered { created, ..history.recovered };
-        let core = Core::new(Parts {
-            io: io.clone(),
-            dir: dir.to_owned(),
-            options: options.clone(),
-            shards: current.shards,
-            last: recovered.last_epoch,
-            history_bytes: recovered.bytes,
-            values: history.values,
-            writer,
-            upkeeper,
-            lock,
-        });
-        Ok((Arc::new(Self { core }), recovered))
+            let (core, _) = recover(io, dir, options, &current, asked, replay)?;
+            current = reshard(&core, replay)?;
+        }
+        let (core, recovered) = recover(io, dir, options, &current, current.shards, replay)?;
+        *core.lock.lock() = lock;
+        let resharded_from = (stored != current.shards).then_some(stored);
+        Ok((Arc::new(Self { core }), Recovered { created, resharded_from, ..recovered }))
     }
 
     /// Reserves room for records of together `payload_bytes` (an upper bound; add
@@ -221,7 +207,8 @@ impl Log {
     }
 
     /// Becomes the writer for a block or a few, if there are records, no writer and no fsync in
-    /// flight: what a serving thread does at the end of its loop turn.
+    /// flight: what a serving thread does at the end of its loop turn. Under `always` it wakes the
+    /// thread that syncs to write them, and returns [`Wrote::Busy`].
     pub fn try_write(&self) -> Wrote {
         self.core.try_write(By::Serving)
     }
@@ -246,21 +233,31 @@ impl Log {
         self.core.maintain()
     }
 
+    /// What the fsync thread does in a turn: writes what somebody wants durable, fsyncs what is due,
+    /// then [`Log::maintain`]. For who drives a log without threads; returns when to look again, in
+    /// nanoseconds of the monotonic clock.
+    ///
+    /// # Errors
+    /// [`LogError::Poisoned`], or what refuses writes.
+    pub fn disk_turn(&self) -> Result<Option<u64>, LogError> {
+        self.core.disk_turn()
+    }
+
     /// Registers for notifications.
     pub fn subscribe(&self, notify: Arc<dyn Notify>) -> Subscription {
         Subscription::new(&self.core, notify)
     }
 
-    /// Wakes the log thread if there are records to write: for threads that never write.
+    /// Wakes the thread that writes if there are records to write: for threads that never write.
     #[inline]
     pub fn wake_writer(&self) {
         if self.core.has_unwritten() {
-            self.core.log_wake.wake();
+            self.core.wake_writer();
         }
     }
 
-    /// Starts an fsync that covers `epoch`, unless it is durable. For an epoch that is not yet
-    /// written the log thread is woken to write it.
+    /// Starts an fsync that covers `epoch`, unless it is durable. An epoch that is not yet written
+    /// is written by the same thread before.
     pub fn request_sync(&self, epoch: Epoch) {
         self.core.request_sync(epoch);
     }
@@ -352,6 +349,41 @@ impl Drop for Log {
     fn drop(&mut self) {
         self.core.abandon();
     }
+}
+
+/// Replays what CURRENT names and, unless it is only read, makes it the start of a new life; of a core for
+/// so many shards, which has no lock yet.
+fn recover(
+    io: &Io,
+    dir: &Path,
+    options: &LogOptions,
+    current: &Current,
+    shards: u16,
+    replay: &mut dyn Replay,
+) -> Result<(Arc<Core>, Recovered), LogError> {
+    let mut history = replay_all(io, dir, current, replay)?;
+    let (writer, upkeeper) = if options.read_only {
+        (None, Upkeeper::new(current.clone(), Vec::new(), Spare::none()))
+    } else {
+        let (writer, upkeeper) = make_writable(io, dir, options, current, &mut history)?;
+        if !breaks(Broken::ForgetsMoves) {
+            replay.moved(&history.moved);
+        }
+        (Some(writer), upkeeper)
+    };
+    let recovered = history.recovered;
+    let core = Core::new(Parts {
+        io: io.clone(),
+        dir: dir.to_owned(),
+        options: options.clone(),
+        shards,
+        last: recovered.last_epoch,
+        history_bytes: recovered.bytes,
+        values: history.values,
+        writer,
+        upkeeper,
+    });
+    Ok((core, recovered))
 }
 
 fn check_options(options: &LogOptions) -> Result<(), LogError> {

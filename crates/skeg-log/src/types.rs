@@ -6,7 +6,8 @@
 use skeg_io::sync::Arc;
 
 use crate::error::{LogError, ReplayError, Unapplied};
-use crate::snapshot::SnapshotInfo;
+use crate::reshard::Dealt;
+use crate::snapshot::{SnapshotInfo, SnapshotWriter};
 use crate::values::{Moved, Place, ValueReader};
 use crate::vector::VectorFile;
 
@@ -80,7 +81,8 @@ pub enum Purpose {
 /// How to open a log.
 #[derive(Clone, Debug)]
 pub struct LogOptions {
-    /// Number of shards: a power of two. `None` takes what is stored, 16 for a new database.
+    /// Number of shards: a power of two. `None` takes what is stored, 16 for a new database. Another
+    /// number than what is stored is given to the database, unless it is only read.
     pub shards: Option<u16>,
     /// Size of a segment in bytes (64 MiB). A larger block gets a segment of its own.
     pub segment_bytes: u64,
@@ -116,7 +118,8 @@ impl Default for LogOptions {
 
 /// Whoever rebuilds memory from the log when it is opened.
 pub trait Replay {
-    /// Called once, before any record: the shard count of the database.
+    /// Called before any record: the shard count of the database. A database that was dealt out to
+    /// another number of shards is replayed again, from here on; what was there before is to be forgotten.
     ///
     /// # Errors
     /// Whatever makes the replay impossible; the open stops.
@@ -134,7 +137,7 @@ pub trait Replay {
         Ok(())
     }
 
-    /// Called once, before any record: what reads values back, now and as long as the log is open.
+    /// Called after [`Replay::start`]: what reads values back, now and as long as the log is open.
     fn values(&mut self, reader: &Arc<ValueReader>) {
         let _ = reader;
     }
@@ -167,7 +170,7 @@ pub trait Replay {
         self.record(shard, kind, payload)
     }
 
-    /// Called once, after all records: these parts of the log were written again elsewhere, and are
+    /// Called after all records: these parts of the log were written again elsewhere, and are
     /// not where [`Replay::record_at`] said any more.
     fn moved(&mut self, moved: &[Moved]) {
         let _ = moved;
@@ -184,6 +187,20 @@ pub trait Replay {
     /// Called after the last record: what those of the snapshot rely on beside it and is not there, in words.
     fn lacks(&self) -> Option<String> {
         None
+    }
+
+    /// Called after all records, when the database is to have another number of shards: writes all that
+    /// was replayed into a snapshot, each entry under its new shard. `None`: it cannot do that.
+    ///
+    /// # Errors
+    /// Those of the snapshot; the open stops, and nothing has changed.
+    fn deal(
+        &mut self,
+        shards: u16,
+        snapshot: &mut SnapshotWriter,
+    ) -> Result<Option<Dealt>, LogError> {
+        let _ = (shards, snapshot);
+        Ok(None)
     }
 
     /// Called now and then: bytes read so far, and of snapshot and segments.
@@ -207,6 +224,8 @@ pub struct Recovered {
     pub created: bool,
     /// Shard count of the database.
     pub shards: u16,
+    /// Shard count that it had before, when this open has given it another.
+    pub resharded_from: Option<u16>,
     /// Identity of the database: random, from its creation.
     pub database_id: u128,
     /// Records of the log that were replayed.
@@ -232,7 +251,7 @@ pub enum Wrote {
     Nothing,
     /// A block was written: its epoch.
     Wrote(Epoch),
-    /// Somebody else writes, or an fsync is in flight: they look again, nothing is forgotten.
+    /// Somebody else writes or is to write, or an fsync is in flight: nothing is forgotten.
     Busy,
     /// There is no space: the buffer is kept and tried again.
     Full,

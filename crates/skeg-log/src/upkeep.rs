@@ -125,6 +125,12 @@ impl Upkeeper {
         remove_if_there(&*core.io.disk, &path)
     }
 
+    /// Bytes up to the last block of a segment that CURRENT gives no length yet.
+    pub(crate) fn written_bytes_of(&self, id: u64) -> Option<u64> {
+        let segment = self.live.iter().find(|segment| segment.id == id)?;
+        Some(segment.written_bytes())
+    }
+
     /// What there is on the disk, to be looked at without waiting for upkeep.
     pub(crate) fn inventory(&self) -> Inventory {
         let named = || self.current.segments.iter();

@@ -66,7 +66,12 @@ impl Peer {
     }
 
     fn call(&mut self, line: &[&str]) -> Value {
-        let words: Vec<Vec<u8>> = line.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let words: Vec<&[u8]> = line.iter().map(|word| word.as_bytes()).collect();
+        self.call_bytes(&words)
+    }
+
+    fn call_bytes(&mut self, line: &[&[u8]]) -> Value {
+        let words: Vec<Vec<u8>> = line.iter().map(|word| word.to_vec()).collect();
         let mut bytes = Vec::new();
         encode_command(&mut bytes, &words);
         self.stream.write_all(&bytes).unwrap();
@@ -264,7 +269,17 @@ fn an_append_only_file_in_parts_is_imported() {
         }
         redis.ok(&["SELECT", "0"]);
         redis.ok(&["SET", "later", "1", "EX", "100000"]);
+        // Values of a dump between the commands, and in a transaction.
+        let restore = |redis: &mut Peer, key: &str, ttl: &str, of: &str, dumped: &Value| {
+            let [key, ttl, of] = [key, ttl, of].map(str::as_bytes);
+            let line = [b"RESTORE", key, ttl, dumped.as_bytes().unwrap(), of];
+            assert!(!redis.call_bytes(&line).is_error());
+        };
+        let [list, set] = ["list", "intset"].map(|key| redis.call(&["DUMP", key]));
+        restore(&mut redis, "copied list", "100000000", "REPLACE", &list);
         redis.ok(&["MULTI"]);
+        restore(&mut redis, "copied list", "0", "REPLACE", &list);
+        restore(&mut redis, "copied set", "100000000", "REPLACE", &set);
         redis.ok(&["INCR", "later"]);
         redis.ok(&["DEL", "short"]);
         redis.ok(&["EXEC"]);
@@ -324,4 +339,25 @@ fn a_single_append_only_file_is_imported_as_it_happened() {
     assert!(!other.exists());
     let (code, _, err) = skeg(&["import", other.to_str().unwrap()]);
     assert!(code == 2 && err.contains("--rdb or --aof"), "{err}");
+}
+
+#[test]
+fn an_import_that_fails_leaves_nothing_of_a_new_directory() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (log, data) = (path("appendonly.aof"), path("data"));
+    // Well-formed, so the first pass takes it; the second one finds that no hash is there.
+    let text = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n\
+                *4\r\n$4\r\nHSET\r\n$1\r\na\r\n$1\r\nf\r\n$1\r\n1\r\n";
+    fs::write(&log, text).unwrap();
+    let (code, _, err) = skeg(&["import", &data, "--aof", &log]);
+    assert_eq!(code, 1);
+    assert!(err.contains("offset 27") && err.contains("WRONGTYPE"), "{err}");
+    let names = || fs::read_dir(place.path()).unwrap().count();
+    assert_eq!(names(), 1, "only the log is there");
+    fs::write(&log, &text[..27]).unwrap();
+    let (code, out, _) = skeg(&["import", &data, "--aof", &log]);
+    assert_eq!(code, 0);
+    assert!(out.contains("1 key"), "{out}");
+    assert_eq!(names(), 2);
 }

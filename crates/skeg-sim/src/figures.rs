@@ -50,6 +50,8 @@ pub struct Figures {
     pub vector_segments_beside: u64,
     /// Openings that were judged and had loaded a snapshot.
     pub snapshots_loaded: u64,
+    /// Openings that were judged and had given the database another number of shards.
+    pub resharded: u64,
     /// Backups that were made or brought up to date.
     pub backups: u64,
     /// States of backups that were judged.
@@ -97,6 +99,7 @@ impl Figures {
             ("vectorSegments", &mut self.vector_segments),
             ("vectorSegmentsBeside", &mut self.vector_segments_beside),
             ("snapshotsLoaded", &mut self.snapshots_loaded),
+            ("resharded", &mut self.resharded),
             ("backups", &mut self.backups),
             ("backupsJudged", &mut self.backups_judged),
             ("closes", &mut self.closes),

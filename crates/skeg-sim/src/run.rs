@@ -182,8 +182,16 @@ impl<'a> Runner<'a> {
         Io { disk: Arc::new(WatchedDisk::new(io.disk, &self.seen, self.flaw)), ..io }
     }
 
-    fn open(&self, read_only: bool) -> Result<Engine, EngineError> {
-        self.open_on(&self.io(), read_only)
+    fn open(&mut self, read_only: bool) -> Result<Engine, EngineError> {
+        let opened = self.open_on(&self.io(), read_only);
+        if self.capacity.is_some()
+            && let Err(EngineError::Log(LogError::Full { .. })) = &opened
+            && self.settings.shards.take().is_some()
+        {
+            // No room for another number of shards: with its own it must open.
+            return self.open_on(&self.io(), read_only);
+        }
+        opened
     }
 
     pub(crate) fn open_on(&self, io: &Io, read_only: bool) -> Result<Engine, EngineError> {
@@ -198,7 +206,11 @@ impl<'a> Runner<'a> {
     ) -> Result<Engine, EngineError> {
         let settings = self.settings;
         let options = EngineOptions {
-            shards: (!self.exists).then_some(self.plan.shards),
+            shards: match self.exists {
+                _ if read_only => None,
+                true => settings.shards,
+                false => Some(self.plan.shards),
+            },
             home_threads: 0,
             level: settings.level,
             sync: settings.sync,
@@ -211,6 +223,8 @@ impl<'a> Runner<'a> {
             inline_max: settings.inline_max,
             cache_bytes: settings.cache_bytes,
             vector_delta_bytes: settings.vector_delta_bytes,
+            vector_beside_bytes: settings.vector_beside_bytes,
+            vector_idle_ms: settings.vector_idle_ms,
             ..EngineOptions::default()
         };
         Engine::open(io, Some(dir), &options)
@@ -317,6 +331,7 @@ impl<'a> Runner<'a> {
         self.judge_backup()?;
         self.figures.recoveries += 1;
         self.figures.snapshots_loaded += u64::from(engine.recovered().snapshot_bytes > 0);
+        self.figures.resharded += u64::from(engine.recovered().resharded_from.is_some());
         self.figures.torn_tails += u64::from(engine.recovered().cut_bytes > 0);
         self.figures.acknowledged += self.floors.kernel - self.oracle.start();
         self.figures.lost_unacknowledged += self.oracle.last() - epoch;

@@ -56,6 +56,10 @@ pub(crate) struct Settings {
     pub(crate) inline_max: usize,
     pub(crate) cache_bytes: usize,
     pub(crate) vector_delta_bytes: usize,
+    /// Whoever opens it for writing gives it so many shards.
+    pub(crate) shards: Option<u16>,
+    pub(crate) vector_beside_bytes: u64,
+    pub(crate) vector_idle_ms: u64,
 }
 
 impl Default for Settings {
@@ -70,6 +74,9 @@ impl Default for Settings {
             inline_max: 1_024,
             cache_bytes: 64 << 20,
             vector_delta_bytes: 8 << 20,
+            shards: None,
+            vector_beside_bytes: 64 << 20,
+            vector_idle_ms: 30_000,
         }
     }
 }
@@ -140,6 +147,8 @@ pub(crate) enum Step {
     /// A thread ends its turn: it writes a block.
     Write,
     Sync,
+    /// What the thread does that writes what it is about to sync.
+    Commit,
     Maintain,
     /// What home threads do.
     Tick,
@@ -201,6 +210,8 @@ struct Draw {
     rng: SimRng,
     /// For what is about large strings.
     strings: SimRng,
+    /// For what is about numbers of shards.
+    shards: SimRng,
     /// The key that was set last: perhaps its string is not yet written.
     set_last: Option<At>,
     keys: u64,
@@ -239,6 +250,7 @@ impl Draw {
         Self {
             rng,
             strings,
+            shards: SimRng::new(seed ^ 0x7368_6172_6473_0000),
             set_last: None,
             keys,
             databases,
@@ -310,9 +322,19 @@ impl Draw {
         let openings = self.pick(&[0, 0, 0, 1, 1, 2, 3]);
         // Every seed has a power loss; the first round is sure to end with one.
         let power_only = themes == Themes::PowerLoss || (number == 0 && themes == Themes::All);
+        let shards = (number > 0 && self.shards.below(5) == 0)
+            .then(|| [1, 2, 4, 8, 16, 32][self.shards.index(6)]);
+        let mut opening: Vec<Crash> =
+            (0..openings).map(|_| self.crash(28, themes == Themes::PowerLoss)).collect();
+        if shards.is_some() {
+            // Such an opening takes more changes of the disk.
+            let others = std::mem::replace(&mut self.rng, SimRng::new(self.shards.next_u64()));
+            opening.extend((0..2).map(|_| self.crash(60, themes == Themes::PowerLoss)));
+            self.rng = others;
+        }
         Round {
-            settings: self.settings(),
-            opening: (0..openings).map(|_| self.crash(28, themes == Themes::PowerLoss)).collect(),
+            settings: Settings { shards, ..self.settings() },
+            opening,
             opening_rates: (trouble == Trouble::Io && self.one_in(3)).then(|| self.bad_rates()),
             look: self.one_in(4),
             settle: self.one_in(3),
@@ -338,6 +360,9 @@ impl Draw {
             inline_max: [64, 64, 200, 1_024, 1 << 20][self.strings.index(5)],
             cache_bytes: [0, 4 << 10, 64 << 20][self.strings.index(3)],
             vector_delta_bytes: self.pick(&[1, 1, 3_000, if themed { 1 } else { 8 << 20 }]),
+            shards: None,
+            vector_beside_bytes: self.pick(&[1, 64 << 20]),
+            vector_idle_ms: self.pick(&[0, 30_000]),
         }
     }
 
@@ -423,7 +448,8 @@ impl Draw {
         match self.rng.below(40) {
             0..=7 => Step::Release(self.client()),
             8..=16 => Step::Write,
-            17..=20 => Step::Sync,
+            17 | 18 => Step::Sync,
+            19 | 20 => Step::Commit,
             21..=24 => Step::Maintain,
             25..=27 => Step::Tick,
             28..=33 => Step::Turn,

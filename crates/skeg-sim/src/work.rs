@@ -112,6 +112,7 @@ impl Runner<'_> {
             Step::Release(client) => work.clients[*client].release(),
             Step::Write => drop(work.log().try_write()),
             Step::Sync => drop(work.log().sync()),
+            Step::Commit => drop(work.log().disk_turn()),
             Step::Maintain => drop(work.log().maintain()),
             Step::Tick => work.engine.tick(),
             Step::Turn => turn(work),

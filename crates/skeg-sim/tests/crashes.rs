@@ -29,6 +29,7 @@ fn what_a_crash_leaves_is_a_prefix_with_all_that_was_acknowledged() {
     assert!(figures.places.len() > 12, "{figures}");
     assert!(figures.faults.len() > 6, "{figures}");
     assert!(figures.poisoned > 3, "{figures}");
+    assert!(figures.resharded > 10, "{figures}");
 }
 
 #[test]

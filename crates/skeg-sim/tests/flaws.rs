@@ -59,6 +59,7 @@ flaws! {
     a_rewritten_tail_that_is_not_synced: Flaw::Breaks(Broken::ForgetsTheTail), PowerLoss;
     a_tail_rewritten_with_old_places: Flaw::Breaks(Broken::KeepsOldPlaces), PowerLoss;
     an_old_segment_that_is_not_cut: Flaw::Breaks(Broken::ForgetsTheCut), PowerLoss;
+    a_number_of_shards_before_its_snapshot: Flaw::Breaks(Broken::NamesShardsFirst), PowerLoss;
     // Snapshots.
     published_before_its_epochs_are_durable: Flaw::Breaks(Broken::PublishesEarly), Snapshots;
     the_entry_of_a_snapshot_not_synced: Flaw::Breaks(Broken::ForgetsTheDirectory), Snapshots;
@@ -82,14 +83,15 @@ flaws! {
     growth_without_room_for_a_snapshot: Flaw::Breaks(Broken::FillsTheDisk), All;
 }
 
-/// What a simulation on one thread and a single fault cannot show, caught in skeg-log: the first three
+/// What a simulation on one thread and a single fault cannot show, caught in skeg-log: the first four
 /// by the models of threads (`shuttle_flaw_`), the next two where checksums are (`block.rs`; the chain
 /// through the blocks would catch stale bytes, too), the last by
 /// `tests/backup.rs`.
-const ELSEWHERE: [Broken; 6] = [
+const ELSEWHERE: [Broken; 7] = [
     Broken::ReadsEpochOutside,
     Broken::SplitsTransactions,
     Broken::LooksOnce,
+    Broken::SyncsBlindly,
     Broken::DropsTheSalt,
     Broken::DropsTheOffset,
     Broken::LinksWhatIsCut,

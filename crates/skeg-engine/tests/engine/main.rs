@@ -1,12 +1,14 @@
 //! Tests of the engine through its public interface. The interleaving models run with
 //! `cargo test -p skeg-engine --features shuttle --test engine shuttle_`, and only those then.
 
+mod ahead;
 mod durable;
 mod evict;
 mod full;
 mod memory;
 mod model;
 mod offline;
+mod reshard;
 #[cfg(feature = "shuttle")]
 mod shuttle_compaction;
 #[cfg(feature = "shuttle")]

@@ -15,7 +15,7 @@ mod target;
 
 use std::path::Path;
 
-use crate::current::Current;
+use crate::current::{Current, VectorRef};
 use crate::error::LogError;
 use crate::failpoint::{Broken, breaks};
 use crate::inspect::LiveFile;
@@ -137,7 +137,9 @@ fn copy(
                     current.vectors.iter().find(|named| named.id == id).copied()
                 };
                 let this = named(current).expect("it is one of them");
-                let same = target.before().and_then(named).map(|before| before == this);
+                // The shard of its index may be another one by now: that is not in the file.
+                let is_this = |before: VectorRef| VectorRef { shard: this.shard, ..before } == this;
+                let same = target.before().and_then(named).map(is_this);
                 target.whole(vector::FILES, id, this.length, same, &mut tell)?;
             }
             LiveFile::Manifest | LiveFile::Current => {}

@@ -16,6 +16,7 @@ use crate::core::Core;
 use crate::current::SnapshotRef;
 use crate::error::LogError;
 use crate::failpoint::{Broken, breaks};
+use crate::reshard::Dealt;
 use crate::side::{SideFile, beside_bytes};
 use crate::types::{Epoch, ShardId, ShardPlace};
 
@@ -177,18 +178,7 @@ impl SnapshotWriter {
     /// When the snapshot is not complete, or not everything that it covers is durable.
     pub fn publish(mut self, kept: &BTreeSet<u64>) -> Result<SnapshotInfo, LogError> {
         let core = Arc::clone(self.side.core());
-        core.condition.check()?;
-        assert!(self.completed, "only what is complete is published");
-        assert!(
-            core.durable() >= self.awaited || breaks(Broken::PublishesEarly),
-            "nothing is published before what it covers is durable"
-        );
-        let named = SnapshotRef {
-            id: self.header.id,
-            length: self.offset,
-            covered: self.covered.0,
-            sum: self.previous,
-        };
+        let named = self.finished(&core)?;
         let published = core.upkeeper.lock().publish_snapshot(&core, named, self.needed, kept);
         // After any other failure it is unknown which CURRENT a crash would leave: both keep their files.
         if !matches!(published, Err(LogError::Full { .. })) {
@@ -196,6 +186,33 @@ impl SnapshotWriter {
             core.behind_from.store(self.history_bytes, SeqCst);
         }
         published.map(|()| named.info())
+    }
+
+    /// [`Self::publish`] of one that everything was dealt out to, under another number of shards.
+    pub(crate) fn publish_dealt(mut self, dealt: &Dealt) -> Result<(), LogError> {
+        let core = Arc::clone(self.side.core());
+        let named = self.finished(&core)?;
+        let published = core.upkeeper.lock().publish_dealt(&core, named, dealt);
+        if !matches!(published, Err(LogError::Full { .. })) {
+            self.side.keep();
+        }
+        published
+    }
+
+    /// How CURRENT names it, now that it may be published.
+    fn finished(&self, core: &Core) -> Result<SnapshotRef, LogError> {
+        core.condition.check()?;
+        assert!(self.completed, "only what is complete is published");
+        assert!(
+            core.durable() >= self.awaited || breaks(Broken::PublishesEarly),
+            "nothing is published before what it covers is durable"
+        );
+        Ok(SnapshotRef {
+            id: self.header.id,
+            length: self.offset,
+            covered: self.covered.0,
+            sum: self.previous,
+        })
     }
 }
 

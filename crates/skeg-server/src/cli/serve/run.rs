@@ -70,6 +70,11 @@ fn serve_engine(
         directory: server_options.directory.as_ref().map(|path| path.display().to_string()),
     };
     announce(&facts, options);
+    if let Some(before) = recovered.resharded_from {
+        let text =
+            format!("the database was dealt out from {before} to {} shards", engine.shards());
+        tell(options, LogLevel::Info, &text);
+    }
     if recovered.cut_bytes > 0 {
         let cut = recovered.cut_bytes;
         tell(
@@ -142,6 +147,7 @@ fn server_options(options: &ServeOptions) -> ServerOptions {
         shutdown_timeout: options.shutdown_timeout,
         clients_may_stop: true,
         clients_may_debug: options.debug_command,
+        transactions: options.transactions,
         config_file: options.config_file.as_deref().map(absolute),
         directory: options.data.as_deref().map(absolute),
     }
