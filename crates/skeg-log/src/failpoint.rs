@@ -88,6 +88,8 @@ promises! {
     NamesShardsFirst,
     /// A change of what a snapshot has not visited yet does not hand it out first.
     ForgetsImages,
+    /// Who waits in its place for the walk of a snapshot does not look again whether that was queued.
+    ForgetsOvertaking,
     /// A reply does not wait for the pending changes that it shows.
     ForgetsToWait,
     /// A segment of vectors is published before the epochs that it covers are durable.

@@ -99,7 +99,7 @@ pub(crate) struct Runner<'a> {
     floors: Floors,
     /// The size of the disk, once it was given one.
     pub(crate) capacity: Option<u64>,
-    settings: Settings,
+    pub(crate) settings: Settings,
     /// Whether the database was ever opened.
     exists: bool,
     round: usize,
@@ -220,6 +220,7 @@ impl<'a> Runner<'a> {
             segment_bytes: settings.segment_bytes,
             snapshot_log_bytes: settings.snapshot_log_bytes,
             snapshot_buffer_bytes: settings.snapshot_buffer_bytes,
+            snapshot_slice_bytes: settings.snapshot_slice_bytes,
             inline_max: settings.inline_max,
             cache_bytes: settings.cache_bytes,
             vector_delta_bytes: settings.vector_delta_bytes,

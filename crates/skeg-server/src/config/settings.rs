@@ -148,7 +148,8 @@ pub const SETTINGS: &[Setting] = &[
         name: "shards",
         value: Some("N"),
         default: Some("16"),
-        help: "Shards, a power of two from 1 to 256; a database with others is dealt out once",
+        help: "Shards, a power of two from 1 to 256; a database\n\
+               with another number of them is dealt out once",
         apply: |options, text| {
             parse::power_of_two(text, 1..=256).map(|count| options.shards = Some(count))
         },
@@ -334,8 +335,8 @@ pub const SETTINGS: &[Setting] = &[
         value: Some("MODE"),
         default: Some("cross-shard"),
         section: Section::Limits,
-        help: "Which transactions clients may run: cross-shard (all),\n\
-               shard-local (keys of one shard), disabled",
+        help: "Which transactions clients may run:\n\
+               cross-shard (all), shard-local (keys of one shard), disabled",
         apply: |options, text| parse::transactions(text).map(|mode| options.transactions = mode),
         ..PLAIN
     },
