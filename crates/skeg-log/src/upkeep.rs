@@ -246,8 +246,8 @@ impl Upkeeper {
             Err(error) => return Err(error),
         }
         if wanted <= free {
-            // It is only unsynced bytes that are too many: an fsync frees them.
-            return Ok(unsynced > 0);
+            // It is only unsynced bytes that are too many, or what others hold: they come to be synced.
+            return Ok(unsynced > 0 || core.space.outstanding() > 0);
         }
         // The room may have to be all in a new segment, with a header and a CURRENT that names it.
         let wanted = wanted.max(RELEASE_BYTES);
