@@ -4,6 +4,7 @@
 mod ahead;
 mod durable;
 mod evict;
+mod full;
 mod memory;
 mod model;
 mod offline;
