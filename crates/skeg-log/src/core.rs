@@ -266,6 +266,7 @@ impl Core {
             fsyncs: self.syncing.count(),
             last_fsync_ns: self.syncing.last_duration_ns(),
             snapshot: inventory.snapshot,
+            snapshots: inventory.snapshots,
             behind_bytes: self.behind_bytes(),
             kept_bytes: inventory.kept_bytes,
             overdrawn_bytes: self.space.overdrawn(),

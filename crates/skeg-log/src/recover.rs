@@ -28,6 +28,7 @@ use crate::layout::{named_segments, remove_leftovers};
 use crate::scan::{Reader, SegmentFile};
 use crate::segment::{HEADER_BYTES, Segment, SegmentHeader, fsync_error};
 use crate::small_file::{replace, write_all};
+use crate::snapshot::format as snapshot_files;
 use crate::snapshot::read::{self as snapshot, Loaded};
 use crate::spare::{CURRENT_BYTES, Spare};
 use crate::types::{Epoch, LogOptions, Recovered, Replay, ShardId, ShardPlace};
@@ -131,6 +132,41 @@ pub(crate) fn replay_all(
     history.recovered.last_epoch = Epoch(history.position.epoch);
     history.segments = segments;
     Ok(history)
+}
+
+/// [`replay_all`], with an older snapshot where a newer one is damaged and older ones are kept. With CURRENT as
+/// it is without those.
+///
+/// # Errors
+/// The first damage, when no snapshot can be loaded with the log behind it.
+pub(crate) fn replay_kept(
+    io: &Io,
+    dir: &Path,
+    current: &Current,
+    replay: &mut dyn Replay,
+) -> Result<(Current, History), LogError> {
+    let (mut current, mut damaged) = (current.clone(), Vec::new());
+    loop {
+        let replayed = replay_all(io, dir, &current, replay);
+        let error = match replayed {
+            Ok(mut history) => {
+                history.recovered.damaged_snapshots = damaged;
+                return Ok((current, history));
+            }
+            Err(error) => error,
+        };
+        let path = current.snapshot.map(|named| snapshot_files::FILES.path(dir, named.id));
+        match (error, current.without_newest()) {
+            (LogError::Corrupt(found), Some(older)) if path.as_ref() == Some(&found.file) => {
+                damaged.push(*found);
+                current = older;
+            }
+            (LogError::Corrupt(_), _) if !damaged.is_empty() => {
+                return Err(LogError::Corrupt(Box::new(damaged.swap_remove(0))));
+            }
+            (error, _) => return Err(error),
+        }
+    }
 }
 
 /// What there is to be read.
@@ -380,11 +416,17 @@ pub(crate) fn make_writable(
     segment.set_written_bytes(offset);
 
     if !next.segments.iter().any(|named| named.id == next.start_segment) {
+        // It had no block, and neither was there one behind it.
+        for older in &mut next.older {
+            if older.start_segment == next.start_segment {
+                (older.start_segment, older.start) = (header.id, before);
+            }
+        }
         next.start_segment = header.id;
         next.start = before;
     }
     next.next_segment += 1;
-    next.segments.push(NamedSegment { id: header.id, sealed: None });
+    next.segments.push(NamedSegment::open(header.id));
     publish(io, dir, &next, &mut spare)?;
     trim_sealed(io, dir, current, &next)?;
     remove_leftovers(&*io.disk, dir, &next)?;

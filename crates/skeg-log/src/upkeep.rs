@@ -58,6 +58,7 @@ pub(crate) struct Upkeeper {
 pub(crate) struct Inventory {
     pub(crate) segments: u64,
     pub(crate) snapshot: Option<SnapshotInfo>,
+    pub(crate) snapshots: u64,
     sealed_bytes: u64,
     /// Bytes of segments that an open does not replay: they stay for their values.
     pub(crate) kept_bytes: u64,
@@ -138,6 +139,7 @@ impl Upkeeper {
         Inventory {
             segments: self.current.segments.len() as u64,
             snapshot: self.current.snapshot.map(SnapshotRef::info),
+            snapshots: self.current.snapshots().count() as u64,
             sealed_bytes: sealed.map(|end| end.length).sum(),
             kept_bytes: kept.filter_map(|named| named.sealed).map(|end| end.length).sum(),
             live: self.live.clone(),
@@ -277,7 +279,7 @@ impl Upkeeper {
         self.live.push(Arc::clone(&segment));
         let mut next = self.sealed(core);
         next.next_segment += 1;
-        next.segments.push(NamedSegment { id: segment.id, sealed: None });
+        next.segments.push(NamedSegment::open(segment.id));
         if let Err(error) = self.publish(core, next) {
             // Only then it is certain that no CURRENT names the file.
             if matches!(error, LogError::Full { .. }) {

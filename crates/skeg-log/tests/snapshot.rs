@@ -200,6 +200,54 @@ fn damage_in_a_snapshot_stops_the_open_with_its_place() {
 }
 
 #[test]
+fn damage_in_the_newest_of_two_snapshots_loses_nothing() {
+    let options = LogOptions { keep_snapshots: 2, ..small_options(SyncPolicy::Never) };
+    let mut harness = Harness::new(9, options);
+    open(&mut harness, 0).unwrap();
+    let mut infos = Vec::new();
+    for count in [300, 40, 200] {
+        push_some(&mut harness, count);
+        infos.push(snapshot(&mut harness, |harness| push_some(harness, 3)).unwrap());
+    }
+    push_some(&mut harness, 20);
+    let status = harness.log().status();
+    assert_eq!((status.snapshots, status.snapshot), (2, Some(infos[2])));
+    assert_eq!(files(&harness, ".snap").len(), 2);
+    harness.write();
+    let last = harness.log().last_epoch().0;
+    harness.close().unwrap();
+    let [older, newest] = [1, 2]
+        .map(|number: usize| PathBuf::from(DIR).join(format!("snap/{:08}.snap", infos[number].id)));
+    let (healthy, history) = (harness.machine.disk.clone(), harness.history.clone());
+    let flip = |harness: &Harness, file: &Path, at: u64| {
+        let damage = Damage::FlipBit { offset: at, bit: u8::try_from(at % 8).unwrap() };
+        harness.machine.disk.damage(file, &damage).unwrap();
+    };
+    for at in (0..infos[2].bytes).step_by(9_973).chain([8, 60, infos[2].bytes - 1]) {
+        harness.machine.disk = healthy.after_kill();
+        harness.history.clone_from(&history);
+        flip(&harness, &newest, at);
+        let found = open(&mut harness, last).unwrap().damaged_snapshots;
+        assert_eq!(found.iter().map(|it| &it.file).collect::<Vec<_>>(), [&newest]);
+        assert_eq!(harness.log().status().snapshot, Some(infos[1]));
+        // From here on it is as if there had never been another.
+        push_some(&mut harness, 30);
+        let info = snapshot(&mut harness, |_| ()).unwrap();
+        harness.close().unwrap();
+        assert_eq!(open(&mut harness, last).unwrap().snapshot_bytes, info.bytes);
+        harness.log = None;
+    }
+    harness.machine.disk = healthy.after_kill();
+    harness.history.clone_from(&history);
+    harness.machine.disk.remove(&newest).unwrap();
+    flip(&harness, &older, 100);
+    let Err(LogError::Corrupt(found)) = open(&mut harness, last) else {
+        panic!("both are damaged")
+    };
+    assert_eq!(found.file, newest, "the first damage is told");
+}
+
+#[test]
 fn a_disk_without_room_for_a_snapshot_refuses_it_and_nothing_else() {
     let mut harness = Harness::new(6, small_options(SyncPolicy::EverySecond));
     open(&mut harness, 0).unwrap();

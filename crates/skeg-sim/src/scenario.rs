@@ -58,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) vector_delta_bytes: usize,
     /// Whoever opens it for writing gives it so many shards.
     pub(crate) shards: Option<u16>,
+    pub(crate) keep_snapshots: usize,
 }
 
 impl Default for Settings {
@@ -73,6 +74,7 @@ impl Default for Settings {
             cache_bytes: 64 << 20,
             vector_delta_bytes: 8 << 20,
             shards: None,
+            keep_snapshots: 1,
         }
     }
 }
@@ -202,7 +204,7 @@ struct Draw {
     rng: SimRng,
     /// For what is about large strings.
     strings: SimRng,
-    /// For what is about numbers of shards.
+    /// For what is about numbers of shards and of snapshots.
     shards: SimRng,
     /// The key that was set last: perhaps its string is not yet written.
     set_last: Option<At>,
@@ -353,6 +355,7 @@ impl Draw {
             cache_bytes: [0, 4 << 10, 64 << 20][self.strings.index(3)],
             vector_delta_bytes: self.pick(&[1, 1, 3_000, if themed { 1 } else { 8 << 20 }]),
             shards: None,
+            keep_snapshots: [1, 1, 2, 3][self.shards.index(4)],
         }
     }
 

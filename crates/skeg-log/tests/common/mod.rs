@@ -27,6 +27,7 @@ pub(crate) struct Collect {
 impl Replay for Collect {
     fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
         self.shards = shards;
+        self.records.clear();
         Ok(())
     }
 
