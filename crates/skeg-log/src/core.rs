@@ -269,6 +269,7 @@ impl Core {
             snapshots: inventory.snapshots,
             behind_bytes: self.behind_bytes(),
             kept_bytes: inventory.kept_bytes,
+            older_bytes: inventory.older_bytes,
             overdrawn_bytes: self.space.overdrawn(),
         }
     }

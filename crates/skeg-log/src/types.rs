@@ -314,6 +314,8 @@ pub struct LogStatus {
     pub behind_bytes: u64,
     /// Bytes of segments that an open does not replay, and that stay for values in them.
     pub kept_bytes: u64,
+    /// Bytes of segments that are there for older snapshots alone.
+    pub older_bytes: u64,
     /// Bytes pushed beyond what was reserved for them: a wrong bound of a command.
     pub overdrawn_bytes: u64,
 }

@@ -62,6 +62,8 @@ pub(crate) struct Inventory {
     sealed_bytes: u64,
     /// Bytes of segments that an open does not replay: they stay for their values.
     pub(crate) kept_bytes: u64,
+    /// Bytes of segments that are there for older snapshots alone.
+    pub(crate) older_bytes: u64,
     live: Vec<Arc<Segment>>,
 }
 
@@ -135,13 +137,19 @@ impl Upkeeper {
     pub(crate) fn inventory(&self) -> Inventory {
         let named = || self.current.segments.iter();
         let sealed = named().filter_map(|named| named.sealed);
-        let kept = named().filter(|named| named.id < self.current.start_segment);
+        let (kept, older): (Vec<_>, Vec<_>) = named()
+            .filter(|named| named.id < self.current.start_segment)
+            .partition(|named| self.current.is_for_values(named));
+        let bytes = |named: &[&NamedSegment]| -> u64 {
+            named.iter().filter_map(|named| named.sealed).map(|end| end.length).sum()
+        };
         Inventory {
             segments: self.current.segments.len() as u64,
             snapshot: self.current.snapshot.map(SnapshotRef::info),
             snapshots: self.current.snapshots().count() as u64,
             sealed_bytes: sealed.map(|end| end.length).sum(),
-            kept_bytes: kept.filter_map(|named| named.sealed).map(|end| end.length).sum(),
+            kept_bytes: bytes(&kept),
+            older_bytes: bytes(&older),
             live: self.live.clone(),
         }
     }
