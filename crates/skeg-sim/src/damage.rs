@@ -82,6 +82,8 @@ impl Runner<'_> {
     /// durable, so that a bit less of the last block cannot be taken for a torn tail.
     pub(crate) fn damage(&mut self, harm: &Harm, is_witnessed: bool) -> Result<(), String> {
         let copy = self.machine.disk.after_kill();
+        // The database has its number by now; what a repair takes for it may be another.
+        self.settings.shards = None;
         let (file, done) = harm.inflict(&copy).map_err(|error| error.to_string())?;
         let floor = match harm.kind {
             HarmKind::FlipBit if is_witnessed => self.oracle.last(),

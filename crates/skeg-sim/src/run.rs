@@ -99,7 +99,7 @@ pub(crate) struct Runner<'a> {
     floors: Floors,
     /// The size of the disk, once it was given one.
     pub(crate) capacity: Option<u64>,
-    settings: Settings,
+    pub(crate) settings: Settings,
     /// Whether the database was ever opened.
     exists: bool,
     round: usize,
