@@ -1833,6 +1833,12 @@ interface IndexOptions {
    * @defaultValue what the index has, `'auto'` for a new one
    */
   backend?: Backend
+  /**
+   * Bytes of memory that the index may take: vectors in memory, codes and graphs, by `info()`'s measure.
+   * Writes that would pass it reject with `ERR_OUT_OF_MEMORY`.
+   * @defaultValue what the index has, 0 (no limit) for a new one
+   */
+  maxMemory?: number
 }
 /** How far a segment is that is being built. */
 interface ConsolidateProgress {
@@ -1879,6 +1885,8 @@ interface IndexInfo {
   deadRows: number
   /** Bytes of memory that the index takes: vectors in memory, codes, ids. */
   memoryBytes: number
+  /** Bytes of memory that it may take, 0 without a limit. */
+  maxMemory: number
   /** Bytes of its segments. */
   diskBytes: number
   /**

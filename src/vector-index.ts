@@ -66,6 +66,12 @@ export interface IndexOptions {
    * @defaultValue what the index has, `'auto'` for a new one
    */
   backend?: Backend
+  /**
+   * Bytes of memory that the index may take: vectors in memory, codes and graphs, by `info()`'s measure.
+   * Writes that would pass it reject with `ERR_OUT_OF_MEMORY`.
+   * @defaultValue what the index has, 0 (no limit) for a new one
+   */
+  maxMemory?: number
 }
 
 /** How far a segment is that is being built. */
@@ -115,6 +121,8 @@ export interface IndexInfo {
   deadRows: number
   /** Bytes of memory that the index takes: vectors in memory, codes, ids. */
   memoryBytes: number
+  /** Bytes of memory that it may take, 0 without a limit. */
+  maxMemory: number
   /** Bytes of its segments. */
   diskBytes: number
   /**
@@ -175,7 +183,7 @@ export interface VectorWriteOptions {
   durability?: Durability
 }
 
-const INDEX_KEYS = ['dim', 'metric', 'ids', 'tier', 'backend']
+const INDEX_KEYS = ['dim', 'metric', 'ids', 'tier', 'backend', 'maxMemory']
 const SEARCH_KEYS = ['k', 'l', 'rerank', 'minScore', 'bigint']
 /** How often a consolidation tells how far it is, in milliseconds. */
 const PROGRESS_MS = 100
@@ -186,11 +194,13 @@ export function createWords(name: string, options: IndexOptions): string[] {
   const { metric = 'cosine', ids = 'string', tier = 'tq2', backend = 'auto' } = options
   const dim = integer('dim', options.dim, 1, 65_536, 0)
   if (dim === 0) throw expected('dim', 'given for a new index')
+  const maxMemory = integer('maxMemory', options.maxMemory, 0, 2 ** 50, 0)
   return [
     'SKEG.VINDEX.CREATE',
     name,
     String(dim),
     ...[tier, backend, 'METRIC', metric, 'IDS', ids].map(String),
+    ...(maxMemory > 0 ? ['MAXMEMORY', String(maxMemory)] : []),
   ]
 }
 
@@ -202,8 +212,9 @@ export function checkSame(info: IndexInfo, options: IndexOptions): void {
     ids = 'string',
     tier = info.tier,
     backend = info.backend,
+    maxMemory = info.maxMemory,
   } = options
-  const asked = { dim, metric, ids, tier, backend }
+  const asked = { dim, metric, ids, tier, backend, maxMemory }
   for (const [option, value] of Object.entries(asked)) {
     if (value !== info[option as keyof typeof asked]) {
       throw new SkegError('ERR_INDEX_MISMATCH', `the index exists with another \`${option}\``)
@@ -232,6 +243,7 @@ export function readInfo(reply: unknown): IndexInfo {
     segments: Number(fields['segments']),
     deadRows: Number(fields['dead_rows']),
     memoryBytes: Number(fields['memory_bytes']),
+    maxMemory: Number(fields['max_memory_bytes']),
     diskBytes: Number(fields['disk_bytes']),
     state: String(fields['state']) as IndexInfo['state'],
     ...(toBuild > 0 && {

@@ -116,6 +116,23 @@ test('a tier and a backend that are not given are those of the index', async (t)
   await rejects(t, 'ERR_INDEX_MISMATCH', () => db.index('docs', { dim: DIM }))
 })
 
+test('an index refuses vectors beyond its limit of memory', async (t) => {
+  const db = await diskStore(t)
+  const maxMemory = 256 * 1024
+  const docs = await db.index('docs', { dim: DIM, maxMemory })
+  const fill = async (): Promise<void> => {
+    for (let n = 0; n < 10_000; n++) await docs.set(`doc:${n}`, rows(1, n))
+  }
+  await rejects(t, 'ERR_OUT_OF_MEMORY', fill)
+  const { memoryBytes, vectors, ...info } = await docs.info()
+  t.is(info.maxMemory, maxMemory)
+  t.true(vectors > 1000 && memoryBytes < maxMemory + 64 * 1024)
+  t.is(await docs.del('doc:1'), 1)
+  t.is((await (await db.index('docs', { dim: DIM })).info()).maxMemory, maxMemory)
+  const other = { dim: DIM, maxMemory: maxMemory * 2 }
+  await rejects(t, 'ERR_INDEX_MISMATCH', () => db.index('docs', other))
+})
+
 test('options of searches: fewer rows compared exactly, hits that are near enough', async (t) => {
   const db = await diskStore(t)
   const docs = await filled(db, 'docs', { tier: 'tq1' })

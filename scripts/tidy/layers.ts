@@ -17,12 +17,15 @@ const crates: Record<string, Crate> = {
   'skeg-simd': { uses: [], unsafeIn: /./ },
   'skeg-proto': { uses: [] },
   'skeg-rdb': { uses: [] },
+  'skeg-vecs': { uses: ['skeg-simd'] },
   'skeg-log': { uses: ['skeg-io', 'skeg-simd'] },
   'skeg-vector': { uses: ['skeg-simd'] },
   'skeg-keyspace': { uses: [] },
   'skeg-engine': { uses: ['skeg-io', 'skeg-simd', 'skeg-log', 'skeg-keyspace', 'skeg-vector'] },
   'skeg-commands': { uses: ['skeg-io', 'skeg-log', 'skeg-engine', 'skeg-proto', 'skeg-vector'] },
-  'skeg-server': { uses: ['skeg-io', 'skeg-engine', 'skeg-proto', 'skeg-rdb', 'skeg-commands'] },
+  'skeg-server': {
+    uses: ['skeg-io', 'skeg-engine', 'skeg-proto', 'skeg-rdb', 'skeg-vecs', 'skeg-commands'],
+  },
   'skeg-node': {
     uses: ['skeg-io', 'skeg-engine', 'skeg-proto', 'skeg-commands', 'skeg-vector', 'skeg-server'],
     unsafeIn: /^raw\.rs$/,

@@ -159,7 +159,7 @@ impl Session {
         if self.transaction.is_some() && spec.flags.has(Flags::NO_MULTI) {
             return refuse(CommandError::constant("ERR Command not allowed inside a transaction"));
         }
-        if spec.writes() && args.payload_bytes() > KEY_BYTES_MAX {
+        if args.extent_bytes() > KEY_BYTES_MAX && spec.writes() {
             let too_long = |index: usize| args.get(index).len() > KEY_BYTES_MAX;
             if spec.keys.positions(args).any(too_long) {
                 return refuse(CommandError::KEY_TOO_LONG);
@@ -240,9 +240,9 @@ impl Session {
             let shards = shards_of(spec, args, holder.engine());
             return self.on_shards(spec, run, &shards, holder, args, reply, complete);
         }
-        let shard = holder.engine().shard_of(args.get(1));
+        let shard = holder.shard_of(args.get(1));
         if holder.try_hold_one(shard)? {
-            let bound = bound_of(spec, args);
+            let bound = bound_in_place(spec, args, holder);
             let outcome = holder.run_one(shard, bound, |exec| {
                 run_on(spec, run, exec, &mut self.cx(spec), args, reply)
             });
@@ -267,7 +267,9 @@ impl Session {
         complete: &Arc<dyn Complete>,
     ) -> Result<Flow, Failed> {
         if holder.try_hold(shards)? {
-            let outcome = holder.run(shards, bound_of(spec, args), |exec| {
+            let keys = spec.keys.positions(args).map(|index| args.get(index));
+            holder.touch_keys(self.state.db, keys);
+            let outcome = holder.run(shards, bound_in_place(spec, args, holder), |exec| {
                 run_on(spec, run, exec, &mut self.cx(spec), args, reply)
             });
             if let Some(flow) = finished(outcome)? {
@@ -432,6 +434,12 @@ const EFFECT_BYTES: usize = 128;
 /// Log space for an argument that becomes an element of a collection beside its bytes: a length, or
 /// half of a score.
 const ARGUMENT_BYTES: usize = 8;
+
+/// [`bound_of`] a command that runs in place: without a log nobody asks.
+#[inline]
+fn bound_in_place(spec: &Spec, args: Args<'_>, holder: &Holder) -> Bound {
+    if holder.engine().log().is_some() { bound_of(spec, args) } else { Bound::READ }
+}
 
 /// The log space that a command may need, as far as its arguments tell.
 pub(crate) fn bound_of(spec: &Spec, args: Args<'_>) -> Bound {

@@ -14,7 +14,7 @@ use crate::clients::{Client, Connection, Incoming, Origin};
 use crate::context::Context;
 use crate::cx::{Replies, State};
 use crate::flow::{Complete, Completion, Flow};
-use crate::spec::Spec;
+use crate::spec::{Flags, Spec};
 use crate::stats::Lane;
 use crate::subscriptions;
 use crate::table::Recent;
@@ -172,7 +172,9 @@ impl Session {
         holder: &mut Holder,
         commands: impl Iterator<Item = FirstArguments<'k>>,
     ) {
-        holder.touch(self.state.db, commands);
+        // Commands mostly repeat the one before; one that is not fast walks, and looks no element up.
+        let looks_up = self.recent.spec().is_none_or(|spec| spec.flags.has(Flags::FAST));
+        holder.touch(self.state.db, commands, looks_up);
     }
 
     /// Takes the result of a pending command: appends its reply and says how the session goes on.

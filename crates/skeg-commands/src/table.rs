@@ -125,6 +125,12 @@ impl Default for Recent {
 }
 
 impl Recent {
+    /// What it is.
+    #[inline]
+    pub(crate) fn spec(&self) -> Option<&'static Spec> {
+        (self.len > 0).then(|| self.id.spec())
+    }
+
     /// As [`resolve`].
     #[inline]
     pub(crate) fn resolve(&mut self, args: skeg_proto::Args<'_>) -> Option<CommandId> {

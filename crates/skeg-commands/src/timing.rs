@@ -2,7 +2,7 @@
 //!
 //! Two looks at the clock cost as much as a small GET, so not every command is timed. Always timed is
 //! one in 64 (`stats.rs`), and whatever may take long: what is not marked as fast, and does more than
-//! write its short arguments. Every command is timed while somebody asks for it: by a threshold of the
+//! write its short arguments or read a few elements at given places. Every command is timed while somebody asks for it: by a threshold of the
 //! slow log below a millisecond, by a threshold of the latency monitor, by `latency-tracking`, or by MONITOR.
 //! Why: `docs/decisions/0011-messages-and-timing.md`.
 
@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::latency::LatencyMonitor;
 use crate::monitor::Monitors;
+use crate::parse;
 use crate::slowlog::{self, Entry, SlowLog};
 use crate::spec::{BoundRule, Flags, Handler, Spec};
 use crate::table::CommandId;
@@ -23,6 +24,8 @@ use crate::table::CommandId;
 const FINE_US: i64 = 1_000;
 /// Arguments in bytes up to which writing them is quick.
 const SHORT_BYTES: usize = 4 << 10;
+/// Elements up to which reading them is quick.
+const FEW_ELEMENTS: i64 = 64;
 
 /// Which commands are timed.
 mod watch {
@@ -88,7 +91,19 @@ fn may_take_long(spec: &Spec, args: Args<'_>) -> bool {
         return false;
     }
     let writes_arguments = matches!((spec.run, spec.bound), (Handler::Keyed(_), BoundRule::Grow));
-    !(writes_arguments && args.payload_bytes() < SHORT_BYTES)
+    let is_short = writes_arguments && args.extent_bytes() < SHORT_BYTES;
+    !is_short && !reads_few(spec, args)
+}
+
+/// Whether it reads a short range of places, without options: as quick as a few reads that are fast.
+fn reads_few(spec: &Spec, args: Args<'_>) -> bool {
+    if args.len() != 4 || !matches!(spec.name, "lrange" | "zrange" | "zrevrange") {
+        return false;
+    }
+    let [start, stop] = [2, 3].map(|index| parse::integer(args.get(index)));
+    let (Some(start), Some(stop)) = (start, stop) else { return false };
+    // Whether both count from the same end.
+    (start < 0) == (stop < 0) && stop.saturating_sub(start) < FEW_ELEMENTS
 }
 
 /// A call that is being timed.
@@ -138,5 +153,30 @@ impl Started {
             timing.latency.note(event, context.engine().now_ms() / 1_000, spent_ms);
         }
         spent_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table;
+
+    #[test]
+    fn only_short_ranges_of_places_are_quick() {
+        let takes_long = |line: &str| {
+            let args: skeg_proto::ArgsBuf = line.split(' ').collect();
+            let args = args.as_args();
+            let id = table::resolve(args).expect("there is such a command");
+            may_take_long(id.spec(), args)
+        };
+        for line in ["zrange k 0 9", "lrange k -10 -1", "zrevrange k 5 1", "get k", "mset k v"] {
+            assert!(!takes_long(line), "{line}");
+        }
+        let long = ["zrange k 0 -1", "lrange k 0 64", "zrange k -1 0", "zrange k 0 9 byscore"];
+        for line in long.into_iter().chain(["lrange k 0 x", "lrange k 0", "smembers k"]) {
+            assert!(takes_long(line), "{line}");
+        }
+        let large = format!("mset k {}", "v".repeat(SHORT_BYTES));
+        assert!(takes_long(&large));
     }
 }

@@ -4,7 +4,7 @@
 //! the engine writes one record for each shard it changed, in one epoch. A command that fails does
 //! not stop the others and undoes nothing.
 
-use skeg_engine::{Bound, DATABASES, Engine, Exec, Refusal, ShardList};
+use skeg_engine::{Bound, DATABASES, Engine, Exec, IndexError, Refusal, ShardList};
 use skeg_proto::{Args, ArgsBuf, Reply};
 
 use crate::cx::Cx;
@@ -17,6 +17,7 @@ use crate::session::{Session, Watching};
 use crate::spec::{Flags, Handler, Outcome, Spec};
 use crate::table::CommandId;
 use crate::timing::Started;
+use crate::vector;
 use crate::walk;
 use crate::watching;
 
@@ -146,6 +147,7 @@ impl TransactionTask {
         let mut room = match exec.as_deref_mut() {
             Some(exec) => {
                 self.want_strings(exec, cx)?;
+                self.want_room(exec)?;
                 self.reserve_stored(exec, cx)?
             }
             None => 0,
@@ -219,6 +221,17 @@ impl TransactionTask {
             }
         }
         if exec.must_fetch() { Err(Refusal::Wait) } else { Ok(()) }
+    }
+
+    /// Has room for all vectors that commands store, before anything is changed. Where a disk takes none
+    /// each of them is refused by itself.
+    fn want_room(&self, exec: &mut Exec<'_>) -> Result<(), Refusal> {
+        let commands =
+            self.queue.iter().map(|queued| (queued.id.spec().name, queued.args.as_args()));
+        match vector::make_room(exec, commands) {
+            Err(IndexError::Behind) => Err(Refusal::Wait),
+            _ => Ok(()),
+        }
     }
 
     fn let_go(&mut self, exec: &mut Exec<'_>) {

@@ -1,6 +1,8 @@
 //! Vectors and their ids as arguments and replies.
 
-use skeg_engine::IndexError;
+use std::collections::BTreeMap;
+
+use skeg_engine::{Exec, Incoming, IndexError, Refusal, Shard};
 use skeg_proto::Args;
 use skeg_vector::{IdKind, IdRef, VectorError, VectorErrorKind};
 
@@ -44,6 +46,35 @@ pub(crate) fn effects_bytes(args: Args<'_>, effects: usize) -> u64 {
     (args.payload_bytes() + effects * each) as u64
 }
 
+/// Has room made for the vectors that commands will store, each of them by its name and arguments.
+///
+/// # Errors
+/// Those of [`skeg_engine::Shard::vector_room`]; an index that is not there is no error yet.
+pub(crate) fn make_room<'a>(
+    exec: &mut Exec<'_>,
+    commands: impl Iterator<Item = (&'static str, Args<'a>)>,
+) -> Result<(), IndexError> {
+    let mut incoming: BTreeMap<&[u8], Incoming> = BTreeMap::new();
+    for (command, args) in commands {
+        let vectors = match command {
+            "skeg.vset" => 1,
+            "skeg.vmset" => args.len() / 2,
+            _ => continue,
+        };
+        let more = Incoming::new(vectors, args.payload_bytes());
+        let all = incoming.entry(args.get(1)).or_default();
+        *all = all.and(more);
+    }
+    for (name, incoming) in incoming {
+        match exec.shard(name).vector_room(name, incoming) {
+            Ok(()) | Err(IndexError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    exec.shards().for_each(Shard::note_room);
+    Ok(())
+}
+
 /// The error for what only a later version does.
 pub(crate) fn unsupported(what: &str) -> CommandError {
     CommandError::owned(format!("ERR {what} is not supported yet: vectors have no attributes"))
@@ -66,7 +97,9 @@ impl From<IndexError> for CommandError {
         let code = match error {
             IndexError::NotFound => "NOINDEX",
             IndexError::Mismatch { .. } => "INDEXMISMATCH",
-            IndexError::Behind => "BUSY",
+            IndexError::Behind => return Self::Refused(Refusal::Wait),
+            IndexError::Unwritten => "BUSY",
+            IndexError::Memory { .. } => "OOM",
             IndexError::Vector(error) => return refused(error),
             _ => "ERR",
         };

@@ -95,6 +95,7 @@ fn argument(random: &mut Random, name: &str) -> String {
         _ if name.contains("key") || matches!(name, "source" | "destination" | "newkey") => {
             key(random)
         }
+        "encoding" => random.pick(&["u1", "i3", "u8", "i16", "u63", "i64"]).to_owned(),
         "numkeys" => (1 + random.below(3)).to_string(),
         _ if random.one_in(3) => (random.below(12) as i64 - 3).to_string(),
         _ => random.pick(VALUES).to_owned(),
@@ -154,6 +155,7 @@ fn specs() -> Vec<&'static Spec> {
             spec.group,
             Group::Generic
                 | Group::String
+                | Group::Bitmap
                 | Group::Hash
                 | Group::List
                 | Group::Set

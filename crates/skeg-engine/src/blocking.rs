@@ -29,7 +29,7 @@ use crate::options::DATABASES;
 use crate::router::ShardList;
 use crate::{Engine, Refusal};
 
-pub(crate) use serve::{Owed, Served, Then};
+pub(crate) use serve::{Owed, Then};
 
 /// How a wait ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -132,7 +132,7 @@ impl Engine {
             stored => stored,
         };
         let writes = log.is_some() && !options.read_only;
-        let store = writes.then(|| Arc::new(Store::new(options.vector_delta_bytes)));
+        let store = writes.then(|| Arc::new(Store::new(options)));
         let (switches, board) = (Arc::default(), Arc::default());
         let values = log.as_ref().map(|log| {
             let waits = options.home_threads == 0;
@@ -302,12 +302,14 @@ impl Engine {
             self.shared.expire(id);
             self.shared.send_away(id);
             self.shared.defragment(id);
+            self.shared.flush_idle(id);
         }
         self.shared.end_due_waits();
         self.shared.free_discarded();
         self.shared.snapshot_if_due();
         self.step_snapshot();
         self.step_vectors();
+        self.shared.call_back();
     }
 
     /// Commands waiting at all shards.
@@ -381,6 +383,14 @@ impl Shared {
         }
         let at = self.enqueue(Ticket::new(job));
         self.look_after(at, drain);
+        Ok(())
+    }
+
+    /// Queues a job before all others, whatever waits there, and runs it if it can: for what those wait for.
+    pub(crate) fn post_first(&self, job: Box<dyn Job>) -> Result<(), Refusal> {
+        self.check_open()?;
+        let first = self.enqueue_first(Ticket::new(job));
+        self.attend(first);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use skeg_keyspace::Keyspace;
 use skeg_log::{Epoch, Level, Log, ShardId};
 
-use crate::blocking::{Owed, Served};
+use crate::blocking::Owed;
 use crate::effect::{KIND_PART, put_varint};
 use crate::engine::Shared;
 use crate::error::Refusal;
@@ -70,11 +70,11 @@ impl Exec<'_> {
         self.shards.iter().any(|shard| shard.must_fetch())
     }
 
-    /// Whether the command has to wait, for log space or for the disk: unless it has changed something,
-    /// it is run again.
+    /// Whether the command has to wait, for log space, for the disk or for room for vectors: unless it has
+    /// changed something, it is run again.
     #[must_use]
     pub fn must_wait(&self) -> bool {
-        self.must_wait || self.must_fetch()
+        self.must_wait || self.shards.iter().any(|shard| shard.must_fetch() || shard.lacks_room())
     }
 
     /// Reserves log space beyond the command's bound, before anything is changed: for commands that
@@ -138,8 +138,11 @@ impl Shared {
         let result = command(&mut exec);
         let anybody_ready = exec.shards.iter().any(|shard| shard.waits.has_ready());
         let (served, owed) = match anybody_ready {
-            true => exec.serve_ready(),
-            false => (Served::default(), None),
+            true => {
+                let (served, owed) = exec.serve_ready();
+                (Some(served), owed)
+            }
+            false => (None, None),
         };
         drop(watch);
         let must_wait = exec.must_wait();
@@ -150,39 +153,55 @@ impl Shared {
             shards.iter_mut().for_each(|shard| shard.events.clear());
             return Err(Refusal::Wait);
         }
-        self.publish_events(shards, receipt);
-        served.end(receipt);
+        if shards.iter().any(|shard| !shard.events.is_empty()) {
+            self.publish_events(shards, receipt);
+        }
+        if let Some(served) = served {
+            served.end(receipt);
+        }
         if must_wait && !made { Err(Refusal::Wait) } else { Ok(Ran { result, receipt, owed }) }
     }
 
-    /// Pushes what the shards have recorded: one record each, in one epoch.
+    /// Ends the slice of the shards: pushes what they have recorded, and hands on what they removed.
+    #[inline]
     fn commit(&self, shards: &mut [Box<Shard>]) -> Receipt {
-        let mut receipt = Receipt::default();
-        if let Some(log) = &self.log {
-            let changed = shards.iter().filter(|shard| shard.is_changed()).count();
-            receipt.written = match shards {
-                _ if changed == 0 => Epoch(0),
-                [shard] => shard.push_record(log),
-                _ => self.push_parts(log, shards, changed),
-            };
-        }
+        let receipt = match &self.log {
+            Some(log) => self.commit_to(log, shards),
+            None => Receipt::default(),
+        };
         for shard in shards {
             shard.stats.commands += 1;
-            if let Some(log) = &self.log
-                && receipt.written.0 != 0
-                && shard.can_send_away(log.reached(Level::Kernel))
-            {
+            if shard.may_have_removed() {
+                self.discard_removed(shard);
+            }
+        }
+        receipt
+    }
+
+    fn discard_removed(&self, shard: &mut Shard) {
+        let removed = shard.take_removed();
+        if !removed.is_empty() {
+            self.discard_collections(removed);
+        }
+    }
+
+    /// Pushes what the shards have recorded: one record each, in one epoch.
+    fn commit_to(&self, log: &Log, shards: &mut [Box<Shard>]) -> Receipt {
+        let mut receipt = Receipt::default();
+        let changed = shards.iter().filter(|shard| shard.is_changed()).count();
+        receipt.written = match shards {
+            _ if changed == 0 => Epoch(0),
+            [shard] => shard.push_record(log),
+            _ => self.push_parts(log, shards, changed),
+        };
+        for shard in shards {
+            if receipt.written.0 != 0 && shard.can_send_away(log.reached(Level::Kernel)) {
                 // As many bytes leave as came: what waits does not grow without bound.
                 shard.send_away(log, log.reached(Level::Kernel));
             }
             let done = shard.finish(receipt.written);
             receipt.seen = receipt.seen.max(done.seen);
-            if !done.removed.is_empty() {
-                self.discard_collections(done.removed);
-            }
-            if let Some(log) = &self.log {
-                log.settle(done.space);
-            }
+            log.settle(done.space);
         }
         receipt
     }

@@ -37,6 +37,17 @@ struct Touched<'k> {
     is_same: bool,
 }
 
+type Places<'k> = SmallVec<[Touched<'k>; Holder::TOUCHED_KEYS_MAX]>;
+
+/// The shard of a key that a command ahead names: known by where the key lies, because the command will
+/// name those very bytes.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    address: usize,
+    len: usize,
+    shard: ShardId,
+}
+
 /// The latches that a thread holds in its current slice.
 #[derive(Debug)]
 pub struct Holder {
@@ -46,6 +57,11 @@ pub struct Holder {
     /// Slot `n` has shard `n` while its latch is held.
     held: Vec<Option<Box<Shard>>>,
     ids: SmallVec<[ShardId; 16]>,
+    /// The keys that were read ahead, in the order of their commands; forgotten with the latches, and so
+    /// before the bytes may change.
+    ahead: SmallVec<[Ahead; Self::TOUCHED_KEYS_MAX]>,
+    /// The first of them whose command has not come yet.
+    ahead_at: usize,
     /// Whom the commands of the slice have made ready to be served under more latches.
     owed: Owed,
 }
@@ -61,6 +77,8 @@ impl Holder {
             now_ms: 0,
             held,
             ids: SmallVec::new(),
+            ahead: SmallVec::new(),
+            ahead_at: 0,
             owed: Owed::default(),
         }
     }
@@ -120,47 +138,117 @@ impl Holder {
 
     /// Reads what commands of a database with these first arguments will read, so far as their shards
     /// can be held, [`Holder::TOUCHED_KEYS_MAX`] at most. Commands wait for memory one after the other;
-    /// this way they wait together. The latches stay held.
-    pub fn touch<'k>(&mut self, db: u8, commands: impl Iterator<Item = [&'k [u8]; 3]>) {
-        let mut places: SmallVec<[Touched<'k>; Self::TOUCHED_KEYS_MAX]> = SmallVec::new();
+    /// this way they wait together. The latches stay held, and the bytes of the keys where they are, until
+    /// the next call or [`Holder::release`]. `looks_up`: elements of large collections too.
+    pub fn touch<'k>(
+        &mut self,
+        db: u8,
+        commands: impl Iterator<Item = [&'k [u8]; 3]>,
+        looks_up: bool,
+    ) {
+        let mut places: Places<'k> = SmallVec::new();
+        self.forget_ahead();
         for [key, elements @ ..] in commands.take(Self::TOUCHED_KEYS_MAX) {
-            if let Some(&Touched { shard, hash, .. }) = places.last().filter(|it| it.key == key) {
-                places.push(Touched { key, shard, hash, elements, is_same: true });
-                continue;
-            }
-            let shard = self.engine.shard_of(key);
-            if self.try_hold_one(shard) == Ok(true) {
-                let hash = self.keyspace(shard, db).hash(key);
-                places.push(Touched { key, shard, hash, elements, is_same: false });
+            if let Some(shard) = self.look_up(db, key, elements, &mut places) {
+                self.ahead.push(Ahead { address: key.as_ptr().addr(), len: key.len(), shard });
             }
         }
-        // No load waits for another one of its loop.
-        let mut sum = 0;
-        for it in places.iter().filter(|it| !it.is_same) {
-            sum ^= self.keyspace(it.shard, db).touch_bucket(it.hash);
+        self.touch_keys_at(db, &places);
+        if looks_up {
+            self.touch_elements(db, &places);
         }
-        for it in places.iter().filter(|it| !it.is_same) {
-            sum ^= self.keyspace(it.shard, db).touch_entry(it.hash);
+    }
+
+    /// Reads what one command will read that names these keys, so far as their shards can be held and if
+    /// there are several: [`Holder::KEYS_OF_ONE_MAX`] at most.
+    pub fn touch_keys<'k>(&mut self, db: u8, keys: impl Iterator<Item = &'k [u8]>) {
+        let mut keys = keys.take(Self::KEYS_OF_ONE_MAX).peekable();
+        while keys.peek().is_some() {
+            let mut places: Places<'k> = SmallVec::new();
+            for key in keys.by_ref().take(Self::TOUCHED_KEYS_MAX) {
+                self.look_up(db, key, [&[]; 2], &mut places);
+            }
+            if places.len() > 1 {
+                self.touch_keys_at(db, &places);
+            }
         }
+    }
+
+    /// Adds what a command will look for that names this key, if the key's shard can be held; returns that.
+    #[inline]
+    fn look_up<'k>(
+        &mut self,
+        db: u8,
+        key: &'k [u8],
+        elements: [&'k [u8]; 2],
+        places: &mut Places<'k>,
+    ) -> Option<ShardId> {
+        if let Some(&Touched { shard, hash, .. }) = places.last().filter(|it| it.key == key) {
+            places.push(Touched { key, shard, hash, elements, is_same: true });
+            return Some(shard);
+        }
+        let shard = self.engine.shard_of(key);
+        if self.try_hold_one(shard) != Ok(true) {
+            return None;
+        }
+        let hash = self.keyspace(shard, db).hash(key);
+        places.push(Touched { key, shard, hash, elements, is_same: false });
+        Some(shard)
+    }
+
+    /// No load waits for another one of its loop, and the loops that load do nothing else: so a processor
+    /// sees far enough ahead to have all of them under way.
+    fn touch_keys_at(&self, db: u8, places: &Places<'_>) {
+        let others = || places.iter().filter(|it| !it.is_same);
+        let buckets: SmallVec<[&u64; Self::TOUCHED_KEYS_MAX]> =
+            others().map(|it| self.keyspace(it.shard, db).bucket_hint(it.hash)).collect();
+        black_box(buckets.iter().fold(0, |sum, it| sum ^ **it));
+        let entries: SmallVec<[[&u8; 2]; Self::TOUCHED_KEYS_MAX]> =
+            others().filter_map(|it| self.keyspace(it.shard, db).entry_hint(it.hash)).collect();
+        black_box(entries.iter().fold(0, |sum, [first, last]| sum ^ **first ^ **last));
+    }
+
+    /// As for keys: first the blocks of all elements, then their entries.
+    fn touch_elements(&self, db: u8, places: &Places<'_>) {
         let mut found: SmallVec<[ElementHint<'_>; Self::TOUCHED_KEYS_MAX]> = SmallVec::new();
         let mut collection = None;
-        for it in &places {
+        for it in places {
             if !it.is_same {
                 collection = self.keyspace(it.shard, db).large_collection(it.hash);
             }
             found.extend(collection.and_then(|large| large.element_hint(it.elements)));
         }
-        for it in &found {
-            sum ^= it.touch_block();
-        }
-        for it in &found {
-            sum ^= it.touch_entry();
-        }
-        black_box(sum);
+        black_box(found.iter().fold(0, |sum, it| sum ^ it.touch_block()));
+        let entries: SmallVec<[[&u8; 2]; Self::TOUCHED_KEYS_MAX]> =
+            found.iter().filter_map(ElementHint::entry).collect();
+        black_box(entries.iter().fold(0, |sum, [first, last]| sum ^ **first ^ **last));
+    }
+
+    /// The shard that owns the key of the next command.
+    #[inline]
+    #[must_use]
+    pub fn shard_of(&mut self, key: &[u8]) -> ShardId {
+        let ahead = &self.ahead[self.ahead_at..];
+        let is_here = |it: &Ahead| it.address == key.as_ptr().addr() && it.len == key.len();
+        let Some(skipped) = ahead.iter().position(is_here) else {
+            return self.engine.shard_of(key);
+        };
+        let shard = ahead[skipped].shard;
+        debug_assert_eq!(shard, self.engine.shard_of(key), "the key was not changed meanwhile");
+        self.ahead_at += skipped + 1;
+        shard
+    }
+
+    fn forget_ahead(&mut self) {
+        self.ahead.clear();
+        self.ahead_at = 0;
     }
 
     /// Keys that [`Holder::touch`] looks at: about as many as a processor fetches at a time.
     pub const TOUCHED_KEYS_MAX: usize = 16;
+
+    /// Keys that [`Holder::touch_keys`] looks at: they stay in the processor's own cache until they are used.
+    pub const KEYS_OF_ONE_MAX: usize = 256;
 
     #[inline]
     fn keyspace(&self, id: ShardId, db: u8) -> &Keyspace {
@@ -256,6 +344,7 @@ impl Holder {
 
     /// Frees every latch, then looks after what queued up.
     pub fn release(&mut self) {
+        self.forget_ahead();
         if self.ids.is_empty() {
             return;
         }

@@ -92,11 +92,13 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
                 shared.keep_limit(id);
                 shared.send_away(id);
                 shared.defragment(id);
+                shared.flush_idle(id);
             }
             if number == 0 {
                 shared.give_back_if_due();
                 shared.snapshot_if_due();
                 shared.vectors_if_due();
+                shared.call_back();
             }
         }
         if number == 0 {

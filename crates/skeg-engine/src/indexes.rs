@@ -9,6 +9,9 @@
 //!
 //! May not know: how an index searches, what is in a file.
 
+mod idle;
+mod room;
+
 use std::collections::BTreeMap;
 
 use skeg_io::sync::Arc;
@@ -18,17 +21,14 @@ use skeg_vector::{
     VectorError, View,
 };
 
+use self::idle::Rest;
+pub use self::room::Incoming;
 use crate::effect::{Effect, VectorId};
 use crate::shard::Shard;
 use crate::vectors::{BuildProgress, Store, Task};
 
 /// Longest name of an index, in bytes.
 pub const INDEX_NAME_BYTES_MAX: usize = 1_024;
-
-/// An index may have so many times as much in memory as is written at once, before it refuses rows;
-/// and at least so many bytes. With half of that it says that it is behind.
-const BEHIND: usize = 8;
-const BEHIND_BYTES: usize = 16 << 20;
 
 /// An index, and what CURRENT and the snapshot know of it.
 #[derive(Debug)]
@@ -40,6 +40,9 @@ pub(crate) struct Held {
     relies_on: u64,
     /// Its delta waits to be written.
     is_due: bool,
+    rest: Rest,
+    /// Bytes of memory that it may take.
+    pub(crate) memory_max: Option<u64>,
 }
 
 /// The indexes by name.
@@ -63,6 +66,7 @@ pub(crate) struct Indexes {
 pub(crate) struct Image {
     pub(crate) name: Box<[u8]>,
     pub(crate) number: u64,
+    pub(crate) memory_max: Option<u64>,
     pub(crate) view: Arc<View>,
 }
 
@@ -88,6 +92,7 @@ impl Indexes {
         held.map(|(name, held)| Image {
             name: name.clone(),
             number: held.number,
+            memory_max: held.memory_max,
             view: held.index.view(),
         })
         .collect()
@@ -110,6 +115,10 @@ impl Indexes {
         }
         for (name, held) in &mut self.by_name {
             held.note_size(shard, name, store);
+            if held.index.stored_generation() > 0 {
+                // What was under way when it was closed.
+                store.add(Task::Tidy { shard, name: name.clone(), number: held.number });
+            }
         }
     }
 
@@ -125,8 +134,10 @@ impl Indexes {
             index.attach(segments)?;
         }
         index.resume(created.generation);
-        let Created { number, relies_on, .. } = *created;
-        self.by_name.insert(name.into(), Held { index, number, relies_on, is_due: false });
+        let Created { number, relies_on, memory_max, .. } = *created;
+        let (is_due, rest) = (false, Rest::default());
+        let held = Held { index, number, relies_on, is_due, rest, memory_max };
+        self.by_name.insert(name.into(), held);
         Ok(())
     }
 
@@ -150,29 +161,30 @@ impl Indexes {
 impl Held {
     /// Asks for the delta to be written when it has outgrown its bound.
     fn note_size(&mut self, shard: ShardId, name: &[u8], store: &Store) {
-        if self.number != 0 && !self.is_due && self.index.delta_bytes() >= store.delta_bytes() {
-            self.is_due = true;
-            store.add(Task::Flush { shard, name: name.into(), number: self.number });
+        if self.number != 0 && self.index.delta_bytes() >= store.delta_bytes() {
+            self.ask_flush(shard, name, store);
         }
     }
 
-    /// How much of what may wait to be written does: from 1 on, rows are refused.
-    fn behind(&self, store: Option<&Store>) -> f64 {
-        let Some(store) = store.filter(|_| self.number != 0) else { return 0.0 };
-        let bound = store.delta_bytes().saturating_mul(BEHIND).max(BEHIND_BYTES);
-        self.index.delta_bytes() as f64 / bound as f64
+    /// Asks for the delta to be written.
+    fn ask_flush(&mut self, shard: ShardId, name: &[u8], store: &Store) {
+        if !self.is_due {
+            self.is_due = true;
+            store.add(Task::Flush { shard, name: name.into(), number: self.number });
+        }
     }
 }
 
 /// What an index was created with, as effects hold it: the options, and for an index that may have
 /// segments its number; in a snapshot also the generation that its changes begin with, and the one up
-/// to which its rows are in segments.
+/// to which its rows are in segments. Behind that the bytes of memory that it may take, if there is a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Created {
     pub(crate) options: IndexOptions,
     pub(crate) number: u64,
     pub(crate) generation: u64,
     pub(crate) relies_on: u64,
+    pub(crate) memory_max: Option<u64>,
 }
 
 impl Created {
@@ -183,6 +195,7 @@ impl Created {
                 bytes.extend_from_slice(&number.to_le_bytes());
             }
         }
+        bytes.extend(self.memory_max.iter().flat_map(|bytes| bytes.to_le_bytes()));
         bytes
     }
 
@@ -190,16 +203,16 @@ impl Created {
         let said = |error: VectorError| error.to_string();
         let (options, rest) = bytes.split_at_checked(bytes.len().min(9)).unwrap_or_default();
         let options = IndexOptions::from_bytes(options).map_err(said)?;
-        let numbers = rest.as_chunks::<8>();
-        let (number, generation, relies_on) = match numbers {
-            ([], []) => (0, 0, 0),
-            ([number, generation, relies_on], []) => {
-                let [a, b, c] = [number, generation, relies_on].map(|&x| u64::from_le_bytes(x));
-                (a, b, c)
-            }
+        let (numbers, rest) = rest.as_chunks::<8>();
+        let numbers: Vec<u64> = numbers.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
+        let ([number, generation, relies_on], memory_max) = match (&*numbers, rest) {
+            ([], []) => ([0; 3], None),
+            (&[max], []) => ([0; 3], Some(max)),
+            (&[a, b, c], []) => ([a, b, c], None),
+            (&[a, b, c, max], []) => ([a, b, c], Some(max)),
             _ => return Err("options of an index of another length".into()),
         };
-        Ok(Self { options, number, generation, relies_on })
+        Ok(Self { options, number, generation, relies_on, memory_max })
     }
 }
 
@@ -219,9 +232,19 @@ pub enum IndexError {
     /// The name is empty or too long.
     #[error("the name of an index has 1 to {INDEX_NAME_BYTES_MAX} bytes")]
     Name,
-    /// Vectors come faster than they can be written to disk.
+    /// Vectors come faster than they are written to disk. The command returns without having changed
+    /// anything, with whatever error, and is run again when there is room.
     #[error("vectors come faster than they can be written to disk: try again")]
     Behind,
+    /// Vectors wait in memory, as many as may, and the disk does not take them.
+    #[error("vectors wait in memory and cannot be written to disk")]
+    Unwritten,
+    /// The vectors would take more memory than the index may.
+    #[error("the index may take {limit} bytes of memory, and would take more")]
+    Memory {
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The index refused.
     #[error(transparent)]
     Vector(#[from] VectorError),
@@ -234,6 +257,8 @@ pub struct IndexInfo {
     pub name: Vec<u8>,
     /// The options it was created with.
     pub options: IndexOptions,
+    /// Bytes of memory that it may take, if there is a limit.
+    pub memory_max: Option<u64>,
     /// What it consists of.
     pub figures: IndexFigures,
     /// What becomes of its segments just now.
@@ -269,15 +294,22 @@ impl IndexState {
 }
 
 fn info(name: &[u8], held: &Held, store: Option<&Store>) -> IndexInfo {
-    let progress = store.filter(|_| held.number != 0).and_then(|s| s.progress_of(held.number));
+    let progress = held.writes_to(store).and_then(|store| store.progress_of(held.number));
     let state = match progress {
-        _ if held.behind(store) >= 0.5 => IndexState::Behind,
+        _ if held.is_behind(store) => IndexState::Behind,
         Some(_) => IndexState::Building,
         None if held.is_due => IndexState::Due,
         None => IndexState::Ready,
     };
     let (options, figures) = (*held.index.options(), held.index.figures());
-    IndexInfo { name: name.to_vec(), options, figures, state, progress }
+    IndexInfo {
+        name: name.to_vec(),
+        options,
+        memory_max: held.memory_max,
+        figures,
+        state,
+        progress,
+    }
 }
 
 pub(crate) fn logged(id: IdRef<'_>) -> VectorId<'_> {
@@ -308,23 +340,40 @@ impl Shard {
         self.touch(self.index_hash(name));
     }
 
-    /// Creates an index; `false` when one with the same options is there already.
+    /// Creates an index without a limit of memory; `false` when one with the same options is there already.
     ///
     /// # Errors
     /// [`IndexError::Mismatch`], [`IndexError::Name`], and options that cannot be served.
     pub fn index_create(&mut self, name: &[u8], options: IndexOptions) -> Result<bool, IndexError> {
+        self.index_create_within(name, options, None)
+    }
+
+    /// [`Shard::index_create`] of an index that may take so many bytes of memory: rows in memory, codes and
+    /// graphs. What would pass that is refused with [`IndexError::Memory`].
+    ///
+    /// # Errors
+    /// As [`Shard::index_create`].
+    pub fn index_create_within(
+        &mut self,
+        name: &[u8],
+        options: IndexOptions,
+        memory_max: Option<u64>,
+    ) -> Result<bool, IndexError> {
         if name.is_empty() || name.len() > INDEX_NAME_BYTES_MAX {
             return Err(IndexError::Name);
         }
         if let Ok(held) = self.index(name) {
             return match held.index.options().difference(&options) {
                 Some(option) => Err(IndexError::Mismatch { option }),
+                None if held.memory_max != memory_max => {
+                    Err(IndexError::Mismatch { option: "maxMemory" })
+                }
                 None => Ok(false),
             };
         }
         let stores = options.has_segments() && self.indexes.store.is_some();
         let number = if stores { self.indexes.next_number() } else { 0 };
-        let created = Created { options, number, generation: 0, relies_on: 0 };
+        let created = Created { options, number, generation: 0, relies_on: 0, memory_max };
         self.indexes.insert(name, &created)?;
         self.index_changed(name, &Effect::IndexCreate { name, options: &created.to_bytes() });
         Ok(true)
@@ -386,6 +435,7 @@ impl Shard {
         let Indexes { by_name, store, .. } = &mut self.indexes;
         let held = by_name.get_mut(name).ok_or(IndexError::NotFound)?;
         let replaced = held.index.set(id, row)?;
+        held.rest.note_write();
         if let Some(store) = store {
             held.note_size(self.id, name, store);
         }
@@ -396,29 +446,16 @@ impl Shard {
         Ok(replaced)
     }
 
-    /// Whether an index takes rows.
+    /// Checks what [`Shard::vector_set`] would refuse: for batches that are stored whole or not at all.
     ///
     /// # Errors
-    /// [`IndexError::NotFound`]; [`IndexError::Behind`] when rows come faster than they can be written.
-    pub fn vector_room(&mut self, name: &[u8]) -> Result<(), IndexError> {
-        self.see(self.index_hash(name));
-        let held = self.indexes.by_name.get(name).ok_or(IndexError::NotFound)?;
-        let behind = held.behind(self.indexes.store.as_deref());
-        if behind >= 1.0 { Err(IndexError::Behind) } else { Ok(()) }
-    }
-
-    /// Checks what [`Shard::vector_set`] would refuse, and whether there is room: for batches that are
-    /// stored whole or not at all.
-    ///
-    /// # Errors
-    /// As [`Shard::vector_set`] and [`Shard::vector_room`].
+    /// As [`Shard::vector_set`].
     pub fn vector_check(
         &mut self,
         name: &[u8],
         id: IdRef<'_>,
         row: &[f32],
     ) -> Result<(), IndexError> {
-        self.vector_room(name)?;
         Ok(self.index(name)?.index.check(id, row)?)
     }
 
@@ -449,6 +486,7 @@ impl Shard {
     pub fn vector_remove(&mut self, name: &[u8], id: IdRef<'_>) -> Result<bool, IndexError> {
         let held = self.index_mut(name)?;
         let removed = held.index.remove(id);
+        held.rest.note_write();
         if removed && held.index.options().backend != Backend::Ephemeral {
             self.index_changed(name, &Effect::VectorRemove { name, id: logged(id) });
         }

@@ -6,7 +6,8 @@
 //! Invariants:
 //! - after a push the latch is tried, after a release the queue is looked at, both sequentially
 //!   consistent: work is never left behind by both sides;
-//! - nobody borrows a latch past queued work; the queue is first in, first out;
+//! - nobody borrows a latch past queued work; the queue is first in, first out, but for what it waits for:
+//!   a segment that is put in its place goes before all others;
 //! - nobody waits for a latch while holding one, except jobs, in ascending order;
 //! - a command that must wait for log space gives back every latch of its job and keeps its place; one
 //!   that waits for values may keep it (`fetch.rs`).
@@ -268,14 +269,22 @@ impl Shared {
     }
 
     /// A job that must wait holds no latch meanwhile. For log space it is the first to be served where
-    /// it began, and its home thread tries again in a millisecond; values are fetched for it.
+    /// it began, and its home thread tries again in a millisecond, and so for room for vectors, if others
+    /// may not overtake it; otherwise it is set aside. Values are fetched for it.
     fn give_back_and_wait(&self, mut ticket: Ticket, work: &mut Work) {
         let mut held = std::mem::take(&mut ticket.held);
         let missing = held.iter_mut().flat_map(|shard| shard.take_missing()).collect::<Vec<_>>();
         let first = if ticket.job.hold() == Hold::Together { 0 } else { ticket.at };
         ticket.at = first;
         let id = ticket.job.shards().as_slice()[first];
-        if missing.is_empty() {
+        let lacks_room = held.iter().any(|shard| shard.lacks_room());
+        if lacks_room && (self.check_open().is_err() || !ticket.job.keeps_place()) {
+            let aside = self.set_aside(ticket);
+            self.free(held, work);
+            if let Err((ticket, refusal)) = aside {
+                ticket.job.done(Err(refusal));
+            }
+        } else if missing.is_empty() {
             self.enqueue_first(ticket);
             self.stalled(id);
             self.free(held, work);
@@ -287,9 +296,10 @@ impl Shared {
     }
 
     /// Queues a ticket before all others at the shard it needs next.
-    pub(crate) fn enqueue_first(&self, ticket: Ticket) {
+    pub(crate) fn enqueue_first(&self, ticket: Ticket) -> ShardId {
         let id = ticket.job.shards().as_slice()[ticket.at];
         self.latch(id).push_front(ticket);
+        id
     }
 
     /// The first of a queue keeps its place until its values are there: nobody else is served before.

@@ -60,7 +60,7 @@ pub use error::{BackupError, EngineError, ReadError, Refusal, SnapshotError, Vec
 pub use evict::{EvictionPolicy, MemoryLimit};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
-pub use indexes::{INDEX_NAME_BYTES_MAX, IndexError, IndexInfo, IndexState};
+pub use indexes::{INDEX_NAME_BYTES_MAX, Incoming, IndexError, IndexInfo, IndexState};
 pub use job::{Bound, Hold, Job, Progress, Receipt};
 pub use notify::NotifyClass;
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};
@@ -76,6 +76,7 @@ pub use skeg_log::{
     Copied, CopyOptions, Epoch, ErrorKind as LogErrorKind, Health, Level, Log, LogError, LogStatus,
     Notify, Purpose, Recovered, ShardId, SnapshotInfo, Subscription, SyncPolicy, Want, Wrote,
 };
+pub use skeg_vector::SegmentFigures;
 pub use snapshot::{SavePoint, SnapshotDone, SnapshotStatus};
 pub use stats::{ShardFigures, ShardStats};
 pub use values::ValueFigures;

@@ -220,10 +220,8 @@ impl Engine {
 
 impl Shared {
     /// Publishes the events of a command whose effects have these epochs. Its latches are still held.
+    #[inline(never)]
     pub(crate) fn publish_events(&self, shards: &mut [Box<Shard>], receipt: Receipt) {
-        if shards.iter().all(|shard| shard.events.is_empty()) {
-            return;
-        }
         let mut events: Vec<Event> =
             shards.iter_mut().flat_map(|shard| std::mem::take(&mut shard.events)).collect();
         events.sort_unstable_by_key(|event| event.number);

@@ -63,6 +63,11 @@ pub struct EngineOptions {
     /// Rows of a vector index that take more memory than this are written into a segment on disk
     /// (8 MiB), unless the index is to be in memory as it is.
     pub vector_delta_bytes: usize,
+    /// A merge of segments of vectors that writes so many bytes (64 MiB) is done beside all others, so that
+    /// those are not held up; and so is one that links its rows.
+    pub vector_beside_bytes: u64,
+    /// Rows of an index in memory are written, however few, when there was no write for so long (30 seconds).
+    pub vector_idle_ms: u64,
 }
 
 impl Default for EngineOptions {
@@ -85,6 +90,8 @@ impl Default for EngineOptions {
             keep_snapshots: 1,
             snapshot_buffer_bytes: 4 << 20,
             vector_delta_bytes: 8 << 20,
+            vector_beside_bytes: 64 << 20,
+            vector_idle_ms: 30_000,
         }
     }
 }

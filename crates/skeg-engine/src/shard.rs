@@ -109,6 +109,10 @@ struct Slice {
     pins: HashMap<Place, Fetched>,
     /// Values that were asked for and are not.
     missing: Vec<Logged>,
+    /// Vectors were to be stored that there is no room for yet.
+    lacks_room: bool,
+    /// There is room for all vectors that the command stores.
+    has_room: bool,
     /// Log space for effects that reads cause: the removal of what has expired.
     space: Reservation,
 }
@@ -156,8 +160,6 @@ struct Tidying {
 pub(crate) struct Done {
     pub(crate) seen: Epoch,
     pub(crate) space: Reservation,
-    /// Large collections that no key names any more.
-    pub(crate) removed: Vec<Collection>,
 }
 
 const _: () = assert!(DATABASES as u32 <= u16::BITS, "a bit for each database");
@@ -192,6 +194,8 @@ impl Shard {
                 large: Vec::new(),
                 pins: HashMap::new(),
                 missing: Vec::new(),
+                lacks_room: false,
+                has_room: false,
                 space: Reservation::default(),
             },
             draws: evict::Draws::new(index_seed ^ u64::from(id.0)),
@@ -212,6 +216,8 @@ impl Shard {
         self.slice.now_ms = now_ms;
         self.slice.reached = reached;
         self.slice.missing.clear();
+        self.slice.lacks_room = false;
+        self.slice.has_room = false;
     }
 
     /// Values that were read for the job that runs next are at hand.
@@ -229,6 +235,25 @@ impl Shard {
     /// The values that were asked for and are not at hand.
     pub(crate) fn take_missing(&mut self) -> Vec<Logged> {
         std::mem::take(&mut self.slice.missing)
+    }
+
+    /// The command is to be run again when vectors have been written to disk.
+    pub(crate) fn wait_for_room(&mut self) {
+        self.slice.lacks_room = true;
+    }
+
+    /// There is room for all vectors that the command will store: [`Shard::vector_room`] has said so.
+    pub fn note_room(&mut self) {
+        self.slice.has_room = true;
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.slice.has_room
+    }
+
+    /// Whether a command was told to return because there is no room for vectors yet.
+    pub(crate) fn lacks_room(&self) -> bool {
+        self.slice.lacks_room
     }
 
     /// Whether the slice has changed anything beside removing what has expired.
@@ -299,18 +324,24 @@ impl Shard {
             slice.touched_all = false;
             slice.made_changes = false;
         }
+        slice.has_room = false;
         if !slice.pins.is_empty() {
             slice.pins.clear();
         }
         Done {
             seen: std::mem::replace(&mut slice.seen, Epoch(0)),
             space: std::mem::take(&mut slice.space),
-            removed: self.take_removed(),
         }
     }
 
-    /// The large collections that the slice has removed.
-    fn take_removed(&mut self) -> Vec<Collection> {
+    /// Whether the slice has changed a database, and so may have removed large collections.
+    #[inline]
+    pub(crate) fn may_have_removed(&self) -> bool {
+        self.slice.changed != 0
+    }
+
+    /// The large collections that the slice has removed: no key names them any more.
+    pub(crate) fn take_removed(&mut self) -> Vec<Collection> {
         let mut databases = std::mem::take(&mut self.slice.changed);
         let mut removed = Vec::new();
         while databases != 0 {

@@ -3,13 +3,14 @@
 //! Whoever finds that something is to be done adds a task (`indexes.rs`): a delta that is large enough is
 //! to be written, files of a dropped index are to be forgotten. A thread of its own does one after the
 //! other (`run.rs`); it is started when there are tasks and ends when there are none. The large segment of a
-//! consolidation is built beside that by a second thread, and by those that help it to link its rows
+//! consolidation, or of a merge that takes its time, is built beside that by a second thread, and by those that help it to link its rows
 //! (`crew.rs`). An engine without threads is driven by hand, a step at a time, the two in turns.
 //!
 //! Invariants: nobody waits for a segment that is built; what fails leaves index and database as they
 //! were, is told of, and is tried again after a pause.
 //! May not know: command names, what is in a segment.
 
+mod aside;
 mod crew;
 mod file;
 mod run;
@@ -21,6 +22,7 @@ use skeg_io::Join;
 use skeg_io::sync::{Arc, Mutex};
 use skeg_log::Log;
 
+use self::aside::Aside;
 use crate::engine::{Engine, Shared};
 use crate::error::{Refusal, VectorsError};
 pub(crate) use file::{open_segment, verify_segment};
@@ -56,6 +58,7 @@ pub(crate) struct Vectors {
     /// Of a database on disk that can be written to.
     pub(crate) store: Option<Arc<Store>>,
     state: Mutex<State>,
+    aside: Aside,
 }
 
 #[derive(Default)]
@@ -118,7 +121,7 @@ impl Engine {
     /// How the making of segments stands.
     #[must_use]
     pub fn vectors_status(&self) -> VectorsStatus {
-        let Vectors { store, state } = &self.shared.vectors;
+        let Vectors { store, state, .. } = &self.shared.vectors;
         let state = state.lock();
         let beside = store.as_ref().is_some_and(|store| store.has_beside());
         VectorsStatus { running: state.running || beside, ..state.status.clone() }
@@ -250,13 +253,17 @@ impl Shared {
     }
 
     fn note_failure(&self, run: Run, error: VectorsError) {
-        {
+        let gave_way = run.gives_way() && matches!(error, VectorsError::Aborted);
+        if !gave_way {
             let mut state = self.vectors.state.lock();
             state.status.last_error = Some(error.to_string());
             if !matches!(error, VectorsError::Aborted | VectorsError::NoIndex) {
                 state.not_before_ms = self.monotonic_ms() + PAUSE_MS;
+                // Closing fails what is under way, too.
+                self.note_failing(self.check_open().is_ok());
             }
         }
+        self.call_back();
         let again = run.again();
         run.end(Err(error));
         if let (Some(task), Some(store)) = (again, &self.vectors.store) {
@@ -264,7 +271,12 @@ impl Shared {
         }
     }
 
+    fn note_failing(&self, failing: bool) {
+        self.vectors.store.iter().for_each(|store| store.note_failing(failing));
+    }
+
     fn note_published(&self, rows: u64, beside: bool) {
+        self.note_failing(false);
         let mut state = self.vectors.state.lock();
         state.status.published += 1;
         state.status.published_beside += u64::from(beside);
@@ -283,6 +295,7 @@ impl Shared {
         drop(thread.map(Join::join));
         let thread = self.vectors.state.lock().thread_beside.take();
         drop(thread.map(Join::join));
+        self.end_aside();
         let runs = {
             let mut state = self.vectors.state.lock();
             [state.in_turn.take(), state.beside.take()]

@@ -96,6 +96,7 @@ impl Handed {
             number: image.number,
             generation: image.view.base_generation(),
             relies_on: image.view.stored_generation(),
+            memory_max: image.memory_max,
         };
         let options = &created.to_bytes();
         Effect::IndexCreate { name: &image.name, options }.encode(&mut self.effects);

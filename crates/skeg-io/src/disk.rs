@@ -146,6 +146,12 @@ pub trait File: Send + Sync + Debug {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
+    /// Says that `len` bytes from `offset` are read soon, so that the system may fetch them while the caller
+    /// does something else. Never waits for the medium; where the system knows no such thing, nothing happens.
+    fn will_read(&self, offset: u64, len: u64) {
+        let _ = (offset, len);
+    }
+
     /// Writes at `offset` and returns how many bytes were taken: perhaps fewer than given. A gap
     /// behind the former end reads as zeros. Durable only after [`File::sync_data`].
     ///

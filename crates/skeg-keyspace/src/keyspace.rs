@@ -68,6 +68,14 @@ fn view<'a>(
     (key, EntryRef { value, expire_at_ms: entry::deadline(cell) })
 }
 
+/// An entry that was found, its cell, and what stands there for the value.
+struct Found<'a> {
+    spot: Spot,
+    handle: u32,
+    cell: &'a [u8],
+    value: CellValue<'a>,
+}
+
 /// Hashes the keys behind handles.
 struct KeyHashes<'a>(&'a ahash::RandomState, &'a Store);
 
@@ -116,17 +124,25 @@ impl Keyspace {
         self.table.find(hash, |handle| entry::has_key(self.store.cell(handle), key))
     }
 
-    /// The entry of `key`, expired or not.
+    /// As [`Keyspace::find`], with what is there.
     #[inline]
-    #[must_use]
-    pub fn get(&self, hash: u64, key: &[u8]) -> Option<EntryRef<'_>> {
+    fn find_value(&self, hash: u64, key: &[u8]) -> Option<Found<'_>> {
+        debug_assert_eq!(hash, self.hash(key), "the hash is the key's own");
         let mut found = None;
-        self.table.find(hash, |handle| {
+        let (spot, handle) = self.table.find(hash, |handle| {
             let cell = self.store.cell(handle);
             found = entry::view_of(cell, key).map(|value| (cell, value));
             found.is_some()
         })?;
         let (cell, value) = found?;
+        Some(Found { spot, handle, cell, value })
+    }
+
+    /// The entry of `key`, expired or not.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, hash: u64, key: &[u8]) -> Option<EntryRef<'_>> {
+        let Found { cell, value, .. } = self.find_value(hash, key)?;
         Some(EntryRef { value: self.resolve(value), expire_at_ms: entry::deadline(cell) })
     }
 
@@ -143,22 +159,20 @@ impl Keyspace {
         view(&self.store, &self.collections, handle)
     }
 
-    /// Reads what a look-up of `hash` reads first, and answers anything. Look-ups wait for memory one by
-    /// one; several of these in a row wait together, and then those of [`Keyspace::touch_entry`].
+    /// What a look-up of `hash` reads first. Look-ups wait for memory one by one; whoever reads several of
+    /// these in a row waits once, and then once for those of [`Keyspace::entry_hint`].
     #[inline]
     #[must_use]
-    pub fn touch_bucket(&self, hash: u64) -> u8 {
-        self.table.touch(hash)
+    pub fn bucket_hint(&self, hash: u64) -> &u64 {
+        self.table.bucket_hint(hash)
     }
 
-    /// Reads what a look-up of `hash` reads next, and answers anything.
+    /// What a look-up of `hash` reads next: the cache lines of an entry.
     #[inline]
     #[must_use]
-    pub fn touch_entry(&self, hash: u64) -> u8 {
-        self.table.candidate(hash).map_or(0, |handle| {
-            let cell = self.store.cell(handle);
-            cell[0] ^ cell[CACHE_LINE_END.min(cell.len() - 1)]
-        })
+    pub fn entry_hint(&self, hash: u64) -> Option<[&u8; 2]> {
+        let cell = self.store.cell(self.table.candidate(hash)?);
+        Some([&cell[0], &cell[CACHE_LINE_END.min(cell.len() - 1)]])
     }
 
     /// The collection that a look-up of `hash` will probably find, if that is a large one: for

@@ -92,11 +92,11 @@ impl Table {
         Some((Spot { segment, place }, handle))
     }
 
-    /// Reads the bucket that `find` will read, and answers anything.
+    /// What `find` will read first.
     #[inline]
-    pub(crate) fn touch(&self, hash: u64) -> u8 {
+    pub(crate) fn bucket_hint(&self, hash: u64) -> &u64 {
         let position = position(hash);
-        self.segments[self.directory.segment_of(position)].touch(position)
+        self.segments[self.directory.segment_of(position)].bucket_hint(position)
     }
 
     /// The entry that `find` will look at first.

@@ -1,8 +1,10 @@
 //! The changes of a transaction or batch: checked first, then made, under the same latches, so that
 //! they are made all or not at all.
 
+use std::collections::BTreeMap;
+
 use skeg_commands::{Author, Prepared, Types};
-use skeg_engine::{Bound, Engine, Exec, IndexError, Kind, NotifyClass, ShardList};
+use skeg_engine::{Bound, Engine, Exec, Incoming, IndexError, Kind, NotifyClass, ShardList};
 use skeg_proto::ArgsBuf;
 use skeg_vector::{IdKind, IdRef};
 
@@ -94,14 +96,17 @@ impl Changes {
     pub(crate) fn check(&self, exec: &mut Exec<'_>) -> Result<(), Failure> {
         let mut types = Types::default();
         let mut bytes = 0;
+        let mut incoming: BTreeMap<&[u8], Incoming> = BTreeMap::new();
         for change in &self.list {
             match change {
                 Change::Set { key, .. } => types.set(key, Some(Kind::String)),
                 Change::Remove { key } => types.set(key, None),
                 Change::Expire { .. } => {}
                 Change::VectorSet { index, id, row } => {
+                    let id_bytes = id.len();
                     let id = typed_id(exec, index, id)?;
                     exec.shard(index).vector_check(index, id, row)?;
+                    incoming.entry(index).or_default().add(id_bytes, row.len());
                 }
                 Change::VectorRemove { index, id } => {
                     typed_id(exec, index, id)?;
@@ -111,6 +116,9 @@ impl Changes {
                 }
             }
             bytes += change.bound().bytes;
+        }
+        for (index, incoming) in incoming {
+            exec.shard(index).vector_room(index, incoming)?;
         }
         // All of it runs again when the strings are at hand that commands may read.
         if exec.must_fetch() { Err(Failure::would_block()) } else { Ok(()) }
@@ -259,6 +267,8 @@ impl From<IndexError> for Failure {
                 Kind::Full => "ERR_TOO_LARGE",
                 _ => "ERR_INVALID_ARGUMENT",
             },
+            IndexError::Behind | IndexError::Unwritten => "ERR_BUSY",
+            IndexError::Memory { .. } => "ERR_OUT_OF_MEMORY",
             _ => "ERR_INVALID_ARGUMENT",
         };
         Self::new(code, error.to_string())

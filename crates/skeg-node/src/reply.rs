@@ -222,6 +222,7 @@ mod tests {
             (CommandError::SYNTAX, "ERR_REPLY"),
             (skeg_engine::IndexError::NotFound.into(), "ERR_NOT_FOUND"),
             (skeg_engine::IndexError::Mismatch { option: "dim" }.into(), "ERR_INDEX_MISMATCH"),
+            (skeg_engine::IndexError::Memory { limit: 1 }.into(), "ERR_OUT_OF_MEMORY"),
         ] {
             assert_eq!(failure_of(&error).code, code, "{error:?}");
         }

@@ -4,6 +4,8 @@
 //! Invariants: a glance takes nothing and decides nothing; where it cannot see (an unfinished, an
 //! inline or a wrong command) it ends.
 
+use crate::parser::plain_line;
+
 /// The first arguments of a command, its name apart; empty where there are fewer. Mostly the first is
 /// a key, and the second or the third (behind a score) an element of what the key holds.
 pub type FirstArguments<'a> = [&'a [u8]; 3];
@@ -21,24 +23,12 @@ impl<'a> ArgumentsAhead<'a> {
         Self { rest: buf }
     }
 
-    /// The number of a line `<kind><number>\r\n`, of six digits at most.
+    /// The number of a line `<kind><number>\r\n`.
     #[inline]
     fn line(&mut self, kind: u8) -> Option<usize> {
-        let [first, digit, rest @ ..] = self.rest else { return None };
-        let mut number = usize::from(digit.wrapping_sub(b'0'));
-        if *first != kind || number > 9 {
-            return None;
-        }
-        for (index, byte) in rest.iter().take(6).enumerate() {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                let behind = rest[index..].strip_prefix(b"\r\n")?;
-                self.rest = behind;
-                return Some(number);
-            }
-            number = number * 10 + usize::from(digit);
-        }
-        None
+        let (number, end) = plain_line(self.rest, 0, kind)?;
+        self.rest = &self.rest[end..];
+        Some(number)
     }
 
     #[inline]

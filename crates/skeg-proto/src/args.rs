@@ -78,6 +78,18 @@ impl<'a> Args<'a> {
         self.spans.iter().map(|span| span.end - span.start).sum()
     }
 
+    /// Bytes from the start of the first argument to the end of the last: at least as many as
+    /// [`payload_bytes`](Self::payload_bytes), and known without a look at each.
+    #[must_use]
+    #[inline]
+    pub fn extent_bytes(&self) -> usize {
+        match self.spans {
+            [] => 0,
+            [one] => one.end - one.start,
+            [first, .., last] => last.end - first.start,
+        }
+    }
+
     /// A copy that outlives the read buffer: for MULTI's queue and for delegated commands.
     #[must_use]
     pub fn to_buf(&self) -> ArgsBuf {

@@ -5,7 +5,7 @@
 //! - [`client`] is the other side: it encodes commands and decodes replies.
 //!
 //! Invariants: no input makes a function here panic; no allocation is sized by a claimed length;
-//! a byte is looked at once, however the input was cut into reads; every limit is checked before
+//! a byte is looked at a fixed number of times, however the input was cut into reads; every limit is checked before
 //! the bytes that would break it are asked for.
 //!
 //! May not know: sockets, sessions, what a command means.

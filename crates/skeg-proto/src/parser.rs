@@ -2,7 +2,8 @@
 //!
 //! The parser holds where it stopped, not the bytes: the caller keeps those of an unfinished
 //! command and offers them again, with more behind them. No byte of an argument is looked at, and
-//! no byte of a line twice.
+//! no byte of a line more than twice: once for a command that is there as a whole, and once more if it
+//! turns out not to be.
 //!
 //! Invariants: the spans of an unfinished command are relative to its first byte; `scanned` never
 //! lies behind `at`. Differences from Redis, both stricter: a wrong line end is an error, and a
@@ -16,6 +17,9 @@ use crate::limits::Limits;
 /// Spans, and bytes of inline text, kept allocated between commands; what a larger command took is
 /// given back.
 const KEPT: usize = 1024;
+
+/// A command of more arguments is not tried as a whole.
+const WHOLE_ARGUMENTS_MAX: usize = 64;
 
 /// What [`Parser::next`] found.
 #[derive(Debug)]
@@ -105,6 +109,11 @@ impl Parser {
     /// # Errors
     /// [`ProtocolError`]: the connection is beyond repair, the parser must not be used again.
     pub fn next<'a>(&'a mut self, buf: &'a [u8]) -> Result<Parsed<'a>, ProtocolError> {
+        if self.missing == 0
+            && let Some(end) = self.whole(buf)
+        {
+            return Ok(Parsed::Command { args: Args::new(buf, &self.spans), consumed: end });
+        }
         let mut skipped = 0;
         loop {
             let rest = &buf[skipped..];
@@ -118,6 +127,32 @@ impl Parser {
                 Step::Wanted(wanted) => return Ok(Parsed::Partial { consumed: skipped, wanted }),
             }
         }
+    }
+
+    /// Fills the spans of a command that is whole and as nearly all are, and tells where it ends. Whatever
+    /// else is there, [`Parser::step`] finds out.
+    #[inline]
+    fn whole(&mut self, buf: &[u8]) -> Option<usize> {
+        let Limits { max_args, max_bulk, max_buffer, .. } = self.limits;
+        let (count, mut at) = plain_line(buf, 0, b'*')?;
+        if count > max_args.min(WHOLE_ARGUMENTS_MAX) {
+            return None;
+        }
+        self.forget_arguments();
+        for _ in 0..count {
+            let (length, start) = plain_line(buf, at, b'$')?;
+            let end = start + length;
+            if length > max_bulk || buf.get(end..end + 2)? != b"\r\n" {
+                return None;
+            }
+            self.spans.push(Span { start, end });
+            at = end + 2;
+        }
+        if count == 0 || at > max_buffer {
+            return None;
+        }
+        self.scanned = 0;
+        Some(at)
     }
 
     #[inline]
@@ -311,7 +346,28 @@ fn usable(limits: Limits) -> Limits {
     Limits { max_inline: limits.max_inline.max(Limits::INLINE_BYTES_MIN), ..limits }
 }
 
+/// The number of a whole line `<kind><number>\r\n` at `at`, and where the line ends. One and two digits
+/// are nearly all there is.
+#[inline]
+pub(crate) fn plain_line(bytes: &[u8], at: usize, kind: u8) -> Option<(usize, usize)> {
+    let line = bytes.get(at..)?;
+    let [first, a, b, c, d] = *line.first_chunk()?;
+    let (tens, ones) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'));
+    if first != kind || tens > 9 {
+        return None;
+    }
+    if [b, c] == *b"\r\n" {
+        return Some((usize::from(tens), at + 4));
+    }
+    if ones <= 9 && tens > 0 && [c, d] == *b"\r\n" {
+        return Some((usize::from(tens) * 10 + usize::from(ones), at + 5));
+    }
+    let (value, end) = plain_length(&line[1..])?;
+    Some((usize::try_from(value).ok()?, at + 1 + end))
+}
+
 /// A whole line of up to nine digits, and where it ends.
+#[inline(never)]
 fn plain_length(line: &[u8]) -> Option<(i64, usize)> {
     let mut value = 0;
     for (index, byte) in line.iter().enumerate().take(10) {

@@ -350,7 +350,7 @@ impl Reply {
         Deferred { at, pairs }
     }
 
-    #[inline]
+    #[inline(always)]
     fn header(&mut self, kind: u8, count: usize) {
         if count < 10 {
             self.buf.extend_from_slice(&[kind, b'0' + count as u8, b'\r', b'\n']);

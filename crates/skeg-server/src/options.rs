@@ -33,6 +33,8 @@ pub struct ServerOptions {
     pub clients_may_stop: bool,
     /// Whether clients may use the DEBUG command. It can stop a serving thread for a time.
     pub clients_may_debug: bool,
+    /// Which transactions of clients run: `cross-shard` (all), `shard-local` or `disabled`.
+    pub transactions: &'static str,
     /// Path of the configuration file, for INFO.
     pub config_file: Option<PathBuf>,
     /// The data directory, for CONFIG GET.
@@ -53,6 +55,7 @@ impl Default for ServerOptions {
             shutdown_timeout: Duration::from_secs(10),
             clients_may_stop: false,
             clients_may_debug: false,
+            transactions: "cross-shard",
             config_file: None,
             directory: None,
         }
@@ -84,6 +87,7 @@ impl ServerOptions {
             ("timeout", self.idle_timeout.as_secs().to_string()),
             ("tcp-keepalive", self.tcp_keepalive.as_secs().to_string()),
             ("enable-debug-command", yes_no(self.clients_may_debug)),
+            ("transactions", self.transactions.to_owned()),
             ("proto-max-bulk-len", self.bulk_bytes_max.to_string()),
             ("client-output-buffer-limit", format!("normal {} 0 0", self.output_bytes_max)),
         ]

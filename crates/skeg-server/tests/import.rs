@@ -325,3 +325,24 @@ fn a_single_append_only_file_is_imported_as_it_happened() {
     let (code, _, err) = skeg(&["import", other.to_str().unwrap()]);
     assert!(code == 2 && err.contains("--rdb or --aof"), "{err}");
 }
+
+#[test]
+fn an_import_that_fails_leaves_nothing_of_a_new_directory() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (log, data) = (path("appendonly.aof"), path("data"));
+    // Well-formed, so the first pass takes it; the second one finds that no hash is there.
+    let text = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n\
+                *4\r\n$4\r\nHSET\r\n$1\r\na\r\n$1\r\nf\r\n$1\r\n1\r\n";
+    fs::write(&log, text).unwrap();
+    let (code, _, err) = skeg(&["import", &data, "--aof", &log]);
+    assert_eq!(code, 1);
+    assert!(err.contains("offset 27") && err.contains("WRONGTYPE"), "{err}");
+    let names = || fs::read_dir(place.path()).unwrap().count();
+    assert_eq!(names(), 1, "only the log is there");
+    fs::write(&log, &text[..27]).unwrap();
+    let (code, out, _) = skeg(&["import", &data, "--aof", &log]);
+    assert_eq!(code, 0);
+    assert!(out.contains("1 key"), "{out}");
+    assert_eq!(names(), 2);
+}

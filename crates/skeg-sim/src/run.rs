@@ -224,6 +224,8 @@ impl<'a> Runner<'a> {
             inline_max: settings.inline_max,
             cache_bytes: settings.cache_bytes,
             vector_delta_bytes: settings.vector_delta_bytes,
+            vector_beside_bytes: settings.vector_beside_bytes,
+            vector_idle_ms: settings.vector_idle_ms,
             ..EngineOptions::default()
         };
         Engine::open(io, Some(dir), &options)

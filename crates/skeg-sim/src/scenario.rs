@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     /// Whoever opens it for writing gives it so many shards.
     pub(crate) shards: Option<u16>,
     pub(crate) keep_snapshots: usize,
+    pub(crate) vector_beside_bytes: u64,
+    pub(crate) vector_idle_ms: u64,
 }
 
 impl Default for Settings {
@@ -75,6 +77,8 @@ impl Default for Settings {
             vector_delta_bytes: 8 << 20,
             shards: None,
             keep_snapshots: 1,
+            vector_beside_bytes: 64 << 20,
+            vector_idle_ms: 30_000,
         }
     }
 }
@@ -356,6 +360,8 @@ impl Draw {
             vector_delta_bytes: self.pick(&[1, 1, 3_000, if themed { 1 } else { 8 << 20 }]),
             shards: None,
             keep_snapshots: [1, 1, 2, 3][self.shards.index(4)],
+            vector_beside_bytes: self.pick(&[1, 64 << 20]),
+            vector_idle_ms: self.pick(&[0, 30_000]),
         }
     }
 

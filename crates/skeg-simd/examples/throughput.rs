@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use skeg_simd::{ENTRY_MAX, Kernels, Levels, ROWS, variants};
+use skeg_simd::{ENTRY_MAX, Kernels, Levels, ROWS, RowTest, Sieve, Sifted, SignBlock, variants};
 
 /// How long each figure is measured for.
 const SPAN: Duration = Duration::from_millis(300);
@@ -42,6 +42,18 @@ fn coded_rows(kernels: &Kernels) {
                 black_box(&sums);
             }
         });
+        let test = RowTest { floor: 1.0, ..RowTest::default() };
+        let block = |plane| SignBlock { plane, slopes: &[1.0; ROWS], norms: &[1.0; ROWS] };
+        for (name, queries) in [("sift_signs, 1", 1), ("sift_signs, 8", 8)] {
+            let sieves = vec![Sieve { table: &table, test }; queries];
+            report(kernels, name, size, length * queries, || {
+                let mut sifted = [Sifted::default(); 8];
+                for plane in black_box(blocks).chunks_exact(table.len()) {
+                    kernels.sift_signs(&block(plane), &sieves, &mut sifted[..queries]);
+                    black_box(&sifted);
+                }
+            });
+        }
         let query = vec![3_i8; DIM];
         report(kernels, "sum_where", size, length, || {
             for plane in black_box(blocks).chunks_exact(DIM / 8) {

@@ -68,6 +68,7 @@ pub struct Kernels {
     pub(crate) dot_levels: fn(&[i8], &Levels<'_>, &[u32], &mut [i32]),
     pub(crate) scan_signs: fn(&[u8], &[u8], &mut [u32; ROWS]),
     pub(crate) passing: fn(&RowTest, &[u32; ROWS], &[f32; ROWS], &[f32; ROWS]) -> u32,
+    pub(crate) sift_signs: fn(&SignBlock<'_>, &[Sieve<'_>], &mut [Sifted]),
     pub(crate) hadamard: fn(&mut [f32]),
 }
 
@@ -103,6 +104,41 @@ pub struct RowTest {
     pub noise: f32,
     /// The variance that is none, for a squared norm of 1.
     pub known: f32,
+}
+
+/// Signs of [`ROWS`] rows, cut as [`Kernels::scan_signs`] says, and what else is known of each row.
+#[derive(Debug, Clone, Copy)]
+pub struct SignBlock<'a> {
+    /// The signs.
+    pub plane: &'a [u8],
+    /// The slope of each row.
+    pub slopes: &'a [f32; ROWS],
+    /// The squared norm of each row.
+    pub norms: &'a [f32; ROWS],
+}
+
+/// What one query lets through.
+#[derive(Debug, Clone, Copy)]
+pub struct Sieve<'a> {
+    /// As [`Kernels::scan_signs`] takes it.
+    pub table: &'a [u8],
+    /// The test of the sums.
+    pub test: RowTest,
+}
+
+/// What a sieve has let through.
+#[derive(Debug, Clone, Copy)]
+pub struct Sifted {
+    /// The rows that passed: row i in bit i.
+    pub rows: u32,
+    /// The sums of all rows; when none has passed, whatever they were before.
+    pub sums: [u32; ROWS],
+}
+
+impl Default for Sifted {
+    fn default() -> Self {
+        Self { rows: 0, sums: [0; ROWS] }
+    }
 }
 
 /// Rows of small unsigned numbers, each in a record of its own: what a graph reads here and there.
@@ -290,6 +326,21 @@ impl Kernels {
         norms: &[f32; ROWS],
     ) -> u32 {
         (self.passing)(test, sums, slopes, norms)
+    }
+
+    /// [`Self::scan_signs`] from zero and [`Self::passing`] for several queries: what takes a plane apart is
+    /// done once for some of them.
+    ///
+    /// # Panics
+    /// When plane and tables differ in length, or are no multiple of [`UNIT`] long, or there is not one
+    /// of `sifted` for each sieve.
+    #[inline]
+    pub fn sift_signs(&self, block: &SignBlock<'_>, sieves: &[Sieve<'_>], sifted: &mut [Sifted]) {
+        let long = |sieve: &Sieve<'_>| sieve.table.len() == block.plane.len();
+        assert!(sieves.iter().all(long), "a table for another plane");
+        assert!(block.plane.len().is_multiple_of(UNIT), "a plane that is not whole");
+        assert_eq!(sieves.len(), sifted.len(), "not one result for each sieve");
+        (self.sift_signs)(block, sieves, sifted);
     }
 
     /// The Walsh-Hadamard transform in place, without its scale: the result is √n times as long.

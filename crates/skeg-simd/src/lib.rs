@@ -24,8 +24,8 @@ mod scalar;
 mod x86_64;
 
 pub use dispatch::{
-    BYTES_MAX, ENTRY_MAX, Kernels, Level, Levels, ROWS, RowTest, UNIT, available, kernels,
-    kernels_at, variants,
+    BYTES_MAX, ENTRY_MAX, Kernels, Level, Levels, ROWS, RowTest, Sieve, Sifted, SignBlock, UNIT,
+    available, kernels, kernels_at, variants,
 };
 
 /// The level that this process uses, see [`kernels`].
@@ -66,6 +66,13 @@ pub fn l2sq_f32(a: &[f32], b: &[f32]) -> f32 {
 #[must_use]
 pub fn norm2_f32(a: &[f32]) -> f32 {
     kernels().norm2_f32(a)
+}
+
+/// The value of a number in half precision (IEEE 754 binary16, by its bits), exactly.
+#[inline]
+#[must_use]
+pub fn widen_f16(bits: u16) -> f32 {
+    scalar::widen(bits)
 }
 
 /// Asks for what is read soon, all of it, without waiting. Does nothing where Rust offers no

@@ -3,7 +3,8 @@
 
 use proptest::prelude::*;
 use skeg_simd::{
-    BYTES_MAX, ENTRY_MAX, Kernels, Level, Levels, ROWS, RowTest, UNIT, kernels_at, variants,
+    BYTES_MAX, ENTRY_MAX, Kernels, Level, Levels, ROWS, RowTest, Sieve, Sifted, SignBlock, UNIT,
+    kernels_at, variants,
 };
 
 fn oracle() -> &'static Kernels {
@@ -242,6 +243,47 @@ proptest! {
             let mut sums = [3; ROWS];
             kernels.scan_signs(&plane, &table, &mut sums);
             prop_assert_eq!(sums, expected, "{}", kernels.level());
+        }
+    }
+
+    #[test]
+    fn queries_together_find_what_each_finds_alone(
+        units in 0..=70_usize, queries in 0..9_usize, floor in -1.0..2.0_f32, seed in 1..u64::MAX,
+    ) {
+        let plane = bytes(units * UNIT, seed);
+        let numbers = floats(2 * ROWS, seed ^ 1);
+        let slopes: [f32; ROWS] = std::array::from_fn(|n| numbers[n].abs());
+        let norms: [f32; ROWS] = std::array::from_fn(|n| numbers[ROWS + n].abs());
+        let block = SignBlock { plane: &plane, slopes: &slopes, norms: &norms };
+        let tables: Vec<Vec<u8>> = (0..queries as u64)
+            .map(|n| bytes(units * UNIT, seed ^ (2 + n)).into_iter().map(|x| x & ENTRY_MAX).collect())
+            .collect();
+        // Sums are around 500 for each unit.
+        let step = 1e-3 / units.max(1) as f32;
+        let sieve = |(n, table)| {
+            let test = RowTest {
+                floor: floor + 0.1 * n as f32,
+                base: 0.5,
+                weight: -0.5,
+                step,
+                noise: 0.01,
+                known: 0.001,
+                ..RowTest::default()
+            };
+            Sieve { table, test }
+        };
+        let sieves: Vec<Sieve<'_>> =
+            tables.iter().map(Vec::as_slice).enumerate().map(sieve).collect();
+        for kernels in variants() {
+            let mut sifted = vec![Sifted { rows: 1, sums: [9; ROWS] }; queries];
+            kernels.sift_signs(&block, &sieves, &mut sifted);
+            for (sieve, sifted) in sieves.iter().zip(&sifted) {
+                let mut sums = [0; ROWS];
+                oracle().scan_signs(&plane, sieve.table, &mut sums);
+                let rows = oracle().passing(&sieve.test, &sums, &slopes, &norms);
+                prop_assert_eq!(sifted.rows, rows, "{}", kernels.level());
+                prop_assert!(rows == 0 || sifted.sums == sums, "{}", kernels.level());
+            }
         }
     }
 

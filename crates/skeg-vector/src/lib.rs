@@ -34,7 +34,7 @@ pub use flat::{FlatIndex, View as FlatView};
 pub use id::{Id, IdKind, IdRef};
 pub use index::{
     Build, BuildError, Built, Change, Index, IndexFigures, Row, SearchOptions, SearchScratch,
-    StoredRow, View,
+    SegmentFigures, StoredRow, View,
 };
 pub use metric::Metric;
 pub use options::{Backend, IndexOptions, Tier};

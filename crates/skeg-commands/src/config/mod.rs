@@ -27,6 +27,17 @@ pub struct Config {
     values: Mutex<Vec<String>>,
 }
 
+/// Which transactions of clients run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TransactionMode {
+    /// None: MULTI is refused.
+    Disabled,
+    /// Those whose keys, watched ones included, are on one shard.
+    ShardLocal,
+    /// All.
+    CrossShard,
+}
+
 /// Why a setting was not changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigError {
@@ -193,6 +204,15 @@ impl Config {
 
     fn read(cell: &AtomicU64) -> u64 {
         cell.load(Ordering::Relaxed)
+    }
+
+    /// Which transactions run.
+    pub(crate) fn transactions(&self) -> TransactionMode {
+        match Self::read(&self.live.transactions) {
+            0 => TransactionMode::Disabled,
+            1 => TransactionMode::ShardLocal,
+            _ => TransactionMode::CrossShard,
+        }
     }
 
     /// Connections that are served at once.

@@ -37,7 +37,7 @@ pub(crate) enum Kind {
 /// What CONFIG SET does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Change {
-    /// Takes effect at once: the number (0 and 1 for no and yes) is read from here.
+    /// Takes effect at once: the number (0 and 1 for no and yes, of a word its place) is read from here.
     Live(fn(&Live) -> &AtomicU64),
     /// As `Live`, for the limits of output buffers.
     LiveOutputLimits,
@@ -57,6 +57,7 @@ pub(crate) struct Live {
     pub(crate) memory_max: AtomicU64,
     pub(crate) bulk_bytes_max: AtomicU64,
     pub(crate) query_bytes_max: AtomicU64,
+    pub(crate) transactions: AtomicU64,
     pub(crate) output_hard_bytes: AtomicU64,
     pub(crate) output_soft_bytes: AtomicU64,
     pub(crate) output_soft_s: AtomicU64,
@@ -101,6 +102,9 @@ pub(crate) const POLICIES: [&str; 8] = [
     "volatile-random",
     "volatile-ttl",
 ];
+
+/// Which transactions run, by [`super::TransactionMode`].
+pub(crate) const TRANSACTIONS: [&str; 3] = ["disabled", "shard-local", "cross-shard"];
 
 /// All of them, by name.
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -161,6 +165,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     tuning("stream-node-max-entries", COUNT, "100"),
     live("tcp-keepalive", Kind::Integer(0, i32::MAX as i64), "300", |live| &live.keepalive_s),
     live("timeout", Kind::Integer(0, i32::MAX as i64), "0", |live| &live.idle_timeout_s),
+    live("transactions", Kind::Word(&TRANSACTIONS), "cross-shard", |live| &live.transactions),
     fixed("unixsocket", Kind::Text, ""),
     tuning("zset-max-listpack-entries", COUNT, "128"),
     tuning("zset-max-listpack-value", BYTES, "64"),

@@ -38,8 +38,8 @@ impl Kind {
                 Ok(number(value, &value.to_string()))
             }
             Self::Word(words) => {
-                let found = words.iter().find(|word| parse::is_word(text, word));
-                found.map(|word| number(0, word)).ok_or_else(|| {
+                let found = words.iter().position(|word| parse::is_word(text, word));
+                found.map(|place| number(place as u64, words[place])).ok_or_else(|| {
                     let known = words.join(", ");
                     format!("argument(s) must be one of the following: {known}")
                 })

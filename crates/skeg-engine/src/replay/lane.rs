@@ -138,25 +138,29 @@ impl Shards {
         Ok(())
     }
 
-    /// Applies what is next, after the memory was asked for that all of it needs.
-    fn flush(&mut self, next: &mut SmallVec<[Next<'_>; AHEAD]>) -> Result<(), Unapplied> {
+    /// Has the processor fetch what the next effects will look up: all waits for memory are one.
+    fn read_ahead(&self, next: &[Next<'_>]) {
         let hashes: SmallVec<[_; AHEAD]> = next
             .iter()
             .filter_map(|next| {
                 let (db, key) = next.effect.key()?;
-                let keyspace = self.of(next.origin.shard)?.databases.get(usize::from(db))?;
-                Some((next.origin.shard, db, keyspace.hash(key)))
+                let shard = self.shards.get(usize::from(next.origin.shard.0) / self.lanes)?;
+                let keyspace = shard.databases.get(usize::from(db))?;
+                Some((keyspace, keyspace.hash(key)))
             })
             .collect();
-        for touch in [skeg_keyspace::Keyspace::touch_bucket, skeg_keyspace::Keyspace::touch_entry] {
-            let mut sum = 0;
-            for &(shard, db, hash) in &hashes {
-                if let Some(shard) = self.of(shard) {
-                    sum ^= touch(&shard.databases[usize::from(db)], hash);
-                }
-            }
-            black_box(sum);
-        }
+        let hashed = || hashes.iter().map(|(keyspace, hash)| (*keyspace, *hash));
+        let buckets: SmallVec<[&u64; AHEAD]> =
+            hashed().map(|(keyspace, hash)| keyspace.bucket_hint(hash)).collect();
+        black_box(buckets.iter().fold(0, |sum, it| sum ^ **it));
+        let entries: SmallVec<[[&u8; 2]; AHEAD]> =
+            hashed().filter_map(|(keyspace, hash)| keyspace.entry_hint(hash)).collect();
+        black_box(entries.iter().fold(0, |sum, [first, last]| sum ^ **first ^ **last));
+    }
+
+    /// Applies what is next, after the memory was asked for that all of it needs.
+    fn flush(&mut self, next: &mut SmallVec<[Next<'_>; AHEAD]>) -> Result<(), Unapplied> {
+        self.read_ahead(next);
         for Next { origin: Origin { shard, mark, .. }, end, effect } in next.drain(..) {
             let Self { shards, lanes, inline_max, reader, unreadable } = self;
             let mut source =

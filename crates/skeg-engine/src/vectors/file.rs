@@ -36,6 +36,20 @@ impl SegmentFile for Opened {
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
         self.file.read_exact_at(bytes, offset)
     }
+
+    fn read_resident_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<bool> {
+        match self.file.read_resident_at(bytes, offset) {
+            Ok(count) => Ok(count == bytes.len()),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn will_read(&self, offset: u64, length: u64) {
+        self.file.will_read(offset, length);
+    }
 }
 
 /// Opens a segment that CURRENT names, and verifies that it is that one.

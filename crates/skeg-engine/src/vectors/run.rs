@@ -2,8 +2,8 @@
 //!
 //! A flush freezes the delta under the latch, writes the segment without it, waits until the log is
 //! durable up to there, lets CURRENT name the segment, and puts it in its place under the latch. Then
-//! the index is looked at again: segments that have become many are merged, in the same steps. When they are
-//! merged because that was asked for, the rest is done beside other tasks.
+//! the index is looked at again: segments that have become many are merged, in the same steps. When that
+//! takes its time, for it was asked for, rows are to be linked or they are many, it is done beside other tasks.
 //!
 //! Invariants: what is published is durable, and so is every epoch in it; memory takes a segment only
 //! when it is published, so what a crash leaves is never older than what was told.
@@ -15,7 +15,7 @@ use skeg_log::{
     Broken, Epoch, Health, Level, Log, LogError, ShardId, VectorEntry, VectorWriter, breaks,
 };
 use skeg_vector::segment::SegmentTag;
-use skeg_vector::{Build, BuildError, Built};
+use skeg_vector::{Build, BuildError, Built, Index};
 
 use super::crew::{Linkers, crew_size};
 use super::file::Opened;
@@ -23,7 +23,6 @@ use super::tasks::{BuildProgress, Store, Task};
 use crate::engine::Shared;
 use crate::error::{Refusal, VectorsError};
 use crate::exec::Exec;
-use crate::holder::Drain;
 use crate::home::Bell;
 use crate::job::{Bound, Job, Progress as JobProgress, Receipt};
 use crate::router::ShardList;
@@ -34,6 +33,9 @@ const ROWS: usize = 256;
 const FANOUT: usize = 4;
 /// A segment with more dead rows than this part of it is written anew.
 const DEAD_PART: f64 = 0.5;
+/// A segment that was merged while another one was built beside others is written anew for the sake of its
+/// graph if it has so many rows: fewer are scanned in the time of a walk.
+const ALONE_ROWS: usize = 50_000;
 
 /// What a step came to.
 #[derive(Debug)]
@@ -64,12 +66,19 @@ enum Ask {
 enum Told {
     /// The index is gone.
     Gone,
-    /// A segment is to be built, or nothing is.
-    Build(u64, Option<Box<Build>>),
+    /// A segment is to be built, or nothing is; for the index of this number.
+    Build(u64, Option<Wanted>),
     Installed,
     Passed,
     /// The index has no segments.
     Nothing,
+}
+
+/// A segment to be built.
+struct Wanted {
+    build: Box<Build>,
+    /// It is done beside other tasks.
+    beside: bool,
 }
 
 enum Stage {
@@ -113,9 +122,11 @@ impl Run {
     pub(super) fn new(log: &Arc<Log>, store: &Arc<Store>, task: Task) -> Self {
         let (number, ask) = match &task {
             Task::Flush { number, .. } => (*number, Ask::Freeze),
+            Task::Tidy { number, .. } => (*number, Ask::Look),
             Task::Consolidate { .. } => (0, Ask::Freeze),
             Task::Forget { number, .. } => (*number, Ask::Pass),
         };
+        let flushed = matches!(task, Task::Tidy { .. });
         Self {
             log: Arc::clone(log),
             store: Arc::clone(store),
@@ -123,7 +134,7 @@ impl Run {
             stage: Stage::Ask(ask),
             reply: Arc::default(),
             number,
-            flushed: false,
+            flushed,
             beside: false,
         }
     }
@@ -139,24 +150,38 @@ impl Run {
     }
 
     /// The task is over.
-    pub(super) fn end(self, result: Result<(), VectorsError>) {
+    pub(super) fn end(mut self, result: Result<(), VectorsError>) {
         // First of all the file of a failed one is gone.
-        drop(self.stage);
+        drop(std::mem::replace(&mut self.stage, Stage::Asked));
         self.store.end(self.beside);
+        if self.beside && result.is_ok() {
+            // What was merged meanwhile had to do without a graph.
+            self.store.add(self.tidy());
+        }
         if let Task::Consolidate { done, .. } = self.task {
             done(result);
         }
     }
 
+    fn tidy(&self) -> Task {
+        Task::Tidy { shard: self.shard(), name: self.name().into(), number: self.number }
+    }
+
+    /// It gives way to a consolidation.
+    pub(super) fn gives_way(&self) -> bool {
+        self.beside && !matches!(self.task, Task::Consolidate { .. })
+    }
+
     /// The task to be tried again after a failure.
     pub(super) fn again(&self) -> Option<Task> {
         match &self.task {
+            Task::Flush { .. } | Task::Tidy { .. } if self.flushed => Some(self.tidy()),
             Task::Flush { shard, name, number } => {
                 Some(Task::Flush { shard: *shard, name: name.clone(), number: *number })
             }
             Task::Forget { shard, number } => Some(Task::Forget { shard: *shard, number: *number }),
-            // Whoever asked is told.
-            Task::Consolidate { .. } => None,
+            // Whoever asked is told; a look begins with what has been flushed.
+            Task::Consolidate { .. } | Task::Tidy { .. } => None,
         }
     }
 
@@ -164,7 +189,7 @@ impl Run {
     pub(super) fn step(&mut self, shared: &Shared) -> Result<Progress, VectorsError> {
         match std::mem::replace(&mut self.stage, Stage::Asked) {
             Stage::Ask(ask) => self.ask(shared, ask),
-            Stage::Asked => self.receive(),
+            Stage::Asked => self.receive(shared),
             Stage::Begin(build) => self.begin(shared, build),
             Stage::Write(build, writer) => self.write(shared, build, writer),
             Stage::Durable(finished, covered) => self.publish(shared, finished, covered),
@@ -174,7 +199,9 @@ impl Run {
 
     fn name(&self) -> &[u8] {
         match &self.task {
-            Task::Flush { name, .. } | Task::Consolidate { name, .. } => name,
+            Task::Flush { name, .. } | Task::Tidy { name, .. } | Task::Consolidate { name, .. } => {
+                name
+            }
             Task::Forget { .. } => &[],
         }
     }
@@ -191,32 +218,20 @@ impl Run {
             whole: matches!(self.task, Task::Consolidate { .. }),
             taken: self.store.taken(self.number),
             crew: crew_size(shared),
+            // A consolidation begins when nothing is.
+            beside_bytes: (!self.store.is_beside_taken()).then(|| self.store.beside_bytes()),
             ask: Some(ask),
             told: None,
             reply: Arc::clone(&self.reply),
         };
-        match shared.post(Box::new(turn), Drain::Serve) {
-            Ok(()) => Ok(Progress::More),
-            Err((job, Refusal::Busy)) => {
-                // The queue is full: the job comes back with what it was to do.
-                job.done(Err(Refusal::Busy));
-                Ok(Progress::Waits)
-            }
-            Err((_, refusal)) => Err(refusal.into()),
-        }
+        // Who queues may wait for just this.
+        shared.post_first(Box::new(turn))?;
+        Ok(Progress::More)
     }
 
-    fn receive(&mut self) -> Result<Progress, VectorsError> {
+    fn receive(&mut self, shared: &Shared) -> Result<Progress, VectorsError> {
         let Some(outcome) = self.reply.outcome.lock().take() else { return Ok(Progress::Waits) };
-        let told = match outcome {
-            Ok(told) => told,
-            Err((Some(ask), Refusal::Busy)) => {
-                self.stage = Stage::Ask(ask);
-                return Ok(Progress::Waits);
-            }
-            Err((_, refusal)) => return Err(refusal.into()),
-        };
-        self.stage = match told {
+        self.stage = match outcome? {
             Told::Gone if self.number == 0 => return Err(VectorsError::NoIndex),
             // Perhaps a file of it was published just now.
             Told::Gone | Told::Passed => {
@@ -224,11 +239,12 @@ impl Run {
                 self.log.request_sync(covered);
                 Stage::Forget(covered)
             }
-            Told::Build(number, Some(build)) => {
+            Told::Build(number, Some(Wanted { build, beside })) => {
                 self.number = number;
-                if self.flushed && matches!(self.task, Task::Consolidate { .. }) {
+                if beside {
                     self.beside = true;
-                    self.store.begin_beside(number, build.replaces().collect());
+                    let takes = build.replaces().collect();
+                    self.store.begin_beside(number, takes, self.gives_way());
                     self.stage = Stage::Begin(build);
                     return Ok(Progress::Beside);
                 }
@@ -243,9 +259,10 @@ impl Run {
                 Stage::Ask(Ask::Look)
             }
             Told::Nothing => return Ok(Progress::Done),
-            // What was flushed meanwhile was not there when it was asked for.
+            // What was flushed meanwhile was not there when it began.
             Told::Installed if self.beside => return Ok(Progress::Done),
             Told::Installed => {
+                shared.call_back();
                 self.store.end(false);
                 self.flushed = true;
                 Stage::Ask(Ask::Look)
@@ -385,7 +402,7 @@ impl From<LogError> for VectorsError {
     }
 }
 
-type Outcome = Result<Told, (Option<Ask>, Refusal)>;
+type Outcome = Result<Told, Refusal>;
 
 /// Where a turn leaves what it came to.
 #[derive(Default)]
@@ -406,6 +423,8 @@ struct Turn {
     taken: Vec<u64>,
     /// How many would link rows.
     crew: usize,
+    /// A merge of so many bytes is done beside others; `None` when something is already.
+    beside_bytes: Option<u64>,
     ask: Option<Ask>,
     told: Option<Told>,
     reply: Arc<Reply>,
@@ -428,7 +447,9 @@ impl Job for Turn {
         if self.number == 0 && !matches!(self.ask, Some(Ask::Pass)) {
             self.number = shard.index_number(&self.name);
         }
-        let (name, number) = (&self.name, self.number);
+        let Self { name, number, whole, taken, crew, beside_bytes, .. } = self;
+        let (number, look) =
+            (*number, Look { whole: *whole, taken, crew: *crew, beside_bytes: *beside_bytes });
         self.told = self.ask.take().map(|ask| match ask {
             Ask::Pass => Told::Passed,
             _ if number == 0 => match shard.index_info(name) {
@@ -440,27 +461,12 @@ impl Job for Turn {
                 false => Told::Gone,
             },
             Ask::Freeze if shard.numbered(name, number).is_none() => Told::Gone,
-            Ask::Freeze => Told::Build(number, shard.index_freeze(name, number).map(Box::new)),
+            Ask::Freeze => {
+                let build = shard.index_freeze(name, number).map(Box::new);
+                Told::Build(number, build.map(|build| Wanted { build, beside: false }))
+            }
             Ask::Look => match shard.numbered(name, number) {
-                Some(held) => {
-                    let index = &held.index;
-                    let rows: Vec<(usize, usize)> = index.segment_rows().collect();
-                    let build = if self.whole {
-                        let range = whole(&rows).or_else(|| index.unlinked(self.crew));
-                        range.map(|range| {
-                            let mut build = index.merge(range);
-                            build.take_time(self.crew);
-                            build
-                        })
-                    } else {
-                        // What is taken stands before all that came since.
-                        let taken = index.files().map(|file| self.taken.contains(&file));
-                        let free = rows.len() - taken.rev().take_while(|taken| !taken).count();
-                        let range = due(&rows[free..]);
-                        range.map(|range| index.merge(range.start + free..range.end + free))
-                    };
-                    Told::Build(number, build.map(Box::new))
-                }
+                Some(held) => Told::Build(number, look.at(&held.index)),
                 None => Told::Gone,
             },
         });
@@ -470,11 +476,54 @@ impl Job for Turn {
     fn done(mut self: Box<Self>, outcome: Result<Receipt, Refusal>) {
         let outcome = match (outcome, self.told.take()) {
             (Ok(_), Some(told)) => Ok(told),
-            (Ok(_), None) => Err((self.ask.take(), Refusal::Closed)),
-            (Err(refusal), _) => Err((self.ask.take(), refusal)),
+            (Ok(_), None) => Err(Refusal::Closed),
+            (Err(refusal), _) => Err(refusal),
         };
         *self.reply.outcome.lock() = Some(outcome);
         self.reply.bell.ring();
+    }
+}
+
+/// A look at the segments of an index.
+struct Look<'a> {
+    /// All of them become one.
+    whole: bool,
+    taken: &'a [u64],
+    crew: usize,
+    beside_bytes: Option<u64>,
+}
+
+impl Look<'_> {
+    /// What is to become one segment, if anything is.
+    fn at(&self, index: &Index) -> Option<Wanted> {
+        let rows: Vec<(usize, usize)> = index.segment_rows().collect();
+        if self.whole {
+            let unlinked = || index.unlinked(0..rows.len(), self.crew).map(|at| at..at + 1);
+            let mut build = index.merge(whole(&rows).or_else(unlinked)?);
+            build.take_time(self.crew);
+            return Some(Wanted { build: Box::new(build), beside: true });
+        }
+        // What is taken stands before all that came since.
+        let taken = index.files().map(|file| self.taken.contains(&file));
+        let free = rows.len() - taken.rev().take_while(|taken| !taken).count();
+        let merged = due(&rows[free..]).map(|range| range.start + free..range.end + free);
+        let alone = || {
+            let at = index.unlinked(free..rows.len(), self.crew)?;
+            (rows[at].0 >= ALONE_ROWS).then_some(at..at + 1)
+        };
+        let Some(beside_bytes) = self.beside_bytes else {
+            // Segments must not become many while a large one is built: a graph can wait.
+            return merged
+                .map(|range| Wanted { build: Box::new(index.merge(range)), beside: false });
+        };
+        let range = merged.or_else(alone)?;
+        let links = index.links(range.clone(), self.crew);
+        let mut build = index.merge(range);
+        if links {
+            build.take_time(self.crew);
+        }
+        let beside = links || build.bytes() >= beside_bytes;
+        Some(Wanted { build: Box::new(build), beside })
     }
 }
 

@@ -1,19 +1,25 @@
 //! What is to be done for segments of vectors, and what is being done.
 //!
 //! Two segments at most are built at a time: one in turn with all other tasks, and beside it a large one,
-//! of a consolidation, so that deltas are flushed and small segments merged while it takes its minutes.
+//! so that deltas are flushed and small segments merged while it takes its minutes.
 //!
-//! Invariants: what a consolidation merges is known as taken until it is in its place or given up, and
-//! nobody else merges it; of two consolidations the second begins when the first is over.
+//! Invariants: what is merged beside others is known as taken until it is in its place or given up, and
+//! nobody else merges it; a consolidation begins when what is beside is over, and a merge that nobody asked
+//! for gives way to it.
 //!
 //! May not know: how a segment is built, threads.
 
 use std::collections::VecDeque;
 
 use skeg_io::sync::Mutex;
+use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use skeg_log::ShardId;
 
 use crate::error::VectorsError;
+use crate::options::EngineOptions;
+
+/// Of deltas that are idle one is written in so many milliseconds.
+const IDLE_EACH_MS: u64 = 1_000;
 
 /// Called now and then; `false` gives up.
 pub type ConsolidateProgress = Box<dyn FnMut(BuildProgress) -> bool + Send>;
@@ -44,6 +50,8 @@ pub(crate) enum Task {
         progress: ConsolidateProgress,
         done: ConsolidateDone,
     },
+    /// Segments of an index that are many become one, and one that should have a graph gets it.
+    Tidy { shard: ShardId, name: Box<[u8]>, number: u64 },
     /// The index of this number is no more.
     Forget { shard: ShardId, number: u64 },
 }
@@ -52,6 +60,7 @@ impl Task {
     pub(super) fn shard(&self) -> ShardId {
         match self {
             Self::Flush { shard, .. }
+            | Self::Tidy { shard, .. }
             | Self::Consolidate { shard, .. }
             | Self::Forget { shard, .. } => *shard,
         }
@@ -61,6 +70,12 @@ impl Task {
 /// Where tasks wait, and how far those under way are.
 pub(crate) struct Store {
     delta_bytes: usize,
+    beside_bytes: u64,
+    idle_ms: u64,
+    /// When a delta that is idle may be written next.
+    next_idle_ms: AtomicU64,
+    /// The last segment could not be made.
+    failing: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -81,6 +96,8 @@ struct Beside {
     progress: BuildProgress,
     /// The index was dropped.
     unwanted: bool,
+    /// Nobody asked for it: it is given up for a consolidation, which takes the same rows or waits for it.
+    gives_way: bool,
 }
 
 impl std::fmt::Debug for Store {
@@ -90,13 +107,50 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    pub(crate) fn new(delta_bytes: usize) -> Self {
-        Self { delta_bytes, state: Mutex::default() }
+    pub(crate) fn new(options: &EngineOptions) -> Self {
+        Self {
+            delta_bytes: options.vector_delta_bytes,
+            beside_bytes: options.vector_beside_bytes,
+            idle_ms: options.vector_idle_ms,
+            next_idle_ms: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
+    }
+
+    /// For how long nobody has written to a delta that is idle.
+    pub(crate) fn idle_ms(&self) -> u64 {
+        self.idle_ms
+    }
+
+    /// Whether a delta that is idle may be written now.
+    pub(crate) fn is_idle_turn(&self, now_ms: u64) -> bool {
+        now_ms >= self.next_idle_ms.load(Ordering::Relaxed) && self.state.lock().tasks.is_empty()
+    }
+
+    /// Takes the turn, if it is there: nobody else has it for a while.
+    pub(crate) fn take_idle_turn(&self, now_ms: u64) -> bool {
+        let next_ms = self.next_idle_ms.fetch_max(now_ms + IDLE_EACH_MS, Ordering::Relaxed);
+        now_ms >= next_ms
     }
 
     /// Bytes of a delta that are written at once.
     pub(crate) fn delta_bytes(&self) -> usize {
         self.delta_bytes
+    }
+
+    /// A merge that writes so many bytes is done beside all others.
+    pub(super) fn beside_bytes(&self) -> u64 {
+        self.beside_bytes
+    }
+
+    /// Whether the last segment could not be made: who waits for one might wait for ever.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_failing(&self, failing: bool) {
+        self.failing.store(failing, Ordering::Relaxed);
     }
 
     pub(crate) fn add(&self, task: Task) {
@@ -144,19 +198,25 @@ impl Store {
         self.state.lock().beside.as_ref().is_some_and(|beside| beside.number == number)
     }
 
+    /// Whether a segment is built beside others, or is to be because somebody has asked.
+    pub(super) fn is_beside_taken(&self) -> bool {
+        let state = self.state.lock();
+        state.beside.is_some() || state.is_consolidation_due()
+    }
+
     /// Whether a segment is built beside others.
     pub(super) fn has_beside(&self) -> bool {
         self.state.lock().beside.is_some()
     }
 
     /// From now on these segments of an index are being merged beside others.
-    pub(super) fn begin_beside(&self, number: u64, takes: Vec<u64>) {
+    pub(super) fn begin_beside(&self, number: u64, takes: Vec<u64>, gives_way: bool) {
         let mut state = self.state.lock();
         // It may have been dropped since whoever begins has looked at it.
         let drops = |task: &Task| matches!(task, Task::Forget { number: of, .. } if *of == number);
         let unwanted = state.tasks.iter().any(drops);
         let progress = BuildProgress::default();
-        state.beside = Some(Beside { number, takes, progress, unwanted });
+        state.beside = Some(Beside { number, takes, progress, unwanted, gives_way });
     }
 
     /// Whether the index was dropped whose segment is built beside others.
@@ -164,17 +224,18 @@ impl Store {
         self.state.lock().beside.as_ref().is_some_and(|beside| beside.unwanted)
     }
 
-    /// Says how far a segment is. `false` when its index was dropped.
+    /// Says how far a segment is. `false` when its index was dropped, or it gives way to a consolidation.
     pub(super) fn note(&self, beside: bool, number: u64, progress: BuildProgress) -> bool {
         let mut state = self.state.lock();
         if !beside {
             state.in_turn = Some((number, progress));
             return true;
         }
+        let is_asked = state.is_consolidation_due();
         let building = state.beside.as_mut();
         building.is_some_and(|building| {
             building.progress = progress;
-            !building.unwanted
+            !(building.unwanted || building.gives_way && is_asked)
         })
     }
 
@@ -190,6 +251,10 @@ impl Store {
 }
 
 impl State {
+    fn is_consolidation_due(&self) -> bool {
+        self.tasks.iter().any(|task| matches!(task, Task::Consolidate { .. }))
+    }
+
     /// Where the next task stands that may begin.
     fn ready(&self) -> Option<usize> {
         let waits = |task: &Task| matches!(task, Task::Consolidate { .. }) && self.beside.is_some();

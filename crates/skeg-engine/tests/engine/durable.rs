@@ -185,14 +185,15 @@ fn check_collections(exec: &mut skeg_engine::Exec<'_>) {
 }
 
 #[test]
-fn a_second_open_is_refused_and_a_foreign_shard_count_too() {
+fn a_second_open_is_refused_and_another_shard_count_where_nothing_may_be_written() {
     let dir = tempfile::tempdir().unwrap();
     let engine = open(dir.path());
     let again = Engine::open(&Io::real(), Some(dir.path()), &EngineOptions::default());
     assert!(matches!(again, Err(EngineError::Log(skeg_engine::LogError::Locked { .. }))));
     engine.close().unwrap();
-    let four = EngineOptions { shards: Some(4), ..EngineOptions::default() };
-    assert!(Engine::open(&Io::real(), Some(dir.path()), &four).is_err());
+    let four = EngineOptions { shards: Some(4), read_only: true, ..EngineOptions::default() };
+    let refused = Engine::open(&Io::real(), Some(dir.path()), &four);
+    assert!(matches!(refused, Err(EngineError::Log(skeg_engine::LogError::ShardCount { .. }))));
 }
 
 #[test]

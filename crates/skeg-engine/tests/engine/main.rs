@@ -1,6 +1,7 @@
 //! Tests of the engine through its public interface. The interleaving models run with
 //! `cargo test -p skeg-engine --features shuttle --test engine shuttle_`, and only those then.
 
+mod ahead;
 mod durable;
 mod evict;
 mod memory;

@@ -2,19 +2,23 @@
 //! written and searched, there again when the database is opened, and never answered from damage.
 #![expect(clippy::unwrap_used, reason = "what helps a test is a test")]
 
+mod churn;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use skeg_engine::offline::{self, Found, Offline, RecordEffects};
 use skeg_engine::{
-    Bound, BuildProgress, Drain, Engine, EngineError, EngineOptions, Exec, Holder, IndexError,
-    IndexInfo, IndexState, LogError, Receipt, Refusal, ShardList, VectorsError,
+    Bound, BuildProgress, Drain, Engine, EngineError, EngineOptions, Exec, Holder, Incoming,
+    IndexError, IndexInfo, IndexState, Job, LogError, Progress, Receipt, Refusal, ShardList,
+    VectorsError,
 };
 use skeg_io::Io;
-use skeg_vector::{Backend, FlatIndex, Hit, IdKind, IndexOptions, Metric, Tier};
+use skeg_vector::{Backend, FlatIndex, Hit, Id, IdKind, IndexOptions, Metric, Tier};
 
 const DIM: u32 = 32;
 
@@ -473,32 +477,218 @@ fn a_copy_has_the_segments() {
     engine.close().unwrap();
 }
 
+/// Stores rows of 16,384 numbers from `ids` when there is room for all of them.
+struct Batch {
+    shards: ShardList,
+    ids: std::ops::Range<u64>,
+    keeps_place: bool,
+    runs: Arc<AtomicUsize>,
+    done: mpsc::Sender<Result<Receipt, Refusal>>,
+}
+
+const WIDE: u32 = 16_384;
+
+impl Job for Batch {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::grow(64 << 20)
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let count = (self.ids.end - self.ids.start) as usize;
+        let shard = exec.shard(b"docs");
+        let mut incoming = Incoming::default();
+        (0..count).for_each(|_| incoming.add(8, WIDE as usize));
+        if shard.vector_room(b"docs", incoming).is_ok() {
+            for id in self.ids.clone() {
+                shard.vector_set(b"docs", id.into(), &[0.5; WIDE as usize]).unwrap();
+            }
+        }
+        Progress::Done
+    }
+
+    fn keeps_place(&self) -> bool {
+        self.keeps_place
+    }
+
+    fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
+        self.done.send(outcome).unwrap();
+    }
+}
+
 #[test]
-fn an_index_that_is_behind_takes_a_batch_whole_or_not_at_all() {
+fn writers_wait_for_room_and_memory_stays_within_the_bound() {
+    for keeps_place in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).unwrap();
+        let wide = IndexOptions { dim: WIDE, ..options(Tier::F32) };
+        run(&engine, |exec| exec.shard(b"docs").index_create(b"docs", wide).unwrap());
+        let (tell, told) = mpsc::channel();
+        let runs = Arc::new(AtomicUsize::new(0));
+        // 10 MiB each; the bound is 16.
+        let (batches, rows) = (3, 150);
+        for batch in 0..batches {
+            let job = Batch {
+                shards: [engine.shard_of(b"docs")].into_iter().collect(),
+                ids: batch * rows..(batch + 1) * rows,
+                keeps_place,
+                runs: Arc::clone(&runs),
+                done: tell.clone(),
+            };
+            assert!(engine.post(Box::new(job), Drain::WakeOnly).is_ok());
+        }
+        let mut most = 0;
+        let mut over = 0;
+        while over < batches {
+            match told.recv_timeout(Duration::from_millis(1)) {
+                Ok(outcome) => {
+                    outcome.unwrap();
+                    over += 1;
+                }
+                Err(_) => {
+                    // Whoever borrows the latch would stand in the queue behind who keeps his place.
+                    if !keeps_place {
+                        most = most.max(
+                            info(&engine).figures.delta_vectors * WIDE as usize * size_of::<f32>(),
+                        );
+                    }
+                }
+            }
+        }
+        assert!(most <= 16 << 20, "{most}");
+        assert!(runs.load(Ordering::Relaxed) > batches as usize, "some have waited");
+        assert_eq!(info(&engine).figures.vectors, (batches * rows) as usize);
+        wait_for(&engine, "caught up", |info| info.state == IndexState::Ready);
+        engine.close().unwrap();
+    }
+}
+
+#[test]
+fn a_batch_beyond_the_bound_is_taken_alone_and_closing_ends_who_waits() {
+    for keeps_place in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).unwrap();
+        let wide = IndexOptions { dim: WIDE, ..options(Tier::F32) };
+        let (tell, told) = mpsc::channel();
+        let batch = |ids| Batch {
+            shards: [engine.shard_of(b"docs")].into_iter().collect(),
+            ids,
+            keeps_place,
+            runs: Arc::default(),
+            done: tell.clone(),
+        };
+        let (blocks, blocked) = mpsc::channel();
+        // While the latch is held nothing can be written.
+        run_within(&engine, 64 << 20, |exec| {
+            let shard = exec.shard(b"docs");
+            shard.index_create(b"docs", wide).unwrap();
+            let many = Incoming::new(1_000, 1_000 * WIDE as usize * size_of::<f32>());
+            assert_eq!(shard.vector_room(b"docs", many), Ok(()), "nothing else waits");
+            for id in 0..270_u64 {
+                shard.vector_set(b"docs", id.into(), &[0.5; WIDE as usize]).unwrap();
+            }
+            assert_eq!(shard.index_info(b"docs").unwrap().state, IndexState::Behind);
+            assert!(engine.post(Box::new(batch(270..400)), Drain::WakeOnly).is_ok());
+            blocks.send(()).unwrap();
+        });
+        blocked.recv().unwrap();
+        engine.close().unwrap();
+        // Either there was room, or it was ended.
+        let outcome = told.recv().unwrap();
+        assert!(matches!(outcome, Ok(_) | Err(Refusal::Closed)), "{outcome:?}");
+        let engine = open(dir.path()).unwrap();
+        let expected = if outcome.is_ok() { 400 } else { 270 };
+        assert_eq!(info(&engine).figures.vectors, expected);
+        engine.close().unwrap();
+    }
+}
+
+#[test]
+fn a_delta_that_nobody_writes_to_is_flushed() {
+    let dir = tempfile::tempdir().unwrap();
+    // A 64th of what is written at once: 8 KiB.
+    let options_of = |idle_ms| EngineOptions {
+        vector_delta_bytes: 512 << 10,
+        vector_idle_ms: idle_ms,
+        ..EngineOptions::default()
+    };
+    let engine = Engine::open(&Io::real(), Some(dir.path()), &options_of(20)).unwrap();
+    run(&engine, |exec| {
+        for (name, rows) in [(&b"docs"[..], 200), (b"tiny", 3)] {
+            let shard = exec.shard(name);
+            shard.index_create(name, options(Tier::Tq2)).unwrap();
+            for id in 0..rows {
+                shard.vector_set(name, id.into(), &row(id)).unwrap();
+            }
+        }
+    });
+    wait_for(&engine, "flushed", |info| {
+        info.figures.segments == 1 && info.figures.delta_vectors == 0
+    });
+    let tiny = run(&engine, |exec| exec.shard(b"tiny").index_info(b"tiny").unwrap().figures).0;
+    assert_eq!((tiny.delta_vectors, tiny.segments), (3, 0), "not worth a file");
+    engine.close().unwrap();
+    // What was replayed into a delta is flushed as well.
+    let engine = Engine::open(&Io::real(), Some(dir.path()), &options_of(30_000)).unwrap();
+    run(&engine, |exec| {
+        for id in 200..400_u64 {
+            exec.shard(b"docs").vector_set(b"docs", id.into(), &row(id)).unwrap();
+        }
+    });
+    engine.close().unwrap();
+    let engine = Engine::open(&Io::real(), Some(dir.path()), &options_of(20)).unwrap();
+    wait_for(&engine, "flushed", |info| info.figures.segments == 2);
+    engine.close().unwrap();
+}
+
+#[test]
+fn an_index_stays_below_its_limit_of_memory() {
     let dir = tempfile::tempdir().unwrap();
     let engine = open(dir.path()).unwrap();
-    let wide = IndexOptions { dim: 16_384, ..options(Tier::Tq1) };
-    let row = vec![0.5; 16_384];
-    // Under one hold of the latch: nothing can be written meanwhile.
-    let (ids, states) = run_within(&engine, 32 << 20, |exec| {
-        let shard = exec.shard(b"docs");
-        shard.index_create(b"docs", wide).unwrap();
-        let (mut id, mut states) = (0_u64, Vec::new());
-        while shard.vector_check(b"docs", id.into(), &row).is_ok() {
-            states.push(shard.index_info(b"docs").unwrap().state);
-            // As a batch does: what was checked is stored, also beyond the bound.
-            for n in id..id + 100 {
-                shard.vector_set(b"docs", n.into(), &row).unwrap();
+    let limit = 256 << 10;
+    let backends = [(&b"docs"[..], Backend::Disk), (b"flat", Backend::Flat)];
+    for (name, backend) in backends {
+        let options = IndexOptions { backend, ..options(Tier::F32) };
+        run(&engine, |exec| {
+            let shard = exec.shard(name);
+            shard.index_create_within(name, options, Some(limit)).unwrap();
+            let other = shard.index_create(name, options);
+            assert_eq!(other, Err(IndexError::Mismatch { option: "maxMemory" }));
+        });
+        let mut ids = 0_u64;
+        let refused = loop {
+            let stored = run(&engine, |exec| {
+                let shard = exec.shard(name);
+                shard.vector_room(name, Incoming::new(1, 8 + DIM as usize * size_of::<f32>()))?;
+                shard.vector_set(name, ids.into(), &row(ids))
+            })
+            .0;
+            match stored {
+                Ok(_) => ids += 1,
+                Err(error) => break error,
             }
-            id += 100;
-        }
-        assert_eq!(shard.vector_room(b"docs"), Err(IndexError::Behind));
-        (id, states)
-    })
-    .0;
-    assert_eq!(states, [IndexState::Ready, IndexState::Due, IndexState::Behind]);
-    assert_eq!(info(&engine).figures.vectors, ids as usize);
-    wait_for(&engine, "caught up", |info| info.state == IndexState::Ready);
+        };
+        assert_eq!(refused, IndexError::Memory { limit });
+        assert!(ids > 800, "{ids}");
+    }
+    let figures = |engine: &Engine, name: &[u8]| {
+        let info = run(engine, |exec| exec.shard(name).index_info(name).unwrap()).0;
+        (info.figures.memory_bytes as u64, info.memory_max)
+    };
+    for (name, _) in backends {
+        let (bytes, max) = figures(&engine, name);
+        assert!(bytes <= limit + (64 << 10) && max == Some(limit), "{bytes}");
+    }
+    let (tell, told) = mpsc::channel();
+    engine.snapshot(Box::new(move |result| tell.send(result.is_ok()).unwrap())).unwrap();
+    assert!(told.recv().unwrap());
+    engine.close().unwrap();
+    let engine = open(dir.path()).unwrap();
+    assert_eq!(backends.map(|(name, _)| figures(&engine, name).1), [Some(limit); 2]);
     engine.close().unwrap();
 }
 

@@ -46,6 +46,10 @@ impl File for RealFile {
         read_resident(&self.file, bytes, offset)
     }
 
+    fn will_read(&self, offset: u64, len: u64) {
+        advise(&self.file, offset, len);
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         self.file.write_at(bytes, offset)
     }
@@ -105,6 +109,18 @@ fn read_resident(file: &fs::File, bytes: &mut [u8], offset: u64) -> io::Result<u
 fn read_resident(_file: &fs::File, _bytes: &mut [u8], _offset: u64) -> io::Result<usize> {
     Err(io::ErrorKind::WouldBlock.into())
 }
+
+/// A hint: that it was refused changes nothing but time.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn advise(file: &fs::File, offset: u64, len: u64) {
+    use rustix::fs::{Advice, fadvise};
+    if let Some(len) = std::num::NonZeroU64::new(len) {
+        let _ = fadvise(file, offset, Some(len), Advice::WillNeed);
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn advise(_file: &fs::File, _offset: u64, _len: u64) {}
 
 /// Reserves blocks by the file system's own means. Only Linux's call says honestly that it cannot:
 /// elsewhere libc writes into the file itself (`posix_fallocate`), or the call also cuts the file

@@ -37,8 +37,8 @@ pub(crate) fn tag_of(hash: u64) -> u8 {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Block(Box<[u8]>);
 
-/// Where a look-up of an element will read. Look-ups wait for memory one by one; several
-/// [`ElementHint::touch_block`] in a row wait together, and then several [`ElementHint::touch_entry`].
+/// Where a look-up of an element will read. Look-ups wait for memory one by one; whoever calls several
+/// [`ElementHint::touch_block`] in a row waits once, and then once for what [`ElementHint::entry`] names.
 #[derive(Clone, Copy, Debug)]
 pub struct ElementHint<'a> {
     block: &'a Block,
@@ -59,12 +59,12 @@ impl<'a> ElementHint<'a> {
         bytes[0] ^ bytes[CACHE_LINE_BYTES.min(last)]
     }
 
-    /// Reads the entry, and answers anything.
+    /// The cache lines of the entry, once the head of the block has been read.
     #[inline]
     #[must_use]
-    pub fn touch_entry(&self) -> u8 {
-        let slot = self.block.find(self.tag, |_| true);
-        slot.map_or(0, |slot| self.block.entry(slot).first().copied().unwrap_or(0))
+    pub fn entry(&self) -> Option<[&'a u8; 2]> {
+        let entry = self.block.entry(self.block.find(self.tag, |_| true)?);
+        Some([entry.first()?, entry.last()?])
     }
 }
 

@@ -80,10 +80,12 @@ impl<'a> Sought<'a> {
 }
 
 impl Order<Key> for Sought<'_> {
+    #[inline]
     fn key(&self, key: &Key) -> Ordering {
         key.cmp(&self.key)
     }
 
+    #[inline]
     fn entry(&self, entry: &[u8]) -> Ordering {
         let by_score = order_of(score_of(entry)).cmp(&self.key.order);
         by_score.then_with(|| element::compare(element::string(entry), self.member))

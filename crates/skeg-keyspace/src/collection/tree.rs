@@ -13,9 +13,12 @@
 //!
 //! May not know: what entries mean.
 
+mod ends;
+
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use self::ends::Side;
 use super::element::Element;
 use super::flat::entry_len;
 
@@ -78,6 +81,11 @@ pub(crate) struct Tree<K, const WIDTH: usize> {
 /// A capacity for `len` bytes and a few more, as allocators give it.
 fn roomy(len: usize) -> usize {
     (len + len / 8 + 8).next_multiple_of(16) - 8
+}
+
+/// Whether a leaf of `count` entries takes none more that would make it `len` bytes long.
+fn is_full<K: Key>(count: usize, len: usize) -> bool {
+    count >= K::LEAF_ENTRIES_MAX || len > K::LEAF_BYTES_MAX
 }
 
 /// Where entry `index` of a leaf begins, or the leaf ends.
@@ -192,12 +200,9 @@ fn exchange(leaf: &mut Vec<u8>, range: Range<usize>, elements: &[Element<'_>], a
 impl<K> Child<K> {
     /// The first entry below.
     fn first(&self) -> &[u8] {
-        let mut child = self;
-        loop {
-            match &child.node {
-                Node::Leaf(leaf) => return leaf,
-                Node::Branch(children) => child = &children[0],
-            }
+        match &self.end(Side::Front).node {
+            Node::Leaf(leaf) => leaf,
+            Node::Branch(_) => unreachable!("an end is a leaf"),
         }
     }
 }
@@ -266,7 +271,7 @@ impl<K: Key> Child<K> {
                 edges.front &= at == 0;
                 edges.back &= at == leaf.len();
                 let len = leaf.len() + elements.iter().map(Element::len).sum::<usize>();
-                let is_full = self.count >= K::LEAF_ENTRIES_MAX || len > K::LEAF_BYTES_MAX;
+                let is_full = is_full::<K>(self.count, len);
                 let later = if is_full && (edges.front || edges.back) {
                     let mut new = Vec::new();
                     splice(&mut new, 0..0, elements);
@@ -545,7 +550,14 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
             return;
         };
         let count = root.count;
-        self.insert_at(&mut At::<WIDTH> { index, count }, elements);
+        let is_added = match index {
+            _ if index == count => self.add_at_end(Side::Back, elements),
+            0 => self.add_at_end(Side::Front, elements),
+            _ => false,
+        };
+        if !is_added {
+            self.insert_at(&mut At::<WIDTH> { index, count }, elements);
+        }
     }
 
     /// Puts an entry where the order wants it; it is not there yet.
@@ -627,6 +639,14 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
             *self = Self::new();
             return;
         }
+        let is_back = start + 1 == root.count;
+        if count == 1
+            && (start == 0 || is_back)
+            && self.remove_at_end(if is_back { Side::Back } else { Side::Front })
+        {
+            return;
+        }
+        let Some(root) = &mut self.root else { unreachable!("there are entries") };
         root.remove::<WIDTH>(start..start + count, &mut self.bytes);
         self.lower();
     }

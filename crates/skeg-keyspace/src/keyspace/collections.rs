@@ -57,13 +57,13 @@ impl Keyspace {
         key: &[u8],
         kind: Kind,
     ) -> Result<Option<Place>, WrongType> {
-        let Some((spot, handle)) = self.find(hash, key) else { return Ok(None) };
-        let form = match entry::view(self.store.cell(handle)).1 {
+        let Some(found) = self.find_value(hash, key) else { return Ok(None) };
+        let form = match found.value {
             CellValue::Flat(is, _) if is == kind => Form::Flat,
             CellValue::Indexed(is, number) if is == kind => Form::Indexed(number),
             _ => return Err(WrongType),
         };
-        Ok(Some(Place { spot, handle, form }))
+        Ok(Some(Place { spot: found.spot, handle: found.handle, form }))
     }
 
     /// The bytes of a flat collection.

@@ -87,6 +87,12 @@ impl Bucket {
         self.handles[slot] = handle;
     }
 
+    /// What lies first: a bucket is one cache line.
+    #[inline]
+    pub(super) fn start(&self) -> &u64 {
+        &self.tags_low
+    }
+
     pub(super) fn tag(&self, slot: usize) -> u8 {
         if slot < 8 {
             (self.tags_low >> (slot * 8)) as u8

@@ -132,10 +132,10 @@ impl Segment {
         start + within.div_ceil(1 << self.depth)
     }
 
-    /// Reads the bucket that `find` will read, and answers anything.
+    /// What `find` will read first.
     #[inline]
-    pub(super) fn touch(&self, position: u64) -> u8 {
-        self.buckets[self.home(position)].tag(0)
+    pub(super) fn bucket_hint(&self, position: u64) -> &u64 {
+        self.buckets[self.home(position)].start()
     }
 
     /// The entry that `find` will look at first.

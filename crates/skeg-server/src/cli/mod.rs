@@ -30,7 +30,8 @@ fn subcommands() -> impl Iterator<Item = (&'static str, &'static str)> {
         ("serve", "Serve a database over the Redis protocol"),
         ("cli", "Send commands to a server: one, or a prompt with history and help"),
     ];
-    own.into_iter().chain(tools::TOOLS.map(|tool| (tool.name, tool.about)))
+    let index = ("index", "Build, search, inspect and export vector indexes, offline");
+    own.into_iter().chain(tools::TOOLS.map(|tool| (tool.name, tool.about))).chain([index])
 }
 
 const HELP: &str = "\
@@ -76,11 +77,15 @@ fn dispatch(mut args: lexopt::Parser) -> Result<(), Failure> {
         Some(Value(command)) => match command.to_str() {
             Some("serve") => serve::run(args),
             Some("cli") => client::run(args),
+            Some("index") => tools::index::run(args),
             Some("version") => print_version(),
             Some("help") => match args.next().map_err(general)? {
                 None => help::print(&help_text()),
                 Some(Value(command)) if command == "serve" => help::print(&serve::help_text()),
                 Some(Value(command)) if command == "cli" => help::print(client::HELP),
+                Some(Value(command)) if command == "index" => {
+                    help::print(&tools::index::help_text())
+                }
                 Some(other) => {
                     if let Value(command) = &other
                         && let Some(tool) = tool_of(command)

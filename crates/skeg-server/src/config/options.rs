@@ -108,6 +108,8 @@ pub struct ServeOptions {
     pub shutdown_timeout: Duration,
     /// Whether clients may use the DEBUG command.
     pub debug_command: bool,
+    /// Which transactions of clients run, in the words of CONFIG.
+    pub transactions: &'static str,
     /// Least important messages that are printed.
     pub log_level: LogLevel,
     /// Print the ready line, warnings and errors only.
@@ -141,6 +143,7 @@ impl Default for ServeOptions {
             output_bytes_max: 1 << 30,
             shutdown_timeout: Duration::from_secs(10),
             debug_command: false,
+            transactions: "cross-shard",
             log_level: LogLevel::Info,
             quiet: false,
             config_file: None,

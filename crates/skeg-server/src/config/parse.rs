@@ -71,6 +71,13 @@ pub(super) fn eviction(text: &str) -> Parsed<Eviction> {
     })
 }
 
+/// Which transactions run, in the words of CONFIG.
+pub(super) fn transactions(text: &str) -> Parsed<&'static str> {
+    let modes = ["disabled", "shard-local", "cross-shard"];
+    let found = modes.into_iter().find(|mode| *mode == text);
+    found.ok_or_else(|| format!("is not one of {}", modes.join(", ")))
+}
+
 /// A duration: `1500ms`, `30s`, `5m`, `2h`; a bare number is seconds. At most a year.
 pub(crate) fn duration(text: &str) -> Parsed<Duration> {
     const YEAR_MS: u64 = 366 * 24 * 3_600_000;

@@ -340,6 +340,16 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "transactions",
+        value: Some("MODE"),
+        default: Some("cross-shard"),
+        section: Section::Limits,
+        help: "Which transactions clients may run: cross-shard (all),\n\
+               shard-local (keys of one shard), disabled",
+        apply: |options, text| parse::transactions(text).map(|mode| options.transactions = mode),
+        ..PLAIN
+    },
+    Setting {
         name: "shutdown-timeout",
         value: Some("TIME"),
         default: Some("10"),

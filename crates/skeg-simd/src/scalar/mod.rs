@@ -25,9 +25,11 @@ pub(crate) use float::{dot_f32, dot_f32_rows, l2sq_f32, l2sq_f32_rows, norm2_f32
 pub(crate) use hadamard::hadamard;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) use hadamard::transform;
-pub(crate) use half::{dot_f16_rows, l2sq_f16_rows};
+pub(crate) use half::{dot_f16_rows, l2sq_f16_rows, widen};
 pub(crate) use levels::dot_levels;
-pub(crate) use signs::{passing, scan_signs};
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) use signs::sift_one_by_one;
+pub(crate) use signs::{passing, scan_signs, sift_signs};
 
 use crate::{Kernels, Level};
 
@@ -47,5 +49,6 @@ pub(crate) static KERNELS: Kernels = Kernels {
     dot_levels,
     scan_signs,
     passing,
+    sift_signs,
     hadamard,
 };

@@ -10,7 +10,7 @@
 //!
 //! May not know: instruction sets.
 
-use crate::dispatch::{ROWS, RowTest};
+use crate::dispatch::{ROWS, RowTest, Sieve, Sifted, SignBlock};
 
 /// [`crate::Kernels::scan_signs`].
 pub(crate) fn scan_signs(plane: &[u8], table: &[u8], sums: &mut [u32; ROWS]) {
@@ -41,4 +41,25 @@ pub(crate) fn passing(
         mask |= u32::from(passes) << place;
     }
     mask
+}
+
+/// [`crate::Kernels::sift_signs`].
+pub(crate) fn sift_signs(block: &SignBlock<'_>, sieves: &[Sieve<'_>], sifted: &mut [Sifted]) {
+    sift_one_by_one(block, sieves, sifted, scan_signs, passing);
+}
+
+/// One query after the other, by the kernels of a level.
+#[inline]
+pub(crate) fn sift_one_by_one(
+    block: &SignBlock<'_>,
+    sieves: &[Sieve<'_>],
+    sifted: &mut [Sifted],
+    scan: impl Fn(&[u8], &[u8], &mut [u32; ROWS]),
+    passing: impl Fn(&RowTest, &[u32; ROWS], &[f32; ROWS], &[f32; ROWS]) -> u32,
+) {
+    for (sieve, sifted) in sieves.iter().zip(sifted) {
+        sifted.sums = [0; ROWS];
+        scan(block.plane, sieve.table, &mut sifted.sums);
+        sifted.rows = passing(&sieve.test, &sifted.sums, block.slopes, block.norms);
+    }
 }

@@ -22,6 +22,7 @@
 //! May not know: keys, the log, shards, files, threads.
 
 mod build;
+mod contents;
 mod planner;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use build::{Build, BuildError, Built};
+pub use contents::SegmentFigures;
 pub use view::{Change, SearchOptions, SearchScratch, View};
 
 use crate::flat::{self, FlatIndex};
@@ -240,6 +242,12 @@ impl Index {
         self.delta.memory_bytes()
     }
 
+    /// Bytes of memory that rows take which are in no segment: those of the delta, and frozen ones.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.delta_bytes() + self.frozen.as_ref().map_or(0, |frozen| frozen.rows.memory_bytes())
+    }
+
     /// Vectors in the delta.
     #[must_use]
     pub fn delta_len(&self) -> usize {
@@ -391,13 +399,26 @@ impl Index {
         Build::merge(self.options, self.segments[segments].to_vec())
     }
 
-    /// The only segment, if it should have a graph and does not, though a crew of so many could link it.
+    /// Whether one segment in place of some that stand together is to have a graph, and a crew of so many
+    /// can link it.
     #[must_use]
-    pub fn unlinked(&self, crew: usize) -> Option<std::ops::Range<usize>> {
-        let [slot] = &*self.segments else { return None };
-        let should = planner::links(&self.options, slot.len()) && !slot.segment.is_linked();
-        let can = || slot.segment.can_be_linked(slot.len(), &build::link_options(), crew);
-        (should && can()).then_some(0..1)
+    pub fn links(&self, segments: std::ops::Range<usize>, crew: usize) -> bool {
+        let slots = &self.segments[segments];
+        let rows = slots.iter().map(Slot::len).sum();
+        planner::links(&self.options, rows)
+            && slots
+                .first()
+                .is_some_and(|slot| slot.segment.can_be_linked(rows, &build::link_options(), crew))
+    }
+
+    /// The largest of some segments that should have a graph, have none, and could be linked by a crew of
+    /// so many.
+    #[must_use]
+    pub fn unlinked(&self, segments: std::ops::Range<usize>, crew: usize) -> Option<usize> {
+        let is_without = |&at: &usize| !self.segments[at].segment.is_linked();
+        segments
+            .filter(|at| is_without(at) && self.links(*at..at + 1, crew))
+            .max_by_key(|&at| self.segments[at].len())
     }
 
     /// Live rows and dead rows of each segment, oldest first.

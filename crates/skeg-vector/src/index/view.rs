@@ -20,8 +20,7 @@ use crate::quant::{
     search_parts,
 };
 use crate::row_set::RowSet;
-use crate::segment::Linked;
-use crate::segment::RowBuffer;
+use crate::segment::{Linked, RowBuffer, Segment};
 use crate::top::Top;
 use crate::{Hit, IdRef, IndexOptions, VectorError};
 
@@ -313,6 +312,11 @@ impl StoredRows<'_> {
         let part = self.firsts.partition_point(|&first| first <= place) - 1;
         (self.order[part], place - self.firsts[part])
     }
+
+    fn row(&self, place: u32) -> (&Segment, u32) {
+        let (part, row) = self.part(place);
+        (&self.segments[part].segment, row)
+    }
 }
 
 impl RowSource for StoredRows<'_> {
@@ -322,11 +326,102 @@ impl RowSource for StoredRows<'_> {
         each: &mut dyn FnMut(usize, &[f32], f32),
     ) -> Result<(), VectorError> {
         let mut buffer = self.rows.borrow_mut();
+        let mut is_asked = false;
         for (number, &place) in places.iter().enumerate() {
-            let (segment, row) = self.part(place);
-            let scale = self.segments[segment].segment.read_scaled(row, &mut buffer)?;
-            each(number, &buffer.row, scale);
+            let (segment, row) = self.row(place);
+            if is_asked || !segment.read_resident(row, &mut buffer)? {
+                // Somebody has to wait: for all that is left at once.
+                if !is_asked {
+                    let left = places[number..].iter().map(|&place| self.row(place));
+                    left.for_each(|(segment, row)| segment.will_read(row));
+                    is_asked = true;
+                }
+                segment.read(row, &mut buffer)?;
+            }
+            each(number, &buffer.row, segment.scale(&buffer)?);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::segment::SegmentFile;
+    use crate::segment::tests::{Bytes, options, rows, written};
+    use crate::{IdKind, Metric, Tier};
+
+    /// A file of which some rows are in memory, and what was done with it.
+    #[derive(Debug)]
+    struct Watched {
+        bytes: Arc<Bytes>,
+        resident: Vec<u64>,
+        done: Mutex<Vec<(&'static str, u64)>>,
+    }
+
+    impl SegmentFile for Watched {
+        fn name(&self) -> String {
+            self.bytes.name()
+        }
+
+        fn bytes(&self) -> io::Result<u64> {
+            self.bytes.bytes()
+        }
+
+        fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+            self.done.lock().unwrap().push(("read", offset));
+            self.bytes.read_at(bytes, offset)
+        }
+
+        fn read_resident_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<bool> {
+            if !self.resident.contains(&offset) {
+                return Ok(false);
+            }
+            self.done.lock().unwrap().push(("resident", offset));
+            self.bytes.read_at(bytes, offset).map(|()| true)
+        }
+
+        fn will_read(&self, offset: u64, length: u64) {
+            assert_eq!(length, 32);
+            self.done.lock().unwrap().push(("will read", offset));
+        }
+    }
+
+    #[test]
+    fn the_first_row_that_is_waited_for_has_the_others_fetched_beside_it() {
+        let rows = rows(9, 8, IdKind::U64);
+        let options = options(Tier::Tq2, Metric::Euclidean, IdKind::U64, 8);
+        let (segment, bytes, _) = written(&options, &rows);
+        let offsets: Vec<u64> = (0..9).map(|row| segment.head().row_offset(row)).collect();
+        let resident = vec![offsets[4], offsets[1], offsets[8]];
+        let file = Arc::new(Watched { bytes, resident, done: Mutex::default() });
+        let (segment, _) = Segment::open(Arc::clone(&file) as _).unwrap();
+        file.done.lock().unwrap().clear();
+        let segments = [Slot { segment: Arc::new(segment), dead: RowSet::default() }];
+        let buffer = RefCell::default();
+        let source = StoredRows { segments: &segments, order: &[0], firsts: &[0], rows: &buffer };
+        let places = [4, 1, 6, 8, 2];
+        let mut visited = Vec::new();
+        let visit = &mut |number: usize, row: &[f32], scale: f32| {
+            assert_eq!((row, scale), (&*rows[places[number] as usize].1, 1.0));
+            visited.push(number);
+        };
+        source.visit(&places, visit).unwrap();
+        assert_eq!(visited, [0, 1, 2, 3, 4]);
+        let expected = [
+            ("resident", 4),
+            ("resident", 1),
+            ("will read", 6),
+            ("will read", 8),
+            ("will read", 2),
+            ("read", 6),
+            ("read", 8),
+            ("read", 2),
+        ];
+        let expected = expected.map(|(what, row): (_, usize)| (what, offsets[row]));
+        assert_eq!(*file.done.lock().unwrap(), expected);
     }
 }

@@ -5,9 +5,9 @@
 //!
 //! May not know: where rows are kept, k.
 
-use skeg_simd::{Kernels, ROWS};
+use skeg_simd::{Kernels, ROWS, Sifted};
 
-use super::ready::{Ready, Scores, live};
+use super::ready::{Ready, Scores};
 use super::stored::{Fill, Sink, load, save};
 use super::{Codec, rows_in, score_of, unit_into};
 use crate::Metric;
@@ -72,7 +72,14 @@ impl Codec for Bytes {
         ready.step = round(&ready.vector, &mut ready.numbers);
     }
 
-    fn score(&self, ready: &Ready, block: usize, floor: f32, scores: &mut Scores) -> u32 {
+    fn score(
+        &self,
+        ready: &Ready,
+        block: usize,
+        floor: f32,
+        sifted: &Sifted,
+        scores: &mut Scores,
+    ) -> u32 {
         let count = rows_in(block, self.len());
         let rows = &self.rows[block * ROWS * self.dim..][..count * self.dim];
         let mut dots = [0; ROWS];
@@ -87,7 +94,7 @@ impl Codec for Bytes {
             let rounding = ROUNDING * (norm2 * ready.norm2).sqrt();
             scores.bounds[n] = gain * (ready.deviations * variance.sqrt() + rounding);
         }
-        scores.reaching(floor, live(block, self.len()))
+        scores.reaching(floor, sifted.rows)
     }
 
     fn code_bytes(&self) -> usize {

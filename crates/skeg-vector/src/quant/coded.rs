@@ -5,14 +5,14 @@
 //!
 //! May not know: how any codec works, how a scan goes on.
 
-use skeg_simd::ROWS;
+use skeg_simd::{ROWS, Sifted};
 
 use super::bytes::Bytes;
 use super::exact::Exact;
 use super::half::Half;
 use super::planes::Planes;
 use super::ready::{Ready, Scores};
-use super::scan::{Stretch, begin, scan};
+use super::scan::{QUERIES_MAX, Stretch, begin, scan};
 use super::stored::{Fill, Sink};
 use super::{CodeKind, Codec, Found, Parameters, RowSource, ScanOptions, Scratch};
 use crate::metric::{Query, admit};
@@ -21,9 +21,6 @@ use crate::{K_MAX, Metric, VectorError};
 
 /// The squared norms of rows and queries whose products, squared, neither overflow nor vanish.
 const CODED: std::ops::RangeInclusive<f32> = 1e-16..=1e16;
-
-/// Queries that one pass over the codes serves.
-const QUERIES_MAX: usize = 8;
 
 /// See the module's header.
 #[derive(Debug)]
@@ -130,13 +127,14 @@ pub(crate) fn search_parts(
     scratch.begin(queries.len() / dim);
     let mut done = 0;
     for some in queries.chunks(QUERIES_MAX * dim) {
-        let states = scratch.states(done, some.len() / dim);
+        let (readies, states) = scratch.scanning(done, some.len() / dim);
         begin(states, options.k, known.get(done..).unwrap_or_default());
         for (number, part) in parts.iter().enumerate() {
             let CodedRows { codec, uncoded, .. } = part.codes;
             let stretch = Stretch { first: part.first, uncoded, dead: part.dead };
             of_any!(codec, codec => {
-                scan(codec, metric, stretch, some, options, states, number == 0);
+                let scanning = (&mut *readies, &mut *states);
+                scan(codec, metric, stretch, some, options, scanning, number == 0);
             });
         }
         for query in some.chunks_exact(dim) {
@@ -317,10 +315,13 @@ impl CodedRows {
         check_dim(self.parameters.dim, query)?;
         admit(self.parameters.metric, skeg_simd::kernels(), query)?;
         let (mut ready, mut scores) = (Ready::default(), Scores::default());
+        let mut sifted = [Sifted::default()];
         of_any!(&self.codec, codec => {
             codec.prepare(query, deviations, &mut ready);
             for block in 0..codec.len().div_ceil(ROWS) {
-                let mask = codec.score(&ready, block, f32::NEG_INFINITY, &mut scores);
+                codec.sift(block, &[(&ready, f32::NEG_INFINITY)], &mut sifted);
+                let mask =
+                    codec.score(&ready, block, f32::NEG_INFINITY, &sifted[0], &mut scores);
                 for place in super::ready::places(mask) {
                     each(block * ROWS + place, scores.estimates[place], scores.bounds[place]);
                 }

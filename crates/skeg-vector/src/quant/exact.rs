@@ -2,9 +2,9 @@
 //!
 //! May not know: where rows are kept, k.
 
-use skeg_simd::{Kernels, ROWS};
+use skeg_simd::{Kernels, ROWS, Sifted};
 
-use super::ready::{Ready, Scores, live};
+use super::ready::{Ready, Scores};
 use super::stored::{Fill, Sink, load, save};
 use super::{Codec, rows_in, unit_into};
 use crate::Metric;
@@ -52,7 +52,14 @@ impl Codec for Exact {
         ready.norm2 = self.kernels.norm2_f32(&ready.vector);
     }
 
-    fn score(&self, ready: &Ready, block: usize, floor: f32, scores: &mut Scores) -> u32 {
+    fn score(
+        &self,
+        ready: &Ready,
+        block: usize,
+        floor: f32,
+        sifted: &Sifted,
+        scores: &mut Scores,
+    ) -> u32 {
         let count = rows_in(block, self.len());
         let rows = &self.rows[block * ROWS * self.dim..][..count * self.dim];
         let estimates = &mut scores.estimates[..count];
@@ -70,7 +77,7 @@ impl Codec for Exact {
                 *bound = ROUNDING * norm * row_norm;
             }
         }
-        scores.reaching(floor, live(block, self.len()))
+        scores.reaching(floor, sifted.rows)
     }
 
     fn code_bytes(&self) -> usize {

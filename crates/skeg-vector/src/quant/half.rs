@@ -3,9 +3,9 @@
 //!
 //! May not know: where rows are kept, k.
 
-use skeg_simd::{Kernels, ROWS};
+use skeg_simd::{Kernels, ROWS, Sifted};
 
-use super::ready::{Ready, Scores, live};
+use super::ready::{Ready, Scores};
 use super::stored::{Fill, Sink, load, save};
 use super::{Codec, rows_in, score_of, unit_into};
 use crate::Metric;
@@ -66,7 +66,14 @@ impl Codec for Half {
         ready.norm2 = self.kernels.norm2_f32(&ready.vector);
     }
 
-    fn score(&self, ready: &Ready, block: usize, floor: f32, scores: &mut Scores) -> u32 {
+    fn score(
+        &self,
+        ready: &Ready,
+        block: usize,
+        floor: f32,
+        sifted: &Sifted,
+        scores: &mut Scores,
+    ) -> u32 {
         let count = rows_in(block, self.len());
         let rows = &self.rows[block * ROWS * self.dim..][..count * self.dim];
         self.kernels.dot_f16_rows(&ready.vector, rows, &mut scores.estimates[..count]);
@@ -77,7 +84,7 @@ impl Codec for Half {
             scores.estimates[n] = score_of(self.metric, dot, self.norms[place], ready.norm2);
             scores.bounds[n] = gain * ERROR * (self.norms[place] * ready.norm2).sqrt();
         }
-        scores.reaching(floor, live(block, self.len()))
+        scores.reaching(floor, sifted.rows)
     }
 
     fn code_bytes(&self) -> usize {

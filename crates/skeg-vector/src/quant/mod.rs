@@ -23,6 +23,7 @@ mod points_tests;
 mod ready;
 mod rotation;
 mod scan;
+mod source;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
@@ -32,10 +33,11 @@ pub(crate) use coded::{Asked, Known, Part, check_dim, check_queries, is_coded, s
 pub use parameters::{CodeKind, Parameters, Trainer};
 pub use points::Points;
 pub(crate) use points::Target;
-pub use scan::{Found, Memory, RowSource, ScanOptions, Scratch};
+pub use scan::{Found, ScanOptions, Scratch};
+pub use source::{Memory, RowSource};
 
-use ready::{Ready, Scores};
-use skeg_simd::ROWS;
+use ready::{Ready, Scores, live};
+use skeg_simd::{ROWS, Sifted};
 use stored::{Fill, Sink};
 
 use crate::Metric;
@@ -55,8 +57,24 @@ trait Codec {
     /// deviations of an estimate where that is random.
     fn prepare(&self, query: &[f32], deviations: f32, ready: &mut Ready);
 
-    /// Scores a block: says which of its rows may reach `floor`, and estimate and bound of those.
-    fn score(&self, ready: &Ready, block: usize, floor: f32, scores: &mut Scores) -> u32;
+    /// Looks at a block for some queries at once, each with the floor that its rows must reach, and says
+    /// which of them [`Self::score`] is to look at: all, unless a first step can tell.
+    fn sift(&self, block: usize, asked: &[(&Ready, f32)], sifted: &mut [Sifted]) {
+        debug_assert_eq!(asked.len(), sifted.len(), "one result for each query");
+        let rows = live(block, self.len());
+        sifted.iter_mut().for_each(|sifted| sifted.rows = rows);
+    }
+
+    /// Scores the rows of a block that were left: says which of them may reach `floor`, and estimate and
+    /// bound of those.
+    fn score(
+        &self,
+        ready: &Ready,
+        block: usize,
+        floor: f32,
+        sifted: &Sifted,
+        scores: &mut Scores,
+    ) -> u32;
 
     /// Bytes of codes.
     fn code_bytes(&self) -> usize;

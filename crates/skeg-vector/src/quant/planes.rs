@@ -24,7 +24,7 @@
 //!
 //! May not know: where rows and bytes are kept, k.
 
-use skeg_simd::{ENTRY_MAX, Kernels, ROWS, RowTest};
+use skeg_simd::{ENTRY_MAX, Kernels, ROWS, RowTest, Sieve, Sifted, SignBlock};
 
 use super::code::{Coder, Fine};
 use super::ready::{Ready, Scores, live, places};
@@ -41,6 +41,9 @@ const SPLIT_FROM: usize = 512;
 
 /// The largest sum of four of the query's integers before they are rounded: at most 2 are added.
 const FOUR_MAX: f32 = ENTRY_MAX as f32 - 2.0;
+
+/// Queries whose signs are scanned together.
+const TOGETHER: usize = 8;
 
 /// What rounding may shift a score by, relative to the numbers that it is made of.
 const SLACK: f32 = 1e-6;
@@ -205,6 +208,11 @@ impl Planes {
         (self.dim - 1) as f32
     }
 
+    /// A floor, less what rounding may have taken off a score.
+    fn below(ready: &Ready, floor: f32) -> f32 {
+        floor - SLACK * (floor.abs() + ready.size)
+    }
+
     /// What ⟨o, q⟩ is multiplied by in a score.
     fn gain(&self) -> f32 {
         if self.metric == Metric::Euclidean { 2.0 } else { 1.0 }
@@ -331,18 +339,38 @@ impl Codec for Planes {
     }
 
     #[inline]
-    fn score(&self, ready: &Ready, block: usize, floor: f32, scores: &mut Scores) -> u32 {
-        let (slopes, norms) = (&self.slopes[block], &self.norms[block]);
-        let floor = floor - SLACK * (floor.abs() + ready.size);
+    fn sift(&self, block: usize, asked: &[(&Ready, f32)], sifted: &mut [Sifted]) {
         let bytes = self.head * BYTES;
-        let (head_table, tail_table) = ready.table.split_at(bytes);
-        let mut sums = [0; ROWS];
-        self.kernels.scan_signs(&self.heads[block * bytes..][..bytes], head_table, &mut sums);
-        let test = RowTest { floor, ..ready.head };
-        let mut mask = live(block, self.len) & self.kernels.passing(&test, &sums, slopes, norms);
-        if mask == 0 {
-            return 0;
+        let signs = SignBlock {
+            plane: &self.heads[block * bytes..][..bytes],
+            slopes: &self.slopes[block],
+            norms: &self.norms[block],
+        };
+        let rows = live(block, self.len);
+        for (asked, sifted) in asked.chunks(TOGETHER).zip(sifted.chunks_mut(TOGETHER)) {
+            let mut sieves = [Sieve { table: &[], test: RowTest::default() }; TOGETHER];
+            for (sieve, &(ready, floor)) in sieves.iter_mut().zip(asked) {
+                let test = RowTest { floor: Self::below(ready, floor), ..ready.head };
+                *sieve = Sieve { table: &ready.table[..bytes], test };
+            }
+            self.kernels.sift_signs(&signs, &sieves[..asked.len()], sifted);
+            sifted.iter_mut().for_each(|sifted| sifted.rows &= rows);
         }
+    }
+
+    #[inline]
+    fn score(
+        &self,
+        ready: &Ready,
+        block: usize,
+        floor: f32,
+        sifted: &Sifted,
+        scores: &mut Scores,
+    ) -> u32 {
+        let (slopes, norms) = (&self.slopes[block], &self.norms[block]);
+        let floor = Self::below(ready, floor);
+        let Sifted { rows: mut mask, mut sums } = *sifted;
+        let tail_table = &ready.table[self.head * BYTES..];
         if !tail_table.is_empty() {
             self.prefetch_further(block, mask);
             let bytes = tail_table.len();

@@ -22,16 +22,16 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use skeg_simd::ROWS;
+use skeg_simd::{ROWS, Sifted};
 
-use super::Codec;
 use super::coded::{Asked, Known, is_coded, search_parts};
 use super::ready::{Ready, Scores, places};
-use crate::metric::{Query, admit};
+use super::{Codec, RowSource};
+use crate::metric::Query;
 use crate::row_set::RowSet;
 use crate::{Metric, VectorError};
 
-/// Rows asked for at once: what a disk reads side by side.
+/// Rows asked for at once, at least, behind the first k: what a disk reads side by side.
 const TOGETHER: usize = 16;
 
 /// Candidates after which those below the floor are dropped for the first time.
@@ -43,69 +43,11 @@ const GUESS_FROM: usize = 64;
 /// Blocks that lie and are scanned one after the other.
 const RUN: usize = 16;
 
+/// Queries that one pass over the codes serves.
+pub(super) const QUERIES_MAX: usize = 8;
+
 /// The widest bound, so that its square stays in `f32`.
 pub(super) const DEVIATIONS_MAX: f32 = 100.0;
-
-/// Where the rows themselves are.
-pub trait RowSource {
-    /// Calls `each` with the rows at `places` in their order: the number among them, the row, and
-    /// under cosine the inverse of its norm (0 where that is not exact in `f32`), otherwise 1.
-    ///
-    /// # Errors
-    /// [`VectorError::Segment`] when a row cannot be read or is not what was written.
-    fn visit(
-        &self,
-        places: &[u32],
-        each: &mut dyn FnMut(usize, &[f32], f32),
-    ) -> Result<(), VectorError>;
-}
-
-/// Rows in memory.
-#[derive(Debug)]
-pub struct Memory {
-    dim: usize,
-    rows: Vec<f32>,
-    scales: Vec<f32>,
-}
-
-impl Memory {
-    /// The rows that lie end to end in `rows`.
-    ///
-    /// # Errors
-    /// [`VectorError::Dimension`] when the last is cut short, [`VectorError::NotFinite`],
-    /// [`VectorError::ZeroVector`].
-    pub fn new(metric: Metric, dim: u32, rows: Vec<f32>) -> Result<Self, VectorError> {
-        let size = dim as usize;
-        if size == 0 || !rows.len().is_multiple_of(size) {
-            return Err(VectorError::Dimension { expected: dim, given: rows.len() });
-        }
-        let scale = |row| admit(metric, skeg_simd::kernels(), row);
-        let scales = rows.chunks_exact(size).map(scale).collect::<Result<_, _>>()?;
-        Ok(Self { dim: size, rows, scales })
-    }
-
-    /// The rows, one after the other.
-    pub fn iter(&self) -> impl Iterator<Item = &[f32]> {
-        self.rows.chunks_exact(self.dim)
-    }
-}
-
-impl RowSource for Memory {
-    fn visit(
-        &self,
-        places: &[u32],
-        each: &mut dyn FnMut(usize, &[f32], f32),
-    ) -> Result<(), VectorError> {
-        let row = |place: u32| &self.rows[place as usize * self.dim..][..self.dim];
-        for (number, &place) in places.iter().enumerate() {
-            if let Some(&next) = places.get(number + 1) {
-                skeg_simd::prefetch(row(next));
-            }
-            each(number, row(place), self.scales[place as usize]);
-        }
-        Ok(())
-    }
-}
 
 /// How a search goes about it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -170,6 +112,7 @@ impl PartialOrd for Lower {
 /// What searches use again and again: one for each thread that searches. Holds the last answers.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    readies: Vec<Ready>,
     states: Vec<State>,
     used: usize,
 }
@@ -177,7 +120,6 @@ pub struct Scratch {
 /// One query's.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    ready: Ready,
     /// The greatest lower bounds, the least on top, and how many there are at most now.
     lowers: BinaryHeap<Reverse<Lower>>,
     lowers_max: usize,
@@ -194,6 +136,8 @@ pub(super) struct State {
     best: BinaryHeap<Reverse<Lower>>,
     /// What was compared exactly and is among the best, or level with the last of them.
     pub(super) found: Vec<Found>,
+    /// Places of rows that are compared together.
+    asked: Vec<u32>,
     /// Rows compared exactly.
     reranked: usize,
     /// The query at length 1, between searches.
@@ -244,11 +188,13 @@ impl Scratch {
         self.used = queries;
         if self.states.len() < queries {
             self.states.resize_with(queries, State::default);
+            self.readies.resize_with(queries.min(QUERIES_MAX), Ready::default);
         }
     }
 
-    pub(super) fn states(&mut self, from: usize, count: usize) -> &mut [State] {
-        &mut self.states[from..][..count]
+    /// What queries at the places `from` to `from + count` scan with, [`QUERIES_MAX`] of them at most.
+    pub(super) fn scanning(&mut self, from: usize, count: usize) -> (&mut [Ready], &mut [State]) {
+        (&mut self.readies[..count], &mut self.states[from..][..count])
     }
 
     pub(super) fn state(&mut self, query: usize) -> &mut State {
@@ -296,23 +242,24 @@ pub(super) fn scan(
     stretch: Stretch<'_>,
     queries: &[f32],
     options: &ScanOptions,
-    states: &mut [State],
+    (readies, states): (&mut [Ready], &mut [State]),
     is_first: bool,
 ) {
     let dim = queries.len() / states.len().max(1);
     let asked = options.deviations;
     let deviations = if asked >= 0.0 { asked.min(DEVIATIONS_MAX) } else { 0.0 };
     let guess = is_first && codec.len() / GUESS_FROM >= options.k;
-    for (query, state) in queries.chunks_exact(dim).zip(states.iter_mut()) {
+    let each = readies.iter_mut().zip(states.iter_mut());
+    for (query, (ready, state)) in queries.chunks_exact(dim).zip(each) {
         state.active = is_coded(metric, query);
         if state.active {
-            codec.prepare(query, deviations, &mut state.ready);
+            codec.prepare(query, deviations, ready);
             stretch.uncoded.iter().for_each(|&place| state.keep(place, &stretch));
         } else {
             (0..codec.len()).for_each(|place| state.keep(place as u32, &stretch));
         }
     }
-    pass(codec, &stretch, options.k, guess, states);
+    pass(codec, &stretch, options.k, guess, readies, states);
     if !guess {
         return;
     }
@@ -327,16 +274,35 @@ pub(super) fn scan(
             stretch.uncoded.iter().for_each(|&place| state.keep(place, &stretch));
         }
     }
-    pass(codec, &stretch, options.k, false, states);
+    pass(codec, &stretch, options.k, false, readies, states);
 }
 
 /// Shows every block to every active query.
-fn pass(codec: &impl Codec, stretch: &Stretch<'_>, k: usize, guess: bool, states: &mut [State]) {
-    if !states.iter().any(|state| state.active) {
-        return;
+fn pass(
+    codec: &impl Codec,
+    stretch: &Stretch<'_>,
+    k: usize,
+    guess: bool,
+    readies: &[Ready],
+    states: &mut [State],
+) {
+    let mut active = [0; QUERIES_MAX];
+    let mut count = 0;
+    for (number, _) in states.iter().enumerate().filter(|(_, state)| state.active) {
+        active[count] = number;
+        count += 1;
     }
-    let blocks = codec.len().div_ceil(ROWS);
+    let active = &active[..count];
+    let Some(&first) = active.first() else { return };
+    let mut asked = [(&readies[first], f32::NEG_INFINITY); QUERIES_MAX];
+    for (asked, &number) in asked.iter_mut().zip(active) {
+        *asked = (&readies[number], states[number].floor);
+    }
+    let asked = &mut asked[..count];
+    let mut sifted = [Sifted::default(); QUERIES_MAX];
+    let sifted = &mut sifted[..count];
     let mut scores = Scores::default();
+    let blocks = codec.len().div_ceil(ROWS);
     for (number, run) in runs(blocks.div_ceil(RUN)).enumerate() {
         let share = (number * RUN) as f32 / blocks as f32;
         let expected = k as f32 * share;
@@ -346,10 +312,16 @@ fn pass(codec: &impl Codec, stretch: &Stretch<'_>, k: usize, guess: bool, states
             state.lowers_max = lowers_max;
         }
         for block in run * RUN..((run + 1) * RUN).min(blocks) {
-            for state in states.iter_mut().filter(|state| state.active) {
-                let mask = codec.score(&state.ready, block, state.floor, &mut scores);
+            codec.sift(block, asked, sifted);
+            for ((&number, asked), sifted) in active.iter().zip(&mut *asked).zip(&*sifted) {
+                if sifted.rows == 0 {
+                    continue;
+                }
+                let state = &mut states[number];
+                let mask = codec.score(asked.0, block, state.floor, sifted, &mut scores);
                 if mask != 0 {
                     state.take(block, mask, &scores, stretch);
+                    asked.1 = state.floor;
                 }
             }
         }
@@ -443,22 +415,22 @@ impl State {
         self.reranked = 0;
         let budget = options.rerank.unwrap_or(usize::MAX).max(options.k);
         let mut left = &self.candidates[..budget.min(self.candidates.len())];
-        let mut asked = [0; TOGETHER];
+        let Self { best, found, asked, .. } = self;
+        // The first k are compared in any case.
+        let mut together = options.k;
         while !left.is_empty() {
-            let reached = |candidate: &&Found| match self.best.peek() {
-                Some(worst) if self.best.len() == options.k => candidate.score >= worst.0.0,
+            let reached = |candidate: &&Found| match best.peek() {
+                Some(worst) if best.len() == options.k => candidate.score >= worst.0.0,
                 _ => true,
             };
-            let count = left.iter().take(TOGETHER).take_while(reached).count();
+            let count = left.iter().take(together).take_while(reached).count();
             if count == 0 {
                 break;
             }
             let (now, later) = left.split_at(count);
-            for (place, candidate) in asked.iter_mut().zip(now) {
-                *place = candidate.place;
-            }
-            let (best, found) = (&mut self.best, &mut self.found);
-            rows.visit(&asked[..count], &mut |number, row, scale| {
+            asked.clear();
+            asked.extend(now.iter().map(|candidate| candidate.place));
+            rows.visit(asked, &mut |number, row, scale| {
                 let mut score = [0.0];
                 query.score(row, &[scale], &mut score);
                 let [score] = score;
@@ -474,6 +446,7 @@ impl State {
             })?;
             self.reranked += count;
             left = later;
+            together = TOGETHER.max(options.k / 4);
         }
         let worst = self.best.peek().map_or(f32::NEG_INFINITY, |worst| worst.0.0);
         self.found.retain(|found| found.score >= worst);
@@ -484,7 +457,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CodeKind, CodedRows, Trainer};
+    use super::super::{CodeKind, CodedRows, Memory, Trainer};
     use super::*;
 
     #[test]

@@ -34,6 +34,21 @@ pub trait SegmentFile: Send + Sync + Debug {
     /// # Errors
     /// As the system reports; `UnexpectedEof` when the file ends first.
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// As [`Self::read_at`] for bytes that are in memory; `false`, whatever `bytes` holds then, when not all
+    /// of them are, or nobody can tell.
+    ///
+    /// # Errors
+    /// As the system reports.
+    fn read_resident_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<bool> {
+        let _ = (bytes, offset);
+        Ok(false)
+    }
+
+    /// Says that these bytes are read soon. Does not wait for them.
+    fn will_read(&self, offset: u64, length: u64) {
+        let _ = (offset, length);
+    }
 }
 
 /// See the module's header.
@@ -246,13 +261,44 @@ impl Segment {
     /// # Errors
     /// [`SegmentError`].
     pub(crate) fn read(&self, row: u32, buffer: &mut RowBuffer) -> Result<(), SegmentError> {
-        let offset = self.head.row_offset(row);
         buffer.bytes.resize(self.head.row_bytes(), 0);
-        let read = self.file.read_at(&mut buffer.bytes, offset);
-        read.map_err(|error| SegmentError::Read {
-            file: self.file.name(),
-            reason: error.to_string(),
-        })?;
+        let read = self.file.read_at(&mut buffer.bytes, self.head.row_offset(row));
+        read.map_err(|error| self.failed(&error))?;
+        self.take(row, buffer)
+    }
+
+    /// [`Self::read`] of a row that the system has in memory; `false` when it has not.
+    pub(crate) fn read_resident(
+        &self,
+        row: u32,
+        buffer: &mut RowBuffer,
+    ) -> Result<bool, SegmentError> {
+        buffer.bytes.resize(self.head.row_bytes(), 0);
+        let read = self.file.read_resident_at(&mut buffer.bytes, self.head.row_offset(row));
+        let is_read = read.map_err(|error| self.failed(&error))?;
+        if is_read {
+            self.take(row, buffer)?;
+        }
+        Ok(is_read)
+    }
+
+    /// Says that a row is read soon.
+    pub(crate) fn will_read(&self, row: u32) {
+        self.file.will_read(self.head.row_offset(row), self.head.row_bytes() as u64);
+    }
+
+    /// What the dot product of the row in a buffer is multiplied by under cosine.
+    pub(crate) fn scale(&self, buffer: &RowBuffer) -> Result<f32, VectorError> {
+        admit(self.head.metric, skeg_simd::kernels(), &buffer.row)
+    }
+
+    fn failed(&self, error: &io::Error) -> SegmentError {
+        SegmentError::Read { file: self.file.name(), reason: error.to_string() }
+    }
+
+    /// Verifies the bytes of a row and makes numbers of them.
+    fn take(&self, row: u32, buffer: &mut RowBuffer) -> Result<(), SegmentError> {
+        let offset = self.head.row_offset(row);
         let sum = skeg_simd::crc32c(seed(self.head.tag.salt, offset), &buffer.bytes);
         let stored = self.sums[row as usize];
         if sum != stored {
@@ -267,12 +313,6 @@ impl Segment {
         let (numbers, _) = buffer.bytes.as_chunks::<4>();
         buffer.row.extend(numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)));
         Ok(())
-    }
-
-    /// Reads a row and what its dot product is multiplied by under cosine.
-    pub(crate) fn read_scaled(&self, row: u32, buffer: &mut RowBuffer) -> Result<f32, VectorError> {
-        self.read(row, buffer)?;
-        admit(self.head.metric, skeg_simd::kernels(), &buffer.row)
     }
 
     /// Reads every row and verifies it: for a check.

@@ -56,16 +56,26 @@ impl SegmentFile for Bytes {
         bytes.copy_from_slice(all.get(range).ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }
+
+    /// Some rows are in memory, and some not.
+    fn read_resident_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<bool> {
+        self.read_at(bytes, offset)?;
+        let is_resident = !(offset / 8).is_multiple_of(3);
+        if !is_resident {
+            bytes.fill(0xa5);
+        }
+        Ok(is_resident)
+    }
 }
 
 pub(crate) const TAG: SegmentTag =
     SegmentTag { database: 3 << 99, file: 7, index: 11, generation: 5, salt: 0x1234_5678_9abc };
 
-fn options(tier: Tier, metric: Metric, ids: IdKind, dim: u32) -> IndexOptions {
+pub(crate) fn options(tier: Tier, metric: Metric, ids: IdKind, dim: u32) -> IndexOptions {
     IndexOptions { ids, tier, ..IndexOptions::new(dim, metric) }
 }
 
-fn rows(count: u32, dim: u32, ids: IdKind) -> Vec<(Id, Vec<f32>)> {
+pub(crate) fn rows(count: u32, dim: u32, ids: IdKind) -> Vec<(Id, Vec<f32>)> {
     let number = |n: u32| (n.wrapping_mul(0x9e37_79b9) >> 8) as f32 / (1_u32 << 23) as f32 - 1.1;
     let row = |n| (0..dim).map(move |d| number(n * dim + d)).collect();
     let id = |n: u32| match ids {
@@ -75,7 +85,10 @@ fn rows(count: u32, dim: u32, ids: IdKind) -> Vec<(Id, Vec<f32>)> {
     (0..count).map(|n| (id(n), row(n))).collect()
 }
 
-fn written(options: &IndexOptions, rows: &[(Id, Vec<f32>)]) -> (Segment, Arc<Bytes>, u32) {
+pub(crate) fn written(
+    options: &IndexOptions,
+    rows: &[(Id, Vec<f32>)],
+) -> (Segment, Arc<Bytes>, u32) {
     written_with(options, rows, false)
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use skeg_engine::{Exec, StrRef};
+use skeg_engine::{Bound, DATABASES, Dumped, Exec, Expiry, StrRef, ValueRef};
 use skeg_io::sync::{Condvar, Mutex};
 use skeg_proto::{Args, Reply};
 
@@ -14,6 +14,7 @@ use crate::glob::{self, Case};
 use crate::help;
 use crate::parse;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+use crate::walk::SLICE_ENTRIES;
 
 pub(crate) const SPEC: Spec = Spec {
     name: "debug",
@@ -56,9 +57,8 @@ pub(crate) const JMAP_SPEC: Spec = Spec {
 
 pub(crate) const LOADAOF_SPEC: Spec = Spec {
     name: "debug|loadaof",
-    summary: "Is refused: a log is read when a store is opened",
-    run: Handler::Session(impossible),
-    ..CHANGE_REPL_ID_SPEC
+    summary: "As DEBUG RELOAD: there is one way to read a value",
+    ..RELOAD_SPEC
 };
 
 pub(crate) const OBJECT_SPEC: Spec = Spec {
@@ -82,9 +82,11 @@ pub(crate) const PACKED_SPEC: Spec = Spec {
 pub(crate) const RELOAD_SPEC: Spec = Spec {
     name: "debug|reload",
     arity: -2,
-    summary: "Is refused: a snapshot is read when a store is opened",
+    flags: SPEC.flags.with(Flags::WRITE),
+    summary: "Makes every value in memory anew from what DUMP writes of it",
+    complexity: "O(N) for N bytes of keys and values",
     syntax: "[option [option ...]]",
-    run: Handler::Session(impossible),
+    run: Handler::AllShards(reload),
     ..CHANGE_REPL_ID_SPEC
 };
 
@@ -145,6 +147,47 @@ fn impossible(cx: &mut Cx<'_>, _: Args<'_>, _: &mut Reply) -> Outcome {
     check(cx)?;
     let name = cx.spec.name.replace('|', " ").to_uppercase();
     Err(CommandError::owned(format!("ERR {name} is not supported by skeg")))
+}
+
+/// Log space for the effects of one value beside its key and what was dumped.
+const EFFECT_BYTES: u64 = 256;
+
+fn reload(exec: &mut Exec<'_>, cx: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> Outcome {
+    check(cx)?;
+    let mut dumped = Vec::new();
+    for shard in exec.shards() {
+        for db in 0..DATABASES {
+            let mut keys = Vec::new();
+            let mut cursor = 0;
+            loop {
+                cursor = shard.scan(db, cursor, SLICE_ENTRIES, &mut |key, entry| {
+                    // What is kept in the log only is read from there each time.
+                    if !matches!(entry.value, ValueRef::Away(_)) {
+                        keys.push(key.to_vec());
+                    }
+                });
+                if cursor == 0 {
+                    break;
+                }
+            }
+            for key in keys {
+                if let Some(value) = shard.dump(db, &key)? {
+                    dumped.push((db, key, value));
+                }
+            }
+        }
+    }
+    let bytes = |(_, key, value): &(_, Vec<u8>, Vec<u8>)| key.len() as u64 + value.len() as u64;
+    let bytes = dumped.iter().map(|one| bytes(one) + EFFECT_BYTES).sum();
+    exec.reserve(Bound::grow(bytes))?;
+    for (db, key, value) in &dumped {
+        let shard = exec.shard(key);
+        let expiry = shard.expiry(*db, key).flatten().map_or(Expiry::Clear, Expiry::At);
+        let value = Dumped::read(value).expect("what was dumped can be read");
+        shard.restore(*db, key, value, expiry);
+    }
+    reply.ok();
+    Ok(())
 }
 
 fn object(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {

@@ -20,23 +20,25 @@ pub(crate) const SPEC: Spec = Spec {
     since: "0.1.0",
     summary: "Creates a vector index; one with the same options may be there already",
     complexity: "O(1)",
-    syntax: "name dim [<F32 | INT8 | BINARY | PQ | TQ1 | TQ2 | TQ4>] <AUTO | FLAT | DISK | EPHEMERAL> [METRIC <COSINE | IP | L2 | EUCLIDEAN>] [IDS <STRING | U64>] [PARTITIONS n]",
+    syntax: "name dim [<F32 | INT8 | BINARY | PQ | TQ1 | TQ2 | TQ4>] <AUTO | FLAT | DISK | EPHEMERAL> [METRIC <COSINE | IP | L2 | EUCLIDEAN>] [IDS <STRING | U64>] [PARTITIONS n] [MAXMEMORY bytes]",
     tips: &[],
     bound: BoundRule::Grow,
     run: Handler::Keyed(run),
 };
 
 fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    let options = options(args)?;
-    exec.shard(args.get(1)).index_create(args.get(1), options)?;
+    let (options, memory_max) = options(args)?;
+    exec.shard(args.get(1)).index_create_within(args.get(1), options, memory_max)?;
     reply.ok();
     Ok(())
 }
 
-fn options(args: Args<'_>) -> Result<IndexOptions, CommandError> {
+/// The options, and how much memory the index may take.
+fn options(args: Args<'_>) -> Result<(IndexOptions, Option<u64>), CommandError> {
     let dim = parse::integer(args.get(2)).and_then(|dim| u32::try_from(dim).ok());
     let dim = dim.ok_or(CommandError::constant("ERR dim must be a number from 1 to 65536"))?;
     let mut options = IndexOptions::new(dim, Metric::Cosine);
+    let mut memory_max = None;
     let mut index = 3;
     if let Ok(tier) = word(args.get(3)).parse::<Tier>() {
         options.tier = tier;
@@ -63,12 +65,18 @@ fn options(args: Args<'_>) -> Result<IndexOptions, CommandError> {
             if value != b"1" {
                 return Err(CommandError::constant("ERR only PARTITIONS 1 is supported yet"));
             }
+        } else if parse::is_word(name, "MAXMEMORY") {
+            let bytes = parse::integer(value).and_then(|bytes| u64::try_from(bytes).ok());
+            let bytes = bytes.ok_or(CommandError::constant(
+                "ERR MAXMEMORY must be a number of bytes, 0 for no limit",
+            ))?;
+            memory_max = Some(bytes).filter(|bytes| *bytes > 0);
         } else {
             return Err(CommandError::SYNTAX);
         }
         index += 2;
     }
-    Ok(options)
+    Ok((options, memory_max))
 }
 
 fn word(text: &[u8]) -> String {

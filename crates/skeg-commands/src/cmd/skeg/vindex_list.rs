@@ -55,13 +55,14 @@ fn write(reply: &mut Reply, index: &IndexInfo) {
     let options = &index.options;
     let figures = &index.figures;
     let progress = index.progress.unwrap_or_default();
-    reply.map(17);
+    reply.map(18);
     reply.bulk_str("name");
     reply.bulk(&index.name);
     for (field, value) in [
         ("dim", i64::from(options.dim)),
         ("vectors", figures.vectors as i64),
         ("memory_bytes", figures.memory_bytes as i64),
+        ("max_memory_bytes", index.memory_max.unwrap_or(0) as i64),
         ("disk_bytes", figures.file_bytes as i64),
         ("segments", figures.segments as i64),
         ("delta_vectors", figures.delta_vectors as i64),

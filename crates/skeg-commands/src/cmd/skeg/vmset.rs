@@ -1,6 +1,6 @@
 //! SKEG.VMSET.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, Incoming};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -41,6 +41,7 @@ fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -
         shard.vector_check(name, id, &row)?;
         rows.push((id, row));
     }
+    shard.vector_room(name, Incoming::new(pairs, args.payload_bytes()))?;
     for (id, row) in &rows {
         shard.vector_set(name, *id, row)?;
     }

@@ -1,6 +1,6 @@
 //! SKEG.VSET.
 
-use skeg_engine::Exec;
+use skeg_engine::{Exec, Incoming};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -38,7 +38,7 @@ fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -
         reply.null();
         return Ok(());
     }
-    shard.vector_room(name)?;
+    shard.vector_room(name, Incoming::new(1, args.payload_bytes()))?;
     shard.vector_set(name, id, &row)?;
     reply.ok();
     Ok(())

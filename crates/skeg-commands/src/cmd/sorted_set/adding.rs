@@ -95,8 +95,7 @@ pub(super) fn add(
     let db = cx.db();
     let shard = exec.shard(key);
     let (mut added, mut changed, mut result) = (0, 0, None);
-    // Its kind is wrong or right before anything is changed, and also when nothing will be.
-    shard.sorted_set(db, key)?;
+    // A wrong kind shows before anything is changed, and also when nothing will be.
     for (given, member) in scores.into_iter().zip(pairs.iter().skip(1).step_by(2)) {
         let before = shard.sorted_set(db, key)?.and_then(|set| set.score(member));
         result = options.score(before, given)?;

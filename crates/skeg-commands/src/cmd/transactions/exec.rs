@@ -3,6 +3,7 @@
 use skeg_engine::Bound;
 use skeg_proto::{Args, Reply};
 
+use crate::config::TransactionMode;
 use crate::dispatch;
 use crate::error::CommandError;
 use crate::flow::Flow;
@@ -44,6 +45,13 @@ fn run(turn: &mut Turn<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, Comm
     if shards.as_slice().is_empty() {
         task.run_all(None, &mut session.cx(spec), reply)?;
         return Ok(Flow::done());
+    }
+    let mode = session.context.config().transactions();
+    if mode != TransactionMode::CrossShard && shards.as_slice().len() > 1 {
+        return Err(CommandError::constant(
+            "CROSSSLOT Keys of the transaction are on several shards, and the setting `transactions` \
+             is not `cross-shard`",
+        ));
     }
     // What will not run needs no room. It takes the latches all the same: the nil shows somebody's
     // change, and waits for it.

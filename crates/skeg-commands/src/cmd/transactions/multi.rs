@@ -2,6 +2,7 @@
 
 use skeg_proto::{Args, Reply};
 
+use crate::config::TransactionMode;
 use crate::error::CommandError;
 use crate::flow::Flow;
 use crate::session::Turn;
@@ -30,6 +31,11 @@ pub(crate) const SPEC: Spec = Spec {
 fn run(turn: &mut Turn<'_>, _: Args<'_>, reply: &mut Reply) -> Result<Flow, CommandError> {
     if turn.session.transaction.is_some() {
         return Err(CommandError::constant("ERR MULTI calls can not be nested"));
+    }
+    if turn.session.context.config().transactions() == TransactionMode::Disabled {
+        return Err(CommandError::constant(
+            "ERR MULTI is not allowed: the setting `transactions` is `disabled`",
+        ));
     }
     turn.session.transaction = Some(Box::default());
     turn.session.client.note_queue(Some(0), 0);

@@ -23,6 +23,7 @@ enum Step {
     Prepend(usize),
     Replace(usize, usize),
     Remove(usize, usize),
+    Pop(bool, usize),
     Copy,
 }
 
@@ -34,6 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (any::<usize>(), 0_usize..300).prop_map(|(at, len)| Step::Replace(at, len)),
         3 => (any::<usize>(), 0_usize..60).prop_map(|(at, count)| Step::Remove(at, count)),
         2 => (any::<usize>(), 0_usize..3_000).prop_map(|(at, count)| Step::Remove(at, count)),
+        2 => (any::<bool>(), 0_usize..300).prop_map(|(front, count)| Step::Pop(front, count)),
         1 => Just(Step::Copy),
     ]
 }
@@ -80,6 +82,13 @@ proptest! {
                     let count = count.min(items.len() - at);
                     items.remove(at, count);
                     model.drain(at..at + count);
+                }
+                Step::Pop(front, count) => {
+                    for _ in 0..count.min(items.len()) {
+                        let at = if front { 0 } else { items.len() - 1 };
+                        items.remove(at, 1);
+                        model.remove(at);
+                    }
                 }
                 Step::Copy => items = items.clone(),
                 Step::Replace(..) => {}

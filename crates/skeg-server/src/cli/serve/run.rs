@@ -156,6 +156,7 @@ fn server_options(options: &ServeOptions) -> ServerOptions {
         shutdown_timeout: options.shutdown_timeout,
         clients_may_stop: true,
         clients_may_debug: options.debug_command,
+        transactions: options.transactions,
         config_file: options.config_file.as_deref().map(absolute),
         directory: options.data.as_deref().map(absolute),
     }

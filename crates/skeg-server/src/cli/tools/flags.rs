@@ -79,6 +79,12 @@ impl Request {
         self.texts.iter().rfind(|(given, _)| *given == name).map(|(_, text)| text.as_str())
     }
 
+    /// The text that must be given.
+    pub(super) fn needed(&self, tool: &Tool, name: &str) -> Result<&str, Failure> {
+        let missing = || Failure::misuse(tool.name, format_args!("--{name} is missing"));
+        self.text(name).ok_or_else(missing)
+    }
+
     /// The number that was given.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.numbers.iter().rfind(|(given, _)| *given == name).map(|(_, number)| *number)
@@ -93,12 +99,20 @@ pub(super) fn parse(tool: &Tool, mut args: lexopt::Parser) -> Result<Parsed, Fai
         match arg {
             Short('h') | Long("help") => return Ok(Parsed::Help),
             Short('V') | Long("version") => return Ok(Parsed::Version),
-            Long(name) => {
+            Short(_) | Long(_) => {
+                let mut letter = [0; 4];
+                let (name, dashes) = match arg {
+                    Short(short) => (&*short.encode_utf8(&mut letter), "-"),
+                    Long(name) => (name, "--"),
+                    lexopt::Arg::Value(_) => ("", ""),
+                };
                 let Some(flag) = tool.flags.iter().find(|flag| flag.name == name) else {
                     let names = tool.flags.iter().map(|flag| flag.name).chain(["help", "version"]);
                     return Err(misuse(match nearest(name, names) {
-                        Some(similar) => format!("there is no --{name}; did you mean --{similar}?"),
-                        None => format!("there is no --{name}"),
+                        Some(similar) if dashes == "--" => {
+                            format!("there is no --{name}; did you mean --{similar}?")
+                        }
+                        _ => format!("there is no {dashes}{name}"),
                     }));
                 };
                 if flag.takes == Takes::Nothing {
@@ -117,7 +131,6 @@ pub(super) fn parse(tool: &Tool, mut args: lexopt::Parser) -> Result<Parsed, Fai
                 })?;
                 request.numbers.push((flag.name, number));
             }
-            Short(letter) => return Err(misuse(format!("there is no -{letter}"))),
             lexopt::Arg::Value(place) if request.places.len() < tool.places.len() => {
                 request.places.push(place.into());
             }

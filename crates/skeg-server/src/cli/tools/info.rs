@@ -98,7 +98,8 @@ fn run(request: &Request) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn show_index(shown: &mut Report, index: &IndexInfo) {
+/// Rows about an index.
+pub(super) fn show_index(shown: &mut Report, index: &IndexInfo) {
     let IndexInfo { name, options, figures, .. } = index;
     shown.row("index", name.escape_ascii());
     let (vectors, dim) = (counted(figures.vectors as u64, "vector"), options.dim);
@@ -113,9 +114,15 @@ fn show_index(shown: &mut Report, index: &IndexInfo) {
     }
 }
 
-fn index_json(index: &IndexInfo) -> Value {
+/// An index for programs.
+pub(super) fn index_json(index: &IndexInfo) -> Value {
+    object(index_fields(index))
+}
+
+/// The fields of that.
+pub(super) fn index_fields(index: &IndexInfo) -> [(&'static str, Value); 12] {
     let IndexInfo { name, options, figures, .. } = index;
-    object([
+    [
         ("name", text(String::from_utf8_lossy(name))),
         ("dim", number(options.dim)),
         ("metric", text(options.metric.name())),
@@ -128,7 +135,7 @@ fn index_json(index: &IndexInfo) -> Value {
         ("dead_rows", number(figures.dead as u64)),
         ("disk_bytes", number(figures.file_bytes)),
         ("memory_bytes", number(figures.memory_bytes as u64)),
-    ])
+    ]
 }
 
 fn contents_json(contents: &Contents) -> Value {

@@ -1,5 +1,5 @@
 //! Tools for a data directory that nobody has open: `check`, `inspect`, `info`, `repair`, `backup`,
-//! `restore`, `import`.
+//! `restore`, `import`, `index`.
 //!
 //! Each is a file with its flags, its help and what it prints; what it does is the engine's
 //! (`skeg_engine::offline`). All of them say the same codes as the TypeScript interface, take
@@ -11,16 +11,19 @@ mod check;
 mod copy;
 mod flags;
 mod import;
+pub(super) mod index;
 mod info;
 mod inspect;
+mod interrupt;
 mod repair;
+mod runner;
 mod show;
-
-use skeg_engine::LogError;
-use skeg_engine::offline::ErrorKind;
+mod staged;
+mod trouble;
 
 use super::{Failure, help};
 use flags::{Flag, Request};
+use trouble::Trouble;
 
 /// A subcommand.
 #[derive(Debug)]
@@ -48,33 +51,6 @@ pub(super) const TOOLS: [&Tool; 7] = [
     &import::TOOL,
 ];
 
-/// Why a tool did not do what it was asked to.
-#[derive(Debug)]
-enum Trouble {
-    Log(LogError),
-    /// A code of the TypeScript interface, and what to say behind it.
-    Coded(&'static str, String),
-    Failure(Failure),
-}
-
-impl From<LogError> for Trouble {
-    fn from(error: LogError) -> Self {
-        Self::Log(error)
-    }
-}
-
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
-}
-
-impl From<std::io::Error> for Trouble {
-    fn from(error: std::io::Error) -> Self {
-        Self::Failure(error.into())
-    }
-}
-
 /// The tool of a name.
 pub(super) fn find(name: &str) -> Option<&'static Tool> {
     TOOLS.into_iter().find(|tool| tool.name == name)
@@ -90,9 +66,7 @@ impl Tool {
         };
         let (code, message) = match (self.run)(&request) {
             Ok(()) => return Ok(()),
-            Err(Trouble::Failure(failure)) => return Err(failure),
-            Err(Trouble::Log(error)) => (code(&error), error.to_string()),
-            Err(Trouble::Coded(code, message)) => (code, message),
+            Err(trouble) => trouble.coded()?,
         };
         if !request.has("json") {
             return Err(Failure::failed(format!("{code}: {message}")));
@@ -103,27 +77,13 @@ impl Tool {
     }
 }
 
-/// The code of an error: that of the TypeScript interface (`src/errors.ts`).
-fn code(error: &LogError) -> &'static str {
-    match (error, error.kind()) {
-        (LogError::NotFound { .. }, _) => "ERR_NOT_FOUND",
-        (_, ErrorKind::Caller) => "ERR_INVALID_ARGUMENT",
-        (_, ErrorKind::Full) => "ERR_NO_SPACE",
-        (_, ErrorKind::Corrupt) => "ERR_CORRUPT",
-        (_, ErrorKind::Locked) => "ERR_LOCKED",
-        (_, ErrorKind::Version) => "ERR_FORMAT_VERSION",
-        (_, ErrorKind::ReadOnly) => "ERR_READ_ONLY",
-        _ => "ERR_IO",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_flag_is_in_the_help_of_its_tool_and_fits_a_terminal() {
-        for tool in TOOLS {
+        for tool in TOOLS.into_iter().chain(index::TOOLS) {
             assert!(tool.help.starts_with(&format!("skeg {}: ", tool.name)));
             for flag in tool.flags {
                 assert!(tool.help.contains(&format!("--{}", flag.name)), "{}", flag.name);

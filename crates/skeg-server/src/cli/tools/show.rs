@@ -25,9 +25,14 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// A report without a beginning.
+    pub(super) fn blank() -> Self {
+        Self { text: String::new(), colours: help::colours(&std::io::stdout()) }
+    }
+
     /// A report that begins with a word about a directory.
     pub(super) fn new(verdict: Verdict, word: &str, dir: &Path) -> Self {
-        let mut report = Self { text: String::new(), colours: help::colours(&std::io::stdout()) };
+        let mut report = Self::blank();
         let colour = if verdict == Verdict::Good { 32 } else { 31 };
         report.text = format!("{}  {}\n", report.coloured(colour, word), dir.display());
         report

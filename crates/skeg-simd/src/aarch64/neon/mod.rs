@@ -43,6 +43,7 @@ pub(crate) fn kernels() -> Option<&'static Kernels> {
             dot_levels: scalar::dot_levels,
             scan_signs: signs::scan_signs,
             passing: scalar::passing,
+            sift_signs: signs::sift_signs,
             hadamard,
         }
     }

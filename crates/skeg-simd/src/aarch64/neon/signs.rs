@@ -7,7 +7,8 @@
 
 use std::arch::aarch64::*;
 
-use crate::dispatch::{ENTRY_MAX, ROWS, UNIT};
+use crate::dispatch::{ENTRY_MAX, ROWS, Sieve, Sifted, SignBlock, UNIT};
+use crate::scalar;
 
 /// Bytes in a register.
 const WIDTH: usize = 16;
@@ -72,4 +73,10 @@ pub(super) fn scan_signs(plane: &[u8], table: &[u8], sums: &mut [u32; ROWS]) {
         finish(low, low_sums);
         finish(high, high_sums);
     }
+}
+
+#[target_feature(enable = "neon")]
+pub(super) fn sift_signs(block: &SignBlock<'_>, sieves: &[Sieve<'_>], sifted: &mut [Sifted]) {
+    let scan = |plane: &[u8], table: &[u8], sums: &mut [u32; ROWS]| scan_signs(plane, table, sums);
+    scalar::sift_one_by_one(block, sieves, sifted, scan, scalar::passing);
 }

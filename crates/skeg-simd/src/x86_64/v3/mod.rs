@@ -44,6 +44,7 @@ pub(crate) fn kernels() -> Option<&'static Kernels> {
             dot_levels: levels::dot_levels,
             scan_signs: signs::scan_signs,
             passing: signs::passing,
+            sift_signs: signs::sift_signs,
             hadamard,
         }
     }

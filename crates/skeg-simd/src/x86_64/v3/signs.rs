@@ -8,7 +8,8 @@
 
 use std::arch::x86_64::*;
 
-use crate::dispatch::{ENTRY_MAX, ROWS, RowTest, UNIT};
+use crate::dispatch::{ENTRY_MAX, ROWS, RowTest, Sieve, Sifted, SignBlock, UNIT};
+use crate::scalar;
 use crate::x86_64::SCAN_AHEAD;
 
 /// Bytes in a register.
@@ -137,4 +138,16 @@ pub(super) fn passing(
         mask |= eight(test, sums, &slopes[n], &norms[n]) << (8 * n);
     }
     mask
+}
+
+/// Registers are too few for more than one query's sums.
+#[target_feature(enable = "avx2")]
+pub(super) fn sift_signs(block: &SignBlock<'_>, sieves: &[Sieve<'_>], sifted: &mut [Sifted]) {
+    scalar::sift_one_by_one(
+        block,
+        sieves,
+        sifted,
+        |plane, table, sums| scan_signs(plane, table, sums),
+        |test, sums, slopes, norms| passing(test, sums, slopes, norms),
+    );
 }

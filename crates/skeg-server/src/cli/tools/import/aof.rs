@@ -9,19 +9,19 @@ use std::path::{Path, PathBuf};
 
 use skeg_proto::{Args, Parsed, Parser};
 
-use super::source::{CHUNK_BYTES, Piece, Sink, damaged, refused, unreadable};
-use crate::cli::tools::Trouble;
+use super::source::{CHUNK_BYTES, Piece, Sink, Tell, refused};
+use crate::cli::tools::trouble::{Trouble, damaged, unusable};
 
 /// The files of a log, in order: those that the manifest in its directory names.
 pub(super) fn parts(dir: &Path) -> Result<Vec<PathBuf>, Trouble> {
-    let names = dir.read_dir().map_err(|error| unreadable(dir, &error))?;
+    let names = dir.read_dir().map_err(|error| unusable(dir, &error))?;
     let is_manifest = |path: &PathBuf| path.extension().is_some_and(|it| it == "manifest");
     let manifests: Vec<_> = names.flatten().map(|it| it.path()).filter(is_manifest).collect();
     let [manifest] = manifests.as_slice() else {
         let count = manifests.len();
         return Err(damaged(dir, format!("{count} files *.manifest are in it, expected one")));
     };
-    let text = std::fs::read_to_string(manifest).map_err(|error| unreadable(manifest, &error))?;
+    let text = std::fs::read_to_string(manifest).map_err(|error| unusable(manifest, &error))?;
     let names = read_manifest(&text).ok_or_else(|| {
         damaged(
             manifest,
@@ -75,7 +75,7 @@ impl Log<'_> {
         &self,
         input: &mut dyn Read,
         mut offset: u64,
-        tell: &dyn Fn(u64),
+        tell: &Tell<'_>,
         sink: &mut Sink<'_>,
     ) -> Result<(u64, u64), Trouble> {
         let (mut parser, mut bytes) = (Parser::default(), Vec::new());
@@ -116,7 +116,7 @@ impl Log<'_> {
             }
             bytes.drain(..at);
             offset += at as u64;
-            tell(offset);
+            tell(offset)?;
             match input.read(&mut chunk) {
                 Ok(0) => {
                     let end = offset + bytes.len() as u64;
@@ -125,7 +125,7 @@ impl Log<'_> {
                 }
                 Ok(count) => bytes.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(unreadable(self.path, &error)),
+                Err(error) => return Err(unusable(self.path, &error)),
             }
         }
     }
@@ -200,7 +200,7 @@ mod tests {
     fn read(bytes: &[u8], is_last: bool) -> Result<(Vec<String>, u64), String> {
         let log = Log { path: Path::new("log"), is_last };
         let mut pieces = Vec::new();
-        let read = log.commands(&mut Slowly(bytes), 0, &|_| {}, &mut |piece| {
+        let read = log.commands(&mut Slowly(bytes), 0, &|_| Ok(()), &mut |piece| {
             pieces.push(match piece {
                 Piece::Command(args) => args
                     .iter()

@@ -6,8 +6,8 @@
 use skeg_proto::client::Value as Answer;
 use skeg_rdb::{Item, Value};
 
-use super::runner::Runner;
 use super::source::Piece;
+use crate::cli::tools::runner::Runner;
 
 /// Elements of a collection that are added by one command.
 const ELEMENTS: usize = 512;

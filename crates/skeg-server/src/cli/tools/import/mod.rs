@@ -5,30 +5,34 @@
 //! commands.
 //!
 //! Invariants: all of it is read once before anything is written, so a damaged file changes nothing; only
-//! an empty database is filled, so nothing is ever mixed; what is left out is said.
+//! an empty database is filled, so nothing is ever mixed; what is left out is said. No deadline passes
+//! meanwhile, as when Redis loads: a command that came when its key was alive must not find it gone because
+//! that was long ago.
 //! May not know: how commands do what they do, bytes of dumps.
 
 mod aof;
 mod fill;
 mod judge;
-mod runner;
 mod source;
 
 use std::path::Path;
 
-use skeg_engine::LogError;
 use skeg_engine::offline::Offline;
-use skeg_io::Io;
+use skeg_engine::{EngineOptions, LogError};
+use skeg_io::sync::Arc;
+use skeg_io::{Clock, Io};
 use skeg_proto::client::Value;
 
 use super::flags::{JSON, Request, switch, word};
+use super::interrupt::Interrupt;
+use super::runner::Runner;
 use super::show::{Report, Verdict, json, number, object, text};
+use super::staged::Staged;
 use super::{Tool, Trouble};
 use crate::cli::Failure;
 use crate::cli::amounts::{bytes, counted, grouped};
 use crate::cli::progress::Progress;
 use judge::{Judge, Tally};
-use runner::Runner;
 use source::Source;
 
 pub(super) const TOOL: Tool = Tool {
@@ -46,10 +50,12 @@ skeg import: fill an empty database with what Redis has written
 Usage: skeg import DIR (--rdb FILE | --aof FILE) [--dry-run] [--skip-unsupported] [--json]
 
 Reads a dump (dump.rdb) or an append-only file of Redis up to 7.2, and writes all keys, with
-their databases and deadlines, into DIR, which is created if need be, must not be open
-elsewhere, and must have no keys. All is read once before anything is written: a damaged file,
-or one with something that skeg does not have (streams, functions, values of modules,
-commands), changes nothing. When an import is interrupted, remove DIR and begin again.
+their databases and deadlines, into DIR, which must not be open elsewhere and must have no
+keys. All is read once before anything is written: a damaged file, or one with something that
+skeg does not have (streams, functions, values of modules, commands), changes nothing. A DIR
+that is not there yet is made as DIR.unfinished beside its place and appears when all is in it;
+Ctrl-C removes that. One that is there is filled where it is: after an import that was cut
+short, remove it and begin again.
 
 Options:
       --rdb FILE           A dump
@@ -80,7 +86,8 @@ fn run(request: &Request) -> Result<(), Trouble> {
     };
     refuse_open_elsewhere(request.dir())?;
     let may_skip = request.has("skip-unsupported");
-    let found = pass("reading", &source, None, true)?;
+    let interrupt = Interrupt::watch()?;
+    let found = pass("reading", &source, None, true, &interrupt)?;
     if request.has("dry-run") {
         show(request, &source, &found, None)?;
         let refused = !may_skip && !found.skipped.is_empty();
@@ -94,11 +101,48 @@ fn run(request: &Request) -> Result<(), Trouble> {
         let remedy = "--skip-unsupported leaves it out; nothing was written";
         return Err(Trouble::Coded("ERR_INVALID_ARGUMENT", format!("{problem}; {remedy}")));
     }
-    let mut runner = Runner::open(request.dir())?;
-    let imported = pass("importing", &source, Some(&mut runner), may_skip)?;
-    let keys = runner.keys().map_err(Failure::failed)?;
-    runner.close()?;
+    let staged = Staged::begin(request.dir())?;
+    let mut io = Io::real();
+    io.clock = Arc::new(BeforeAll(io.clock));
+    let mut runner = Runner::open(&io, staged.dir(), &EngineOptions::default())?;
+    let filled = fill(&mut runner, request, &source, &interrupt);
+    let closed = runner.close();
+    let (imported, keys) = filled?;
+    closed?;
+    staged.finish()?;
     show(request, &source, &imported, Some(keys))
+}
+
+/// A clock that stands before all deadlines.
+#[derive(Debug)]
+struct BeforeAll(Arc<dyn Clock>);
+
+impl Clock for BeforeAll {
+    fn now_ms(&self) -> u64 {
+        0
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        self.0.monotonic_ns()
+    }
+}
+
+/// Fills an empty database; what was found, and how many keys there are.
+fn fill(
+    runner: &mut Runner,
+    request: &Request,
+    source: &Source,
+    interrupt: &Interrupt,
+) -> Result<(Tally, u64), Trouble> {
+    let keys = |runner: &mut Runner| runner.keys().map_err(Failure::failed);
+    if keys(runner)? > 0 {
+        let dir = request.dir().display();
+        let problem = format!("{dir} has keys: only an empty database is filled");
+        return Err(Trouble::Coded("ERR_INVALID_ARGUMENT", problem));
+    }
+    let may_skip = request.has("skip-unsupported");
+    let imported = pass("importing", source, Some(runner), may_skip, interrupt)?;
+    Ok((imported, keys(runner)?))
 }
 
 /// Says at once, not after a long dump was read, that somebody has the database open.
@@ -115,10 +159,14 @@ fn pass(
     source: &Source,
     mut runner: Option<&mut Runner>,
     may_skip: bool,
+    interrupt: &Interrupt,
 ) -> Result<Tally, Trouble> {
     let progress = Progress::new(what);
     let (mut judge, mut tally) = (Judge::new(), Tally::default());
-    let tell = |done| progress.tell(done, source.bytes());
+    let tell = |done| {
+        progress.tell(done, source.bytes());
+        interrupt.check()
+    };
     let torn_bytes = source.walk(&tell, &mut |piece| {
         if let Some(kind) = judge.unsupported(piece)? {
             tally.skip(kind);

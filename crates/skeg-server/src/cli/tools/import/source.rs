@@ -13,7 +13,7 @@ use skeg_proto::Args;
 use skeg_rdb::{Item, RdbError, RdbReader};
 
 use super::aof;
-use crate::cli::tools::Trouble;
+use crate::cli::tools::trouble::{Trouble, damaged, unusable};
 
 /// Bytes read at a time.
 pub(super) const CHUNK_BYTES: usize = 256 << 10;
@@ -31,6 +31,9 @@ pub(super) enum Piece<'a> {
     Abandon,
 }
 
+/// Told how far it has come; an error ends it.
+pub(super) type Tell<'a> = dyn Fn(u64) -> Result<(), Trouble> + 'a;
+
 /// Whoever takes the pieces; why it does not take one.
 pub(super) type Sink<'a> = dyn FnMut(Piece<'_>) -> Result<(), String> + 'a;
 
@@ -41,20 +44,6 @@ pub(super) struct Source {
     parts: Vec<PathBuf>,
     bytes: u64,
     is_dump: bool,
-}
-
-/// Why a file cannot be imported.
-pub(super) fn damaged(path: &Path, problem: impl Display) -> Trouble {
-    Trouble::Coded("ERR_CORRUPT", format!("{}: {problem}", path.display()))
-}
-
-/// The system does not give what is in a file.
-pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Trouble {
-    let code = match error.kind() {
-        std::io::ErrorKind::NotFound => "ERR_NOT_FOUND",
-        _ => "ERR_IO",
-    };
-    Trouble::Coded(code, format!("{}: {error}", path.display()))
 }
 
 /// A piece at an offset is not taken.
@@ -84,7 +73,7 @@ impl Source {
     fn new(path: &Path, parts: Vec<PathBuf>, is_dump: bool) -> Result<Self, Trouble> {
         let mut bytes = 0;
         for part in &parts {
-            bytes += part.metadata().map_err(|error| unreadable(part, &error))?.len();
+            bytes += part.metadata().map_err(|error| unusable(part, &error))?.len();
         }
         Ok(Self { path: path.to_owned(), parts, bytes, is_dump })
     }
@@ -96,15 +85,15 @@ impl Source {
 
     /// Hands out all pieces, and says how far it has come; the bytes at the end that are no whole
     /// command or transaction.
-    pub(super) fn walk(&self, tell: &dyn Fn(u64), sink: &mut Sink<'_>) -> Result<u64, Trouble> {
+    pub(super) fn walk(&self, tell: &Tell<'_>, sink: &mut Sink<'_>) -> Result<u64, Trouble> {
         let (mut done, mut torn) = (0, 0);
         for (at, part) in self.parts.iter().enumerate() {
-            let file = File::open(part).map_err(|error| unreadable(part, &error))?;
+            let file = File::open(part).map_err(|error| unusable(part, &error))?;
             let mut input = BufReader::with_capacity(CHUNK_BYTES, file);
             sink(Piece::Begin).map_err(|problem| refused(part, 0, &problem))?;
             let mut offset = 0;
             let tell = |offset| tell(done + offset);
-            let begins = input.fill_buf().map_err(|error| unreadable(part, &error))?;
+            let begins = input.fill_buf().map_err(|error| unusable(part, &error))?;
             if self.is_dump || begins.starts_with(b"REDIS") {
                 (offset, input) = dump(input, part, &tell, sink)?;
             }
@@ -122,11 +111,11 @@ impl Source {
 fn dump<R: Read>(
     input: R,
     path: &Path,
-    tell: &dyn Fn(u64),
+    tell: &Tell<'_>,
     sink: &mut Sink<'_>,
 ) -> Result<(u64, R), Trouble> {
     let failed = |error| match error {
-        RdbError::Io(error) => unreadable(path, &error),
+        RdbError::Io(error) => unusable(path, &error),
         RdbError::Version { .. } => {
             Trouble::Coded("ERR_FORMAT_VERSION", format!("{}: {error}", path.display()))
         }
@@ -135,7 +124,7 @@ fn dump<R: Read>(
     let mut reader = RdbReader::new(input).map_err(failed)?;
     while let Some(item) = reader.next_item().map_err(failed)? {
         sink(Piece::Key(&item)).map_err(|problem| refused(path, reader.offset(), &problem))?;
-        tell(reader.offset());
+        tell(reader.offset())?;
     }
     Ok((reader.offset(), reader.into_inner()))
 }

@@ -1,24 +1,26 @@
-//! The database that is filled: commands run one after the other, as those of a client.
+//! A database that a tool has open: commands run one after the other, as those of a client.
 //!
-//! Invariants: a command has ended before the next one begins. No deadline passes meanwhile, as when Redis
-//! loads: a command that came when its key was alive must not find it gone because that was long ago.
+//! Invariant: a command has ended before the next one begins.
 //! May not know: where commands come from.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use skeg_commands::{Complete, Completion, Context, Flow, Origin, Session};
-use skeg_engine::{DATABASES, Drain, Engine, EngineError, EngineOptions, Holder};
+use skeg_engine::{
+    Bound, DATABASES, Drain, Engine, EngineOptions, Holder, IndexInfo, Refusal, Shard, ShardId,
+};
+use skeg_io::Io;
 use skeg_io::sync::Arc;
-use skeg_io::{Clock, Io};
 use skeg_proto::client::{Decoder, Value};
 use skeg_proto::{Args, ArgsBuf, Reply, Version};
 
+use super::trouble::Trouble;
 use crate::cli::Failure;
-use crate::cli::tools::Trouble;
 
-/// Commands that run before what they have logged is written.
+/// Commands, and bytes of them, that run before what they have logged is written.
 const BATCH: u32 = 256;
+const BATCH_BYTES: usize = 256 << 10;
 
 /// See the module's header.
 pub(super) struct Runner {
@@ -31,6 +33,7 @@ pub(super) struct Runner {
     /// The database that is selected; `None`: a command of a file may have selected any.
     selected: Option<u64>,
     unwritten: u32,
+    unwritten_bytes: usize,
 }
 
 struct Mailbox(SyncSender<Completion>);
@@ -42,36 +45,13 @@ impl Complete for Mailbox {
     }
 }
 
-/// A clock that stands before all deadlines.
-#[derive(Debug)]
-struct BeforeAll(Arc<dyn Clock>);
-
-impl Clock for BeforeAll {
-    fn now_ms(&self) -> u64 {
-        0
-    }
-
-    fn monotonic_ns(&self) -> u64 {
-        self.0.monotonic_ns()
-    }
-}
-
-fn trouble(error: EngineError) -> Trouble {
-    match error {
-        EngineError::Log(error) => Trouble::Log(error),
-        other => Failure::failed(other).into(),
-    }
-}
-
 impl Runner {
-    /// Opens the database, which must have no keys.
-    pub(super) fn open(dir: &Path) -> Result<Self, Trouble> {
-        let mut io = Io::real();
-        io.clock = Arc::new(BeforeAll(io.clock));
-        let engine = Engine::open(&io, Some(dir), &EngineOptions::default()).map_err(trouble)?;
+    /// Opens a database.
+    pub(super) fn open(io: &Io, dir: &Path, options: &EngineOptions) -> Result<Self, Trouble> {
+        let engine = Engine::open(io, Some(dir), options)?;
         let context = Context::new(engine.clone(), Arc::new(()), &[]).map_err(Failure::failed)?;
         let (sender, ended) = sync_channel(1);
-        let mut runner = Self {
+        Ok(Self {
             session: Session::new(&context, &context.new_lane(), Origin::default(), Arc::new(())),
             holder: Holder::new(&engine, Drain::Serve),
             complete: Arc::new(Mailbox(sender)),
@@ -80,13 +60,52 @@ impl Runner {
             ended,
             selected: None,
             unwritten: 0,
-        };
-        if runner.keys().map_err(Failure::failed)? > 0 {
-            runner.close()?;
-            let problem = format!("{} has keys: only an empty database is filled", dir.display());
-            return Err(Trouble::Coded("ERR_INVALID_ARGUMENT", problem));
+            unwritten_bytes: 0,
+        })
+    }
+
+    /// Lets go of the shards that the last commands hold and writes what they have logged: for what others
+    /// do. The database, for whoever waits for them.
+    pub(super) fn rest(&mut self) -> &Engine {
+        (self.unwritten, self.unwritten_bytes) = (0, 0);
+        self.holder.release();
+        if let Some(log) = self.engine.log() {
+            log.try_write();
         }
-        Ok(runner)
+        &self.engine
+    }
+
+    /// Looks at the shard of a key or index.
+    pub(super) fn look<R>(
+        &mut self,
+        key: &[u8],
+        look: impl FnOnce(&mut Shard) -> R,
+    ) -> Result<R, Trouble> {
+        let id = self.engine.shard_of(key);
+        self.look_at(id, look).map_err(|refusal| Failure::failed(refusal).into())
+    }
+
+    /// All vector indexes, by name.
+    pub(super) fn indexes(&mut self) -> Result<Vec<IndexInfo>, Trouble> {
+        let mut indexes = Vec::new();
+        for id in (0..self.engine.shards()).map(ShardId) {
+            indexes.append(&mut self.look_at(id, Shard::index_list).map_err(Failure::failed)?);
+        }
+        indexes.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(indexes)
+    }
+
+    fn look_at<R>(
+        &mut self,
+        id: ShardId,
+        look: impl FnOnce(&mut Shard) -> R,
+    ) -> Result<R, Refusal> {
+        while !self.holder.try_hold_one(id)? {
+            std::thread::yield_now();
+        }
+        let (seen, _) = self.holder.run_one(id, Bound::READ, |exec| look(exec.shard_at(id)))?;
+        self.holder.release();
+        Ok(seen)
     }
 
     /// How many keys there are.
@@ -137,12 +156,9 @@ impl Runner {
             self.session.resume(&mut self.holder, completion, &mut reply);
         }
         self.unwritten += 1;
-        if self.unwritten == BATCH {
-            self.unwritten = 0;
-            self.holder.release();
-            if let Some(log) = self.engine.log() {
-                log.try_write();
-            }
+        self.unwritten_bytes += args.payload_bytes();
+        if self.unwritten == BATCH || self.unwritten_bytes >= BATCH_BYTES {
+            self.rest();
         }
         let mut decoder = Decoder::new();
         decoder.feed(reply.as_bytes());
@@ -160,6 +176,6 @@ impl Runner {
         drop(self.session);
         drop(self.holder);
         self.context.close();
-        self.engine.close().map_err(trouble)
+        Ok(self.engine.close()?)
     }
 }
