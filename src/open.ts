@@ -36,7 +36,7 @@ const SHARED_KEYS = [
 ] as const
 const OPEN_KEYS = [
   ...['durability', 'readOnly', 'createIfMissing', 'snapshotEvery', 'waitForLock'],
-  ...['inlineMax', 'cache'],
+  ...['inlineMax', 'cache', 'keepSnapshots'],
   ...SHARED_KEYS,
 ]
 const MEMORY_KEYS = ['memory', 'name', ...SHARED_KEYS] as const
@@ -63,6 +63,8 @@ export async function open(
   const request = typeof target === 'string' ? inDirectory(target, options) : inMemory(target)
   const environment = getEnvironment()
   const handle = await openWhenFree(environment, request)
+  const damage = environment.binding.damage(handle)
+  if (damage) process.emitWarning(damage, 'SkegWarning')
   const { pendingBytes, pendingCalls } = request
   return Database.create(
     new Lane(environment, handle, { level: request.durability, pendingBytes, pendingCalls }),
@@ -91,6 +93,7 @@ async function openWhenFree(environment: Environment, request: OpenRequest): Pro
       inlineMax,
       cache,
       maxMemory,
+      request.keepSnapshots,
     )
     if (id === undefined) throw environment.failure()
     try {
@@ -112,6 +115,7 @@ interface OpenRequest {
   readOnly: boolean
   createIfMissing: boolean
   snapshot: Required<SnapshotEvery>
+  keepSnapshots: number
   inlineMax: number
   cache: number
   maxMemory: number
@@ -131,6 +135,7 @@ function inDirectory(directory: string, options: OpenOptions): OpenRequest {
     waitForLock: integer('waitForLock', options.waitForLock, 0, 2 ** 31 - 1, 0),
     createIfMissing: boolean('createIfMissing', options.createIfMissing, true),
     snapshot: snapshotEvery(options.snapshotEvery),
+    keepSnapshots: integer('keepSnapshots', options.keepSnapshots, 1, 8, 1),
     inlineMax: integer('inlineMax', options.inlineMax, 64, 2 ** 29, INLINE_MAX),
     cache: integer('cache', options.cache, 0, 2 ** 40, CACHE_BYTES),
     ...shared(options),
@@ -154,6 +159,7 @@ function inMemory(options: MemoryOptions): OpenRequest {
     readOnly: false,
     createIfMissing: true,
     snapshot: NEVER,
+    keepSnapshots: 1,
     inlineMax: INLINE_MAX,
     cache: CACHE_BYTES,
     waitForLock: 0,
