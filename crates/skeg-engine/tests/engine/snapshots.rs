@@ -448,7 +448,10 @@ fn an_older_snapshot_serves_when_newer_ones_are_damaged() {
     let sound = check();
     assert!(sound.is_sound() && sound.leftovers.is_empty(), "{sound:?}");
     let judge = |engine: &Engine| {
-        run(engine, |exec| {
+        let all = ShardList::all(engine.shards());
+        let mut holder = Holder::new(engine, Drain::Serve);
+        assert!(holder.try_hold(&all).unwrap());
+        let looked = holder.run(&all, Bound::READ, |exec| {
             for number in 0..400 {
                 let round = if number % 5 == 0 { 0 } else { 5 };
                 let key = key(number);
@@ -458,6 +461,7 @@ fn an_older_snapshot_serves_when_newer_ones_are_damaged() {
                 assert_eq!(bytes, value(round, number), "{number}");
             }
         });
+        looked.unwrap();
     };
     flip(&snapshots[2]);
     flip(&snapshots[1]);
