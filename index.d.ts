@@ -2304,33 +2304,128 @@ declare function executablePath(): string
 declare function open(directory: string, options?: OpenOptions): Promise<Database>
 declare function open(options: MemoryOptions): Promise<Database>
 
-/** Options of {@link serve}. */
+/** Options of {@link serve}: those of `skeg serve`. */
 interface ServeOptions {
-  /** The data directory; without, the store is in memory only. */
+  /** The data directory; without, and without `config`, the store is in memory only. */
   data?: string
   /**
-   * TCP port; 0 takes any that is free.
+   * A TOML file with settings of `skeg serve`; options that are given here win.
+   */
+  config?: string
+  /**
+   * How safe a write is when it is acknowledged.
+   * @defaultValue `'kernel'`
+   */
+  durability?: Durability
+  /**
+   * In how many parts keys are spread: a power of two up to 256. A store that has another number is given
+   * this one when it is opened, which takes as long as a snapshot once.
+   * @defaultValue `'auto'`: what the store has, 16 for a new one
+   */
+  shards?: number | 'auto'
+  /**
+   * Bytes of a log file, 1 MiB to 1 GiB.
+   * @defaultValue 64 MiB
+   */
+  segmentSize?: number
+  /**
+   * Strings of more bytes stay on the disk; from 64 to 536,870,912.
+   * @defaultValue 1,024
+   */
+  inlineMax?: number
+  /**
+   * Bytes of memory for strings that were read back from the disk.
+   * @defaultValue 64 MiB
+   */
+  cache?: number
+  /**
+   * Bytes of memory that keys, values and vectors may take.
+   * @defaultValue 0: no limit
+   */
+  maxMemory?: number
+  /**
+   * What goes when they take more.
+   * @defaultValue `'noeviction'`
+   */
+  eviction?: Eviction
+  /**
+   * Take snapshots by time, too.
+   * @defaultValue only when the log is half as large as the last one
+   */
+  snapshotEvery?: SnapshotEvery
+  /**
+   * TCP port; 0 takes any that is free, `false` listens on the Unix socket only.
    * @defaultValue 6379
    */
-  port?: number
+  port?: number | false
   /**
-   * Address to listen on.
+   * IP address to listen on, or several. Whoever reaches it can read and write.
    * @defaultValue `'127.0.0.1'`
    */
-  host?: string
+  host?: string | readonly string[]
+  /** Path of a Unix socket to listen on; a stale one is replaced. */
+  unixSocket?: string
+  /**
+   * Clients at most; one more is told so and closed.
+   * @defaultValue 10,000
+   */
+  maxConnections?: number
+  /**
+   * Close clients that are silent for so many milliseconds.
+   * @defaultValue 0: never
+   */
+  idleTimeout?: number
+  /**
+   * Probe silent clients after so many milliseconds; 0 never does.
+   * @defaultValue 300,000
+   */
+  tcpKeepAlive?: number
+  /**
+   * Serving threads at most, 1 to 256; one serves until it is busy.
+   * @defaultValue as many as there are processors, 4 at most
+   */
+  threads?: number
+  /**
+   * Bytes of the largest argument of a command, 1 MiB to 512 MiB.
+   * @defaultValue 512 MiB
+   */
+  maxValueSize?: number
+  /**
+   * Close clients that leave more bytes of replies than this unread; 1 MiB to 64 GiB.
+   * @defaultValue 1 GiB
+   */
+  maxOutputSize?: number
+  /**
+   * How many milliseconds a stop waits for unfinished commands.
+   * @defaultValue 10,000
+   */
+  shutdownTimeout?: number
+  /**
+   * Let clients use DEBUG, which can stop serving threads.
+   * @defaultValue `false`
+   */
+  debugCommand?: boolean
+  /**
+   * Which messages the server prints; they are seen with `verbose` only.
+   * @defaultValue `'info'`
+   */
+  logLevel?: 'error' | 'warn' | 'info' | 'debug'
   /**
    * Print what the server prints.
    * @defaultValue `false`
    */
   verbose?: boolean
 }
+
 /** A server process, started by {@link serve}. */
 declare class StandaloneServer implements AsyncDisposable {
   #private
-  /** The address that it listens on. */
+  /** The (first) address that it listens on; empty when it listens on a Unix socket only. */
   readonly host: string
-  /** The TCP port that it listens on. */
+  /** The TCP port that it listens on; 0 when it listens on a Unix socket only. */
   readonly port: number
+  /** The Unix socket that it listens on; empty when there is none. */
+  readonly unixSocket: string
   /** The number of its process. */
   readonly pid: number
   private constructor()

@@ -54,7 +54,7 @@ function modulesOf(folder: string): string[] {
 /** The specifications that a file declares. */
 function specsOf(text: string, module: string): Command[] {
   const declared = text.matchAll(
-    /const ((?:[A-Z_]+_)?SPEC): Spec = Spec \{\s*name: "([^"]+)"(.*?)\n\};/gs,
+    /const ((?:[A-Z_]+_)?SPEC): Spec = Spec \{\s*name: "([^"]+)"(.*?)\};/gs,
   )
   return [...declared].map(([, constant = '', name = '', rest = '']) => {
     const keys = /\bkeys: Keys::(\w+)/.exec(rest)?.[1] ?? 'None'

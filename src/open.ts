@@ -24,6 +24,7 @@ import {
   level,
   type MemoryOptions,
   type OpenOptions,
+  snapshotEvery,
   type SnapshotEvery,
 } from './options.ts'
 
@@ -158,7 +159,7 @@ function inMemory(options: MemoryOptions): OpenRequest {
     durability: MEMORY,
     readOnly: false,
     createIfMissing: true,
-    snapshot: NEVER,
+    snapshot: snapshotEvery(undefined),
     keepSnapshots: 1,
     inlineMax: INLINE_MAX,
     cache: CACHE_BYTES,
@@ -169,20 +170,6 @@ function inMemory(options: MemoryOptions): OpenRequest {
 
 const INLINE_MAX = 1024
 const CACHE_BYTES = 64 * 1024 * 1024
-
-/** No snapshots by time. */
-const NEVER: Required<SnapshotEvery> = { ms: 0, writes: 0 }
-
-function snapshotEvery(options: SnapshotEvery | undefined): Required<SnapshotEvery> {
-  if (options === undefined) return NEVER
-  checkKeys('`snapshotEvery`', options, ['ms', 'writes'])
-  const { ms, writes } = options as { ms?: unknown; writes?: unknown }
-  return {
-    // It has no default: what is missing is refused as what is wrong.
-    ms: integer('snapshotEvery.ms', ms ?? null, 1, 2 ** 32 - 1, 0),
-    writes: integer('snapshotEvery.writes', writes, 1, 2 ** 32 - 1, 1),
-  }
-}
 
 function hasMemory(options: unknown): boolean {
   return typeof options === 'object' && options !== null && 'memory' in options

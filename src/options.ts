@@ -185,8 +185,8 @@ export function boolean(name: string, value: unknown, standard: boolean): boolea
   throw expected(name, 'true or false')
 }
 
-// In the order in which the addon knows them.
-const EVICTIONS: readonly Eviction[] = [
+/** The policies, in the order in which the addon knows them. */
+export const EVICTIONS: readonly Eviction[] = [
   'noeviction',
   'allkeys-lru',
   'allkeys-lfu',
@@ -213,4 +213,19 @@ export function level(value: unknown, standard: number): number {
   const known = typeof value === 'string' && Object.hasOwn(LEVELS, value)
   if (known) return LEVELS[value as Durability]
   throw expected('durability', "'memory', 'kernel' or 'disk'")
+}
+
+/** No snapshots by time. */
+const NEVER: Required<SnapshotEvery> = { ms: 0, writes: 0 }
+
+/** When a snapshot is taken by time. */
+export function snapshotEvery(options: SnapshotEvery | undefined): Required<SnapshotEvery> {
+  if (options === undefined) return NEVER
+  checkKeys('`snapshotEvery`', options, ['ms', 'writes'])
+  const { ms, writes } = options as { ms?: unknown; writes?: unknown }
+  return {
+    // It has no default: what is missing is refused as what is wrong.
+    ms: integer('snapshotEvery.ms', ms ?? null, 1, 2 ** 32 - 1, 0),
+    writes: integer('snapshotEvery.writes', writes, 1, 2 ** 32 - 1, 1),
+  }
 }

@@ -4,57 +4,53 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { SkegError } from './errors.ts'
 import { executablePath } from './load-binding.ts'
-import { boolean, checkKeys, expected, integer } from './options.ts'
-
-/** Options of {@link serve}. */
-export interface ServeOptions {
-  /** The data directory; without, the store is in memory only. */
-  data?: string
-  /**
-   * TCP port; 0 takes any that is free.
-   * @defaultValue 6379
-   */
-  port?: number
-  /**
-   * Address to listen on.
-   * @defaultValue `'127.0.0.1'`
-   */
-  host?: string
-  /**
-   * Print what the server prints.
-   * @defaultValue `false`
-   */
-  verbose?: boolean
-}
-
-const KEYS = ['data', 'port', 'host', 'verbose']
+import { serveFlags, type ServeOptions } from './serve-options.ts'
 
 /** What the server prints, for scripts, when clients can connect. */
-const READY = /^skeg ready on (\S+)/m
+const READY = /^skeg ready on (.+) version=/m
+
+/** Addresses with ports, then the path of a socket, which may have commas in it. */
+const ADDRESSES = /^((?:[^,/]+:\d+(?:,|$))*)(.*)$/
+
+/** Exit code of `skeg` when its flags or settings are wrong. */
+const MISUSED = 2
 
 /** A server process, started by {@link serve}. */
 export class StandaloneServer implements AsyncDisposable {
-  /** The address that it listens on. */
+  /** The (first) address that it listens on; empty when it listens on a Unix socket only. */
   readonly host: string
-  /** The TCP port that it listens on. */
+  /** The TCP port that it listens on; 0 when it listens on a Unix socket only. */
   readonly port: number
+  /** The Unix socket that it listens on; empty when there is none. */
+  readonly unixSocket: string
   /** The number of its process. */
   readonly pid: number
   readonly #child: ChildProcess
   readonly #ended: Promise<unknown>
 
-  private constructor(child: ChildProcess, ended: Promise<unknown>, address: string) {
+  private constructor(
+    child: ChildProcess,
+    ended: Promise<unknown>,
+    address: string,
+    unixSocket: string,
+  ) {
     const colon = address.lastIndexOf(':')
-    this.host = address.slice(0, colon)
+    this.host = address.slice(0, Math.max(colon, 0))
     this.port = Number(address.slice(colon + 1))
+    this.unixSocket = unixSocket
     this.pid = child.pid ?? 0
     this.#child = child
     this.#ended = ended
   }
 
   /** @internal */
-  static create(child: ChildProcess, ended: Promise<unknown>, address: string): StandaloneServer {
-    return new StandaloneServer(child, ended, address)
+  static create(
+    child: ChildProcess,
+    ended: Promise<unknown>,
+    address: string,
+    unixSocket: string,
+  ): StandaloneServer {
+    return new StandaloneServer(child, ended, address, unixSocket)
   }
 
   /** Ends the server: what clients have begun is finished and written. */
@@ -80,46 +76,31 @@ export class StandaloneServer implements AsyncDisposable {
  * ```
  */
 export async function serve(options: ServeOptions = {}): Promise<StandaloneServer> {
-  const child = spawn(executablePath(), ['serve', ...readArguments(options)], {
+  const child = spawn(executablePath(), ['serve', ...serveFlags(options)], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = once(child, 'close')
   let output = ''
-  const address = await new Promise<string>((resolve, reject) => {
+  const addresses = await new Promise<string>((resolve, reject) => {
     const read = (chunk: Buffer): void => {
       if (options.verbose === true) process.stderr.write(chunk)
       if (READY.test(output)) return
       output += chunk.toString()
       const ready = READY.exec(output)?.[1]
-      if (ready !== undefined) resolve(ready.split(',')[0] ?? ready)
+      if (ready !== undefined) resolve(ready)
     }
     child.stdout.on('data', read)
     child.stderr.on('data', read)
     ended.then(
       () => {
-        reject(new SkegError('ERR_IO', `the server did not start: ${output.trim()}`))
+        const code = child.exitCode === MISUSED ? 'ERR_INVALID_ARGUMENT' : 'ERR_IO'
+        reject(new SkegError(code, `the server did not start: ${output.trim()}`))
       },
       (cause: unknown) => {
         reject(new SkegError('ERR_IO', 'the server did not start', { cause }))
       },
     )
   })
-  return StandaloneServer.create(child, ended, address)
-}
-
-function readArguments(options: ServeOptions): string[] {
-  checkKeys('the options of serve', options, KEYS)
-  boolean('verbose', options.verbose, false)
-  const port = integer('port', options.port, 0, 65_535, 6_379)
-  const { data, host } = options as { data?: unknown; host?: unknown }
-  const words = ['--port', String(port)]
-  if (host !== undefined) words.push('--host', text('host', host))
-  if (data === undefined) words.push('--no-persistence')
-  else words.push('--data', text('data', data))
-  return words
-}
-
-function text(name: string, value: unknown): string {
-  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value
-  throw expected(name, 'a string that is not empty')
+  const [, tcp = '', socket = ''] = ADDRESSES.exec(addresses) ?? []
+  return StandaloneServer.create(child, ended, tcp.split(',')[0] ?? '', socket)
 }

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
-import { open, serve } from 'skeg'
+import { open, serve, type ServeOptions } from 'skeg'
 import { directory, diskStore, rejects } from '../fixtures/stores.ts'
 
 /** A client that goes away with the test, however that ends. */
@@ -94,4 +94,75 @@ test('a server in a process of its own', async (t) => {
   t.is(await db.get('key'), 'value')
   await rejects(t, 'ERR_IO', () => serve({ data, port: 0 }))
   await db.close()
+})
+
+test('a server in a process of its own takes the options of `skeg serve`', async (t) => {
+  const place = directory(t)
+  const unixSocket = path.join(place, 'skeg, a.sock')
+  const server = await serve({
+    data: path.join(place, 'data'),
+    port: 0,
+    host: ['127.0.0.1'],
+    unixSocket,
+    durability: 'disk',
+    shards: 2,
+    segmentSize: 2 ** 20,
+    inlineMax: 100,
+    cache: 2 ** 20,
+    maxMemory: 2 ** 26,
+    eviction: 'allkeys-lru',
+    snapshotEvery: { ms: 60_000, writes: 7 },
+    keepSnapshots: 2,
+    maxConnections: 20,
+    idleTimeout: 90_000,
+    tcpKeepAlive: 60_000,
+    threads: 1,
+    maxValueSize: 2 ** 21,
+    maxOutputSize: 2 ** 24,
+    shutdownTimeout: 2_500,
+    debugCommand: true,
+    logLevel: 'warn',
+  })
+  t.deepEqual([server.host, server.unixSocket], ['127.0.0.1', unixSocket])
+  const client = connect(t, server.port)
+  const settings = {
+    appendfsync: 'always',
+    'maxmemory-policy': 'allkeys-lru',
+    maxmemory: String(2 ** 26),
+    save: '60 7',
+    maxclients: '20',
+    timeout: '90',
+    'tcp-keepalive': '60',
+    'proto-max-bulk-len': String(2 ** 21),
+  }
+  for (const [name, value] of Object.entries(settings)) {
+    t.deepEqual(await client.config('GET', name), [name, value], name)
+  }
+  t.is(((await client.call('SKEG.SHARDS')) as unknown[]).length, 2)
+  await client.quit()
+  await server.close()
+
+  const local = await serve({ port: false, unixSocket })
+  t.deepEqual([local.host, local.port, local.unixSocket], ['', 0, unixSocket])
+  await local.close()
+})
+
+test('options of a server process are checked before it is started', async (t) => {
+  const wrong: [ServeOptions, RegExp][] = [
+    [{ port: 65_536 }, /`port` must be a whole number/],
+    [{ port: false }, /there has to be a `unixSocket`/],
+    [{ eviction: 'lru' as 'allkeys-lru' }, /`eviction` must be one of noeviction/],
+    [{ threads: 0 }, /`threads`/],
+    [{ keepSnapshots: 9 }, /`keepSnapshots`/],
+    [{ idleTimeout: -1 }, /`idleTimeout`/],
+    [{ snapshotEvery: {} as { ms: number } }, /`snapshotEvery.ms`/],
+    [{ unixsocket: 'x' } as ServeOptions, /did you mean unixSocket/],
+    // What the server alone knows.
+    [{ port: 0, host: 'example.org' }, /the server did not start: .*--host/s],
+    [{ port: 0, shards: 3 }, /the server did not start: .*power of two/s],
+  ]
+  for (const [options, message] of wrong) {
+    const error = await rejects(t, 'ERR_INVALID_ARGUMENT', () => serve(options))
+    t.regex(error.message, message)
+  }
 })

@@ -136,6 +136,7 @@ fn look_first(
     args: Args<'_>,
     reply: &mut Reply,
 ) -> Result<Looked, CommandError> {
+    dispatch::want_changes(spec, exec, cx, args)?;
     if let Some(bound) = spec.bound.stored(exec, cx, args) {
         exec.reserve(bound)?;
     }

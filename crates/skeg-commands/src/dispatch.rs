@@ -361,11 +361,33 @@ impl Session {
 /// Queues a job. Latches are let go first: the job may need them, and this session goes no further
 /// before it is done. When it is refused, its completion says so.
 pub(crate) fn post(holder: &mut Holder, job: Box<dyn Job>) -> Flow {
-    holder.release();
-    if let Err((job, refusal)) = holder.engine().post(job, holder.drain()) {
+    if let Err((job, refusal)) = holder.post(job) {
         job.done(Err(refusal));
     }
     Flow::Pending
+}
+
+/// Says which keys a command is about to change, so that a snapshot has what it still needs of them.
+///
+/// # Errors
+/// [`Refusal::Wait`]: the command must return without having changed anything, and is run again.
+#[inline]
+pub(crate) fn want_changes(
+    spec: &Spec,
+    exec: &mut Exec<'_>,
+    cx: &Cx<'_>,
+    args: Args<'_>,
+) -> Result<(), Refusal> {
+    if !exec.is_walked() {
+        return Ok(());
+    }
+    for index in spec.keys.positions(args) {
+        if spec.keys.flags_at(index).may_change() {
+            let key = args.get(index);
+            exec.shard(key).want_change(cx.db(), key);
+        }
+    }
+    if exec.must_wait() { Err(Refusal::Wait) } else { Ok(()) }
 }
 
 /// Runs a handler, after it has the log space that only its keys can tell.
@@ -377,6 +399,7 @@ pub(crate) fn run_on(
     args: Args<'_>,
     reply: &mut Reply,
 ) -> Outcome {
+    want_changes(spec, exec, cx, args)?;
     if let Some(bound) = spec.bound.stored(exec, cx, args) {
         exec.reserve(bound)?;
     }

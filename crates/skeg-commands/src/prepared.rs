@@ -123,6 +123,9 @@ impl Prepared {
             if flags.may_read() {
                 exec.shard(key).want(DB, key);
             }
+            if flags.may_change() {
+                exec.shard(key).want_change(DB, key);
+            }
             if flags.has(KeyFlags::RM) {
                 types.set(key, None);
             } else if flags.has(KeyFlags::OW) {

@@ -407,6 +407,12 @@ impl KeyFlags {
     pub fn may_read(self) -> bool {
         self.has(Self::ACCESS) || self.has(Self::RW)
     }
+
+    /// Whether the command may change or remove what the key holds.
+    #[must_use]
+    pub fn may_change(self) -> bool {
+        self.has(Self::RW) || self.has(Self::OW) || self.has(Self::RM)
+    }
 }
 
 /// An enumeration of words.

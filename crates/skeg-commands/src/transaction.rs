@@ -146,7 +146,7 @@ impl TransactionTask {
         }
         let mut room = match exec.as_deref_mut() {
             Some(exec) => {
-                self.want_strings(exec, cx)?;
+                self.want_values(exec, cx)?;
                 self.want_room(exec)?;
                 self.reserve_stored(exec, cx)?
             }
@@ -199,9 +199,10 @@ impl TransactionTask {
         watching.flag.is_set()
     }
 
-    /// Has the strings at hand that commands may read, before anything is changed: also in the databases
-    /// that a SELECT among the commands leads to.
-    fn want_strings(&self, exec: &mut Exec<'_>, cx: &Cx<'_>) -> Result<(), Refusal> {
+    /// Has the strings at hand that commands may read, and what they may change handed out to a snapshot
+    /// that still needs it, before anything is changed: also in the databases that a SELECT among the
+    /// commands leads to.
+    fn want_values(&self, exec: &mut Exec<'_>, cx: &Cx<'_>) -> Result<(), Refusal> {
         let mut databases = vec![cx.db()];
         for queued in self.queue.iter().filter(|queued| queued.id.spec().name == "select") {
             let db = parse::integer(queued.args.as_args().get(1));
@@ -210,17 +211,23 @@ impl TransactionTask {
         }
         for queued in &self.queue {
             let (spec, args) = (queued.id.spec(), queued.args.as_args());
-            if !matches!(spec.run, Handler::Keyed(_) | Handler::Reaching(..)) {
+            if !matches!(spec.run, Handler::Keyed(_) | Handler::Reaching(..) | Handler::Blocking(_))
+            {
                 continue;
             }
             for index in spec.keys.positions(args) {
-                if spec.keys.flags_at(index).may_read() {
-                    let key = args.get(index);
-                    databases.iter().for_each(|db| exec.shard(key).want(*db, key));
+                let (flags, shard) = (spec.keys.flags_at(index), exec.shard(args.get(index)));
+                for db in &databases {
+                    if flags.may_read() {
+                        shard.want(*db, args.get(index));
+                    }
+                    if flags.may_change() {
+                        shard.want_change(*db, args.get(index));
+                    }
                 }
             }
         }
-        if exec.must_fetch() { Err(Refusal::Wait) } else { Ok(()) }
+        if exec.must_wait() { Err(Refusal::Wait) } else { Ok(()) }
     }
 
     /// Has room for all vectors that commands store, before anything is changed. Where a disk takes none

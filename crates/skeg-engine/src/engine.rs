@@ -267,7 +267,7 @@ impl Engine {
     /// # Errors
     /// The job and the reason: [`Refusal::Busy`] when that queue is full, [`Refusal::Closed`].
     pub fn post(&self, job: Box<dyn Job>, drain: Drain) -> Result<(), (Box<dyn Job>, Refusal)> {
-        self.shared.post(job, drain)
+        self.shared.post(Ticket::new(job), drain)
     }
 
     /// Runs work on the search pool: never on the calling thread, unless the engine has no threads.
@@ -367,21 +367,18 @@ impl Engine {
 
 impl Shared {
     /// See [`Engine::post`].
-    pub(crate) fn post(
-        &self,
-        job: Box<dyn Job>,
-        drain: Drain,
-    ) -> Result<(), (Box<dyn Job>, Refusal)> {
+    pub(crate) fn post(&self, ticket: Ticket, drain: Drain) -> Result<(), (Box<dyn Job>, Refusal)> {
+        let job = &ticket.job;
         let Some(&first) = job.shards().as_slice().first() else {
-            return Err((job, Refusal::Closed));
+            return Err((ticket.job, Refusal::Closed));
         };
         if let Err(refusal) = self.check_open() {
-            return Err((job, refusal));
+            return Err((ticket.job, refusal));
         }
-        if self.latch(first).queued() >= self.options.queue_limit {
-            return Err((job, Refusal::Busy));
+        if self.latch(first).queued() >= self.options.queue_limit && !job.overtakes() {
+            return Err((ticket.job, Refusal::Busy));
         }
-        let at = self.enqueue(Ticket::new(job));
+        let at = self.enqueue(ticket);
         self.look_after(at, drain);
         Ok(())
     }

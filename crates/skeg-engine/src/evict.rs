@@ -318,7 +318,8 @@ impl Holder {
             let evict = |exec: &mut Exec<'_>| exec.shard_at(id).evict(SLICE, over);
             let (count, _) = self.run_one(id, Bound::READ, evict)?;
             shared.meter.note(self.shard(id));
-            is_busy |= self.shard(id).must_wait_for_walk();
+            let shard = self.shard(id);
+            is_busy |= shard.must_wait_for_walk() || shard.is_walk_awaited();
             if count == 0 {
                 // Any entry may go, and none has: the log has no room to say so just now. What it has for
                 // the command, the command finds out.

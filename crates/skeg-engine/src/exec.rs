@@ -63,18 +63,28 @@ impl Exec<'_> {
         self.shards.iter_mut().map(|shard| &mut **shard)
     }
 
-    /// Whether a value that was asked for has to be read from the disk: the command is to return, and
-    /// is run again.
-    #[must_use]
-    pub fn must_fetch(&self) -> bool {
-        self.shards.iter().any(|shard| shard.must_fetch())
-    }
-
-    /// Whether the command has to wait, for log space, for the disk or for room for vectors: unless it has
-    /// changed something, it is run again.
+    /// Whether the command has to wait: for log space, for a value that was asked for ([`Shard::want`])
+    /// and has to be read from the disk, for one that is to be changed ([`Shard::want_change`]) to be
+    /// handed out to a snapshot, or for room for vectors. It is to return, and unless it has changed
+    /// something it is run again.
     #[must_use]
     pub fn must_wait(&self) -> bool {
-        self.must_wait || self.shards.iter().any(|shard| shard.must_fetch() || shard.lacks_room())
+        self.must_wait || self.shards.iter().any(|shard| shard.must_wait())
+    }
+
+    /// Whether the command has to wait and has changed nothing, but for removing what has expired: it is
+    /// run again. What it has written counts in the receipt that it gets in the end.
+    #[must_use]
+    pub fn runs_again(&self) -> bool {
+        self.must_wait() && !self.shards.iter().any(|shard| shard.has_made_changes())
+    }
+
+    /// Whether the walk of a snapshot is on: who is about to change something says so then
+    /// ([`Shard::want_change`]).
+    #[inline]
+    #[must_use]
+    pub fn is_walked(&self) -> bool {
+        self.shards.iter().any(|shard| shard.walk.is_some())
     }
 
     /// Reserves log space beyond the command's bound, before anything is changed: for commands that
@@ -115,6 +125,19 @@ pub(crate) struct Ran<R> {
     pub(crate) owed: Option<Box<Owed>>,
 }
 
+/// A command that is not done: it is to be run again on [`Refusal::Wait`], and has failed otherwise.
+pub(crate) struct Undone {
+    pub(crate) refusal: Refusal,
+    /// What it has removed on the way that had expired.
+    pub(crate) receipt: Receipt,
+}
+
+impl From<Refusal> for Undone {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, receipt: Receipt::default() }
+    }
+}
+
 impl Shared {
     /// Runs a command on shards whose latches the caller holds: reserves log space, runs it, serves
     /// whoever waited for what it did, pushes one record for each shard that it changed.
@@ -124,14 +147,17 @@ impl Shared {
         now_ms: u64,
         bound: Bound,
         command: impl FnOnce(&mut Exec<'_>) -> R,
-    ) -> Result<Ran<R>, Refusal> {
+    ) -> Result<Ran<R>, Undone> {
+        // Perhaps the command before had to wait, and was over all the same.
+        shards.iter_mut().for_each(|shard| shard.wait_for_nothing());
         if let Some(log) = &self.log
             && bound.bytes > 0
         {
             if shards.iter().any(|shard| shard.must_wait_for_walk()) {
-                return Err(Refusal::Wait);
+                return Err(Refusal::Wait.into());
             }
-            shards[0].give_space(log.reserve(bound.bytes, bound.purpose)?);
+            let space = log.reserve(bound.bytes, bound.purpose).map_err(Refusal::from)?;
+            shards[0].give_space(space);
         }
         let mut exec = Exec { shared: self, shards, now_ms, must_wait: false };
         let watch = FailOnPanic(self);
@@ -145,13 +171,11 @@ impl Shared {
             false => (None, None),
         };
         drop(watch);
-        let must_wait = exec.must_wait();
-        // What has expired may have been removed on the way.
-        let made = shards.iter().any(|shard| shard.has_made_changes());
+        let runs_again = exec.runs_again();
         let receipt = self.commit(shards);
-        if must_wait && receipt.written.0 == 0 {
+        if runs_again && receipt.written.0 == 0 {
             shards.iter_mut().for_each(|shard| shard.events.clear());
-            return Err(Refusal::Wait);
+            return Err(Refusal::Wait.into());
         }
         if shards.iter().any(|shard| !shard.events.is_empty()) {
             self.publish_events(shards, receipt);
@@ -159,7 +183,11 @@ impl Shared {
         if let Some(served) = served {
             served.end(receipt);
         }
-        if must_wait && !made { Err(Refusal::Wait) } else { Ok(Ran { result, receipt, owed }) }
+        if runs_again {
+            debug_assert!(owed.is_none(), "what has expired makes nobody ready");
+            return Err(Undone { refusal: Refusal::Wait, receipt });
+        }
+        Ok(Ran { result, receipt, owed })
     }
 
     /// Ends the slice of the shards: pushes what they have recorded, and hands on what they removed.

@@ -1,7 +1,8 @@
 //! Values that commands wait for: read by threads of their own, while no latch is held.
 //!
 //! A job whose run has asked for values that are not in memory gives back its latches. They are read,
-//! and it runs again with them at hand. A job that others may overtake leaves the queue meanwhile; one
+//! and it runs again with them at hand. So does a job that is about to change a large value that has to
+//! be handed out to a snapshot first. A job that others may overtake leaves the queue meanwhile; one
 //! that keeps its place holds up the queue of its shard.
 //!
 //! Invariants: a job runs again when its values are there or could not be read, never before; a value
@@ -14,16 +15,17 @@ use skeg_log::{Logged, ShardId};
 use crate::engine::Shared;
 use crate::job::Ticket;
 use crate::values::Fetched;
+use crate::walk::Outlet;
 
 /// Threads that read, started with the first read that has to wait: so many reads are under way.
 pub(crate) const READERS: usize = 8;
 
-/// Reads on their way for a job that keeps its place.
+/// What a job waits for that keeps its place.
 #[derive(Debug, Default)]
 pub(crate) struct Fetching(Mutex<Option<Vec<Fetched>>>);
 
 impl Fetching {
-    /// What was read, once all of it was.
+    /// What was read, once the wait is over.
     pub(crate) fn take(&self) -> Option<Vec<Fetched>> {
         self.0.lock().take()
     }
@@ -33,7 +35,15 @@ impl Fetching {
     }
 }
 
+/// A job that waits without a latch, and the shard where it begins.
+#[derive(Debug)]
+pub(crate) struct Suspended {
+    at: ShardId,
+    how: Waiting,
+}
+
 /// How a job waits.
+#[derive(Debug)]
 enum Waiting {
     /// It stands first in its queue.
     InPlace(Arc<Fetching>),
@@ -44,23 +54,16 @@ enum Waiting {
 impl Shared {
     /// Has values read for a job that has given back its latches; then it runs again at the shard where
     /// it begins. Returns that when it can be looked at by now.
-    pub(crate) fn fetch_for(&self, mut ticket: Ticket, missing: Vec<Logged>) -> Option<ShardId> {
-        let id = ticket.job.shards().as_slice()[ticket.at];
-        let waiting = if ticket.job.keeps_place() {
-            let fetching = Arc::new(Fetching::default());
-            ticket.fetching = Some(Arc::clone(&fetching));
-            self.enqueue_first(ticket);
-            Waiting::InPlace(fetching)
-        } else {
-            Waiting::Aside(Box::new(ticket))
-        };
+    pub(crate) fn fetch_for(&self, ticket: Ticket, missing: Vec<Logged>) -> Option<ShardId> {
+        let aside = self.suspend(ticket);
+        let id = aside.at;
         let shared = self.this.get().and_then(Weak::upgrade).expect("somebody runs on it");
-        let (done, done_here) = (Arc::new(Mutex::new(Some((waiting, missing)))), &self);
+        let (done, done_here) = (Arc::new(Mutex::new(Some((aside, missing)))), &self);
         let read = {
             let done = Arc::clone(&done);
             move |shared: &Self| {
-                let Some((waiting, missing)) = done.lock().take() else { return };
-                shared.read_for(waiting, &missing);
+                let Some((aside, missing)) = done.lock().take() else { return };
+                shared.read_for(aside, &missing);
             }
         };
         let work = {
@@ -77,15 +80,49 @@ impl Shared {
         })
     }
 
-    fn read_for(&self, waiting: Waiting, missing: &[Logged]) {
+    /// Has a job wait that holds the latch of the shard that is walked, until a large value has come to
+    /// its end. Returns the shard where the job begins when it can be looked at by now.
+    pub(crate) fn wait_for_walk(&self, ticket: Ticket, outlet: &Outlet) -> Option<ShardId> {
+        let aside = self.suspend(ticket);
+        outlet.keep_waiting(aside).map(|aside| self.go_on(aside, Vec::new()))
+    }
+
+    /// Runs jobs again that have waited for a walk.
+    pub(crate) fn run_again(&self, waiting: Vec<Suspended>) {
+        for aside in waiting {
+            self.attend(self.go_on(aside, Vec::new()));
+        }
+    }
+
+    /// The job leaves its queue, or stays in it as one that others do not overtake.
+    fn suspend(&self, mut ticket: Ticket) -> Suspended {
+        let at = ticket.job.shards().as_slice()[ticket.at];
+        let how = if ticket.job.keeps_place() {
+            let fetching = Arc::new(Fetching::default());
+            ticket.fetching = Some(Arc::clone(&fetching));
+            self.enqueue_first(ticket);
+            Waiting::InPlace(fetching)
+        } else {
+            Waiting::Aside(Box::new(ticket))
+        };
+        Suspended { at, how }
+    }
+
+    fn read_for(&self, aside: Suspended, missing: &[Logged]) {
         let values = self.values.as_ref().expect("only a log has values elsewhere");
         let fetched = missing.iter().map(|value| (*value, values.fetch(value)));
-        match waiting {
-            Waiting::InPlace(fetching) => *fetching.0.lock() = Some(fetched.collect()),
+        self.go_on(aside, fetched.collect());
+    }
+
+    /// A job has what it has waited for, and can be run at the shard that is returned.
+    fn go_on(&self, Suspended { at, how }: Suspended, fetched: Vec<Fetched>) -> ShardId {
+        match how {
+            Waiting::InPlace(fetching) => *fetching.0.lock() = Some(fetched),
             Waiting::Aside(mut ticket) => {
                 ticket.fetched.extend(fetched);
                 self.enqueue(*ticket);
             }
         }
+        at
     }
 }

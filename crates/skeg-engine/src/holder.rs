@@ -13,8 +13,8 @@ use smallvec::SmallVec;
 use crate::blocking::{Owed, Then};
 use crate::engine::Engine;
 use crate::error::Refusal;
-use crate::exec::{Exec, Ran};
-use crate::job::{Bound, Receipt};
+use crate::exec::{Exec, Ran, Undone};
+use crate::job::{Bound, Job, Receipt, Ticket};
 use crate::router::ShardList;
 use crate::shard::{Group, Shard};
 
@@ -64,6 +64,8 @@ pub struct Holder {
     ahead_at: usize,
     /// Whom the commands of the slice have made ready to be served under more latches.
     owed: Owed,
+    /// Of a command that had to wait: the job that does it in the end counts it in.
+    undone: Receipt,
 }
 
 impl Holder {
@@ -80,6 +82,7 @@ impl Holder {
             ahead: SmallVec::new(),
             ahead_at: 0,
             owed: Owed::default(),
+            undone: Receipt::default(),
         }
     }
 
@@ -87,12 +90,6 @@ impl Holder {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
-    }
-
-    /// What this thread does for others.
-    #[must_use]
-    pub fn drain(&self) -> Drain {
-        self.drain
     }
 
     /// Whether any latch is held.
@@ -263,7 +260,8 @@ impl Holder {
     /// Runs a command on one shard that is held.
     ///
     /// # Errors
-    /// The refusal, with nothing changed; on [`Refusal::Wait`] release and queue as a job.
+    /// The refusal, with nothing changed but that what has expired is removed; on [`Refusal::Wait`] queue
+    /// it as a job ([`Holder::post`]).
     ///
     /// # Panics
     /// When the latch is not held.
@@ -276,8 +274,8 @@ impl Holder {
     ) -> Result<(R, Receipt), Refusal> {
         let shard = self.held[usize::from(id.0)].as_mut().expect("the latch is held");
         let shared = &self.engine.shared;
-        let ran = shared.run(std::slice::from_mut(shard), self.now_ms, bound, command)?;
-        Ok(self.note(ran))
+        let outcome = shared.run(std::slice::from_mut(shard), self.now_ms, bound, command);
+        self.note(outcome)
     }
 
     /// Runs a command on several shards that are held, atomically.
@@ -306,15 +304,34 @@ impl Holder {
             let place = usize::from(shard.id.0);
             self.held[place] = Some(shard);
         }
-        Ok(self.note(outcome?))
+        self.note(outcome)
     }
 
     #[inline]
-    fn note<R>(&mut self, ran: Ran<R>) -> (R, Receipt) {
-        if let Some(owed) = ran.owed {
-            self.owed.append(*owed);
+    fn note<R>(&mut self, outcome: Result<Ran<R>, Undone>) -> Result<(R, Receipt), Refusal> {
+        match outcome {
+            Ok(ran) => {
+                if let Some(owed) = ran.owed {
+                    self.owed.append(*owed);
+                }
+                Ok((ran.result, ran.receipt))
+            }
+            Err(undone) => {
+                self.undone = self.undone.and(undone.receipt);
+                Err(undone.refusal)
+            }
         }
-        (ran.result, ran.receipt)
+    }
+
+    /// Frees every latch and queues a job, as [`Engine::post`] does. What a command that had to wait has
+    /// written before counts in the job's receipt.
+    ///
+    /// # Errors
+    /// As [`Engine::post`].
+    pub fn post(&mut self, job: Box<dyn Job>) -> Result<(), (Box<dyn Job>, Refusal)> {
+        self.release();
+        let ticket = Ticket::going_on(job, std::mem::take(&mut self.undone));
+        self.engine.shared.post(ticket, self.drain)
     }
 
     /// Whether the commands since the last release have made clients ready that wait for keys, and

@@ -101,10 +101,16 @@ pub trait Job: Send {
     /// Runs under the latches. For a bounded time: what is long returns [`Progress::Again`].
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress;
 
-    /// Whether nobody may overtake it while a value that it needs is read from the disk. What came
-    /// after it on its shard waits as well then.
+    /// Whether nobody may overtake it while a value that it needs is read from the disk, or handed out to
+    /// a snapshot. What came after it on its shard waits as well then.
     fn keeps_place(&self) -> bool {
         true
+    }
+
+    /// Whether those that keep their place while they wait may be waiting for it: it goes before them
+    /// then, and is admitted however many queue.
+    fn overtakes(&self) -> bool {
+        false
     }
 
     /// The job is over: it ran, or was refused. Called once, on any thread, with no latch of the
@@ -119,6 +125,7 @@ pub(crate) struct Ticket {
     pub(crate) held: Group,
     /// Index of the shard that it queues at.
     pub(crate) at: usize,
+    /// Of the runs so far, those included that had to wait.
     pub(crate) receipt: Receipt,
     /// Values that it needs and that are being read, while it keeps its place.
     pub(crate) fetching: Option<Arc<Fetching>>,
@@ -128,13 +135,11 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     pub(crate) fn new(job: Box<dyn Job>) -> Self {
-        Self {
-            job,
-            held: Group::new(),
-            at: 0,
-            receipt: Receipt::default(),
-            fetching: None,
-            fetched: Vec::new(),
-        }
+        Self::going_on(job, Receipt::default())
+    }
+
+    /// Of a job that does what a command has begun that had to wait.
+    pub(crate) fn going_on(job: Box<dyn Job>, receipt: Receipt) -> Self {
+        Self { job, held: Group::new(), at: 0, receipt, fetching: None, fetched: Vec::new() }
     }
 }

@@ -10,18 +10,20 @@
 //!   a segment that is put in its place goes before all others;
 //! - nobody waits for a latch while holding one, except jobs, in ascending order;
 //! - a command that must wait for log space gives back every latch of its job and keeps its place; one
-//!   that waits for values may keep it (`fetch.rs`).
+//!   that waits for values, or for the walk of a snapshot, may keep it (`fetch.rs`), and only what it may
+//!   be waiting for overtakes it.
 
 use std::collections::VecDeque;
 
 use skeg_io::sync::atomic::{AtomicUsize, Ordering};
 use skeg_io::sync::{Arc, Mutex, Slot};
-use skeg_log::ShardId;
+use skeg_log::{Broken, ShardId, breaks};
 use smallvec::SmallVec;
 
 use crate::blocking::Owed;
 use crate::engine::Shared;
 use crate::error::Refusal;
+use crate::exec::Undone;
 use crate::fetch::Fetching;
 use crate::job::{Hold, Progress, Ticket};
 use crate::shard::{Group, Shard};
@@ -70,10 +72,28 @@ impl Latch {
         self.queued.store(queue.len(), Ordering::SeqCst);
     }
 
+    /// Before all others; but who has run without success stays behind what was put first meanwhile: it may
+    /// be what he waits for.
     fn push_front(&self, ticket: Ticket) {
         let mut queue = self.queue.lock();
-        queue.push_front(ticket);
+        let overtakes = |ticket: &Ticket| ticket.job.overtakes();
+        let first = queue.iter().take_while(|before| overtakes(before)).count();
+        let at = if overtakes(&ticket) { 0 } else { first };
+        queue.insert(at, ticket);
         self.queued.store(queue.len(), Ordering::SeqCst);
+    }
+
+    /// The first job that does not wait for those before it.
+    fn pop_overtaking(&self) -> Option<Ticket> {
+        let mut queue = self.queue.lock();
+        let at = queue.iter().position(|ticket| ticket.job.overtakes())?;
+        let ticket = queue.remove(at);
+        self.queued.store(queue.len(), Ordering::SeqCst);
+        ticket
+    }
+
+    fn has_overtaking(&self) -> bool {
+        self.queue.lock().iter().any(|ticket| ticket.job.overtakes())
     }
 
     fn pop(&self) -> Option<Ticket> {
@@ -154,8 +174,13 @@ impl Shared {
                 match fetching.take() {
                     Some(fetched) => ticket.fetched.extend(fetched),
                     None => {
-                        self.wait_for_values(ticket, &fetching, shard, work);
-                        return None;
+                        ticket.fetching = Some(Arc::clone(&fetching));
+                        self.enqueue_first(ticket);
+                        let Some(overtaking) = self.latch(id).pop_overtaking() else {
+                            self.wait_in_place(&fetching, shard, work);
+                            return None;
+                        };
+                        ticket = overtaking;
                     }
                 }
             }
@@ -193,7 +218,8 @@ impl Shared {
             shard.lay_out(fetched);
         });
         let outcome = self.run(held, now_ms, job.bound(), |exec| job.run(exec));
-        if matches!(outcome, Err(Refusal::Wait)) {
+        if let Err(Undone { refusal: Refusal::Wait, receipt }) = outcome {
+            ticket.receipt = ticket.receipt.and(receipt);
             self.give_back_and_wait(ticket, work);
             return After::Gone;
         }
@@ -202,10 +228,11 @@ impl Shared {
         self.free(held, work);
         match outcome {
             Ok(ran) => {
-                let then = move || ticket.job.done(Ok(ran.receipt));
+                let receipt = ticket.receipt.and(ran.receipt);
+                let then = move || ticket.job.done(Ok(receipt));
                 self.settle(ran.owed, then, work);
             }
-            Err(refusal) => ticket.job.done(Err(refusal)),
+            Err(undone) => ticket.job.done(Err(undone.refusal)),
         }
         After::Held(last)
     }
@@ -223,12 +250,13 @@ impl Shared {
         let outcome =
             self.run(std::slice::from_mut(&mut shard), now_ms, job.bound(), |exec| job.run(exec));
         match outcome {
-            Err(Refusal::Wait) => {
+            Err(Undone { refusal: Refusal::Wait, receipt }) => {
+                ticket.receipt = ticket.receipt.and(receipt);
                 ticket.held.push(shard);
                 self.give_back_and_wait(ticket, work);
                 return After::Gone;
             }
-            Err(refusal) => ticket.job.done(Err(refusal)),
+            Err(undone) => ticket.job.done(Err(undone.refusal)),
             Ok(ran) => {
                 self.settle(ran.owed, || (), work);
                 ticket.receipt = ticket.receipt.and(ran.receipt);
@@ -270,9 +298,11 @@ impl Shared {
 
     /// A job that must wait holds no latch meanwhile. For log space it is the first to be served where
     /// it began, and its home thread tries again in a millisecond, and so for room for vectors, if others
-    /// may not overtake it; otherwise it is set aside. Values are fetched for it.
+    /// may not overtake it; otherwise it is set aside. Values are fetched for it; the walk of a snapshot has
+    /// it run again.
     fn give_back_and_wait(&self, mut ticket: Ticket, work: &mut Work) {
         let mut held = std::mem::take(&mut ticket.held);
+        let outlet = held.iter().find(|shard| shard.is_held_up()).and_then(|shard| shard.outlet());
         let missing = held.iter_mut().flat_map(|shard| shard.take_missing()).collect::<Vec<_>>();
         let first = if ticket.job.hold() == Hold::Together { 0 } else { ticket.at };
         ticket.at = first;
@@ -284,14 +314,18 @@ impl Shared {
             if let Err((ticket, refusal)) = aside {
                 ticket.job.done(Err(refusal));
             }
-        } else if missing.is_empty() {
+        } else if !missing.is_empty() {
+            self.free(held, work);
+            work.extend(self.fetch_for(ticket, missing));
+        } else if let Some(outlet) = outlet {
+            // The walk goes no further before the latch is free.
+            work.extend(self.wait_for_walk(ticket, &outlet));
+            self.free(held, work);
+        } else {
             self.enqueue_first(ticket);
             self.stalled(id);
             self.free(held, work);
             work.retain(|queued| *queued != id);
-        } else {
-            self.free(held, work);
-            work.extend(self.fetch_for(ticket, missing));
         }
     }
 
@@ -302,20 +336,14 @@ impl Shared {
         id
     }
 
-    /// The first of a queue keeps its place until its values are there: nobody else is served before.
-    fn wait_for_values(
-        &self,
-        mut ticket: Ticket,
-        fetching: &Arc<Fetching>,
-        shard: Box<Shard>,
-        work: &mut Work,
-    ) {
+    /// The first of a queue keeps its place until what it waits for is there: nobody else is served
+    /// before, but those that overtake.
+    fn wait_in_place(&self, fetching: &Fetching, shard: Box<Shard>, work: &mut Work) {
         let id = shard.id;
-        ticket.fetching = Some(Arc::clone(fetching));
-        self.enqueue_first(ticket);
         self.latch(id).put_back(shard);
-        // Who has read them meanwhile has found the latch taken.
-        if fetching.is_done() {
+        // Who has come to its end, or has been queued, meanwhile has found the latch taken.
+        let overtaken = self.latch(id).has_overtaking() && !breaks(Broken::ForgetsOvertaking);
+        if fetching.is_done() || overtaken {
             work.push(id);
         }
     }

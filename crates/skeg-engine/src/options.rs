@@ -60,6 +60,10 @@ pub struct EngineOptions {
     /// Bytes that writers may hand to a snapshot before they wait for it to write them (4 MiB), but
     /// for one command's.
     pub snapshot_buffer_bytes: usize,
+    /// What a snapshot hands out under one hold of a latch, in bytes of entries, about (128 KiB: some 100
+    /// microseconds). A value that is a large part of that is handed out in pieces of its own, and who
+    /// changes it waits for its end.
+    pub snapshot_slice_bytes: usize,
     /// Rows of a vector index that take more memory than this are written into a segment on disk
     /// (8 MiB), unless the index is to be in memory as it is.
     pub vector_delta_bytes: usize,
@@ -89,6 +93,7 @@ impl Default for EngineOptions {
             save_points: Vec::new(),
             keep_snapshots: 1,
             snapshot_buffer_bytes: 4 << 20,
+            snapshot_slice_bytes: 128 << 10,
             vector_delta_bytes: 8 << 20,
             vector_beside_bytes: 64 << 20,
             vector_idle_ms: 30_000,

@@ -20,7 +20,7 @@ mod values;
 
 pub(crate) use restate::{Seek, Stray};
 pub use values::Held;
-pub(crate) use values::{bytes_of, each_change};
+pub(crate) use values::{ELEMENT_COST, bytes_of, changes_from, each_change};
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -109,6 +109,8 @@ struct Slice {
     pins: HashMap<Place, Fetched>,
     /// Values that were asked for and are not.
     missing: Vec<Logged>,
+    /// A large value that is to be changed has to be handed out to a snapshot first.
+    is_held_up: bool,
     /// Vectors were to be stored that there is no room for yet.
     lacks_room: bool,
     /// There is room for all vectors that the command stores.
@@ -194,6 +196,7 @@ impl Shard {
                 large: Vec::new(),
                 pins: HashMap::new(),
                 missing: Vec::new(),
+                is_held_up: false,
                 lacks_room: false,
                 has_room: false,
                 space: Reservation::default(),
@@ -215,7 +218,13 @@ impl Shard {
     pub(crate) fn begin(&mut self, now_ms: u64, reached: Epoch) {
         self.slice.now_ms = now_ms;
         self.slice.reached = reached;
+    }
+
+    /// What the command before had to wait for is not the next one's.
+    #[inline]
+    pub(crate) fn wait_for_nothing(&mut self) {
         self.slice.missing.clear();
+        self.slice.is_held_up = false;
         self.slice.lacks_room = false;
         self.slice.has_room = false;
     }
@@ -226,10 +235,22 @@ impl Shard {
         self.slice.pins.extend(pins);
     }
 
-    /// Whether a value that was asked for has to be read from the disk.
+    /// Whether a value that was asked for has to be read from the disk, one that is to be changed handed out
+    /// to a snapshot, or vectors written so that there is room for others.
     #[inline]
-    pub(crate) fn must_fetch(&self) -> bool {
-        !self.slice.missing.is_empty()
+    pub(crate) fn must_wait(&self) -> bool {
+        let slice = &self.slice;
+        slice.is_held_up || slice.lacks_room || !slice.missing.is_empty()
+    }
+
+    /// The command waits for the walk of a snapshot.
+    pub(crate) fn hold_up(&mut self) {
+        self.slice.is_held_up = true;
+    }
+
+    /// Whether the command waits for the walk of a snapshot.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.slice.is_held_up
     }
 
     /// The values that were asked for and are not at hand.
@@ -429,7 +450,7 @@ impl Shard {
     /// way must have as it is has been handed out. All changes but those of replay come through here.
     pub(crate) fn writable(&mut self, db: u8, hash: u64) -> &mut Keyspace {
         let keyspace = &mut self.databases[usize::from(db)];
-        if let Some(walk) = &self.walk
+        if let Some(walk) = &mut self.walk
             && !breaks(Broken::ForgetsImages)
         {
             walk.preserve(db, keyspace, hash);
@@ -451,13 +472,14 @@ impl Shard {
     // --- expiry -------------------------------------------------------------------------------
 
     /// Whether the key is there and its deadline has not passed. A key whose deadline has passed is
-    /// removed, if the log has room for saying so.
+    /// removed, if the log has room for saying so and no snapshot has still to hand out a large value.
     fn is_live(&mut self, db: u8, hash: u64, key: &[u8]) -> bool {
         match self.keyspace(db).get(hash, key) {
             None => false,
             Some(EntryRef { expire_at_ms: Some(at), .. }) if at <= self.slice.now_ms => {
                 if !self.switches.keeps_expired(self.slice.now_ms)
                     && self.reserve_removals(key.len() as u64 + EFFECT_SLACK)
+                    && !self.is_left_to_walk(db, hash)
                 {
                     self.expire(db, hash, key);
                 }
@@ -527,9 +549,17 @@ impl Shard {
                 if keys.is_empty() {
                     break;
                 }
-                removed += keys.len();
+                let before = removed;
                 for key in &keys {
-                    self.expire(db, self.keyspace(db).hash(key), key);
+                    let hash = self.keyspace(db).hash(key);
+                    if !self.is_left_to_walk(db, hash) {
+                        self.expire(db, hash, key);
+                        removed += 1;
+                    }
+                }
+                if removed - before < keys.len() {
+                    // The others go once the snapshot under way has them.
+                    break;
                 }
             }
         }

@@ -6,118 +6,28 @@
 //! one [`Outlet`], which the snapshot's thread empties without the latch. A database that is flushed
 //! goes into the outlet as a whole; those that change places keep the number that they had.
 //!
+//! A large value is handed out in slices of its own (`walk/part.rs`). Who wants to change it says so
+//! before anything is changed ([`Shard::want_change`]), and waits without a latch until it is handed out.
+//!
 //! Invariants: an entry is handed out as it was at the place, under the database it was in then; who
 //! finds the outlet full must not change anything, and waits for it without a latch.
 //! May not know: files, threads.
 
-use std::collections::BTreeSet;
+mod handed;
+mod part;
 
 use skeg_io::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use skeg_io::sync::{Arc, Mutex};
-use skeg_keyspace::{EntryRef, Keyspace, ValueRef};
-use skeg_log::ShardPlace;
-use skeg_vector::Change;
+use skeg_keyspace::Keyspace;
+use skeg_log::{Broken, ShardPlace, breaks};
 
-use crate::effect::{Effect, Run};
-use crate::indexes::{Created, Image, logged as logged_id};
+pub(crate) use self::handed::Handed;
+pub(crate) use self::part::ENTRY_COST;
+use self::part::{Flushed, Part};
+use crate::fetch::Suspended;
+use crate::indexes::Image;
 use crate::options::DATABASES;
-use crate::shard::{Shard, bytes_of, each_change};
-use crate::values::logged;
-
-/// What one slice may cost, in bytes of keys and values and 256 for each entry: about 100 microseconds.
-const SLICE_COST: usize = 128 << 10;
-
-/// Appends the effects that recreate an entry: the one place that knows how each kind of value is
-/// recreated.
-fn recreate(db: u8, key: &[u8], entry: EntryRef<'_>, out: &mut Vec<u8>) {
-    let expire_at_ms = entry.expire_at_ms;
-    if let ValueRef::Str(value) = entry.value {
-        let mut digits = Vec::new();
-        let value = bytes_of(value, &mut digits);
-        Effect::Set { db, key, value, expire_at_ms }.encode(out);
-        return;
-    }
-    if let ValueRef::Away(away) = entry.value {
-        Effect::SetAway { db, key, value: logged(&away), expire_at_ms }.encode(out);
-        return;
-    }
-    let mut run = None;
-    each_change(entry.value, &mut |change, elements| {
-        run = Some(Run::extend(run.take(), out, change, (db, key), elements));
-    });
-    if expire_at_ms.is_some() {
-        Effect::Expire { db, key, expire_at_ms }.encode(out);
-    }
-}
-
-/// What walk and writers have handed out and nobody has taken yet.
-#[derive(Debug, Default)]
-pub(crate) struct Handed {
-    /// Effects that recreate entries.
-    pub(crate) effects: Vec<u8>,
-    pub(crate) entries: u64,
-    /// Segments with strings that are named by their places.
-    pub(crate) homes: BTreeSet<u64>,
-    /// Databases that were flushed: their number at the place, and where to go on in them.
-    pub(crate) flushed: Vec<(u8, u64, Keyspace)>,
-}
-
-impl Handed {
-    pub(crate) fn add(&mut self, db: u8, key: &[u8], entry: EntryRef<'_>) {
-        if let ValueRef::Away(away) = entry.value {
-            self.homes.insert(away.home);
-        }
-        recreate(db, key, entry, &mut self.effects);
-        self.entries += 1;
-    }
-
-    /// Hands out a slice of what is left of a flushed database. Whether there is more to come.
-    pub(crate) fn walk_flushed(&mut self, flushed: &mut (u8, u64, Keyspace)) -> bool {
-        let (db, cursor, keyspace) = flushed;
-        *cursor = keyspace.walk(*cursor, SLICE_COST, &mut |key, entry| self.add(*db, key, entry));
-        *cursor != 0
-    }
-
-    /// Adds what was handed out later.
-    pub(crate) fn append(&mut self, mut later: Self) {
-        if self.effects.is_empty() {
-            std::mem::swap(&mut self.effects, &mut later.effects);
-        }
-        self.effects.append(&mut later.effects);
-        self.entries += later.entries;
-        self.homes.append(&mut later.homes);
-        self.flushed.append(&mut later.flushed);
-    }
-
-    /// Hands out an index without the rows that are in its segments.
-    pub(crate) fn add_index(&mut self, image: &Image) {
-        let created = Created {
-            options: *image.view.options(),
-            number: image.number,
-            generation: image.view.base_generation(),
-            relies_on: image.view.stored_generation(),
-            memory_max: image.memory_max,
-        };
-        let options = &created.to_bytes();
-        Effect::IndexCreate { name: &image.name, options }.encode(&mut self.effects);
-    }
-
-    /// Hands out what has happened to an index since its segments were written.
-    pub(crate) fn add_change(&mut self, name: &[u8], change: Change<'_>) {
-        match change {
-            Change::Set(id, row) => {
-                let bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
-                let effect = Effect::VectorSet { name, id: logged_id(id), row: &bytes };
-                effect.encode(&mut self.effects);
-                self.entries += 1;
-            }
-            Change::Remove(id) => {
-                Effect::VectorRemove { name, id: logged_id(id) }.encode(&mut self.effects);
-            }
-            Change::Freeze => Effect::IndexFreeze { name }.encode(&mut self.effects),
-        }
-    }
-}
+use crate::shard::Shard;
 
 /// Where a walk puts what it hands out.
 #[derive(Debug)]
@@ -126,16 +36,22 @@ pub(crate) struct Outlet {
     /// Bytes in it, to be looked at without the lock.
     bytes: AtomicUsize,
     bytes_max: usize,
+    /// What one slice may cost.
+    slice_bytes: usize,
+    /// Jobs that wait for the end of a large value.
+    waiting: Mutex<Vec<Suspended>>,
     /// The snapshot is over, or was given up: nobody takes anything out any more.
     closed: AtomicBool,
 }
 
 impl Outlet {
-    pub(crate) fn new(bytes_max: usize) -> Self {
+    pub(crate) fn new(bytes_max: usize, slice_bytes: usize) -> Self {
         Self {
             handed: Mutex::default(),
             bytes: AtomicUsize::new(0),
             bytes_max,
+            slice_bytes,
+            waiting: Mutex::default(),
             closed: AtomicBool::new(false),
         }
     }
@@ -162,24 +78,37 @@ impl Outlet {
         self.bytes.load(Ordering::SeqCst) >= self.bytes_max / 2
     }
 
-    /// Walks that use it are over, wherever they are.
-    pub(crate) fn close(&self) {
+    /// Keeps a job until a large value has come to its end; gives it back when nothing comes any more.
+    pub(crate) fn keep_waiting(&self, job: Suspended) -> Option<Suspended> {
+        let mut waiting = self.waiting.lock();
+        if self.is_closed() {
+            return Some(job);
+        }
+        waiting.push(job);
+        None
+    }
+
+    /// Whether a job waits for the end of a large value.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.waiting.lock().is_empty()
+    }
+
+    /// The jobs that wait, to be run again.
+    pub(crate) fn take_waiting(&self) -> Vec<Suspended> {
+        std::mem::take(&mut *self.waiting.lock())
+    }
+
+    /// Walks that use it are over, wherever they are; jobs that wait are to be run again.
+    #[must_use]
+    pub(crate) fn close(&self) -> Vec<Suspended> {
         self.closed.store(true, Ordering::SeqCst);
         drop(self.take());
+        self.take_waiting()
     }
 
     fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
-}
-
-/// How far the walk is in one database.
-#[derive(Clone, Copy, Debug)]
-struct Part {
-    /// The number of the database at the shard's place.
-    origin: u8,
-    /// `None`: all of it was handed out, or it is younger than the place.
-    cursor: Option<u64>,
 }
 
 /// A walk under way.
@@ -190,6 +119,8 @@ pub(crate) struct Walk {
     parts: Vec<Part>,
     /// What the shard had run when the last slice was over.
     commands: u64,
+    /// A value that jobs wait for has come to its end since.
+    sets_free: bool,
 }
 
 /// What the start of a walk found.
@@ -207,19 +138,18 @@ pub(crate) struct Slice {
     pub(crate) more: bool,
     /// Others have used the shard since the slice before.
     pub(crate) in_use: bool,
+    /// Jobs that wait are to look whether they have waited long enough.
+    pub(crate) sets_free: bool,
 }
 
 impl Shard {
     /// Starts a walk at the place where the shard's history stands now. One that was under way is over.
     pub(crate) fn start_walk(&mut self, outlet: &Arc<Outlet>) -> Started {
         self.databases.iter_mut().for_each(Keyspace::begin_walk);
-        let part = |origin: u8| Part {
-            origin,
-            cursor: (!self.databases[usize::from(origin)].is_empty()).then_some(0),
-        };
+        let part = |db| Part::new(db, &self.databases[usize::from(db)]);
         let parts = (0..DATABASES).map(part).collect();
         let commands = self.stats.commands;
-        self.walk = Some(Walk { outlet: Arc::clone(outlet), parts, commands });
+        self.walk = Some(Walk { outlet: Arc::clone(outlet), parts, commands, sets_free: false });
         Started { place: self.log_place(), indexes: self.indexes.images() }
     }
 
@@ -229,18 +159,19 @@ impl Shard {
         let in_use = self.stats.commands > walk.commands;
         // The job that this slice is will be counted, too.
         walk.commands = self.stats.commands + 1;
-        let next = walk.parts.iter().position(|part| part.cursor.is_some());
-        let Some(db) = next else {
+        let awaited = walk.parts.iter().position(Part::is_awaited);
+        let next = awaited.or_else(|| walk.parts.iter().position(|part| !part.is_over()));
+        let more = next.is_some();
+        if let Some(db) = next {
+            let Walk { outlet, parts, sets_free, .. } = walk;
+            let (part, keyspace) = (&mut parts[db], &mut self.databases[db]);
+            *sets_free |= outlet.with(|handed| part.hand_out(keyspace, outlet.slice_bytes, handed));
+        }
+        let sets_free = std::mem::take(&mut walk.sets_free);
+        if !more {
             self.walk = None;
-            return Slice { more: false, in_use };
-        };
-        let (part, keyspace) = (&mut walk.parts[db], &mut self.databases[db]);
-        let from = part.cursor.unwrap_or(0);
-        let cursor = walk.outlet.with(|handed| {
-            keyspace.walk(from, SLICE_COST, &mut |key, entry| handed.add(part.origin, key, entry))
-        });
-        part.cursor = (cursor != 0).then_some(cursor);
-        Slice { more: true, in_use }
+        }
+        Slice { more, in_use, sets_free }
     }
 
     /// Whether a walk cannot take what a change would have to hand out first.
@@ -248,27 +179,65 @@ impl Shard {
     pub(crate) fn must_wait_for_walk(&self) -> bool {
         self.walk.as_ref().is_some_and(|walk| walk.outlet.is_full())
     }
+
+    /// Whether somebody waits for a walk to hand out a large value.
+    pub(crate) fn is_walk_awaited(&self) -> bool {
+        self.walk.as_ref().is_some_and(|walk| walk.parts.iter().any(Part::is_awaited))
+    }
+
+    /// Whether a walk has still to hand out a large value of the key with this hash; that comes next then.
+    /// It is handed out in one go to whoever changes it all the same.
+    #[inline]
+    pub(crate) fn is_left_to_walk(&mut self, db: u8, hash: u64) -> bool {
+        self.walk.is_some() && self.is_left(db, hash)
+    }
+
+    #[cold]
+    fn is_left(&mut self, db: u8, hash: u64) -> bool {
+        let Some(Walk { outlet, parts, .. }) = &mut self.walk else { return false };
+        let (part, keyspace) = (&mut parts[usize::from(db)], &mut self.databases[usize::from(db)]);
+        if part.is_over() || outlet.is_closed() || breaks(Broken::ForgetsImages) {
+            return false;
+        }
+        outlet.with(|handed| part.is_left(keyspace, hash, outlet.slice_bytes, handed))
+    }
+
+    /// Says that the command is about to change what a key holds. When a snapshot has still to hand out
+    /// a large value of it, the command is to return without having changed anything, as
+    /// [`Exec::must_wait`](crate::Exec::must_wait) says; it is run again.
+    #[inline]
+    pub fn want_change(&mut self, db: u8, key: &[u8]) {
+        if self.walk.is_some() && self.is_left(db, self.keyspace(db).hash(key)) {
+            self.hold_up();
+        }
+    }
+
+    /// Where jobs wait for a walk.
+    pub(crate) fn outlet(&self) -> Option<Arc<Outlet>> {
+        self.walk.as_ref().map(|walk| Arc::clone(&walk.outlet))
+    }
 }
 
 impl Walk {
     /// Hands out what a change of the key with this hash would change, unless that was done.
-    pub(crate) fn preserve(&self, db: u8, keyspace: &mut Keyspace, hash: u64) {
-        let part = self.parts[usize::from(db)];
-        if part.cursor.is_some() && !self.outlet.is_closed() {
-            self.outlet.with(|handed| {
-                keyspace.preserve(hash, &mut |key, entry| handed.add(part.origin, key, entry));
-            });
+    pub(crate) fn preserve(&mut self, db: u8, keyspace: &mut Keyspace, hash: u64) {
+        let Self { outlet, parts, sets_free, .. } = self;
+        let part = &mut parts[usize::from(db)];
+        if !part.is_over() && !outlet.is_closed() {
+            *sets_free |=
+                outlet.with(|handed| part.preserve(keyspace, hash, outlet.slice_bytes, handed));
         }
     }
 
     /// A database is flushed: takes its contents if not all of them were handed out.
     pub(crate) fn flushed(&mut self, db: u8, contents: Keyspace) -> Option<Keyspace> {
-        let cursor = self.parts[usize::from(db)].cursor.take();
-        let Some(cursor) = cursor.filter(|_| !self.outlet.is_closed()) else {
+        let part = self.parts[usize::from(db)].take();
+        if part.is_over() || self.outlet.is_closed() {
             return Some(contents);
-        };
-        let origin = self.parts[usize::from(db)].origin;
-        self.outlet.with(|handed| handed.flushed.push((origin, cursor, contents)));
+        }
+        // What jobs wait to change is not there any more.
+        self.sets_free |= part.is_awaited();
+        self.outlet.with(|handed| handed.flushed.push(Flushed { part, contents }));
         None
     }
 

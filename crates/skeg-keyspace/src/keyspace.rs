@@ -19,6 +19,7 @@ mod walk;
 
 pub use used::Candidate;
 pub use values::Value;
+pub use walk::Shown;
 
 use self::away::Homes;
 use crate::collection::Collection;

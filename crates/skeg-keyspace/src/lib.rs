@@ -31,7 +31,7 @@ pub use collection::{
     Collection, ElementHint, End, HashIter, HashRef, ListIter, ListRef, SetIter, SetRef,
     SortedSetIter, SortedSetRef,
 };
-pub use keyspace::{Candidate, Keyspace, Value};
+pub use keyspace::{Candidate, Keyspace, Shown, Value};
 pub use stamp::{Stamp, Used};
 pub use value::{
     Away, DEADLINE_MS_MAX, EntryRef, HashSeed, Kept, Kind, StrRef, ValueRef, WrongType,

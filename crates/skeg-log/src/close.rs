@@ -49,7 +49,10 @@ impl Core {
                 Want::Reached => return Ok(()),
                 Want::Never => return self.condition.check(),
                 Want::Waiting => {
-                    self.log_wake.wake();
+                    // What is wanted durable is on its way already.
+                    if level != Level::Disk {
+                        self.wake_writer();
+                    }
                     bell.wait();
                 }
             }

@@ -40,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) role: Slot<Writer>,
     /// The segment that the writer goes on to.
     pub(crate) next: Mutex<Option<Arc<Segment>>>,
+    /// The block that is to be written next has found no room.
+    pub(crate) is_stuck: AtomicBool,
     pub(crate) syncing: Syncing,
     pub(crate) upkeeper: Mutex<Upkeeper>,
     pub(crate) inventory: Mutex<Inventory>,
@@ -108,6 +110,7 @@ impl Core {
             subscribers: Subscribers::default(),
             role: parts.writer.map_or_else(Slot::empty, |writer| Slot::new(Box::new(writer))),
             next: Mutex::new(None),
+            is_stuck: AtomicBool::new(false),
             syncing: Syncing::new(dirty, parts.last.0),
             inventory: Mutex::new(parts.upkeeper.inventory()),
             values: parts.values,
@@ -218,22 +221,21 @@ impl Core {
         }
     }
 
+    /// Has `epoch` synced, and written on the way there if it is not.
     pub(crate) fn request_sync(&self, epoch: Epoch) {
-        if self.durable() >= epoch {
-            return;
-        }
-        self.syncing.want(epoch);
-        if self.written() >= epoch {
+        if self.durable() < epoch {
+            self.syncing.want(epoch);
             self.disk_wake.wake();
-        } else if !self.syncer_writes() {
-            self.log_wake.wake();
         }
     }
 
-    /// Whether an fsync is in flight whose thread will write what waits when it is done: under
-    /// `always` nobody needs it written earlier, and no other thread is woken for it.
-    pub(crate) fn syncer_writes(&self) -> bool {
-        self.options.sync == SyncPolicy::Always && self.syncing.in_flight()
+    /// Somebody waits for the kernel to have `epoch`, which it has not.
+    pub(crate) fn want_written(&self, epoch: Epoch) {
+        self.syncing.want_written(epoch);
+        // One that starts later sees what is wanted, and has it written beside it.
+        if self.syncing.in_flight() {
+            self.log_wake.wake();
+        }
     }
 
     /// Bytes of history behind the snapshot, at most.

@@ -22,6 +22,9 @@ const SEGMENT_BYTES: usize = 32;
 const VECTOR_SEGMENT_BYTES: usize = 40;
 const SNAPSHOT_BYTES: usize = 32;
 const OLDER_BYTES: usize = 48;
+/// Version of a CURRENT that names older snapshots: builds that do not know them must not take what they rely
+/// on for leftovers.
+const WITH_OLDER: u32 = 2;
 /// Snapshots that can be kept, the newest included: one bit for each.
 pub(crate) const SNAPSHOTS_MAX: usize = u8::BITS as usize;
 /// No database gets as far as this; larger numbers are refused, so that none can overflow.
@@ -191,7 +194,8 @@ impl Current {
         let segments = u32::try_from(self.segments.len()).expect("so many files cannot be open");
         let vectors = u32::try_from(self.vectors.len()).expect("so many files cannot be open");
         let older = u16::try_from(self.older.len()).expect("they are few");
-        let mut fields = Fields::new(MAGIC)
+        let version = if older == 0 { FORMAT_VERSION } else { WITH_OLDER };
+        let mut fields = Fields::new(MAGIC, version)
             .bytes(&self.database_id.to_le_bytes())
             .u64(self.generation)
             .u64(self.durable)
@@ -238,13 +242,18 @@ impl Current {
 
     /// `None` when the file is not of skeg at all.
     pub(crate) fn decode(file: &Path, bytes: &[u8]) -> Result<Option<Self>, LogError> {
-        let Some(content) = open_frame(file, bytes, MAGIC)? else { return Ok(None) };
+        let Some((version, content)) = open_frame(file, bytes, MAGIC, WITH_OLDER)? else {
+            return Ok(None);
+        };
         let wrong = |expected: &str| corrupt(file, 16, Mismatch::new(expected, "something else"));
         if content.len() < FIXED_BYTES {
             return Err(wrong("104 bytes of content"));
         }
         let (segments, vectors) = (u32_at(content, 44) as usize, u32_at(content, 48) as usize);
         let older = usize::from(u16::from_le_bytes([content[42], content[43]]));
+        if (version == WITH_OLDER) != (older > 0) {
+            return Err(wrong("older snapshots in version 2 alone"));
+        }
         let lists =
             [(segments, SEGMENT_BYTES), (vectors, VECTOR_SEGMENT_BYTES), (older, OLDER_BYTES)];
         let lists = lists.map(|(count, bytes)| count * bytes);

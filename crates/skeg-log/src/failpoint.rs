@@ -48,6 +48,8 @@ promises! {
     LeavesGaps,
     /// What the writer is called to look at again is not looked at.
     LooksOnce,
+    /// An fsync starts without a look at who cannot wait for its end.
+    SyncsBlindly,
     /// Only the segment written to last is synced.
     SyncsNewestOnly,
     /// A failed fsync counts as done.
@@ -88,6 +90,8 @@ promises! {
     NamesShardsFirst,
     /// A change of what a snapshot has not visited yet does not hand it out first.
     ForgetsImages,
+    /// Who waits in its place for the walk of a snapshot does not look again whether that was queued.
+    ForgetsOvertaking,
     /// A reply does not wait for the pending changes that it shows.
     ForgetsToWait,
     /// A segment of vectors is published before the epochs that it covers are durable.

@@ -209,7 +209,8 @@ impl Log {
     }
 
     /// Becomes the writer for a block or a few, if there are records, no writer and no fsync in
-    /// flight: what a serving thread does at the end of its loop turn.
+    /// flight: what a serving thread does at the end of its loop turn. Under `always` it wakes the
+    /// thread that syncs to write them, and returns [`Wrote::Busy`].
     pub fn try_write(&self) -> Wrote {
         self.core.try_write(By::Serving)
     }
@@ -234,21 +235,31 @@ impl Log {
         self.core.maintain()
     }
 
+    /// What the fsync thread does in a turn: writes what somebody wants durable, fsyncs what is due,
+    /// then [`Log::maintain`]. For who drives a log without threads; returns when to look again, in
+    /// nanoseconds of the monotonic clock.
+    ///
+    /// # Errors
+    /// [`LogError::Poisoned`], or what refuses writes.
+    pub fn disk_turn(&self) -> Result<Option<u64>, LogError> {
+        self.core.disk_turn()
+    }
+
     /// Registers for notifications.
     pub fn subscribe(&self, notify: Arc<dyn Notify>) -> Subscription {
         Subscription::new(&self.core, notify)
     }
 
-    /// Wakes the log thread if there are records to write: for threads that never write.
+    /// Wakes the thread that writes if there are records to write: for threads that never write.
     #[inline]
     pub fn wake_writer(&self) {
         if self.core.has_unwritten() {
-            self.core.log_wake.wake();
+            self.core.wake_writer();
         }
     }
 
-    /// Starts an fsync that covers `epoch`, unless it is durable. For an epoch that is not yet
-    /// written the log thread is woken to write it.
+    /// Starts an fsync that covers `epoch`, unless it is durable. An epoch that is not yet written
+    /// is written by the same thread before.
     pub fn request_sync(&self, epoch: Epoch) {
         self.core.request_sync(epoch);
     }
@@ -342,15 +353,16 @@ fn recover(
     io: &Io,
     dir: &Path,
     options: &LogOptions,
-    current: &Current,
+    stored: &Current,
     shards: u16,
     replay: &mut dyn Replay,
 ) -> Result<(Arc<Core>, Recovered), LogError> {
-    let (current, mut history) = replay_kept(io, dir, current, replay)?;
+    let (current, mut history) = replay_kept(io, dir, stored, replay)?;
     let (writer, upkeeper) = if options.read_only {
         (None, Upkeeper::new(current, Vec::new(), Spare::none()))
     } else {
-        let (writer, upkeeper) = make_writable(io, dir, options, &current, &mut history)?;
+        let made = make_writable(io, dir, options, stored, &current, &mut history)?;
+        let (writer, upkeeper) = made;
         if !breaks(Broken::ForgetsMoves) {
             replay.moved(&history.moved);
         }

@@ -135,7 +135,8 @@ pub(crate) fn replay_all(
 }
 
 /// [`replay_all`], with an older snapshot where a newer one is damaged and older ones are kept. With CURRENT as
-/// it is without those.
+/// it is without those. One that verifies and cannot be applied is of another skeg, not damaged: it stops
+/// the open.
 ///
 /// # Errors
 /// The first damage, when no snapshot can be loaded with the log behind it.
@@ -155,9 +156,14 @@ pub(crate) fn replay_kept(
             }
             Err(error) => error,
         };
-        let path = current.snapshot.map(|named| snapshot_files::FILES.path(dir, named.id));
+        let is_damaged = |file: &Path| {
+            current.snapshot.is_some_and(|named| {
+                file == snapshot_files::FILES.path(dir, named.id)
+                    && snapshot::load(&*io.disk, dir, &current, &named, 0, &mut ()).is_err()
+            })
+        };
         match (error, current.without_newest()) {
-            (LogError::Corrupt(found), Some(older)) if path.as_ref() == Some(&found.file) => {
+            (LogError::Corrupt(found), Some(older)) if is_damaged(&found.file) => {
                 damaged.push(*found);
                 current = older;
             }
@@ -366,11 +372,13 @@ impl History {
 }
 
 /// Makes what was replayed the start of a new life: the unwitnessed tail durable in a new segment,
-/// CURRENT over it, leftovers gone.
+/// CURRENT over it, leftovers gone. `stored` is the CURRENT on the disk, which may have newer snapshots than
+/// the one that was loaded with `current`.
 pub(crate) fn make_writable(
     io: &Io,
     dir: &Path,
     options: &LogOptions,
+    stored: &Current,
     current: &Current,
     history: &mut History,
 ) -> Result<(Writer, Upkeeper), LogError> {
@@ -388,7 +396,7 @@ pub(crate) fn make_writable(
         segments: kept,
         ..current.clone()
     };
-    remove_leftovers(&*io.disk, dir, current)?;
+    remove_leftovers(&*io.disk, dir, stored)?;
     // Before anything else takes the space: the next recovery needs it as much as this one.
     spare.grow_to_least(io)?;
     let header = SegmentHeader {

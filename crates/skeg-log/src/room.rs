@@ -143,8 +143,12 @@ impl Room {
         if sync && self.allowed_target <= self.allowed {
             self.want_more_unsynced();
         }
-        let room = self.free() < self.headroom || self.allowed < self.allowed_target;
-        Pressure { room, sync }
+        Pressure { room: self.is_short(), sync }
+    }
+
+    /// Whether upkeep should allocate.
+    pub(crate) fn is_short(&self) -> bool {
+        self.free() < self.headroom || self.allowed < self.allowed_target
     }
 
     fn want_more_unsynced(&mut self) {

@@ -147,8 +147,10 @@ impl Subscription {
         if self.core.reached(level) >= epoch {
             return Want::Reached;
         }
-        if level == Level::Disk {
-            self.core.request_sync(epoch);
+        match level {
+            Level::Disk => self.core.request_sync(epoch),
+            Level::Kernel => self.core.want_written(epoch),
+            Level::Memory => {}
         }
         self.subscriber.wanted(level).fetch_min(epoch.0, SeqCst);
         if self.core.reached(level) >= epoch {

@@ -38,6 +38,8 @@ pub(crate) struct Syncing {
     first_unsynced_ns: AtomicU64,
     /// Newest epoch that somebody wants durable.
     wanted: AtomicU64,
+    /// Newest epoch that somebody wants the kernel to have, whatever becomes of an fsync.
+    wanted_written: AtomicU64,
     /// Segments with blocks that may be unsynced, in order; the last one is still written to.
     dirty: Mutex<Vec<Arc<Segment>>>,
     ended_ns: AtomicU64,
@@ -52,6 +54,7 @@ impl Syncing {
             started_ns: AtomicU64::new(0),
             first_unsynced_ns: AtomicU64::new(0),
             wanted: AtomicU64::new(durable),
+            wanted_written: AtomicU64::new(durable),
             dirty: Mutex::new(dirty),
             ended_ns: AtomicU64::new(0),
             duration_ns: AtomicU64::new(0),
@@ -73,8 +76,13 @@ impl Syncing {
         self.wanted.fetch_max(epoch.0, SeqCst);
     }
 
-    pub(crate) fn is_wanted(&self, durable: Epoch) -> bool {
-        self.wanted.load(SeqCst) > durable.0
+    /// Whether somebody wants more than `reached` durable.
+    pub(crate) fn is_wanted(&self, reached: Epoch) -> bool {
+        self.wanted.load(SeqCst) > reached.0
+    }
+
+    pub(crate) fn want_written(&self, epoch: Epoch) {
+        self.wanted_written.fetch_max(epoch.0, SeqCst);
     }
 
     /// The writer goes on to `segment`; the one before is finished.
@@ -163,6 +171,17 @@ impl Core {
         self.sync_in_turn(&turn).map(drop)
     }
 
+    /// What has come since the last block, and somebody cannot wait until this fsync is over to see
+    /// written, is for the log thread. Looked at after the fsync can be seen to be in flight: whoever
+    /// pushes later sees that, and wakes the log thread himself.
+    fn leave_to_log_thread(&self) {
+        let waits = self.options.sync != SyncPolicy::Always
+            || self.syncing.wanted_written.load(SeqCst) > self.written().0;
+        if waits && self.has_unwritten() && !breaks(Broken::SyncsBlindly) {
+            self.log_wake.wake();
+        }
+    }
+
     fn sync_in_turn(&self, _turn: &MutexGuard<'_, ()>) -> Result<Epoch, LogError> {
         if self.condition.is_poisoned() {
             return Err(self.condition.poisoned());
@@ -171,6 +190,7 @@ impl Core {
         let started = self.now_ns().max(1);
         syncing.started_ns.store(started, SeqCst);
         syncing.first_unsynced_ns.store(0, SeqCst);
+        self.leave_to_log_thread();
         // Everything counted here was handed to the kernel before, so the fsync covers it.
         let bytes = self.space.look(Room::unsynced);
         let target = self.written();

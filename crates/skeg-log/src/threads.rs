@@ -1,52 +1,61 @@
-//! The two threads of a log: one writes what serving threads leave, one does fsyncs and upkeep.
+//! The two threads of a log: one writes what serving threads leave, one does fsyncs and upkeep, and
+//! writes what it is about to sync.
 //!
-//! Invariants: a wake-up is never lost (it is a flag that the sleeper clears before it looks); a
+//! Invariants: a wake-up is never lost (it is a mark that the sleeper clears before it looks); a
 //! thread sleeps without end when nothing is due; both end when the log is closed.
 //! May not know: what writing, syncing and upkeep consist of.
 
 use std::time::Duration;
 
-use skeg_io::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use skeg_io::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use skeg_io::sync::{Arc, Condvar, Mutex};
 
 use crate::core::Core;
 use crate::error::LogError;
-use crate::types::{SyncPolicy, Wrote};
+use crate::room::Room;
+use crate::types::Wrote;
 use crate::writer::By;
 
 /// A block that found no space is tried again after this, by the log thread.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// Nobody has told the thread anything since it looked.
+const AWAKE: u8 = 0;
+/// It sleeps, or is about to.
+const ASLEEP: u8 = 1;
+/// It was told, and has not begun to look.
+const TOLD: u8 = 2;
+
 /// Wakes one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
-    flag: AtomicBool,
+    state: AtomicU8,
     lock: Mutex<()>,
     condition: Condvar,
 }
 
 impl Wake {
-    /// Makes the thread look. Cheap when it was told already.
+    /// Makes the thread look. A call of the system only when it sleeps.
     pub(crate) fn wake(&self) {
-        if self.flag.load(SeqCst) || self.flag.swap(true, SeqCst) {
+        if self.state.load(SeqCst) == TOLD || self.state.swap(TOLD, SeqCst) != ASLEEP {
             return;
         }
-        // Taken, so that the sleeper is either before its look at the flag or waiting.
+        // Taken, so that the sleeper is waiting: it holds the lock from `ASLEEP` on.
         drop(self.lock.lock());
         self.condition.notify_one();
     }
 
-    /// Sleeps until woken, at most for `timeout`, and clears the flag: look at everything after this.
+    /// Sleeps until woken, at most for `timeout`, and forgets it: look at everything after this.
     fn sleep(&self, timeout: Option<Duration>) {
         let mut guard = self.lock.lock();
-        if !self.flag.load(SeqCst) {
+        if self.state.compare_exchange(AWAKE, ASLEEP, SeqCst, SeqCst).is_ok() {
             guard = match timeout {
                 Some(timeout) => self.condition.wait_timeout(guard, timeout),
                 None => self.condition.wait(guard),
             };
         }
         drop(guard);
-        self.flag.store(false, SeqCst);
+        self.state.store(AWAKE, SeqCst);
     }
 }
 
@@ -113,35 +122,33 @@ impl Core {
     fn run_disk_thread(&self) {
         let _guard = PoisonOnPanic(self);
         while !self.stops() {
-            let Some(timeout) = self.disk_turn() else { break };
-            self.disk_wake.sleep(timeout);
+            let Ok(next_ns) = self.disk_turn() else { break };
+            let now = self.now_ns();
+            let timeout = |at: u64| Duration::from_nanos(at.saturating_sub(now));
+            self.disk_wake.sleep(next_ns.map(timeout));
         }
     }
 
-    /// Fsyncs while one is due, then upkeep. How long to sleep; `None` when the log is poisoned.
-    fn disk_turn(&self) -> Option<Option<Duration>> {
+    /// Commits while something is due, one block to an fsync, then does upkeep. When to look again,
+    /// in nanoseconds of the monotonic clock.
+    pub(crate) fn disk_turn(&self) -> Result<Option<u64>, LogError> {
         loop {
+            let wrote = self.is_written_to_be_synced() && self.try_write(By::Disk) != Wrote::Busy;
             if self.sync_due(self.now_ns()).0 {
-                self.sync_written().ok()?;
-                self.after_sync();
-                continue;
+                self.sync_written()?;
+                self.look_again();
+                // Under load an fsync is always due: upkeep comes in time, not when there is no room.
+                if !self.space.look(Room::is_short) {
+                    continue;
+                }
+            } else if wrote {
+                // Whoever found the role taken counts on a look, and no fsync has brought one.
+                self.look_again();
             }
-            let upkeep = self.maintain().ok()?;
+            let upkeep = self.maintain()?;
             if !upkeep.sync_due {
-                let now = self.now_ns();
-                let timeout = |at: u64| Duration::from_nanos(at.saturating_sub(now));
-                return Some(upkeep.next_ns.map(timeout));
+                return Ok(upkeep.next_ns);
             }
-        }
-    }
-
-    /// Under `always` serving threads leave what they push during an fsync to the thread that
-    /// does it: written at once and synced next, without another thread being woken.
-    fn after_sync(&self) {
-        if self.options.sync == SyncPolicy::Always {
-            self.try_write(By::Log);
-        } else {
-            self.look_again();
         }
     }
 }

@@ -258,7 +258,7 @@ pub enum Wrote {
     Nothing,
     /// A block was written: its epoch.
     Wrote(Epoch),
-    /// Somebody else writes, or an fsync is in flight: they look again, nothing is forgotten.
+    /// Somebody else writes or is to write, or an fsync is in flight: nothing is forgotten.
     Busy,
     /// There is no space: the buffer is kept and tried again.
     Full,

@@ -23,7 +23,7 @@ use crate::format::{KIND_COMMIT, KIND_WATERMARK, block_bytes, front_bytes};
 use crate::room::Room;
 use crate::segment::{HEADER_BYTES, Segment};
 use crate::space::{RECORD_OVERHEAD_BYTES, Reservation};
-use crate::types::{Epoch, Purpose, Written, Wrote};
+use crate::types::{Epoch, Purpose, SyncPolicy, Written, Wrote};
 use crate::values::Place;
 
 /// Blocks that a thread writes before it leaves the rest to the log thread: its own, and what
@@ -33,10 +33,13 @@ const BLOCKS_PER_TURN: u32 = 4;
 /// Who wants to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
-    /// A thread with other things to do: it does not write beside an fsync, which could hold it up.
+    /// A thread with other things to do: it does not write beside an fsync, which could hold it up,
+    /// nor where the thread that syncs does.
     Serving,
     /// A thread of the log.
     Log,
+    /// The thread that is about to sync: one block, so that what comes meanwhile waits for the next.
+    Disk,
 }
 
 /// What the role carries: the place of the next block, and a block that is not yet written.
@@ -105,6 +108,7 @@ impl Writer {
                 },
                 Stage::Collected { epoch, bytes, cost } => {
                     if !self.place(core, bytes) {
+                        core.is_stuck.store(true, SeqCst);
                         core.space.update(|room| room.demand(bytes, Purpose::Release));
                         core.disk_wake.wake();
                         return Wrote::Full;
@@ -181,6 +185,7 @@ impl Writer {
         {
             self.stage = Stage::Built { epoch, chain, cost, done };
             if is_full(&error) {
+                core.is_stuck.store(true, SeqCst);
                 core.space.update(Room::set_write_full);
                 return Wrote::Full;
             }
@@ -192,6 +197,7 @@ impl Writer {
         self.advance(core, bytes, Position { epoch: epoch.0, chain });
         self.halves.iter_mut().for_each(Half::clear);
         self.stage = Stage::Idle;
+        core.is_stuck.store(false, SeqCst);
         let pressure = core.space.wrote(bytes, cost);
         core.publish_written(epoch, pressure);
         Wrote::Wrote(epoch)
@@ -278,12 +284,12 @@ impl Core {
         let mut outcome = Wrote::Nothing;
         let mut blocks = 0;
         while self.has_unwritten() {
+            if by == By::Serving && self.syncer_writes() {
+                self.disk_wake.wake();
+                return or_busy(outcome);
+            }
             if by == By::Serving && self.syncing.in_flight() {
-                // The syncer looks again when it is done; who cannot wait for that needs the log
-                // thread now.
-                if !self.syncer_writes() {
-                    self.log_wake.wake();
-                }
+                self.log_wake.wake();
                 return or_busy(outcome);
             }
             if blocks == BLOCKS_PER_TURN && self.threads_run.load(SeqCst) {
@@ -295,9 +301,10 @@ impl Core {
             let step = writer.step(self);
             self.role.put(writer);
             match step {
+                Wrote::Wrote(_) if by == By::Disk => return step,
                 Wrote::Wrote(_) => outcome = step,
                 Wrote::Full => {
-                    if by == By::Serving {
+                    if by != By::Log {
                         self.log_wake.wake();
                     }
                     return step;
@@ -326,11 +333,38 @@ impl Core {
     pub(crate) fn look_again(&self) {
         if self.has_unwritten() && !breaks(Broken::LooksOnce) {
             if self.threads_run.load(SeqCst) {
-                self.log_wake.wake();
+                self.wake_writer();
             } else {
                 self.try_write(By::Log);
             }
         }
+    }
+
+    /// Wakes the thread that is to write what waits: the one that fsyncs, where it does and is not held
+    /// up by an fsync.
+    pub(crate) fn wake_writer(&self) {
+        let on_the_way = self.is_written_to_be_synced() && !self.syncing.in_flight();
+        if on_the_way || self.syncer_writes() {
+            self.disk_wake.wake();
+        } else {
+            self.log_wake.wake();
+        }
+    }
+
+    /// Whether the thread that fsyncs writes what waits, on its way: under `always`, where nobody
+    /// needs it earlier. It leaves a block without room to the log thread, which tries again.
+    fn syncer_writes(&self) -> bool {
+        self.options.sync == SyncPolicy::Always
+            && self.threads_run.load(SeqCst)
+            && !self.is_stuck.load(SeqCst)
+    }
+
+    /// Whether the thread that fsyncs should write before it does: somebody wants what waits to be
+    /// durable, so it is one hop to there.
+    pub(crate) fn is_written_to_be_synced(&self) -> bool {
+        self.has_unwritten()
+            && !self.is_stuck.load(SeqCst)
+            && (self.options.sync == SyncPolicy::Always || self.syncing.is_wanted(self.written()))
     }
 
     /// Gives back what a reservation still holds.

@@ -263,6 +263,66 @@ fn shuttle_a_serving_thread_is_answered() {
     }
 }
 
+#[test]
+fn shuttle_an_fsync_does_not_hold_up_who_only_wants_it_written() {
+    check(an_fsync_does_not_hold_up_who_only_wants_it_written);
+}
+
+/// Under `always`, where the syncer writes: beside an fsync that stands still, what somebody wants
+/// written is, whether it came before, during or after the syncer's last look.
+fn an_fsync_does_not_hold_up_who_only_wants_it_written() {
+    let setup = open(SyncPolicy::Always, true);
+    setup.machine.disk.pause_syncs();
+    let durable = {
+        let log = Arc::clone(&setup.log);
+        thread::spawn(move || {
+            let epoch = push(&log, 0, b"durable");
+            log.try_write();
+            log.wait(Level::Disk, epoch).unwrap();
+        })
+    };
+    let sleeper = Arc::new(Sleeper::default());
+    let subscription = setup.log.subscribe(Arc::<Sleeper>::clone(&sleeper));
+    let epoch = push(&setup.log, 1, b"written");
+    setup.log.wake_writer();
+    while subscription.want(Level::Kernel, epoch) == Want::Waiting {
+        sleeper.sleep();
+    }
+    assert!(setup.log.reached(Level::Disk) < epoch);
+    setup.machine.disk.resume_syncs();
+    durable.join().unwrap();
+    setup.log.close().unwrap();
+}
+
+/// A script's thread that wants its write durable: one wake-up, whatever the policy, and the thread
+/// that syncs writes as well.
+#[test]
+fn shuttle_what_is_wanted_durable_is_written_and_synced() {
+    for policy in [SyncPolicy::Never, SyncPolicy::EverySecond, SyncPolicy::Always] {
+        check(move || {
+            let setup = open(policy, true);
+            let serving = {
+                let log = Arc::clone(&setup.log);
+                thread::spawn(move || {
+                    push(&log, 0, b"serving");
+                    log.try_write();
+                })
+            };
+            let sleeper = Arc::new(Sleeper::default());
+            let subscription = setup.log.subscribe(Arc::<Sleeper>::clone(&sleeper));
+            for round in 0..2 {
+                let epoch = push(&setup.log, 1, &[round]);
+                while subscription.want(Level::Disk, epoch) == Want::Waiting {
+                    sleeper.sleep();
+                }
+                assert!(setup.log.reached(Level::Disk) >= epoch);
+            }
+            serving.join().unwrap();
+            setup.log.close().unwrap();
+        });
+    }
+}
+
 /// Sleeps until it is told.
 #[derive(Default)]
 struct Sleeper(Mutex<bool>, Condvar);
@@ -428,7 +488,8 @@ mod flaws {
     use skeg_log::{Broken, break_promise};
 
     use super::{
-        check, every_moment_is_a_prefix, no_push_is_left_behind, no_push_is_left_behind_an_fsync,
+        an_fsync_does_not_hold_up_who_only_wants_it_written, check, every_moment_is_a_prefix,
+        no_push_is_left_behind, no_push_is_left_behind_an_fsync,
     };
 
     fn is_caught(broken: Broken, model: fn()) {
@@ -451,5 +512,10 @@ mod flaws {
     #[test]
     fn shuttle_flaw_a_role_given_up_without_a_look() {
         is_caught(Broken::LooksOnce, no_push_is_left_behind_an_fsync);
+    }
+
+    #[test]
+    fn shuttle_flaw_an_fsync_without_a_look() {
+        is_caught(Broken::SyncsBlindly, an_fsync_does_not_hold_up_who_only_wants_it_written);
     }
 }

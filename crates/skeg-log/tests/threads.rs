@@ -159,6 +159,42 @@ fn an_fsync_that_stands_still_holds_back_acknowledgements_and_nothing_else() {
 }
 
 #[test]
+fn under_always_an_fsync_that_stands_still_holds_back_durability_and_nothing_else() {
+    let (machine, log) = open_simulated(SyncPolicy::Always);
+    machine.disk.pause_syncs();
+    let first = push(&log, 0, b"first");
+    log.try_write();
+    log.request_sync(first);
+    log.wait(Level::Kernel, first).unwrap();
+    let second = push(&log, 0, b"second");
+    log.try_write();
+    log.wait(Level::Kernel, second).unwrap();
+    assert!(log.reached(Level::Disk) < first);
+    machine.disk.resume_syncs();
+    log.wait(Level::Disk, second).unwrap();
+    log.close().unwrap();
+}
+
+#[test]
+fn under_always_a_commit_is_one_block_and_one_fsync() {
+    let (machine, log) = open_simulated(SyncPolicy::Always);
+    machine.disk.pause_syncs();
+    let first = push(&log, 0, b"first");
+    log.try_write();
+    log.wait(Level::Kernel, first).unwrap();
+    let before = log.status().blocks_written;
+    for _ in 0..100 {
+        push(&log, 1, b"during the fsync");
+        log.try_write();
+    }
+    let last = log.last_epoch();
+    machine.disk.resume_syncs();
+    log.wait(Level::Disk, last).unwrap();
+    assert_eq!(log.status().blocks_written, before + 1);
+    log.close().unwrap();
+}
+
+#[test]
 fn memory_stays_bounded_behind_an_fsync_that_stands_still() {
     let (machine, log) = open_simulated(SyncPolicy::Always);
     let first = push(&log, 0, b"first");

@@ -99,9 +99,15 @@ impl Changes {
         let mut incoming: BTreeMap<&[u8], Incoming> = BTreeMap::new();
         for change in &self.list {
             match change {
-                Change::Set { key, .. } => types.set(key, Some(Kind::String)),
-                Change::Remove { key } => types.set(key, None),
-                Change::Expire { .. } => {}
+                Change::Set { key, .. } => {
+                    exec.shard(key).want_change(DB, key);
+                    types.set(key, Some(Kind::String));
+                }
+                Change::Remove { key } => {
+                    exec.shard(key).want_change(DB, key);
+                    types.set(key, None);
+                }
+                Change::Expire { key, .. } => exec.shard(key).want_change(DB, key),
                 Change::VectorSet { index, id, row } => {
                     let id_bytes = id.len();
                     let id = typed_id(exec, index, id)?;
@@ -120,8 +126,9 @@ impl Changes {
         for (index, incoming) in incoming {
             exec.shard(index).vector_room(index, incoming)?;
         }
-        // All of it runs again when the strings are at hand that commands may read.
-        if exec.must_fetch() { Err(Failure::would_block()) } else { Ok(()) }
+        // All of it runs again when the strings are at hand that commands may read, and a snapshot has
+        // what it needs of what is changed.
+        if exec.must_wait() { Err(Failure::would_block()) } else { Ok(()) }
     }
 
     /// Makes them, after [`Changes::check`].

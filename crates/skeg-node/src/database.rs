@@ -167,9 +167,7 @@ impl Database {
         }
         let over_several = shards.as_slice().len() > 1;
         let job = Queued::new(work, shards, back);
-        self.engine()
-            .post(Box::new(job), Drain::WakeOnly)
-            .map_err(|(_, refusal)| Failure::from(refusal))?;
+        self.holder.post(Box::new(job)).map_err(|(_, refusal)| Failure::from(refusal))?;
         if over_several {
             self.barrier = Some(request);
         }

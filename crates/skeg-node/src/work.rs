@@ -195,9 +195,15 @@ pub(crate) fn read(exec: &mut Exec<'_>, key: &[u8], out: &mut Vec<u8>) -> Result
     Ok(true)
 }
 
+/// Stores the value, unless the call has to wait: it is run again then.
 #[inline]
 pub(crate) fn write(exec: &mut Exec<'_>, key: &[u8], value: &[u8], deadline: Deadline) {
     let expiry = deadline.expiry(exec.now_ms());
+    let shard = exec.shard(key);
+    shard.want_change(DB, key);
+    if exec.must_wait() {
+        return;
+    }
     let shard = exec.shard(key);
     shard.set(DB, key, value, expiry);
     notify_set(shard, key, expiry);

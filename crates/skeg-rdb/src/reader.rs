@@ -63,6 +63,28 @@ enum Length {
     Encoded(u8),
 }
 
+impl<'a> RdbReader<&'a [u8]> {
+    /// Reads what Redis's DUMP gives and its RESTORE takes: a value, the version, a checksum.
+    ///
+    /// # Errors
+    /// [`RdbError`].
+    pub fn payload(bytes: &'a [u8]) -> Result<Value, RdbError> {
+        let source = Source::new(bytes);
+        let mut reader = Self { source, version: VERSION_MAX, db: 0, ended: true };
+        let kind = reader.source.byte()?;
+        let value = reader.value(kind)?;
+        let version = u32::from(u16::from_le_bytes(reader.source.array()?));
+        if version > VERSION_MAX {
+            return Err(RdbError::Version { version, newest: VERSION_MAX });
+        }
+        reader.end()?;
+        if reader.offset() < bytes.len() as u64 {
+            return Err(reader.source.damaged("more behind the checksum"));
+        }
+        Ok(value)
+    }
+}
+
 impl<R: Read> RdbReader<R> {
     /// Reads the header.
     ///

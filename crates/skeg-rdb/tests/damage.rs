@@ -67,6 +67,22 @@ fn every_cut_is_an_error_and_claims_take_no_memory() {
     assert!(matches!(read(b"REDIS9999\xff"), Err(RdbError::Version { version: 9999, .. })));
 }
 
+#[test]
+fn payloads_of_dump_are_read() {
+    // A checksum of zeros says that none was made.
+    let bytes = b"\x00\x05hello\x0a\x00\x00\x00\x00\x00\x00\x00\x00\x00";
+    assert_eq!(RdbReader::payload(bytes).unwrap(), Value::String(b"hello".to_vec()));
+    for cut in 0..bytes.len() {
+        assert!(RdbReader::payload(&bytes[..cut]).is_err(), "cut at {cut}");
+    }
+    assert!(RdbReader::payload(&[&bytes[..], b"x"].concat()).is_err());
+    let mut wrong = bytes.to_vec();
+    *wrong.last_mut().unwrap() = 1;
+    assert!(RdbReader::payload(&wrong).is_err(), "the checksum is another");
+    wrong[7] = 99;
+    assert!(matches!(RdbReader::payload(&wrong), Err(RdbError::Version { version: 99, .. })));
+}
+
 proptest! {
     #[test]
     fn changed_bytes_never_panic(at: prop::sample::Index, byte: u8, second: prop::sample::Index) {
@@ -80,5 +96,6 @@ proptest! {
     #[test]
     fn bytes_at_random_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = read(&[b"REDIS0010", bytes.as_slice()].concat());
+        let _ = RdbReader::payload(&bytes);
     }
 }

@@ -66,7 +66,12 @@ impl Peer {
     }
 
     fn call(&mut self, line: &[&str]) -> Value {
-        let words: Vec<Vec<u8>> = line.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let words: Vec<&[u8]> = line.iter().map(|word| word.as_bytes()).collect();
+        self.call_bytes(&words)
+    }
+
+    fn call_bytes(&mut self, line: &[&[u8]]) -> Value {
+        let words: Vec<Vec<u8>> = line.iter().map(|word| word.to_vec()).collect();
         let mut bytes = Vec::new();
         encode_command(&mut bytes, &words);
         self.stream.write_all(&bytes).unwrap();
@@ -264,7 +269,17 @@ fn an_append_only_file_in_parts_is_imported() {
         }
         redis.ok(&["SELECT", "0"]);
         redis.ok(&["SET", "later", "1", "EX", "100000"]);
+        // Values of a dump between the commands, and in a transaction.
+        let restore = |redis: &mut Peer, key: &str, ttl: &str, of: &str, dumped: &Value| {
+            let [key, ttl, of] = [key, ttl, of].map(str::as_bytes);
+            let line = [b"RESTORE", key, ttl, dumped.as_bytes().unwrap(), of];
+            assert!(!redis.call_bytes(&line).is_error());
+        };
+        let [list, set] = ["list", "intset"].map(|key| redis.call(&["DUMP", key]));
+        restore(&mut redis, "copied list", "100000000", "REPLACE", &list);
         redis.ok(&["MULTI"]);
+        restore(&mut redis, "copied list", "0", "REPLACE", &list);
+        restore(&mut redis, "copied set", "100000000", "REPLACE", &set);
         redis.ok(&["INCR", "later"]);
         redis.ok(&["DEL", "short"]);
         redis.ok(&["EXEC"]);

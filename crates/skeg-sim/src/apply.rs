@@ -93,8 +93,31 @@ impl Op {
         }
     }
 
-    /// Runs it on shards that are held.
+    /// Runs it on shards that are held; or it has to wait, and nothing was changed.
     pub(crate) fn run(&self, exec: &mut Exec<'_>) -> Observed {
+        self.want_changes(exec);
+        if exec.must_wait() {
+            return Answer::Nothing.into();
+        }
+        self.run_now(exec)
+    }
+
+    /// Says what it is about to change. Some operations say nothing, as those do that cannot wait.
+    fn want_changes(&self, exec: &mut Exec<'_>) {
+        let mut want = |at: &At| exec.shard(&at.key).want_change(at.db, &at.key);
+        match self {
+            Self::Set { at, .. }
+            | Self::Add { at, .. }
+            | Self::Append { at, .. }
+            | Self::Remove(at)
+            | Self::Move { from: at, .. } => want(at),
+            Self::Element { at, change } if !change.removes() => want(at),
+            Self::All(ops) => ops.iter().for_each(|op| op.want_changes(exec)),
+            _ => {}
+        }
+    }
+
+    fn run_now(&self, exec: &mut Exec<'_>) -> Observed {
         match self {
             Self::Get(at) => on_key(exec, at, |shard| {
                 let value = shard.string(at.db, &at.key);
@@ -138,6 +161,10 @@ impl Op {
                 let length = exec.shard(&at.key).append(at.db, &at.key, tail);
                 length.map_or_else(|error| Answer::of(&error), Answer::Length).into()
             }
+            Self::SetRange { at, offset, bytes } if bytes.is_empty() => on_key(exec, at, |shard| {
+                let length = shard.set_range(at.db, &at.key, *offset, bytes);
+                length.map_or_else(|error| Answer::of(&error), Answer::Length)
+            }),
             Self::SetRange { at, offset, bytes } => {
                 let shard = exec.shard(&at.key);
                 let length = shard.set_range(at.db, &at.key, *offset, bytes);
@@ -192,7 +219,7 @@ impl Op {
             Self::All(ops) => Observed {
                 answer: Answer::Nothing,
                 lapsed: Vec::new(),
-                parts: ops.iter().map(|op| op.run(exec)).collect(),
+                parts: ops.iter().map(|op| op.run_now(exec)).collect(),
             },
         }
     }

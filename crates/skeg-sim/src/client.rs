@@ -4,17 +4,22 @@
 //! Invariant: everything that ran is in the journal, in the order in which it ran.
 
 use skeg_engine::{
-    Bound, Drain, Engine, Exec, Hold, Holder, Job, Progress, Receipt, Refusal, Router, ShardList,
+    Bound, Drain, Engine, Epoch, Exec, Hold, Holder, Job, Progress, Receipt, Refusal, Router,
+    ShardList,
 };
 use skeg_io::sync::{Arc, Mutex};
 
 use crate::op::{Observed, Op};
+use crate::state::At;
 
 /// What happened.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// An operation ran; the receipt is missing when it comes with [`Event::Done`].
     Ran { op: Op, now_ms: u64, observed: Observed, receipt: Option<Receipt>, delegated: bool },
+    /// A connection's operation has to wait, and is run again. These were removed on the way, because
+    /// their deadline had passed.
+    Lapsed { conn: usize, now_ms: u64, lapsed: Vec<At> },
     /// A connection's operation was refused, without having changed anything.
     Refused { conn: usize, refusal: Refusal },
     /// A connection's queued operation is over.
@@ -42,6 +47,8 @@ pub(crate) struct Client {
     journal: Journal,
     /// An operation of it is queued: nothing else of it may run.
     pub(crate) waits: bool,
+    /// What its operation has written before it had to wait.
+    pub(crate) written: Epoch,
 }
 
 impl Client {
@@ -54,6 +61,7 @@ impl Client {
             holder: Holder::new(engine, drain),
             journal: Arc::clone(journal),
             waits: false,
+            written: Epoch(0),
         }
     }
 
@@ -69,7 +77,6 @@ impl Client {
                 Err(refusal) => return self.refused(refusal),
             }
         }
-        self.holder.release();
         let job = OpJob {
             conn: self.number,
             op: op.clone(),
@@ -79,7 +86,7 @@ impl Client {
             ran: None,
         };
         self.waits = true;
-        if let Err((_, refusal)) = self.holder.engine().post(Box::new(job), self.holder.drain()) {
+        if let Err((_, refusal)) = self.holder.post(Box::new(job)) {
             self.refused(refusal);
         }
     }
@@ -88,7 +95,8 @@ impl Client {
         if !self.holder.try_hold(shards)? {
             return Ok(false);
         }
-        let run = |exec: &mut Exec<'_>| (exec.now_ms(), op.run(exec));
+        let conn = self.number;
+        let run = |exec: &mut Exec<'_>| (exec.now_ms(), run(op, exec, conn, &self.journal));
         let ((now_ms, observed), receipt) = self.holder.run(shards, bound, run)?;
         let receipt = Some(receipt);
         let ran = Event::Ran { op: op.clone(), now_ms, observed, receipt, delegated: false };
@@ -104,6 +112,16 @@ impl Client {
     pub(crate) fn release(&mut self) {
         self.holder.release();
     }
+}
+
+/// Runs an operation, and notes what has lapsed when it is to be run again.
+fn run(op: &Op, exec: &mut Exec<'_>, conn: usize, journal: &Journal) -> Observed {
+    let observed = op.run(exec);
+    let lapsed = observed.all_lapsed();
+    if exec.runs_again() && !lapsed.is_empty() {
+        journal.lock().push(Event::Lapsed { conn, now_ms: exec.now_ms(), lapsed });
+    }
+    observed
 }
 
 /// An operation on its way through the queues.
@@ -129,6 +147,11 @@ impl Job for OpJob {
         self.bound
     }
 
+    fn keeps_place(&self) -> bool {
+        // The JavaScript thread's do, those of connections that wait for them do not.
+        self.conn == 0
+    }
+
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
         let now_ms = exec.now_ms();
         if let Op::FlushEach(db) = self.op {
@@ -138,8 +161,8 @@ impl Job for OpJob {
             let ran = Event::Ran { op, now_ms, observed, receipt: None, delegated: true };
             self.journal.lock().push(ran);
         } else {
-            // Run again after a refused reservation: only the last run counts.
-            self.ran = Some((now_ms, self.op.run(exec)));
+            // When it runs again, only the last run counts.
+            self.ran = Some((now_ms, run(&self.op, exec, self.conn, &self.journal)));
         }
         Progress::Done
     }

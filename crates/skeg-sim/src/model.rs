@@ -144,10 +144,6 @@ impl Step<'_> {
                 Answer::Length(length)
             }
             Op::SetRange { at, bytes, .. } if bytes.is_empty() => {
-                // Nothing is written, but what has lapsed is cleared away.
-                if self.live(at).is_none() && self.state.entries.contains_key(at) {
-                    self.change(Change::Entry(at.clone(), None));
-                }
                 let text = self.text(at).map(Option::unwrap_or_default);
                 text.map_or(Answer::Failed, |text| Answer::Length(text.len()))
             }

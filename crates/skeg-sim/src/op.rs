@@ -122,6 +122,12 @@ impl Observed {
     pub(crate) fn has_unreadable(&self) -> bool {
         self.answer == Answer::Unreadable || self.parts.iter().any(Self::has_unreadable)
     }
+
+    /// Keys of all parts whose entries were removed because their deadline had passed.
+    pub(crate) fn all_lapsed(&self) -> Vec<At> {
+        let parts = self.parts.iter().flat_map(Self::all_lapsed);
+        self.lapsed.iter().cloned().chain(parts).collect()
+    }
 }
 
 impl From<Answer> for Observed {

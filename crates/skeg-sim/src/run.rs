@@ -220,6 +220,7 @@ impl<'a> Runner<'a> {
             segment_bytes: settings.segment_bytes,
             snapshot_log_bytes: settings.snapshot_log_bytes,
             snapshot_buffer_bytes: settings.snapshot_buffer_bytes,
+            snapshot_slice_bytes: settings.snapshot_slice_bytes,
             keep_snapshots: settings.keep_snapshots,
             inline_max: settings.inline_max,
             cache_bytes: settings.cache_bytes,

@@ -53,6 +53,7 @@ pub(crate) struct Settings {
     pub(crate) queue_limit: usize,
     pub(crate) snapshot_log_bytes: u64,
     pub(crate) snapshot_buffer_bytes: usize,
+    pub(crate) snapshot_slice_bytes: usize,
     pub(crate) inline_max: usize,
     pub(crate) cache_bytes: usize,
     pub(crate) vector_delta_bytes: usize,
@@ -72,6 +73,7 @@ impl Default for Settings {
             queue_limit: 4_096,
             snapshot_log_bytes: 64 << 20,
             snapshot_buffer_bytes: 4 << 20,
+            snapshot_slice_bytes: 128 << 10,
             inline_max: 1_024,
             cache_bytes: 64 << 20,
             vector_delta_bytes: 8 << 20,
@@ -149,6 +151,8 @@ pub(crate) enum Step {
     /// A thread ends its turn: it writes a block.
     Write,
     Sync,
+    /// What the thread does that writes what it is about to sync.
+    Commit,
     Maintain,
     /// What home threads do.
     Tick,
@@ -208,6 +212,8 @@ struct Draw {
     rng: SimRng,
     /// For what is about large strings.
     strings: SimRng,
+    /// For how much of a shard a snapshot takes at a time.
+    slices: SimRng,
     /// For what is about numbers of shards and of snapshots.
     shards: SimRng,
     /// The key that was set last: perhaps its string is not yet written.
@@ -248,6 +254,7 @@ impl Draw {
         Self {
             rng,
             strings,
+            slices: SimRng::new(seed ^ 0x736c_6963_6573_0000),
             shards: SimRng::new(seed ^ 0x7368_6172_6473_0000),
             set_last: None,
             keys,
@@ -355,6 +362,7 @@ impl Draw {
             queue_limit: self.pick(&[2, 4_096, 4_096, 4_096]),
             snapshot_log_bytes: self.pick(&[4 << 10, 64 << 10, 64 << 20, 64 << 20]),
             snapshot_buffer_bytes: self.pick(&[1, 300, 4 << 20]),
+            snapshot_slice_bytes: [48, 48, 700, 128 << 10][self.slices.index(4)],
             inline_max: [64, 64, 200, 1_024, 1 << 20][self.strings.index(5)],
             cache_bytes: [0, 4 << 10, 64 << 20][self.strings.index(3)],
             vector_delta_bytes: self.pick(&[1, 1, 3_000, if themed { 1 } else { 8 << 20 }]),
@@ -444,7 +452,8 @@ impl Draw {
         match self.rng.below(40) {
             0..=7 => Step::Release(self.client()),
             8..=16 => Step::Write,
-            17..=20 => Step::Sync,
+            17 | 18 => Step::Sync,
+            19 | 20 => Step::Commit,
             21..=24 => Step::Maintain,
             25..=27 => Step::Tick,
             28..=33 => Step::Turn,

@@ -26,12 +26,11 @@ pub(crate) fn execute(
             other => return other,
         }
     }
-    drop(holder);
     let (sender, over) = mpsc::channel();
     let observed = Arc::new(Mutex::new(None));
     let for_job = Arc::clone(&observed);
     let job = Posted { op: op.clone(), shards, bound, observed: for_job, over: sender };
-    engine.post(Box::new(job), drain).map_err(|(_, refusal)| refusal)?;
+    holder.post(Box::new(job)).map_err(|(_, refusal)| refusal)?;
     let receipt = over.recv().map_err(|_| Refusal::Closed)??;
     let observed = observed.lock().take();
     Ok((observed.expect("a job that is done has run"), receipt))

@@ -25,6 +25,8 @@ use crate::state::At;
 const START_MS: u64 = 1_735_689_600_000;
 /// Rounds of background work that bring everything to an end, when nothing is in the way.
 const SETTLE_ROUNDS: usize = 300;
+/// Steps of a snapshot in each of them, while somebody may wait for it.
+const SNAPSHOT_STEPS_EACH: usize = 100;
 
 /// An open engine and those who use it.
 pub(crate) struct Work {
@@ -48,6 +50,11 @@ impl Work {
             was_poisoned: false,
             snapshot: engine.snapshot_status().last,
         }
+    }
+
+    /// Whether an operation is queued, or waits elsewhere.
+    fn is_waited_for(&self) -> bool {
+        self.clients.iter().any(|client| client.waits)
     }
 
     fn log(&self) -> &Arc<Log> {
@@ -108,6 +115,7 @@ impl Runner<'_> {
             Step::Release(client) => work.clients[*client].release(),
             Step::Write => drop(work.log().try_write()),
             Step::Sync => drop(work.log().sync()),
+            Step::Commit => drop(work.log().disk_turn()),
             Step::Maintain => drop(work.log().maintain()),
             Step::Tick => work.engine.tick(),
             Step::Turn => turn(work),
@@ -186,14 +194,31 @@ impl Runner<'_> {
                     let reached = work.log().reached(work.engine.level());
                     self.check(&op, now_ms, &observed, (epoch, receipt, reached), router)?;
                 }
+                Event::Lapsed { conn, now_ms, lapsed } => {
+                    self.figures.expired += lapsed.len() as u64;
+                    let router = Router::new(work.engine.shards());
+                    let state = &mut self.oracle.now;
+                    let mut step = model::Step { state, router, now_ms, changes: Vec::new() };
+                    lapsed.iter().try_for_each(|at| step.lapse_one(at))?;
+                    let changes = step.changes;
+                    self.oracle.note(epoch.0, changes)?;
+                    work.clients[conn].written = epoch;
+                }
                 Event::Refused { conn, refusal } => {
                     work.clients[conn].waits = false;
+                    work.clients[conn].written = Epoch(0);
                     self.check_refusal(work, refusal)?;
                 }
                 Event::Done { conn, receipt } => {
                     work.clients[conn].waits = false;
                     if receipt.written > epoch {
                         return Err(format!("{receipt:?} is not yet: the last is {epoch:?}"));
+                    }
+                    let before = std::mem::take(&mut work.clients[conn].written);
+                    if receipt.written < before {
+                        return Err(format!(
+                            "{receipt:?} leaves out what was written in {before:?}"
+                        ));
                     }
                 }
             }
@@ -222,7 +247,9 @@ impl Runner<'_> {
         self.digest.write(format!("{:?}", observed.answer).as_bytes());
         self.digest.write_u64(epoch.0);
         if let Some(Receipt { written, seen }) = receipt {
-            if (written.0 == 0 && !changes.is_empty()) || (written.0 != 0 && written != epoch) {
+            // A run before this one, which had to wait, may have written.
+            let is_earlier = changes.is_empty() && written <= epoch;
+            if written != epoch && !is_earlier {
                 return Err(format!(
                     "{op:?} changed {changes:?} in {epoch:?}, its receipt says {written:?}"
                 ));
@@ -301,11 +328,19 @@ impl Runner<'_> {
         work.clients.iter_mut().for_each(Client::release);
         self.read_journal(work)?;
         for _ in 0..SETTLE_ROUNDS {
+            // Who changes a large value waits until a snapshot under way has it.
+            for _ in 0..SNAPSHOT_STEPS_EACH {
+                if !work.is_waited_for() || !work.engine.step_snapshot() {
+                    break;
+                }
+                self.read_journal(work)?;
+            }
             self.step(work, &Step::Turn)?;
             if self.machine.disk.is_stopped() || work.health() == Health::Poisoned {
                 return Ok(());
             }
-            let idle = work.engine.queued() == 0 && !work.log().has_unwritten();
+            let queued = work.engine.queued() > 0 || work.is_waited_for();
+            let idle = !queued && !work.log().has_unwritten();
             if idle && work.health() == Health::Healthy {
                 if std::mem::take(&mut work.was_full) {
                     self.figures.healed += 1;

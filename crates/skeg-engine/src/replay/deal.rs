@@ -12,7 +12,7 @@ use crate::effect::KIND_EFFECTS;
 use crate::indexes::Image;
 use crate::router::Router;
 use crate::shard::Shard;
-use crate::walk::Handed;
+use crate::walk::{ENTRY_COST, Handed};
 
 /// Effects of a shard are written when they have so many bytes: what waits for all shards stays small.
 const BLOCK_BYTES: usize = 64 << 10;
@@ -56,8 +56,9 @@ impl<'a> Deal<'a> {
         let mut cursor = 0;
         loop {
             let Self { router, parts, .. } = self;
-            cursor = keyspace.walk(cursor, SLICE_COST, &mut |key, entry| {
-                parts[usize::from(router.shard_of(key).0)].add(db, key, entry);
+            cursor = keyspace.walk(cursor, SLICE_COST, &mut |shown| {
+                parts[usize::from(router.shard_of(shown.key).0)].add(db, shown.key, shown.entry);
+                ENTRY_COST + shown.bytes
             });
             (0..self.router.shards()).try_for_each(|id| self.write(ShardId(id), BLOCK_BYTES))?;
             if cursor == 0 {

@@ -104,8 +104,11 @@ impl Shard {
             if !self.reserve_removals(key.len() as u64 + EFFECT_SLACK) {
                 break;
             }
+            let hash = self.keyspace(db).hash(&key);
+            if self.is_left_to_walk(db, hash) {
+                break;
+            }
             let keyspace = self.keyspace(db);
-            let hash = keyspace.hash(&key);
             freed += keyspace.entry_bytes(hash, &key).unwrap_or(0) as u64;
             removed += 1;
             let entry = keyspace.get(hash, &key).and_then(|entry| entry.expire_at_ms);

@@ -17,6 +17,9 @@ pub type Held = (Value, Option<u64>);
 /// Bytes of log that an element takes beside its own, a score included.
 const ELEMENT_BYTES: u64 = 20;
 
+/// What telling of an element costs beside its bytes, in such: about what finding it takes.
+pub(crate) const ELEMENT_COST: usize = 64;
+
 impl Shard {
     /// Gives the value and deadline of a key to another key of this shard, which is replaced;
     /// `false` when the source is not there. Source and destination differ.
@@ -122,25 +125,80 @@ impl Shard {
 
 /// The changes that make a collection out of nothing, in an order that keeps it as it is.
 pub(crate) fn each_change(value: ValueRef<'_>, told: &mut dyn FnMut(Change, &[&[u8]])) {
+    let mut budget = usize::MAX;
+    changes_from(value, 0, &mut budget, told);
+}
+
+/// [`each_change`] from a place of the collection on (0 is its beginning) until the budget is spent;
+/// returns the place to go on from, unless that is the end. An element costs its bytes and
+/// [`ELEMENT_COST`]. As long as the collection is not changed, its places stay what they are.
+pub(crate) fn changes_from(
+    value: ValueRef<'_>,
+    place: u64,
+    budget: &mut usize,
+    told: &mut dyn FnMut(Change, &[&[u8]]),
+) -> Option<u64> {
     let (mut first, mut second) = (Vec::new(), Vec::new());
+    let mut tell = |change, elements: &[&[u8]]| {
+        told(change, elements);
+        let cost = elements.iter().map(|element| element.len() + ELEMENT_COST).sum();
+        *budget = budget.saturating_sub(cost);
+        *budget > 0
+    };
     match value {
-        ValueRef::Str(_) | ValueRef::Away(_) => {}
-        ValueRef::Hash(fields) => fields.iter().for_each(|(field, value)| {
-            let pair = [bytes_of(field, &mut first), bytes_of(value, &mut second)];
-            told(Change::HashSet, &pair);
+        ValueRef::Str(_) | ValueRef::Away(_) => None,
+        ValueRef::Hash(fields) => by_cursor(place, |cursor, goes_on| {
+            fields.scan(cursor, 1, &mut |field, value| {
+                let pair = [bytes_of(field, &mut first), bytes_of(value, &mut second)];
+                *goes_on = tell(Change::HashSet, &pair);
+            })
+        }),
+        ValueRef::Set(members) => by_cursor(place, |cursor, goes_on| {
+            members.scan(cursor, 1, &mut |member| {
+                *goes_on = tell(Change::SetAdd, &[bytes_of(member, &mut first)]);
+            })
         }),
         ValueRef::List(items) => {
-            items.iter().for_each(|item| told(Change::PushBack, &[bytes_of(item, &mut first)]));
+            by_index(place, items.len(), items.range(place as usize..items.len()), |it| {
+                tell(Change::PushBack, &[bytes_of(it, &mut first)])
+            })
         }
-        ValueRef::Set(members) => {
-            members.iter().for_each(|it| told(Change::SetAdd, &[bytes_of(it, &mut first)]));
+        ValueRef::SortedSet(members) => {
+            let rest = members.range(place as usize..members.len());
+            by_index(place, members.len(), rest, |(member, score)| {
+                let pair = [bytes_of(member, &mut first), &score.to_le_bytes()[..]];
+                tell(Change::SortedSetSet, &pair)
+            })
         }
-        ValueRef::SortedSet(members) => members.iter().for_each(|(member, score)| {
-            let pair = [bytes_of(member, &mut first), &score.to_le_bytes()[..]];
-            told(Change::SortedSetSet, &pair);
-        }),
         other => unreachable!("no effect says what a {:?} holds", other.kind()),
     }
+}
+
+/// Scans on from a cursor as long as that says so; the cursor to go on from.
+fn by_cursor(mut cursor: u64, mut scan: impl FnMut(u64, &mut bool) -> u64) -> Option<u64> {
+    let mut goes_on = true;
+    loop {
+        cursor = scan(cursor, &mut goes_on);
+        if cursor == 0 || !goes_on {
+            return (cursor != 0).then_some(cursor);
+        }
+    }
+}
+
+/// Takes items as long as `take` says so; the index to go on from.
+fn by_index<T>(
+    mut index: u64,
+    len: usize,
+    items: impl Iterator<Item = T>,
+    mut take: impl FnMut(T) -> bool,
+) -> Option<u64> {
+    for item in items {
+        index += 1;
+        if !take(item) {
+            break;
+        }
+    }
+    (index < len as u64).then_some(index)
 }
 
 /// The bytes of a string; `digits` has room for those of a number.

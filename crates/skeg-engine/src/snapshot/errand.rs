@@ -14,7 +14,7 @@ use crate::error::{Refusal, SnapshotError};
 use crate::exec::Exec;
 use crate::holder::Drain;
 use crate::home::Bell;
-use crate::job::{Bound, Hold, Job, Progress as JobProgress, Receipt};
+use crate::job::{Bound, Hold, Job, Progress as JobProgress, Receipt, Ticket};
 use crate::router::ShardList;
 use crate::shard::{Seek, Shard, Stray};
 use crate::walk::{Slice, Started};
@@ -65,7 +65,7 @@ pub(super) fn post<S, T>(
     stage: &mut S,
     next: S,
 ) -> Result<Progress<T>, SnapshotError> {
-    match shared.post(errand, Drain::Serve) {
+    match shared.post(Ticket::new(errand), Drain::Serve) {
         Ok(()) => {
             *stage = next;
             Ok(Progress::More)
@@ -87,6 +87,7 @@ struct Errand<W> {
     shards: ShardList,
     hold: Hold,
     bound: Bound,
+    overtakes: bool,
     work: W,
     told: Told,
     reply: Arc<Reply>,
@@ -97,6 +98,25 @@ pub(super) fn errand(
     id: ShardId,
     bound: Bound,
     reply: &Arc<Reply>,
+    work: impl FnMut(&mut Shard, &mut Told) + Send + 'static,
+) -> Box<dyn Job> {
+    on_one(id, bound, false, reply, work)
+}
+
+/// A slice of a walk on one shard: what waits there may wait for it.
+pub(super) fn walking(
+    id: ShardId,
+    reply: &Arc<Reply>,
+    work: impl FnMut(&mut Shard, &mut Told) + Send + 'static,
+) -> Box<dyn Job> {
+    on_one(id, Bound::READ, true, reply, work)
+}
+
+fn on_one(
+    id: ShardId,
+    bound: Bound,
+    overtakes: bool,
+    reply: &Arc<Reply>,
     mut work: impl FnMut(&mut Shard, &mut Told) + Send + 'static,
 ) -> Box<dyn Job> {
     let work = move |shard: &mut Shard, told: &mut Told| {
@@ -104,7 +124,7 @@ pub(super) fn errand(
         JobProgress::Done
     };
     let (shards, hold, reply) = (ShardList::one(id), Hold::Together, Arc::clone(reply));
-    Box::new(Errand { shards, hold, bound, work, told: Told::default(), reply })
+    Box::new(Errand { shards, hold, bound, overtakes, work, told: Told::default(), reply })
 }
 
 /// Which segments the entries of all shards point to, after what is written was sent away.
@@ -122,7 +142,8 @@ pub(super) fn question(shards: u16, log: &Arc<Log>, reply: &Arc<Reply>) -> Box<d
         JobProgress::Done
     };
     let (shards, hold, reply) = (ShardList::all(shards), Hold::Each, Arc::clone(reply));
-    Box::new(Errand { shards, hold, bound: Bound::READ, work, told: Told::default(), reply })
+    let (bound, told) = (Bound::READ, Told::default());
+    Box::new(Errand { shards, hold, bound, overtakes: false, work, told, reply })
 }
 
 impl<W: FnMut(&mut Shard, &mut Told) -> JobProgress + Send> Job for Errand<W> {
@@ -136,6 +157,10 @@ impl<W: FnMut(&mut Shard, &mut Told) -> JobProgress + Send> Job for Errand<W> {
 
     fn bound(&self) -> Bound {
         self.bound
+    }
+
+    fn overtakes(&self) -> bool {
+        self.overtakes
     }
 
     fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {

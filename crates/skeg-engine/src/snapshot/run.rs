@@ -10,17 +10,16 @@
 
 use std::collections::BTreeSet;
 
-use skeg_io::sync::Arc;
+use skeg_io::sync::{Arc, Weak};
 use skeg_log::{Epoch, Level, Log, ShardId, ShardPlace, SnapshotInfo, SnapshotWriter};
 use skeg_vector::Backend;
 
 use super::compact::Compaction;
-use super::errand::{Progress, Reply, Told, errand, post, question, wait_for_log};
+use super::errand::{Progress, Reply, Told, post, question, wait_for_log, walking};
 use crate::effect::KIND_EFFECTS;
 use crate::engine::Shared;
 use crate::error::SnapshotError;
 use crate::indexes::Image;
-use crate::job::Bound;
 use crate::shard::Shard;
 use crate::walk::{Handed, Outlet, Started};
 
@@ -58,6 +57,9 @@ pub(super) struct Run {
     shard: ShardId,
     outlet: Arc<Outlet>,
     outlet_bytes: usize,
+    slice_bytes: usize,
+    /// Whose latches are walked.
+    shared: Weak<Shared>,
     reply: Arc<Reply>,
     places: Vec<ShardPlace>,
     indexes: Vec<Image>,
@@ -72,6 +74,7 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn new(shared: &Shared, log: &Arc<Log>) -> Result<Self, SnapshotError> {
         let outlet_bytes = shared.options.snapshot_buffer_bytes;
+        let slice_bytes = shared.options.snapshot_slice_bytes;
         let shards = shared.router.shards();
         let (behind, last) = log.behind_bytes();
         let grows = shared.options.snapshot_log_bytes.max(last / 4);
@@ -83,8 +86,10 @@ impl Run {
             stage: Stage::Post { starts: true },
             shards,
             shard: ShardId(0),
-            outlet: Arc::new(Outlet::new(outlet_bytes)),
+            outlet: Arc::new(Outlet::new(outlet_bytes, slice_bytes)),
             outlet_bytes,
+            slice_bytes,
+            shared: shared.this.get().cloned().unwrap_or_default(),
             reply: Arc::new(Reply::new(&shared.snapshots.bell)),
             places: Vec::new(),
             indexes: Vec::new(),
@@ -100,12 +105,13 @@ impl Run {
     }
 
     /// Whether somebody is served whom its work delays; but no writer may soon have to wait until what
-    /// he hands out is taken, and the log must not grow by much more than what made the snapshot due.
+    /// he hands out is taken, or waits for a large value already, and the log must not grow by much more than what made the snapshot due.
     pub(super) fn may_rest(&self) -> bool {
         if self.log.behind_bytes().0 > self.behind_max {
             return false;
         }
-        self.compaction.is_some() || self.in_use && !self.outlet.is_half_full()
+        let is_awaited = self.outlet.is_half_full() || self.outlet.is_awaited();
+        self.compaction.is_some() || self.in_use && !is_awaited
     }
 
     /// One step.
@@ -129,8 +135,8 @@ impl Run {
         }
         match self.stage {
             Stage::Post { starts } => self.post(shared, starts),
-            Stage::Posted => self.receive(),
-            Stage::Rest => self.write_rest(),
+            Stage::Posted => self.receive(shared),
+            Stage::Rest => self.write_rest(shared),
             Stage::Complete => {
                 let writer = self.writer.as_mut().expect("it is not yet published");
                 let covered = writer.complete(&self.places)?;
@@ -153,11 +159,11 @@ impl Run {
             told.started = outlet.take().map(|outlet| shard.start_walk(&outlet));
             told.slice = shard.walk_slice();
         };
-        let errand = errand(self.shard, Bound::READ, &self.reply, walk);
+        let errand = walking(self.shard, &self.reply, walk);
         post(shared, errand, &mut self.stage, Stage::Posted)
     }
 
-    fn receive(&mut self) -> Result<Progress<SnapshotInfo>, SnapshotError> {
+    fn receive(&mut self, shared: &Shared) -> Result<Progress<SnapshotInfo>, SnapshotError> {
         let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
         let Told { started, slice, .. } = outcome?;
         if let Some(Started { place, indexes }) = started {
@@ -165,6 +171,9 @@ impl Run {
             self.indexes = indexes;
         }
         self.in_use = slice.in_use;
+        if slice.sets_free {
+            shared.run_again(self.outlet.take_waiting());
+        }
         self.stage = if slice.more { Stage::Post { starts: false } } else { Stage::Rest };
         // Taken before anything of the next shard can be in it.
         self.handed.append(self.outlet.take());
@@ -172,9 +181,9 @@ impl Run {
     }
 
     /// Flushed databases and indexes of the shard, and on to the next one.
-    fn write_rest(&mut self) -> Result<Progress<SnapshotInfo>, SnapshotError> {
+    fn write_rest(&mut self, shared: &Shared) -> Result<Progress<SnapshotInfo>, SnapshotError> {
         while let Some(mut flushed) = self.handed.flushed.pop() {
-            while self.handed.walk_flushed(&mut flushed) {
+            while self.handed.walk_flushed(&mut flushed, self.slice_bytes) {
                 self.write_full()?;
             }
         }
@@ -190,8 +199,8 @@ impl Run {
         }
         self.write()?;
         // An outlet for each: nothing of one shard is ever taken for another's.
-        self.outlet.close();
-        self.outlet = Arc::new(Outlet::new(self.outlet_bytes));
+        shared.run_again(self.outlet.close());
+        self.outlet = Arc::new(Outlet::new(self.outlet_bytes, self.slice_bytes));
         self.shard.0 += 1;
         let is_last = self.shard.0 == self.shards;
         self.stage = if is_last { Stage::Complete } else { Stage::Post { starts: true } };
@@ -240,6 +249,9 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        self.outlet.close();
+        let waiting = self.outlet.close();
+        if let Some(shared) = self.shared.upgrade() {
+            shared.run_again(waiting);
+        }
     }
 }

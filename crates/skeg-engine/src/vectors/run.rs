@@ -224,7 +224,6 @@ impl Run {
             told: None,
             reply: Arc::clone(&self.reply),
         };
-        // Who queues may wait for just this.
         shared.post_first(Box::new(turn))?;
         Ok(Progress::More)
     }
@@ -440,6 +439,11 @@ impl Job for Turn {
             Some(Ask::Freeze) => Bound::release(self.name.len() as u64),
             _ => Bound::READ,
         }
+    }
+
+    /// Who queues may wait for just this.
+    fn overtakes(&self) -> bool {
+        true
     }
 
     fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {

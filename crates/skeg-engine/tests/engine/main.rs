@@ -12,6 +12,8 @@ mod reshard;
 mod shuttle_compaction;
 #[cfg(feature = "shuttle")]
 mod shuttle_latches;
+#[cfg(feature = "shuttle")]
+mod shuttle_walk;
 mod snapshots;
 mod support;
 mod threads;

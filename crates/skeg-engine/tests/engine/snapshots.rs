@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use skeg_engine::{
-    Bound, Drain, Engine, EngineOptions, Exec, Expiry, Holder, Receipt, Refusal, SavePoint,
-    ShardList, SnapshotError, SnapshotInfo,
+    Bound, Drain, Engine, EngineOptions, Exec, Expiry, Holder, Job, Progress, Receipt, Refusal,
+    SavePoint, ShardList, SnapshotError, SnapshotInfo, ValueRef,
 };
 use skeg_io::Io;
 use skeg_vector::{IndexOptions, Metric};
 
-use crate::support::{add, number};
+use crate::support::{add, keys, number};
 
 fn open(dir: &Path, options: &EngineOptions) -> Engine {
     Engine::open(&Io::real(), Some(dir), options).expect("opens")
@@ -251,6 +251,210 @@ fn a_writer_waits_for_a_full_outlet_and_holds_nothing() {
     }
     assert!(waited);
     engine.close().unwrap();
+}
+
+const MEMBERS: u32 = 5_000;
+
+/// Removes a member of a large set, after it has said so.
+struct RemoveMember {
+    shards: ShardList,
+    key: &'static [u8],
+    keeps_place: bool,
+    done: mpsc::Sender<Result<Receipt, Refusal>>,
+}
+
+impl Job for RemoveMember {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::grow(200)
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
+        exec.shard(self.key).want_change(0, self.key);
+        if !exec.must_wait() {
+            assert!(
+                exec.shard(self.key).set_remove(0, self.key, &0_u32.to_le_bytes()).expect("a set")
+            );
+        }
+        Progress::Done
+    }
+
+    fn keeps_place(&self) -> bool {
+        self.keeps_place
+    }
+
+    fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
+        self.done.send(outcome).expect("waited for");
+    }
+}
+
+#[test]
+fn a_large_collection_delays_only_who_changes_it() {
+    for keeps_place in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = EngineOptions { snapshot_slice_bytes: 4 << 10, ..by_hand() };
+        let engine = open(dir.path(), &options);
+        let keys: [&'static [u8]; 2] = [b"{k}set", b"{k}other"];
+        for from in 0..50 {
+            run(&engine, |exec| {
+                for key in keys {
+                    for member in 0..MEMBERS / 50 {
+                        let member = (from * (MEMBERS / 50) + member).to_le_bytes();
+                        exec.shard(key).set_add(0, key, &member).unwrap();
+                    }
+                }
+            });
+        }
+        run(&engine, |exec| {
+            exec.shard(b"{k}small").set(0, b"{k}small", b"old", Expiry::Clear);
+        });
+        engine.start_snapshot().unwrap();
+        let id = engine.shard_of(b"{k}");
+        let mut holder = Holder::new(&engine, Drain::Serve);
+        let is_walked = |holder: &mut Holder| {
+            assert!(holder.try_hold_one(id).unwrap());
+            let walked = holder.run_one(id, Bound::READ, |exec| exec.is_walked()).unwrap().0;
+            holder.release();
+            walked
+        };
+        while !is_walked(&mut holder) {
+            engine.step_snapshot();
+        }
+        let (sender, done) = mpsc::channel();
+        for key in keys {
+            let (shards, done) = (ShardList::one(id), sender.clone());
+            let job = Box::new(RemoveMember { shards, key, keeps_place, done });
+            engine.post(job, Drain::Serve).map_err(|(_, refusal)| refusal).unwrap();
+        }
+        let mut steps = 0;
+        while done.try_recv().is_err() {
+            steps += 1;
+            engine.step_snapshot();
+            if keeps_place {
+                assert_eq!(
+                    holder.try_hold_one(id),
+                    Ok(engine.queued() == 0),
+                    "it is overtaken by none"
+                );
+            } else {
+                assert!(holder.try_hold_one(id).unwrap(), "nobody else waits");
+                let command = |exec: &mut Exec<'_>| {
+                    let shard = exec.shard(b"{k}");
+                    shard.want_change(0, b"{k}small");
+                    shard.set(0, b"{k}small", b"new", Expiry::Clear);
+                    shard.exists(0, b"{k}set")
+                };
+                assert!(holder.run_one(id, Bound::grow(100), command).unwrap().0);
+            }
+            holder.release();
+            turn(&engine);
+        }
+        assert!(steps > 50, "{steps}");
+        finish(&engine);
+        assert!(done.try_recv().unwrap().is_ok());
+        assert_eq!(engine.snapshot_status().published, 1);
+        engine.close().unwrap();
+
+        let engine = open(dir.path(), &options);
+        run(&engine, |exec| {
+            for key in keys {
+                let Some(ValueRef::Set(set)) = exec.shard(key).peek(0, key) else { panic!() };
+                assert_eq!(set.len() as u32, MEMBERS - 1);
+            }
+        });
+        engine.close().unwrap();
+    }
+}
+
+/// Reads a key that has expired, then removes a member of a large set.
+struct ReadAndRemove {
+    shards: ShardList,
+    expired: Vec<u8>,
+    set: Vec<u8>,
+    runs: usize,
+    done: mpsc::Sender<(usize, Result<Receipt, Refusal>)>,
+}
+
+impl ReadAndRemove {
+    fn run_on(&self, exec: &mut Exec<'_>) {
+        assert!(!exec.shard(&self.expired).exists(0, &self.expired));
+        exec.shard(&self.set).want_change(0, &self.set);
+        if !exec.must_wait() {
+            // It was not there in the first place.
+            assert!(!exec.shard(&self.set).set_remove(0, &self.set, b"nothing").expect("a set"));
+        }
+    }
+}
+
+impl Job for ReadAndRemove {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::grow(200)
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
+        self.runs += 1;
+        self.run_on(exec);
+        Progress::Done
+    }
+
+    fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
+        self.done.send((self.runs, outcome)).expect("waited for");
+    }
+}
+
+#[test]
+fn what_was_written_before_a_wait_is_in_the_receipt() {
+    // Of a job and of what is run in place first; on one shard and on two.
+    for (in_place, other) in [(false, false), (false, true), (true, false), (true, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = EngineOptions { snapshot_slice_bytes: 4 << 10, ..by_hand() };
+        let engine = open(dir.path(), &options);
+        let keys = keys(&engine);
+        let (set, expired) =
+            (keys[0].clone(), [&b"{"[..], &keys[usize::from(other)], b"}"].concat());
+        run(&engine, |exec| {
+            for member in 0..1_000_u32 {
+                exec.shard(&set).set_add(0, &set, &member.to_le_bytes()).unwrap();
+            }
+            exec.shard(&expired).set(0, &expired, b"value", Expiry::At(1));
+        });
+        let shards: ShardList =
+            [&set, &expired].map(|key| engine.shard_of(key)).into_iter().collect();
+        engine.start_snapshot().unwrap();
+        let mut holder = Holder::new(&engine, Drain::Serve);
+        loop {
+            engine.step_snapshot();
+            assert!(holder.try_hold(&shards).unwrap());
+            if holder.run(&shards, Bound::READ, |exec| exec.is_walked()).unwrap().0 {
+                break;
+            }
+            holder.release();
+        }
+        holder.release();
+        // What follows has an epoch of its own.
+        turn(&engine);
+        let before = engine.log().unwrap().last_epoch();
+        let (done, over) = mpsc::channel();
+        let job = ReadAndRemove { shards, expired, set, runs: 0, done };
+        if in_place {
+            assert!(holder.try_hold(&job.shards).unwrap());
+            let ran = holder.run(&job.shards, job.bound(), |exec| job.run_on(exec));
+            assert_eq!(ran, Err(Refusal::Wait));
+        }
+        holder.post(Box::new(job)).map_err(|(_, refusal)| refusal).unwrap();
+        finish(&engine);
+        let (runs, receipt) = over.recv().unwrap();
+        assert_eq!(runs, 2);
+        assert!(receipt.unwrap().written > before);
+        engine.close().unwrap();
+    }
 }
 
 #[test]

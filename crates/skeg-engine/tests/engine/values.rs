@@ -151,7 +151,7 @@ fn large_strings_leave_memory_and_come_back() {
             let keys = keys.clone();
             move |exec| {
                 keys.iter().for_each(|key| exec.shard(key).want(0, key));
-                let here = !exec.must_fetch();
+                let here = !exec.must_wait();
                 here.then(|| keys.iter().all(|key| exec.shard(key).string(0, key).is_ok()))
             }
         });

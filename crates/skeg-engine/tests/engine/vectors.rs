@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use skeg_engine::offline::{self, Found, Offline, RecordEffects};
 use skeg_engine::{
@@ -507,6 +507,9 @@ impl Job for Batch {
             for id in self.ids.clone() {
                 shard.vector_set(b"docs", id.into(), &[0.5; WIDE as usize]).unwrap();
             }
+        } else {
+            // So long that what makes room is queued just now, and not between two runs.
+            std::thread::sleep(Duration::from_millis(20));
         }
         Progress::Done
     }
@@ -543,7 +546,9 @@ fn writers_wait_for_room_and_memory_stays_within_the_bound() {
         }
         let mut most = 0;
         let mut over = 0;
+        let since = Instant::now();
         while over < batches {
+            assert!(since.elapsed() < Duration::from_secs(60), "no room has been made");
             match told.recv_timeout(Duration::from_millis(1)) {
                 Ok(outcome) => {
                     outcome.unwrap();

@@ -505,7 +505,7 @@ proptest! {
         for _ in 0..2 {
             let expected = pair.contents();
             let shown = std::cell::RefCell::new(Model::new());
-            let show = &mut |key: &[u8], entry: EntryRef<'_>| {
+            let show = &|Shown { key, entry, .. }: Shown<'_>| {
                 let entry = (bytes_of(entry.value), entry.expire_at_ms);
                 assert!(shown.borrow_mut().insert(key.to_vec(), entry).is_none(), "shown once");
             };
@@ -525,7 +525,7 @@ proptest! {
                 }
                 for key in &touched {
                     let hash = pair.keyspace.hash(key);
-                    pair.keyspace.preserve(hash, show);
+                    pair.keyspace.preserve(hash, &mut |it| show(it));
                 }
                 match change {
                     Change::Set(n, value, at) => {
@@ -552,7 +552,11 @@ proptest! {
                     )),
                     Change::Walk(budget) => {
                         let from = cursor.unwrap_or(0);
-                        cursor = Some(pair.keyspace.walk(from, usize::from(budget), show));
+                        let visit = &mut |it: Shown<'_>| {
+                            show(it);
+                            256 + it.bytes
+                        };
+                        cursor = Some(pair.keyspace.walk(from, usize::from(budget), visit));
                     }
                     Change::Defragment => while pair.keyspace.defragment(50) {},
                 }

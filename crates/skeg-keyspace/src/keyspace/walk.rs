@@ -7,11 +7,21 @@
 //! May not know: more than its parent.
 
 use super::{KeyHashes, Keyspace, view};
+use crate::collection::store::Collections;
 use crate::entry;
+use crate::store::Store;
 use crate::value::EntryRef;
 
-/// What an entry costs beside its bytes: about what reading one that is not cached takes.
-const ENTRY_COST: usize = 256;
+/// An entry that a walk shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// Its key.
+    pub key: &'a [u8],
+    /// Its value and deadline.
+    pub entry: EntryRef<'a>,
+    /// What reading all of it reads, in bytes of memory.
+    pub bytes: usize,
+}
 
 impl Keyspace {
     /// Starts a walk; one that was not finished is over.
@@ -20,32 +30,33 @@ impl Keyspace {
     }
 
     /// Shows entries from `cursor` on that the walk has not shown, and returns the cursor to go on from;
-    /// 0 starts and 0 ends. It stops when bytes of keys and values, and 256 for each entry, reach
-    /// `budget`; entries that share a bucket are shown together.
+    /// 0 starts and 0 ends. It stops when what `visit` says that they cost reaches `budget`; entries that
+    /// share a bucket (at most eleven) are shown together.
     pub fn walk(
         &mut self,
         cursor: u64,
         budget: usize,
-        visit: &mut dyn FnMut(&[u8], EntryRef<'_>),
+        visit: &mut dyn FnMut(Shown<'_>) -> usize,
     ) -> u64 {
         let Self { hasher, table, store, collections, walk, .. } = self;
         let hashes = KeyHashes(hasher, store);
-        table.walk(cursor, *walk, budget, &hashes, |handle| {
-            let (key, entry) = view(store, collections, handle);
-            visit(key, entry);
-            let number = entry::number(store.cell(handle));
-            let elsewhere = number.map_or(0, |number| collections.bytes_of(number));
-            ENTRY_COST + store.bytes_of(handle) + elsewhere
-        })
+        table
+            .walk(cursor, *walk, budget, &hashes, |handle| visit(shown(store, collections, handle)))
     }
 
     /// Shows the entries that a change of the key with this hash might move or change, unless the walk
     /// has shown them.
-    pub fn preserve(&mut self, hash: u64, visit: &mut dyn FnMut(&[u8], EntryRef<'_>)) {
+    pub fn preserve(&mut self, hash: u64, visit: &mut dyn FnMut(Shown<'_>)) {
         let Self { hasher, table, store, collections, walk, .. } = self;
         table.show_unshown(hash, *walk, &KeyHashes(hasher, store), |handle| {
-            let (key, entry) = view(store, collections, handle);
-            visit(key, entry);
+            visit(shown(store, collections, handle));
         });
     }
+}
+
+fn shown<'a>(store: &'a Store, collections: &'a Collections, handle: u32) -> Shown<'a> {
+    let (key, entry) = view(store, collections, handle);
+    let number = entry::number(store.cell(handle));
+    let elsewhere = number.map_or(0, |number| collections.bytes_of(number));
+    Shown { key, entry, bytes: store.bytes_of(handle) + elsewhere }
 }

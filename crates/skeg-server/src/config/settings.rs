@@ -148,7 +148,8 @@ pub const SETTINGS: &[Setting] = &[
         name: "shards",
         value: Some("N"),
         default: Some("16"),
-        help: "Shards, a power of two from 1 to 256; a database with others is dealt out once",
+        help: "Shards, a power of two from 1 to 256; a database\n\
+               with another number of them is dealt out once",
         apply: |options, text| {
             parse::power_of_two(text, 1..=256).map(|count| options.shards = Some(count))
         },
@@ -318,9 +319,9 @@ pub const SETTINGS: &[Setting] = &[
         value: Some("SIZE"),
         default: Some("512mb"),
         section: Section::Limits,
-        help: "Largest argument of a command",
+        help: "Largest argument of a command, 1mb to 512mb",
         apply: |options, text| {
-            let bytes = parse::size(text, (1 << 10)..=(512 << 20))?;
+            let bytes = parse::size(text, (1 << 20)..=(512 << 20))?;
             options.value_bytes_max = usize::try_from(bytes).map_err(|_| "is too large here")?;
             Ok(())
         },
@@ -344,8 +345,8 @@ pub const SETTINGS: &[Setting] = &[
         value: Some("MODE"),
         default: Some("cross-shard"),
         section: Section::Limits,
-        help: "Which transactions clients may run: cross-shard (all),\n\
-               shard-local (keys of one shard), disabled",
+        help: "Which transactions clients may run:\n\
+               cross-shard (all), shard-local (keys of one shard), disabled",
         apply: |options, text| parse::transactions(text).map(|mode| options.transactions = mode),
         ..PLAIN
     },

@@ -76,7 +76,7 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
             (_, None) => result = Some(bytes.iter().map(|byte| !byte).collect()),
         }
     }
-    if exec.must_fetch() {
+    if exec.must_wait() {
         return Err(Refusal::Wait.into());
     }
     let result = result.unwrap_or_default();

@@ -194,7 +194,7 @@ pub(super) fn run(
         }
         found
     };
-    if exec.must_fetch() {
+    if exec.must_wait() {
         return Err(Refusal::Wait.into());
     }
     match asked.store {

@@ -83,6 +83,7 @@ pub(crate) const RELOAD_SPEC: Spec = Spec {
     name: "debug|reload",
     arity: -2,
     flags: SPEC.flags.with(Flags::WRITE),
+    categories: &[Category::Write, Category::Admin, Category::Slow, Category::Dangerous],
     summary: "Makes every value in memory anew from what DUMP writes of it",
     complexity: "O(N) for N bytes of keys and values",
     syntax: "[option [option ...]]",

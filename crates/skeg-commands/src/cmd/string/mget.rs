@@ -36,5 +36,5 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
             Err(error) => return Err(error.into()),
         }
     }
-    if exec.must_fetch() { Err(Refusal::Wait.into()) } else { Ok(()) }
+    if exec.must_wait() { Err(Refusal::Wait.into()) } else { Ok(()) }
 }

@@ -6,6 +6,7 @@
 use skeg_proto::client::Value as Answer;
 use skeg_rdb::{Item, Value};
 
+use super::restore::{self, Restored};
 use super::source::Piece;
 use crate::cli::tools::runner::Runner;
 
@@ -20,18 +21,31 @@ pub(super) fn take(piece: Piece<'_>, runner: &mut Runner) -> Result<(), String> 
     match piece {
         Piece::Begin => runner.select(0),
         Piece::Abandon => runner.run_words(&[b"DISCARD"]).map(drop),
+        Piece::Command(args) if restore::is_restore(args) => {
+            let Restored { key, value, expire_at_ms, replaces } = restore::read(args)?;
+            if replaces {
+                runner.run_words(&[b"DEL", key])?;
+            }
+            put(key, &value, expire_at_ms, runner)
+                .map_err(|problem| format!("RESTORE: key \"{}\": {problem}", key.escape_ascii()))
+        }
         Piece::Command(args) => runner.command(args).map_err(|problem| {
             format!("{}: {problem}", args.get(0).escape_ascii().to_string().to_ascii_uppercase())
         }),
-        Piece::Key(item) => put(item, runner)
-            .map_err(|problem| format!("key \"{}\": {problem}", item.key.escape_ascii())),
+        Piece::Key(Item { db, key, expire_at_ms, value }) => runner
+            .select(*db)
+            .and_then(|()| put(key, value, *expire_at_ms, runner))
+            .map_err(|problem| format!("key \"{}\": {problem}", key.escape_ascii())),
     }
 }
 
-fn put(item: &Item, runner: &mut Runner) -> Result<(), String> {
-    runner.select(item.db)?;
-    let key = item.key.as_slice();
-    match &item.value {
+fn put(
+    key: &[u8],
+    value: &Value,
+    expire_at_ms: Option<u64>,
+    runner: &mut Runner,
+) -> Result<(), String> {
+    match value {
         Value::String(value) => {
             let answer = runner.run_words(&[b"SET", key, value, b"NX"])?;
             if answer == Answer::Null {
@@ -50,10 +64,15 @@ fn put(item: &Item, runner: &mut Runner) -> Result<(), String> {
         }
         _ => {}
     }
-    if let Some(at_ms) = item.expire_at_ms {
+    if let Some(at_ms) = expire_at_ms {
         runner.run_words(&[b"PEXPIREAT", key, at_ms.to_string().as_bytes()])?;
     }
     Ok(())
+}
+
+/// Whether a command waits for EXEC, as one that restores a key can.
+fn is_queued(answer: &Answer) -> bool {
+    answer.as_bytes() == Some(b"QUEUED")
 }
 
 const TWICE: &str = "it, or an element of it, is there already";
@@ -72,7 +91,8 @@ fn add<'a, T, const N: usize>(
         all.extend(part.iter().flat_map(&words).map(Vec::as_slice));
         // RPUSH answers how long the list is, the others how many elements are new.
         let expected = if command == b"RPUSH" { before + part.len() } else { part.len() };
-        if runner.run_words(&all)? != Answer::Int(expected as i64) {
+        let answer = runner.run_words(&all)?;
+        if answer != Answer::Int(expected as i64) && !is_queued(&answer) {
             return Err(TWICE.into());
         }
         before += part.len();

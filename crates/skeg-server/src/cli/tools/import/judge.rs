@@ -11,11 +11,11 @@ use skeg_engine::DATABASES;
 use skeg_proto::Args;
 use skeg_rdb::Value;
 
+use super::restore;
 use super::source::Piece;
 
-/// Commands that skeg has by name only: RESTORE's payload is Redis's own, and there is nothing that would run
-/// a function.
-const FOREIGN: [&str; 2] = ["restore", "function"];
+/// A command that skeg has by name only: there is nothing that would run a function.
+const FOREIGN: &str = "function";
 
 /// See the module's header.
 #[derive(Debug)]
@@ -37,10 +37,8 @@ impl Judge {
             set.insert(spec.name);
         }
         written.extend(["select", "multi", "exec"]);
-        for name in FOREIGN {
-            written.remove(name);
-            others.remove(name);
-        }
+        written.remove(FOREIGN);
+        others.remove(FOREIGN);
         Self { written, others, foreign: None }
     }
 
@@ -77,6 +75,12 @@ impl Judge {
             && !matches!(name.as_str(), "multi" | "exec")
         {
             return Ok(Some(foreign.clone()));
+        }
+        if restore::is_restore(args) {
+            return Ok(match restore::read(args)?.value {
+                Value::Other(kind) => Some(kind.to_owned()),
+                _ => None,
+            });
         }
         if is_relative(&name, args) {
             let name = name.to_ascii_uppercase();
@@ -164,11 +168,18 @@ mod tests {
         {
             assert_eq!(judged(&mut judge, line), Ok(None), "{line}");
         }
-        for line in ["XADD s * f v", "RESTORE a 0 x", "FUNCTION LOAD x", "SETBIT\u{7} a 1 1"] {
+        for line in ["XADD s * f v", "FUNCTION LOAD x", "SETBIT\u{7} a 1 1"] {
             assert!(judged(&mut judge, line).unwrap().unwrap().starts_with("command "), "{line}");
         }
-        for line in ["GET a", "BLPOP a 0", "SHUTDOWN", "SUBSCRIBE c", "EXPIRE a 5", "SET a 1 ex 5"]
-        {
+        for line in [
+            "GET a",
+            "RESTORE a 0 x",
+            "BLPOP a 0",
+            "SHUTDOWN",
+            "SUBSCRIBE c",
+            "EXPIRE a 5",
+            "SET a 1 ex 5",
+        ] {
             assert!(judged(&mut judge, line).is_err(), "{line}");
         }
         // Until another database is selected, or another file begins.

@@ -13,6 +13,7 @@
 mod aof;
 mod fill;
 mod judge;
+mod restore;
 mod source;
 
 use std::path::Path;

@@ -169,23 +169,23 @@ impl Search<'_> {
     }
 
     fn print(&mut self, request: &Request, queries: Queries) -> Result<(), Trouble> {
-        let (mut number_of, many) = (0_u64, request.text("query").is_some());
+        let (mut asked, many) = (0_u64, request.text("query").is_some());
         queries(&mut |query| {
             let hits = self.nearest(query)?;
             if request.has("json") {
                 let hit = |(id, score)| object([("id", text(id)), ("score", Value::Double(score))]);
                 let hits = hits.into_iter().map(hit).collect();
-                json(&[("query", number(number_of)), ("hits", Value::Array(hits))])?;
+                json(&[("query", number(asked)), ("hits", Value::Array(hits))])?;
             } else {
                 let mut shown = Report::blank();
                 if many {
-                    shown.remark(&format!("query {number_of}"));
+                    shown.remark(&format!("query {asked}"));
                 }
                 hits.iter()
                     .for_each(|(id, score)| shown.row(&id.escape_debug().to_string(), score));
                 shown.print()?;
             }
-            number_of += 1;
+            asked += 1;
             Ok(())
         })
     }
