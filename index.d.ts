@@ -2354,6 +2354,12 @@ interface ServeOptions {
    */
   snapshotEvery?: SnapshotEvery
   /**
+   * How many snapshots are kept, up to 8. With more than one, the log from the oldest on is kept, too, and an
+   * older one is loaded with it should the newest be damaged; the server's log tells of that.
+   * @defaultValue 1
+   */
+  keepSnapshots?: number
+  /**
    * TCP port; 0 takes any that is free, `false` listens on the Unix socket only.
    * @defaultValue 6379
    */

@@ -28,8 +28,6 @@ promises! {
     RemovesEarly,
     /// Segments are removed that have values which somebody needs.
     DropsValues,
-    /// Segments are removed that have values which only an older snapshot names that is kept.
-    DropsOlderValues,
     /// Nobody is told where recovery has written values again.
     ForgetsMoves,
     /// A string is replaced by its place in the log although the key has changed since.

@@ -68,7 +68,6 @@ flaws! {
     places_of_shards_ignored: Flaw::Breaks(Broken::IgnoresPlaces), Snapshots;
     a_change_not_handed_out_first: Flaw::Breaks(Broken::ForgetsImages), Snapshots;
     // Large strings.
-    segments_dropped_that_older_snapshots_need: Flaw::Breaks(Broken::DropsOlderValues), Snapshots;
     segments_dropped_that_have_strings: Flaw::Breaks(Broken::DropsValues), Snapshots;
     strings_looked_for_where_they_were: Flaw::Breaks(Broken::ForgetsMoves), PowerLoss;
     a_string_sent_away_after_a_change: Flaw::Breaks(Broken::SendsChanged), PowerLoss;

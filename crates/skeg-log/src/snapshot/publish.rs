@@ -91,7 +91,6 @@ fn drop_superfluous(next: &mut Current, needed: Epoch, kept: &BTreeSet<u64>) {
     next.segments.retain_mut(|named| {
         let needed = kept.contains(&named.id) && !breaks(Broken::DropsValues);
         named.needed |= u8::from(!is_alone && needed && named.id < first);
-        let older = named.needed != 0 && !breaks(Broken::DropsOlderValues);
-        named.id >= log_from || older || needed
+        named.id >= log_from || named.needed != 0 || needed
     });
 }
