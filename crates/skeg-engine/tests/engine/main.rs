@@ -13,6 +13,8 @@ mod shuttle_compaction;
 #[cfg(feature = "shuttle")]
 mod shuttle_latches;
 #[cfg(feature = "shuttle")]
+mod shuttle_support;
+#[cfg(feature = "shuttle")]
 mod shuttle_walk;
 mod snapshots;
 mod support;
