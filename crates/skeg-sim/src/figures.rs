@@ -40,6 +40,8 @@ pub struct Figures {
     pub poisoned: u64,
     /// Databases that were full and took writes again by themselves.
     pub healed: u64,
+    /// Stores that filled their disks, and took writes again when what had filled them was removed.
+    pub refilled: u64,
     /// Snapshots that were published.
     pub snapshots: u64,
     /// Segments of vectors that were published.
@@ -94,6 +96,7 @@ impl Figures {
             ("tornTails", &mut self.torn_tails),
             ("poisoned", &mut self.poisoned),
             ("healed", &mut self.healed),
+            ("refilled", &mut self.refilled),
             ("snapshots", &mut self.snapshots),
             ("vectorSegments", &mut self.vector_segments),
             ("vectorSegmentsBeside", &mut self.vector_segments_beside),
