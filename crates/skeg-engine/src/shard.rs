@@ -29,9 +29,7 @@ use std::collections::hash_map::Entry;
 
 use skeg_io::sync::Arc;
 use skeg_keyspace::{Away, Collection, EntryRef, HashSeed, Keyspace, Kind, StrRef, ValueRef};
-use skeg_log::{
-    Broken, Epoch, Log, Logged, Place, Purpose, Reservation, ShardId, ShardPlace, breaks,
-};
+use skeg_log::{Broken, Epoch, Log, Purpose, Reservation, ShardId, ShardPlace, breaks};
 use smallvec::SmallVec;
 
 use crate::blocking::Waits;
@@ -42,7 +40,7 @@ use crate::notify::{Event, NotifyClass, Switches};
 use crate::options::DATABASES;
 use crate::pending::Pending;
 use crate::stats::ShardStats;
-use crate::values::{Fetched, Values, logged};
+use crate::values::{Fetched, Values, Wanted, logged};
 use crate::walk::Walk;
 use crate::watch::Watches;
 
@@ -109,9 +107,9 @@ struct Slice {
     /// Large strings in the record.
     large: Vec<large::Large>,
     /// Values from the log that are at hand.
-    pins: HashMap<Place, Fetched>,
+    pins: HashMap<Wanted, Result<Arc<[u8]>, ReadError>>,
     /// Values that were asked for and are not.
-    missing: Vec<Logged>,
+    missing: Vec<Wanted>,
     /// A large value that is to be changed has to be handed out to a snapshot first.
     is_held_up: bool,
     /// Vectors were to be stored that there is no room for yet.
@@ -126,17 +124,21 @@ impl Slice {
     /// The bytes of a string that is in the log, if they are to be had without waiting; they are at hand
     /// from then on.
     fn bytes_of(&mut self, values: Option<&Values>, away: &Away) -> Result<&[u8], ReadError> {
-        let value = logged(away);
-        let (_, bytes) = match self.pins.entry(value.place) {
+        self.wanted_of(values, Wanted::whole(logged(away)))
+    }
+
+    /// As [`Slice::bytes_of`], for what is wanted of it.
+    fn wanted_of(&mut self, values: Option<&Values>, wanted: Wanted) -> Result<&[u8], ReadError> {
+        let bytes = match self.pins.entry(wanted) {
             Entry::Occupied(pin) => pin.into_mut(),
             Entry::Vacant(free) => {
                 let values = values.expect("only a shard with a log has strings there");
-                match values.find(&value) {
+                match values.find(&wanted) {
                     Err(ReadError::Away) => {
-                        self.missing.push(value);
+                        self.missing.push(wanted);
                         return Err(ReadError::Away);
                     }
-                    found => free.insert((value, found)),
+                    found => free.insert(found),
                 }
             }
         };
@@ -147,7 +149,7 @@ impl Slice {
     }
 
     fn pinned(&self, away: &Away) -> Option<Arc<[u8]>> {
-        let (_, bytes) = self.pins.get(&logged(away).place)?;
+        let bytes = self.pins.get(&Wanted::whole(logged(away)))?;
         bytes.as_ref().ok().map(Arc::clone)
     }
 }
@@ -235,8 +237,7 @@ impl Shard {
 
     /// Values that were read for the job that runs next are at hand.
     pub(crate) fn lay_out(&mut self, fetched: &[Fetched]) {
-        let pins = fetched.iter().map(|fetched| (fetched.0.place, fetched.clone()));
-        self.slice.pins.extend(pins);
+        self.slice.pins.extend(fetched.iter().cloned());
     }
 
     /// Whether a value that was asked for has to be read from the disk, one that is to be changed handed out
@@ -258,7 +259,7 @@ impl Shard {
     }
 
     /// The values that were asked for and are not at hand.
-    pub(crate) fn take_missing(&mut self) -> Vec<Logged> {
+    pub(crate) fn take_missing(&mut self) -> Vec<Wanted> {
         std::mem::take(&mut self.slice.missing)
     }
 

@@ -4,9 +4,11 @@
 mod ahead;
 mod durable;
 mod evict;
+mod full;
 mod memory;
 mod model;
 mod offline;
+mod readings;
 mod reshard;
 #[cfg(feature = "shuttle")]
 mod shuttle_compaction;
