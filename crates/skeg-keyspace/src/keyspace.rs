@@ -29,7 +29,9 @@ use crate::expiry::Deadlines;
 use crate::stamp::Stamp;
 use crate::store::Store;
 use crate::table::{Hashes, Spot, Table};
-use crate::value::{DEADLINE_MS_MAX, EntryRef, HashSeed, StrRef, ValueRef, canonical_int};
+use crate::value::{
+    DEADLINE_MS_MAX, EntryRef, HashSeed, StrRef, ValueRef, WrongType, canonical_int,
+};
 
 /// What an entry takes in the table: its share of a bucket, at the usual load.
 const TABLE_BYTES_PER_ENTRY: usize = 8;
@@ -69,10 +71,8 @@ fn view<'a>(
     (key, EntryRef { value, expire_at_ms: entry::deadline(cell) })
 }
 
-/// An entry that was found, its cell, and what stands there for the value.
+/// The cell of an entry that was found, and what stands there for the value.
 struct Found<'a> {
-    spot: Spot,
-    handle: u32,
     cell: &'a [u8],
     value: CellValue<'a>,
 }
@@ -125,25 +125,24 @@ impl Keyspace {
         self.table.find(hash, |handle| entry::has_key(self.store.cell(handle), key))
     }
 
-    /// As [`Keyspace::find`], with what is there.
+    /// What is there under a key.
     #[inline]
     fn find_value(&self, hash: u64, key: &[u8]) -> Option<Found<'_>> {
         debug_assert_eq!(hash, self.hash(key), "the hash is the key's own");
         let mut found = None;
-        let (spot, handle) = self.table.find(hash, |handle| {
+        self.table.find(hash, |handle| {
             let cell = self.store.cell(handle);
-            found = entry::view_of(cell, key).map(|value| (cell, value));
+            found = entry::view_of(cell, key).map(|value| Found { cell, value });
             found.is_some()
         })?;
-        let (cell, value) = found?;
-        Some(Found { spot, handle, cell, value })
+        found
     }
 
     /// The entry of `key`, expired or not.
     #[inline]
     #[must_use]
     pub fn get(&self, hash: u64, key: &[u8]) -> Option<EntryRef<'_>> {
-        let Found { cell, value, .. } = self.find_value(hash, key)?;
+        let Found { cell, value } = self.find_value(hash, key)?;
         Some(EntryRef { value: self.resolve(value), expire_at_ms: entry::deadline(cell) })
     }
 
@@ -210,6 +209,32 @@ impl Keyspace {
         let deadline = entry::deadline(self.store.cell(handle));
         self.replace(spot, handle, key, &value, deadline);
         true
+    }
+
+    /// Stores under `key` the integer that `change` makes of the string there, and keeps its deadline;
+    /// returns it, and whether it replaced an entry.
+    ///
+    /// # Errors
+    /// Those of `change`, which gets [`WrongType`] for anything but a string in memory: nothing is changed.
+    pub fn change_int<E>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        change: impl FnOnce(Result<Option<StrRef<'_>>, WrongType>) -> Result<i64, E>,
+    ) -> Result<(i64, bool), E> {
+        let Some((spot, handle)) = self.find(hash, key) else {
+            let value = change(Ok(None))?;
+            self.add(hash, key, &Stored::new(StrRef::Int(value)), None);
+            return Ok((value, false));
+        };
+        let cell = self.store.cell(handle);
+        let value = change(match entry::view(cell).1 {
+            CellValue::Str(value) => Ok(Some(value)),
+            _ => Err(WrongType),
+        })?;
+        let deadline = entry::deadline(cell);
+        self.replace(spot, handle, key, &Stored::new(StrRef::Int(value)), deadline);
+        Ok((value, true))
     }
 
     fn put(

@@ -47,7 +47,7 @@ impl Shard {
     /// # Errors
     /// [`ReadError`]: the key holds something else, or the string is not to be had now.
     pub fn string(&mut self, db: u8, key: &[u8]) -> Result<Option<StrRef<'_>>, ReadError> {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.see(hash);
         if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
             return Ok(None);
@@ -98,7 +98,7 @@ impl Shard {
         key: &[u8],
         wanted: impl FnOnce(Logged) -> Wanted,
     ) -> Result<Option<StrRef<'_>>, ReadError> {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         if !self.begin_read(db, hash, key) {
             return Ok(None);
         }
@@ -144,7 +144,7 @@ impl Shard {
     /// # Errors
     /// As [`Shard::string`].
     pub fn append(&mut self, db: u8, key: &[u8], tail: &[u8]) -> Result<usize, ReadError> {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.clear_expired(db, hash, key);
         self.bring_back(db, hash, key)?;
         let length = self.writable(db, hash).append(hash, key, tail)?;
@@ -167,7 +167,7 @@ impl Shard {
         if bytes.is_empty() {
             return Ok(self.string_len(db, key)?.unwrap_or(0));
         }
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.clear_expired(db, hash, key);
         self.bring_back(db, hash, key)?;
         let length = self.writable(db, hash).set_range(hash, key, offset, bytes)?;

@@ -14,7 +14,7 @@ use skeg_io::sync::{Arc, Weak};
 use skeg_log::{Epoch, Level, Log, ShardId, ShardPlace, SnapshotInfo, SnapshotWriter};
 use skeg_vector::Backend;
 
-use super::compact::Compaction;
+use super::compact::{Compaction, is_full};
 use super::errand::{Progress, Reply, Told, post, question, wait_for_log, walking};
 use crate::effect::KIND_EFFECTS;
 use crate::engine::Shared;
@@ -105,9 +105,10 @@ impl Run {
     }
 
     /// Whether somebody is served whom its work delays; but no writer may soon have to wait until what
-    /// he hands out is taken, or waits for a large value already, and the log must not grow by much more than what made the snapshot due.
+    /// he hands out is taken, or waits for a large value already, the log must not grow by much more than what made
+    /// the snapshot due, and growth that is refused must not be refused for long.
     pub(super) fn may_rest(&self) -> bool {
-        if self.log.behind_bytes().0 > self.behind_max {
+        if is_full(&self.log) || self.log.behind_bytes().0 > self.behind_max {
             return false;
         }
         let is_awaited = self.outlet.is_half_full() || self.outlet.is_awaited();

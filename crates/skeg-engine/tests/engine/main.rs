@@ -4,6 +4,7 @@
 mod ahead;
 mod durable;
 mod evict;
+mod full;
 mod memory;
 mod model;
 mod offline;
@@ -13,6 +14,8 @@ mod reshard;
 mod shuttle_compaction;
 #[cfg(feature = "shuttle")]
 mod shuttle_latches;
+#[cfg(feature = "shuttle")]
+mod shuttle_support;
 #[cfg(feature = "shuttle")]
 mod shuttle_walk;
 mod snapshots;
