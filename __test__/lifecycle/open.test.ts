@@ -60,7 +60,7 @@ test('an older snapshot that is kept serves when the newest is damaged, with a w
   t.deepEqual(names, ['00000002.snap', '00000003.snap'])
   const file = path.join(folder, 'snap', '00000003.snap')
   const bytes = readFileSync(file)
-  bytes[100]! ^= 1
+  bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100)
   writeFileSync(file, bytes)
   const warning = once(process, 'warning') as Promise<[Error]>
   const again = await open(folder, options)
