@@ -82,7 +82,7 @@ impl Figures {
         }
     }
 
-    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 21] {
+    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 22] {
         [
             ("operations", &mut self.operations),
             ("delegated", &mut self.delegated),
