@@ -21,13 +21,12 @@ const K_USUAL: usize = 10;
 
 /// Whether a segment of so many rows is to have a graph.
 pub(super) fn links(options: &IndexOptions, rows: usize) -> bool {
-    walks(options, rows, 0, K_USUAL)
+    walks(options, rows, 0, WalkOptions::new(K_USUAL).list)
 }
 
-/// Whether a search for `k` rows walks over a segment that has a graph. Dead rows are walked through, so
-/// where most are dead it does not.
-pub(super) fn walks(options: &IndexOptions, rows: usize, dead: usize, k: usize) -> bool {
-    let list = WalkOptions::new(k).list;
+/// Whether a search with a list of so many rows walks over a segment that has a graph. Dead rows are walked
+/// through, so where most are dead it does not.
+pub(super) fn walks(options: &IndexOptions, rows: usize, dead: usize, list: usize) -> bool {
     let is_short = match options.backend {
         Backend::Auto => list.saturating_mul(ROWS_A_STEP) <= rows,
         Backend::Disk => list.saturating_mul(PART_MAX) <= rows,
@@ -50,8 +49,11 @@ mod tests {
         assert_eq!(linked(Backend::Disk), [false, true, true, true]);
         assert_eq!(linked(Backend::Flat), [false; 4]);
         assert_eq!(linked(Backend::Ephemeral), [false; 4]);
-        let walked = |k| walks(&options(Backend::Auto), 1_000_000, 0, k);
+        let walked = |k| {
+            let list = WalkOptions::new(k).list;
+            walks(&options(Backend::Auto), 1_000_000, 0, list)
+        };
         assert_eq!([1, 100, 250, 251].map(walked), [true, true, true, false]);
-        assert!(!walks(&options(Backend::Auto), 1_000_000, 500_001, 10));
+        assert!(!walks(&options(Backend::Auto), 1_000_000, 500_001, 320));
     }
 }
