@@ -105,6 +105,11 @@ impl Planes {
         }
     }
 
+    /// All codes, as they are kept.
+    pub(super) fn blocks(&self) -> [&[u8]; 3] {
+        [&self.heads, &self.tails, &self.further]
+    }
+
     /// Bytes of the further planes of one row.
     fn further_bytes(&self) -> usize {
         (self.bits as usize - 1) * self.dim / 8
