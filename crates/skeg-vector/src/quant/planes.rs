@@ -115,15 +115,6 @@ impl Planes {
         (self.bits as usize - 1) * self.dim / 8
     }
 
-    /// Asks for the further planes of some rows of a block.
-    #[inline]
-    fn prefetch_further(&self, block: usize, mask: u32) {
-        let bytes = self.further_bytes();
-        for place in places(mask) {
-            skeg_simd::prefetch(&self.further[(block * ROWS + place) * bytes..][..bytes]);
-        }
-    }
-
     /// Writes the signs of a row into its places of the scan's layout.
     fn put_signs(&mut self, block: usize, place: usize) {
         let (head, dim) = (self.head, self.dim);
@@ -364,6 +355,16 @@ impl Codec for Planes {
     }
 
     #[inline]
+    fn prefetch(&self, block: usize, rows: u32) {
+        let bytes = (self.dim - self.head) * BYTES;
+        skeg_simd::prefetch(&self.tails[block * bytes..][..bytes]);
+        let bytes = self.further_bytes();
+        for place in places(rows) {
+            skeg_simd::prefetch(&self.further[(block * ROWS + place) * bytes..][..bytes]);
+        }
+    }
+
+    #[inline]
     fn score(
         &self,
         ready: &Ready,
@@ -377,7 +378,6 @@ impl Codec for Planes {
         let Sifted { rows: mut mask, mut sums } = *sifted;
         let tail_table = &ready.table[self.head * BYTES..];
         if !tail_table.is_empty() {
-            self.prefetch_further(block, mask);
             let bytes = tail_table.len();
             self.kernels.scan_signs(&self.tails[block * bytes..][..bytes], tail_table, &mut sums);
             let test = RowTest { floor, ..ready.whole };

@@ -325,9 +325,11 @@ fn pass(
         *asked = (&readies[number], states[number].floor);
     }
     let asked = &mut asked[..count];
-    let mut sifted = [Sifted::default(); QUERIES_MAX];
-    let sifted = &mut sifted[..count];
+    let (mut now, mut before) =
+        ([Sifted::default(); QUERIES_MAX], [Sifted::default(); QUERIES_MAX]);
+    let (mut sifted, mut waiting) = (&mut now[..count], &mut before[..count]);
     let mut scores = Scores::default();
+    let mut last = 0;
     let blocks = codec.len().div_ceil(ROWS);
     for (number, run) in runs(blocks.div_ceil(RUN)).enumerate() {
         let share = (number * RUN) as f32 / blocks as f32;
@@ -339,17 +341,38 @@ fn pass(
         }
         for block in run * RUN..((run + 1) * RUN).min(blocks) {
             codec.sift(block, asked, sifted);
-            for ((&number, asked), sifted) in active.iter().zip(&mut *asked).zip(&*sifted) {
-                if sifted.rows == 0 {
-                    continue;
-                }
-                let state = &mut states[number];
-                let mask = codec.score(asked.0, block, state.floor, sifted, &mut scores);
-                if mask != 0 {
-                    state.take(block, mask, &scores, stretch);
-                    asked.1 = state.floor;
-                }
+            let left = sifted.iter().fold(0, |left, sifted| left | sifted.rows);
+            if left != 0 {
+                codec.prefetch(block, left);
             }
+            // What is left of a block is looked at after the next one: until then it has come from memory.
+            take(codec, stretch, last, waiting, (active, &mut *asked), states, &mut scores);
+            (sifted, waiting, last) = (waiting, sifted, block);
+        }
+    }
+    take(codec, stretch, last, waiting, (active, &mut *asked), states, &mut scores);
+}
+
+/// Scores what each active query's first look at a block has left.
+#[inline]
+fn take(
+    codec: &impl Codec,
+    stretch: &Stretch<'_>,
+    block: usize,
+    sifted: &[Sifted],
+    (active, asked): (&[usize], &mut [(&Ready, f32)]),
+    states: &mut [State],
+    scores: &mut Scores,
+) {
+    for ((&number, asked), sifted) in active.iter().zip(asked).zip(sifted) {
+        if sifted.rows == 0 {
+            continue;
+        }
+        let state = &mut states[number];
+        let mask = codec.score(asked.0, block, state.floor, sifted, scores);
+        if mask != 0 {
+            state.take(block, mask, scores, stretch);
+            asked.1 = state.floor;
         }
     }
 }
