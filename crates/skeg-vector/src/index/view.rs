@@ -232,9 +232,6 @@ impl View {
                 this
             })
             .collect();
-        let usual = WalkOptions::new(options.k);
-        let list = options.list.map_or(usual.list, |list| list.max(options.k));
-        let walk_options = WalkOptions { list, ..usual };
         // A query whose code says nothing is compared with every row.
         let may_walk = queries.chunks_exact(dim as usize).all(|query| is_coded(metric, query));
         walked.resize_with(walked.len().max(queries_count), Vec::new);
@@ -244,6 +241,9 @@ impl View {
             let slot = &self.segments[n];
             let Slot { segment, dead } = slot;
             let rows = segment.head().rows as usize;
+            let usual = WalkOptions::new(options.k, rows);
+            let list = options.list.map_or(usual.list, |list| list.max(options.k));
+            let walk_options = WalkOptions { list, ..usual };
             let walks = may_walk && planner::walks(&self.options, rows, dead.len(), list);
             let linked = segment.linked().filter(|_| walks);
             let Some(Linked { graph, points }) = linked else {
