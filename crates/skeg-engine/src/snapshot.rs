@@ -345,6 +345,11 @@ impl Shared {
 
     /// Starts a snapshot if the files have outgrown what is live, or a save point is reached.
     pub(crate) fn snapshot_if_due(self: &Arc<Self>) {
+        if let (Some(log), Some(bytes)) = (&self.log, self.live.snapshot_bytes()) {
+            // On a full disk, compaction states again what is live in one segment.
+            let moved = self.live.logged_bytes().min(self.options.segment_bytes);
+            log.expect_snapshot(bytes, moved);
+        }
         if self.is_snapshot_due() {
             // Whatever refuses it now is tried again at the next tick, or is told of by others.
             let _ = self.start_snapshot(None, false);

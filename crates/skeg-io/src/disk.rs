@@ -126,6 +126,13 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// `NotFound`.
     fn identity(&self, path: &Path) -> io::Result<(u64, u64)>;
+
+    /// Bytes that the files below a directory may still grow by, as far as the system says; quotas may
+    /// allow less.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    fn available(&self, path: &Path) -> io::Result<u64>;
 }
 
 /// An open file. Closed when the last reference is dropped; closing syncs nothing.

@@ -5,6 +5,7 @@
 //! woken for it; poison is noted before anybody is woken for it.
 //! May not know: how a part does its work: buffers, writer, syncer, upkeep, space.
 
+use std::io::ErrorKind::StorageFull;
 use std::path::PathBuf;
 
 use skeg_io::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -17,6 +18,8 @@ use crate::current::Position;
 use crate::error::{LogError, ReserveError};
 use crate::room::{Pressure, Room};
 use crate::segment::Segment;
+use crate::side::beside_bytes;
+use crate::snapshot::Forecast;
 use crate::space::Space;
 use crate::subscription::Subscribers;
 use crate::sync::Syncing;
@@ -56,6 +59,7 @@ pub(crate) struct Core {
     pub(crate) history_bytes: AtomicU64,
     /// Where in them the snapshot begins that CURRENT names.
     pub(crate) behind_from: AtomicU64,
+    pub(crate) forecast: Forecast,
     /// Durable epoch that the last block named, or that no block could be written for.
     watermark: AtomicU64,
     /// Behind the last block.
@@ -121,6 +125,7 @@ impl Core {
             blocks_written: AtomicU64::new(0),
             history_bytes: AtomicU64::new(parts.history_bytes),
             behind_from: AtomicU64::new(0),
+            forecast: Forecast::default(),
             watermark: AtomicU64::new(parts.last.0),
             position: Mutex::new(position),
             log_wake: Wake::default(),
@@ -245,6 +250,26 @@ impl Core {
         self.history_bytes.load(SeqCst).saturating_sub(from)
     }
 
+    /// Bytes that must be left on the disk for the next snapshot, or for the rest of the one that is being
+    /// written, and for the log beside it; `None` as long as nobody knows.
+    pub(crate) fn snapshot_room(&self) -> Option<u64> {
+        let room = self.forecast.room(self.history_bytes.load(SeqCst))?;
+        Some(room + beside_bytes(&self.options))
+    }
+
+    /// An error when the disk has not so many bytes left.
+    pub(crate) fn check_room(&self, bytes: u64) -> Result<(), LogError> {
+        match self.io.disk.available(&self.dir) {
+            Ok(available) if available < bytes => {
+                let what = format!("{available} bytes are left, {bytes} are needed");
+                let source = std::io::Error::new(StorageFull, what);
+                Err(LogError::Full { file: self.dir.clone(), source })
+            }
+            // Who cannot look finds out when nothing more can be allocated.
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn status(&self) -> LogStatus {
         let health = if self.condition.is_poisoned() {
             Health::Poisoned
@@ -271,6 +296,7 @@ impl Core {
             behind_bytes: self.behind_bytes(),
             kept_bytes: inventory.kept_bytes,
             overdrawn_bytes: self.space.overdrawn(),
+            refuses_growth: self.space.look(Room::refuses_growth),
         }
     }
 }

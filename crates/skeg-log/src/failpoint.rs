@@ -104,6 +104,8 @@ promises! {
     LinksWhatIsCut,
     /// Files are removed that a backup is still to copy.
     RemovesUnderBackups,
+    /// Growth takes the room that the next snapshot needs.
+    FillsTheDisk,
 }
 
 #[cfg(feature = "failpoints")]

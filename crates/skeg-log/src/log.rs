@@ -302,6 +302,12 @@ impl Log {
         current.segments.iter().filter_map(sealed).collect()
     }
 
+    /// Tells how many bytes the next snapshot will have, about, and how many of values may be pushed again
+    /// before it. Growth is refused while the disk has not so much left.
+    pub fn expect_snapshot(&self, bytes: u64, moved: u64) {
+        self.core.forecast.look(bytes, moved, self.core.history_bytes.load(SeqCst));
+    }
+
     /// Begins a snapshot. One at a time: the caller sees to that.
     ///
     /// # Errors

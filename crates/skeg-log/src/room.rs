@@ -127,6 +127,11 @@ impl Room {
         self.disk_full || self.write_full
     }
 
+    /// Whether growth is refused because of the disk, be it only such by much at once.
+    pub(crate) fn refuses_growth(&self) -> bool {
+        self.full() || self.unaffordable < u64::MAX
+    }
+
     /// How many bytes may be outstanding, for releases.
     pub(crate) fn release_limit(&self) -> u64 {
         if self.refusing.is_some() { 0 } else { self.free().min(self.unsynced_left()) }

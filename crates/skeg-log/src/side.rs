@@ -1,8 +1,8 @@
 //! A file beside the log while it is written: a snapshot, or a segment of vectors.
 //!
-//! Invariants: blocks are reserved before they are written, at the start with room to spare for the log,
-//! so that what the disk cannot hold is refused before it takes anything from writes; a file that is
-//! not kept is removed when it is dropped, or by the next open.
+//! Invariants: what the disk cannot hold, with room to spare for the log, is refused before anything is written;
+//! blocks are reserved before they are written; a file that is not kept is removed when it is dropped, or by
+//! the next open.
 //! May not know: what is in it, when it is to be kept.
 
 use std::io::ErrorKind::{DirectoryNotEmpty, NotFound};
@@ -16,8 +16,10 @@ use crate::error::{LogError, io_error};
 use crate::numbered::Numbered;
 use crate::segment::fsync_error;
 use crate::small_file::{remove_if_there, write_all};
+use crate::types::LogOptions;
 
-/// A file is reserved in steps of this when it becomes larger than expected.
+/// A file is reserved in steps of this, or of a segment if that is smaller: it is never much larger than
+/// what is in it.
 const STEP_BYTES: u64 = 4 << 20;
 /// The log keeps at least this beside such a file, or a segment if that is smaller.
 const BESIDE_BYTES: u64 = 16 << 20;
@@ -25,6 +27,11 @@ const BESIDE_BYTES: u64 = 16 << 20;
 /// What is written is made durable in portions of this: one fsync of all of it would keep the disk
 /// from the log's fsyncs for long.
 const PORTION_BYTES: u64 = 8 << 20;
+
+/// Bytes that must be left for the log beside such a file.
+pub(crate) fn beside_bytes(options: &LogOptions) -> u64 {
+    BESIDE_BYTES.min(options.segment_bytes)
+}
 
 /// See the module's header.
 #[derive(Debug)]
@@ -40,14 +47,17 @@ pub(crate) struct SideFile {
 }
 
 impl SideFile {
-    /// Creates the file `id` of a kind, in place of what has that name, and reserves `expected` bytes.
+    /// Creates the file `id` of a kind, in place of what has that name, if the disk has room for `expected`
+    /// bytes and for `beside`.
     pub(crate) fn create(
         core: &Arc<Core>,
         files: Numbered,
         id: u64,
         expected: u64,
+        beside: u64,
     ) -> Result<Self, LogError> {
         core.condition.check()?;
+        core.check_room(expected.saturating_add(beside))?;
         let disk = &*core.io.disk;
         let (folder, path) = (core.dir.join(files.folder), files.path(&core.dir, id));
         if let Err(error) = disk.create_dir(&folder) {
@@ -58,7 +68,7 @@ impl SideFile {
         let file = disk
             .open(&path, OpenMode::CreateNew)
             .map_err(|error| io_error("create", &path, error))?;
-        let mut this = Self {
+        Ok(Self {
             core: Arc::clone(core),
             folder,
             path,
@@ -66,11 +76,7 @@ impl SideFile {
             allocated: 0,
             unsynced: 0,
             kept: false,
-        };
-        // All at once with what the log may need meanwhile: the latter is given back at once.
-        this.allocate(expected + BESIDE_BYTES.min(core.options.segment_bytes))?;
-        this.cut(expected)?;
-        Ok(this)
+        })
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {

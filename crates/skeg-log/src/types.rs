@@ -307,6 +307,8 @@ pub struct LogStatus {
     pub kept_bytes: u64,
     /// Bytes pushed beyond what was reserved for them: a wrong bound of a command.
     pub overdrawn_bytes: u64,
+    /// Growth is refused because of the disk, be it only such by much at once.
+    pub refuses_growth: bool,
 }
 
 /// A segment that is full and durable.

@@ -4,8 +4,9 @@
 //! - Before a segment's first block, its file, its directory entry and the CURRENT that names it are
 //!   durable. CURRENT gives a segment its length only when no block can follow and all are synced.
 //! - A full disk is a state, not an error: growth is refused, what is allocated and the spare serve
-//!   releases, and it is tried again at a bounded rate until there is space. Anything else that fails
-//!   poisons the database, as nobody knows what a crash would leave.
+//!   releases, and it is tried again at a bounded rate until there is space. It counts as full while it
+//!   could not hold the next snapshot beside what is allocated, so that space can always be got back. Anything
+//!   else that fails poisons the database, as nobody knows what a crash would leave.
 //!
 //! May not know: blocks; the writer takes what is prepared here when it needs it.
 
@@ -178,17 +179,34 @@ impl Upkeeper {
         Ok(Round { changed, retry_ns: retry.then_some(self.retry_ns) })
     }
 
-    /// Allocates what is wanted.
+    /// Allocates what is wanted, if that leaves room for the next snapshot.
     fn provide(&mut self, core: &Core, wanted: &Wanted, now: u64) -> Result<(), LogError> {
+        let Present { free, allowed, .. } = present(core);
+        // Up to twice as much is allocated, and all that is allocated may have to be in the snapshot.
+        let ahead = if free < wanted.free { free + 4 * wanted.free } else { 0 };
+        let bytes = ahead + wanted.allowed.saturating_sub(allowed);
+        if bytes > 0
+            && !breaks(Broken::FillsTheDisk)
+            && let Some(room) = core.snapshot_room()
+        {
+            core.check_room(room.saturating_add(bytes))?;
+        }
         self.make_free(core, wanted.free)?;
-        if present(core).allowed < wanted.allowed {
-            self.spare.grow(&core.io, wanted.allowed)?;
-            core.space.update(|room| room.raise_allowed(self.spare.allowed()));
-        } else if self.spare.allowed() > core.options.unsynced_bytes_max.max(wanted.allowed)
+        self.allow(core, wanted.allowed)?;
+        if self.spare.allowed() > core.options.unsynced_bytes_max.max(wanted.allowed)
             && now >= self.demanded_ns + SHRINK_NS
             && core.space.lower_allowed(core.options.unsynced_bytes_max)
         {
             self.spare.shrink(core.options.unsynced_bytes_max)?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the spare allows so many unsynced bytes.
+    fn allow(&mut self, core: &Core, allowed: u64) -> Result<(), LogError> {
+        if present(core).allowed < allowed {
+            self.spare.grow(&core.io, allowed)?;
+            core.space.update(|room| room.raise_allowed(self.spare.allowed()));
         }
         Ok(())
     }
@@ -209,12 +227,27 @@ impl Upkeeper {
         Ok(())
     }
 
-    /// Gives blocks of the spare to releases. Whether there is more to come.
+    /// Gives releases what the disk has, or else blocks of the spare. Whether there is more to come.
     fn provide_release(&mut self, core: &Core, wanted: u64) -> Result<bool, LogError> {
         let free = present(core).free;
+        let (unsynced, left) = core.space.look(|room| (room.unsynced(), room.unsynced_left()));
+        if wanted <= free.min(left) {
+            core.space.update(Room::release_provided);
+            return Ok(true);
+        }
+        // The disk may have room that growth may not have.
+        let allowed = self.allow(core, unsynced + wanted);
+        match allowed.and_then(|()| self.make_free(core, wanted.max(RELEASE_BYTES))) {
+            Ok(()) => {
+                core.space.update(Room::release_provided);
+                return Ok(true);
+            }
+            Err(LogError::Full { .. }) => {}
+            Err(error) => return Err(error),
+        }
         if wanted <= free {
-            // Nothing was asked for, or what lacks is only synced: an fsync frees it.
-            return Ok(wanted == 0 || core.space.look(Room::unsynced) > 0);
+            // It is only unsynced bytes that are too many, or what others hold: they come to be synced.
+            return Ok(unsynced > 0 || core.space.outstanding() > 0);
         }
         // The room may have to be all in a new segment, with a header and a CURRENT that names it.
         let wanted = wanted.max(RELEASE_BYTES);

@@ -16,7 +16,7 @@ use crate::error::LogError;
 use crate::failpoint::{Broken, breaks};
 use crate::log::Log;
 use crate::numbered::{Numbered, open_named};
-use crate::side::SideFile;
+use crate::side::{SideFile, beside_bytes};
 use crate::types::{Epoch, ShardId};
 use crate::upkeep::Upkeeper;
 
@@ -177,7 +177,10 @@ impl Log {
         let core = self.core();
         core.condition.check()?;
         let (id, database_id) = core.upkeeper.lock().next_vectors();
-        let side = SideFile::create(core, FILES, id, expected)?;
+        // What it takes must not be what the next snapshot needs.
+        let beside = core.snapshot_room().unwrap_or_else(|| beside_bytes(&core.options));
+        let mut side = SideFile::create(core, FILES, id, expected, beside)?;
+        side.make_room(expected)?;
         Ok(VectorWriter { side, id, database_id, length: None })
     }
 

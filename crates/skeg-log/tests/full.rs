@@ -91,6 +91,49 @@ fn releases_use_the_spare_when_growth_is_refused() {
 }
 
 #[test]
+fn a_release_waits_for_what_another_one_gives_back() {
+    let mut harness = Harness::new(1, small_options(SyncPolicy::Never));
+    harness.machine.disk.set_capacity(3 << 20, Failure::OutOfSpace);
+    harness.open(0).unwrap();
+    fill(&mut harness);
+    let disk = harness.machine.disk.clone();
+    let spare_bytes = || disk.metadata(&Harness::path("log/spare")).unwrap().len;
+    let all = spare_bytes();
+    while spare_bytes() == all {
+        let mut reservation = harness.reserve_patiently(30, Purpose::Release).unwrap();
+        harness.log().push(&mut reservation, ShardId(1), 2, &[0; 30]);
+        harness.log().settle(reservation);
+        harness.turn();
+    }
+    let log = harness.log();
+    log.sync().unwrap();
+    log.maintain().unwrap();
+    disk.set_capacity(disk.used_bytes(), Failure::OutOfSpace);
+    // More than half of what there is, found out without asking for more than that.
+    let subscription = log.subscribe(Arc::new(Count::default()));
+    let fits = |bytes: &u64| subscription.want_space(*bytes, Purpose::Release) == Want::Reached;
+    let bytes = (0..10).map(|step| (256 << 10) >> step).find(fits).unwrap();
+    for _ in 0..3 {
+        let first = harness.reserve(bytes, Purpose::Release).unwrap();
+        let second = harness.reserve(bytes, Purpose::Release).unwrap_err();
+        assert_eq!(second, ReserveError::Wait, "there is room for one after the other");
+        harness.log().settle(first);
+        harness.sleep_ms(200);
+        harness.log().maintain().unwrap();
+        assert_eq!(harness.log().status().health, Health::Full);
+    }
+    let first = harness.reserve(bytes, Purpose::Release).unwrap();
+    assert_eq!(harness.reserve(bytes, Purpose::Release).unwrap_err(), ReserveError::Wait);
+    harness.sleep_ms(200);
+    harness.log().maintain().unwrap();
+    match harness.reserve(bytes, Purpose::Release) {
+        Ok(second) => harness.log().settle(second),
+        Err(error) => assert_eq!(error, ReserveError::Wait, "the first one is to come to its end"),
+    }
+    harness.log().settle(first);
+}
+
+#[test]
 fn a_full_disk_opens_after_a_kill_and_after_power_loss() {
     for seed in 0..8 {
         let mut harness = Harness::new(seed, small_options(SyncPolicy::EverySecond));

@@ -172,6 +172,10 @@ impl Disk for WatchedDisk {
     fn identity(&self, path: &Path) -> io::Result<(u64, u64)> {
         self.watch.note("look at", path, self.inner.identity(path))
     }
+
+    fn available(&self, path: &Path) -> io::Result<u64> {
+        self.watch.note("look at", path, self.inner.available(path))
+    }
 }
 
 #[derive(Debug)]

@@ -40,6 +40,8 @@ pub struct Figures {
     pub poisoned: u64,
     /// Databases that were full and took writes again by themselves.
     pub healed: u64,
+    /// Stores that filled their disks, and took writes again when what had filled them was removed.
+    pub refilled: u64,
     /// Snapshots that were published.
     pub snapshots: u64,
     /// Segments of vectors that were published.
@@ -78,7 +80,7 @@ impl Figures {
         }
     }
 
-    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 20] {
+    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 21] {
         [
             ("operations", &mut self.operations),
             ("delegated", &mut self.delegated),
@@ -92,6 +94,7 @@ impl Figures {
             ("tornTails", &mut self.torn_tails),
             ("poisoned", &mut self.poisoned),
             ("healed", &mut self.healed),
+            ("refilled", &mut self.refilled),
             ("snapshots", &mut self.snapshots),
             ("vectorSegments", &mut self.vector_segments),
             ("vectorSegmentsBeside", &mut self.vector_segments_beside),

@@ -23,6 +23,7 @@ mod disk;
 mod dump;
 mod elements;
 mod figures;
+mod fill;
 mod model;
 mod op;
 mod oracle;

@@ -181,6 +181,8 @@ pub(crate) enum Step {
     Inject(Injection),
     /// So many bytes are left on the disk; `None`: any number.
     Room(Option<u64>),
+    /// The store fills its disk, and gets space back when what has filled it is removed.
+    Fill,
 }
 
 /// Faults of one plan.
@@ -408,6 +410,9 @@ impl Draw {
             Trouble::None => {}
             Trouble::Space => {
                 let begin = place(&mut self.rng, steps);
+                if self.strings.index(3) == 0 {
+                    return steps.insert(begin, Step::Fill);
+                }
                 let step = if self.one_in(4) {
                     let failure = self.pick(&[Failure::OutOfSpace, Failure::OverQuota]);
                     let operation =

@@ -31,9 +31,11 @@ const SNAPSHOT_STEPS_EACH: usize = 100;
 /// An open engine and those who use it.
 pub(crate) struct Work {
     pub(crate) engine: Engine,
-    clients: Vec<Client>,
+    pub(crate) clients: Vec<Client>,
     journal: Journal,
     was_full: bool,
+    /// The disk had a size at some time: growth may be refused, also for a while after it was given more.
+    pub(crate) was_limited: bool,
     was_poisoned: bool,
     /// The snapshot that was published last.
     snapshot: Option<SnapshotInfo>,
@@ -47,6 +49,7 @@ impl Work {
             clients: (0..clients).map(|number| Client::new(number, engine, &journal)).collect(),
             journal,
             was_full: false,
+            was_limited: false,
             was_poisoned: false,
             snapshot: engine.snapshot_status().last,
         }
@@ -57,11 +60,11 @@ impl Work {
         self.clients.iter().any(|client| client.waits)
     }
 
-    fn log(&self) -> &Arc<Log> {
+    pub(crate) fn log(&self) -> &Arc<Log> {
         self.engine.log().expect("a database on disk has a log")
     }
 
-    fn health(&self) -> Health {
+    pub(crate) fn health(&self) -> Health {
         self.log().status().health
     }
 }
@@ -71,6 +74,7 @@ impl Runner<'_> {
     pub(crate) fn step(&mut self, work: &mut Work, step: &Step) -> Result<(), String> {
         let before = (work.log().reached(Level::Kernel), work.log().reached(Level::Disk));
         self.act(work, step)?;
+        work.was_limited |= self.capacity.is_some();
         self.read_journal(work)?;
         if matches!(step, Step::Tick | Step::Turn | Step::Vectors { .. }) {
             self.notice_lapsed(work)?;
@@ -97,7 +101,7 @@ impl Runner<'_> {
         if status.health == Health::Poisoned && !std::mem::replace(&mut work.was_poisoned, true) {
             self.figures.poisoned += 1;
         }
-        let harmless = self.seen.lock().hard_faults == 0;
+        let harmless = self.seen.lock().hard_faults == 0 && !work.was_limited;
         if status.health != Health::Healthy && harmless {
             return Err(format!("{:?} without a fault: {:?}", status.health, status.reason));
         }
@@ -175,6 +179,7 @@ impl Runner<'_> {
                 self.set_capacity(Some(bytes));
             }
             Step::Room(None) => self.set_capacity(None),
+            Step::Fill => self.fill(work)?,
         }
         Ok(())
     }
@@ -266,7 +271,8 @@ impl Runner<'_> {
 
     fn check_refusal(&mut self, work: &Work, refusal: Refusal) -> Result<(), String> {
         Figures::count(&mut self.figures.refused, format!("{refusal:?}"));
-        let faulty = self.seen.lock().hard_faults > 0 || self.machine.disk.is_stopped();
+        let faulty =
+            self.seen.lock().hard_faults > 0 || work.was_limited || self.machine.disk.is_stopped();
         let plausible = match refusal {
             Refusal::Busy => work.engine.options().queue_limit < 10,
             Refusal::NoSpace | Refusal::Poisoned => faulty,
@@ -323,18 +329,23 @@ impl Runner<'_> {
         })
     }
 
+    /// Brings a snapshot on for whom it keeps waiting: who changes a large value waits until it has that.
+    pub(crate) fn bring_on(&mut self, work: &mut Work) -> Result<(), String> {
+        for _ in 0..SNAPSHOT_STEPS_EACH {
+            if !work.is_waited_for() || !work.engine.step_snapshot() {
+                break;
+            }
+            self.read_journal(work)?;
+        }
+        Ok(())
+    }
+
     /// Brings everything queued and buffered to an end, as background threads would.
     pub(crate) fn settle(&mut self, work: &mut Work) -> Result<(), String> {
         work.clients.iter_mut().for_each(Client::release);
         self.read_journal(work)?;
         for _ in 0..SETTLE_ROUNDS {
-            // Who changes a large value waits until a snapshot under way has it.
-            for _ in 0..SNAPSHOT_STEPS_EACH {
-                if !work.is_waited_for() || !work.engine.step_snapshot() {
-                    break;
-                }
-                self.read_journal(work)?;
-            }
+            self.bring_on(work)?;
             self.step(work, &Step::Turn)?;
             if self.machine.disk.is_stopped() || work.health() == Health::Poisoned {
                 return Ok(());

@@ -79,6 +79,8 @@ flaws! {
     // Backups.
     a_backup_published_before_its_files: Flaw::Breaks(Broken::PublishesBackupsFirst), Backups;
     files_removed_under_a_backup: Flaw::Breaks(Broken::RemovesUnderBackups), Backups;
+    // A full disk.
+    growth_without_room_for_a_snapshot: Flaw::Breaks(Broken::FillsTheDisk), All;
 }
 
 /// What a simulation on one thread and a single fault cannot show. Caught in skeg-log: the first four

@@ -83,7 +83,10 @@ impl Compaction {
             Stage::Asked => {
                 let Some(told) = self.told()? else { return Ok(Progress::Waits) };
                 let sealed = log.sealed_segments();
-                self.segments = Arc::new(choose(&sealed, &told.homes, self.bytes_min));
+                let part = told.homes.values().sum::<u64>() / PART;
+                // What room there is on a full disk is enough for one.
+                let bytes = if is_full(log) { 1 } else { part.max(self.bytes_min) };
+                self.segments = Arc::new(choose(&sealed, &told.homes, bytes));
                 if self.segments.is_empty() {
                     return Ok(Progress::Done(()));
                 }
@@ -104,7 +107,7 @@ impl Compaction {
                 self.stage = Stage::Restate(told.seek);
                 Ok(Progress::More)
             }
-            Stage::Restate(next) => self.restate(shared, next),
+            Stage::Restate(next) => self.restate(shared, log, next),
             Stage::Restated(next) => {
                 let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
                 match outcome {
@@ -156,6 +159,7 @@ impl Compaction {
     fn restate(
         &mut self,
         shared: &Shared,
+        log: &Log,
         next: Option<Seek>,
     ) -> Result<Progress<()>, SnapshotError> {
         let values = shared.values.as_ref().expect("there is a log");
@@ -177,7 +181,9 @@ impl Compaction {
             let stated = batch.drain(..).filter(|(stray, value)| shard.restate(stray, value));
             values.note_restated(stated.map(|(_, value)| value.len() as u64).sum());
         };
-        let errand = errand(self.shard, Bound::grow(bytes), &self.reply, restate);
+        // Where growth is refused, this is how there comes to be space.
+        let bound = if is_full(log) { Bound::release(bytes) } else { Bound::grow(bytes) };
+        let errand = errand(self.shard, bound, &self.reply, restate);
         post(shared, errand, &mut self.stage, Stage::Restated(next))
     }
 
@@ -191,9 +197,17 @@ impl Compaction {
     }
 }
 
-/// The segments that are mostly dead, deadest first, as many as may be stated again at once.
-fn choose(sealed: &[SealedSegment], live: &BTreeMap<u64, u64>, bytes_min: u64) -> BTreeSet<u64> {
-    let mut bytes_left = bytes_min.max(live.values().sum::<u64>() / PART);
+/// Whether growth is refused because the disk is full.
+pub(super) fn is_full(log: &Log) -> bool {
+    log.status().refuses_growth
+}
+
+/// The segments that are mostly dead, deadest first, until so many bytes are to be stated again.
+fn choose(
+    sealed: &[SealedSegment],
+    live: &BTreeMap<u64, u64>,
+    mut bytes_left: u64,
+) -> BTreeSet<u64> {
     let mut dead: Vec<(u64, u64)> = sealed
         .iter()
         .filter_map(|segment| Some((*live.get(&segment.id)?, segment)))
@@ -222,7 +236,8 @@ mod tests {
         let live = BTreeMap::from([(1, 500), (2, 499), (3, 100), (4, 400), (6, 1), (7, 3)]);
         let chosen = |bytes_min| choose(&sealed, &live, bytes_min).into_iter().collect::<Vec<_>>();
         assert_eq!(chosen(10_000), [2, 3, 4, 6], "not those that are open, full or empty");
-        assert_eq!(chosen(1), [3, 4, 6], "an eighth of all, and the rest of a segment");
+        assert_eq!(chosen(188), [3, 4, 6], "and the rest of a segment");
+        assert_eq!(chosen(1), [6]);
         assert_eq!(choose(&[], &live, 1), BTreeSet::new());
     }
 }

@@ -19,8 +19,14 @@ use crate::shard::Shard;
 const PART_BEHIND: u64 = 2;
 /// Or when this part of what is live has died since the last one.
 const PART_DEAD: u64 = 2;
-/// What a snapshot leaves dead is no more than what is live, if it has freed this part of it.
+/// The same parts on a full disk, and the least that is worth one there.
+const PART_FULL: u64 = 16;
+const FULL_BYTES_MIN: u64 = 1 << 20;
+/// What a snapshot leaves dead is no more than what is live, if it has freed this part of it, or on a full disk
+/// anything.
 const PART_FREED: u64 = 8;
+/// What a snapshot has beside the entries: this part of them, rather too much than too little.
+const PART_OVERHEAD: u64 = 16;
 /// A shard that nobody has looked at yet.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -52,14 +58,23 @@ impl Live {
 
     /// About how many bytes a snapshot would have; `None` as long as not all shards were looked at.
     pub(super) fn snapshot_bytes(&self) -> Option<u64> {
+        let inline = self.inline_bytes()?;
+        Some(inline + inline / PART_OVERHEAD)
+    }
+
+    fn inline_bytes(&self) -> Option<u64> {
         let of_each = self.0.iter().map(|kept| kept.inline.load(Ordering::Relaxed));
         of_each.map(|bytes| (bytes != UNKNOWN).then_some(bytes)).sum()
     }
 
     /// All that is live; `None` as before.
     fn bytes(&self) -> Option<u64> {
-        let logged: u64 = self.0.iter().map(|kept| kept.logged.load(Ordering::Relaxed)).sum();
-        Some(self.snapshot_bytes()? + logged)
+        Some(self.inline_bytes()? + self.logged_bytes())
+    }
+
+    /// Bytes of strings that stay in the log.
+    pub(super) fn logged_bytes(&self) -> u64 {
+        self.0.iter().map(|kept| kept.logged.load(Ordering::Relaxed)).sum()
     }
 }
 
@@ -74,6 +89,8 @@ pub(super) struct Files {
     log: u64,
     /// What is live, if that is known.
     live: Option<u64>,
+    /// Growth is refused because the disk has no room for it.
+    full: bool,
 }
 
 impl Files {
@@ -84,6 +101,7 @@ impl Files {
             behind: status.behind_bytes,
             log: status.bytes,
             live: live.bytes(),
+            full: status.refuses_growth,
         }
     }
 
@@ -94,12 +112,17 @@ impl Files {
     /// Whether a snapshot is due, when the last one has left so much that was dead. None is for less than
     /// `bytes_min`.
     pub(super) fn are_due(&self, left: Option<u64>, bytes_min: u64) -> bool {
-        if self.behind > (self.snapshot / PART_BEHIND).max(bytes_min) {
+        // Where the disk is full, nothing grows before there is space again.
+        let (part_behind, part_dead, bytes_min) = match self.full {
+            true => (PART_FULL, PART_FULL, bytes_min.min(FULL_BYTES_MIN)),
+            false => (PART_BEHIND, PART_DEAD, bytes_min),
+        };
+        if self.behind > (self.snapshot / part_behind).max(bytes_min) {
             return true;
         }
         let Some(live) = self.live else { return false };
         let died = self.dead(live).saturating_sub(left.unwrap_or(live));
-        died > (live / PART_DEAD).max(bytes_min)
+        died > (live / part_dead).max(bytes_min)
     }
 
     /// What the next snapshot need not try to free, because this one, begun when the files were as `before`,
@@ -107,7 +130,9 @@ impl Files {
     pub(super) fn left(&self, before: &Self) -> Option<u64> {
         let (live, live_before) = (self.live?, before.live?);
         let dead = self.dead(live);
-        let has_freed = dead < before.dead(live_before).saturating_sub(live / PART_FREED);
+        // On a full disk each is bounded by the room there is, and the next one may do better.
+        let least = if before.full { 0 } else { live / PART_FREED };
+        let has_freed = dead < before.dead(live_before).saturating_sub(least);
         Some(if has_freed { dead.min(live) } else { dead })
     }
 }
@@ -119,7 +144,7 @@ mod tests {
     const MIN: u64 = 10;
 
     fn files(snapshot: u64, behind: u64, log: u64, live: u64) -> Files {
-        Files { snapshot, behind, log, live: Some(live) }
+        Files { snapshot, behind, log, live: Some(live), full: false }
     }
 
     #[test]
@@ -139,6 +164,22 @@ mod tests {
         assert!(!due(420, None) && due(400, None), "nobody knows what the last one has left");
         assert!(!due(0, Some(1_025)), "less than the least");
         assert!(!Files { live: None, ..files(1_000, 30, 30, 0) }.are_due(Some(0), MIN));
+    }
+
+    #[test]
+    fn on_a_full_disk_one_is_due_earlier() {
+        let due = |behind, full| {
+            Files { full, ..files(1_600, behind, behind, 1_600) }.are_due(Some(0), MIN)
+        };
+        assert!(!due(100, true) && due(101, true) && !due(101, false));
+    }
+
+    #[test]
+    fn on_a_full_disk_little_is_enough_to_go_on() {
+        let before = Files { full: true, ..files(0, 0, 300 << 20, 100 << 20) };
+        let after = files(0, 0, 299 << 20, 100 << 20);
+        assert_eq!(after.left(&before), Some(100 << 20));
+        assert_eq!(after.left(&Files { full: false, ..before }), Some(199 << 20));
     }
 
     #[test]

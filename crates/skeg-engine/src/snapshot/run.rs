@@ -14,7 +14,7 @@ use skeg_io::sync::{Arc, Weak};
 use skeg_log::{Epoch, Level, Log, ShardId, ShardPlace, SnapshotInfo, SnapshotWriter};
 use skeg_vector::Backend;
 
-use super::compact::Compaction;
+use super::compact::{Compaction, is_full};
 use super::errand::{Progress, Reply, Told, post, question, wait_for_log, walking};
 use crate::effect::KIND_EFFECTS;
 use crate::engine::Shared;
@@ -105,9 +105,10 @@ impl Run {
     }
 
     /// Whether somebody is served whom its work delays; but no writer may soon have to wait until what
-    /// he hands out is taken, or waits for a large value already, and the log must not grow by much more than what made the snapshot due.
+    /// he hands out is taken, or waits for a large value already, the log must not grow by much more than what made
+    /// the snapshot due, and growth that is refused must not be refused for long.
     pub(super) fn may_rest(&self) -> bool {
-        if self.log.behind_bytes().0 > self.behind_max {
+        if is_full(&self.log) || self.log.behind_bytes().0 > self.behind_max {
             return false;
         }
         let is_awaited = self.outlet.is_half_full() || self.outlet.is_awaited();
@@ -145,7 +146,7 @@ impl Run {
                 Ok(Progress::More)
             }
             Stage::Durable(covered) => self.ask(shared, covered),
-            Stage::Asked => self.publish(),
+            Stage::Asked => self.publish(shared),
         }
     }
 
@@ -222,9 +223,14 @@ impl Run {
         post(shared, question, &mut self.stage, Stage::Asked)
     }
 
-    fn publish(&mut self) -> Result<Progress<SnapshotInfo>, SnapshotError> {
+    /// What is read part by part counts as well. It is asked for last: whoever began to read since the
+    /// shards were asked did so at a place that they named, or that will be replayed.
+    fn publish(&mut self, shared: &Shared) -> Result<Progress<SnapshotInfo>, SnapshotError> {
         let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
         self.kept.extend(outcome?.homes.into_keys());
+        if let Some(values) = &shared.values {
+            self.kept.extend(values.kept_segments());
+        }
         let writer = self.writer.take().expect("it is published once");
         Ok(Progress::Done(writer.publish(&self.kept)?))
     }

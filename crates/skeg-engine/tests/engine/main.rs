@@ -4,14 +4,18 @@
 mod ahead;
 mod durable;
 mod evict;
+mod full;
 mod memory;
 mod model;
 mod offline;
+mod readings;
 mod reshard;
 #[cfg(feature = "shuttle")]
 mod shuttle_compaction;
 #[cfg(feature = "shuttle")]
 mod shuttle_latches;
+#[cfg(feature = "shuttle")]
+mod shuttle_support;
 #[cfg(feature = "shuttle")]
 mod shuttle_walk;
 mod snapshots;

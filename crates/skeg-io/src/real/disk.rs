@@ -126,6 +126,15 @@ impl Disk for RealDisk {
         let metadata = fs::metadata(path)?;
         Ok((metadata.dev(), metadata.ino()))
     }
+
+    fn available(&self, path: &Path) -> io::Result<u64> {
+        let file_system = rustix::fs::statvfs(path)?;
+        // Some file systems do not tell.
+        if file_system.f_blocks == 0 {
+            return Ok(u64::MAX);
+        }
+        Ok(file_system.f_bavail.saturating_mul(file_system.f_frsize))
+    }
 }
 
 /// The open file description that carries the lock: the system frees it when the last reference is

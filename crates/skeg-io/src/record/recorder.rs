@@ -144,6 +144,10 @@ impl Disk for RecordingDisk {
     fn identity(&self, path: &Path) -> io::Result<(u64, u64)> {
         self.inner.identity(path)
     }
+
+    fn available(&self, path: &Path) -> io::Result<u64> {
+        self.inner.available(path)
+    }
 }
 
 #[derive(Debug)]

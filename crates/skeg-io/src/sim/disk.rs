@@ -194,6 +194,11 @@ impl Disk for SimDisk {
     fn identity(&self, path: &Path) -> io::Result<(u64, u64)> {
         self.inspect(Operation::Metadata, path, |_, inode| Ok((DEVICE, inode)))
     }
+
+    fn available(&self, path: &Path) -> io::Result<u64> {
+        let free = self.shared.state().free_bytes();
+        self.inspect(Operation::Metadata, path, |_, _| Ok(free))
+    }
 }
 
 /// What who is refused is told.

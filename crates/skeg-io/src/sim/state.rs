@@ -154,6 +154,11 @@ impl State {
         Ok(())
     }
 
+    /// Bytes that files may still take.
+    pub(super) fn free_bytes(&self) -> u64 {
+        self.pages_free() * PAGE_BYTES as u64
+    }
+
     fn pages_free(&self) -> u64 {
         (self.capacity_bytes / PAGE_BYTES as u64).saturating_sub(self.files.pages_used())
     }

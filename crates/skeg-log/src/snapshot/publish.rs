@@ -4,9 +4,11 @@
 //! shard, and no value in it is needed; a file is removed only when the CURRENT that does not name it is durable.
 //! May not know: what is in the snapshot.
 
-use super::format::FILES;
 use std::collections::BTreeSet;
 
+use skeg_io::sync::atomic::Ordering::SeqCst;
+
+use super::format::FILES;
 use crate::core::Core;
 use crate::current::{Current, SnapshotRef};
 use crate::error::LogError;
@@ -17,12 +19,13 @@ use crate::upkeep::Upkeeper;
 
 impl Upkeeper {
     /// Number for the next snapshot, the database's id, and how large the snapshot may be expected to
-    /// become: what the last one had and what was written since.
+    /// become: as is forecast, but no more than what the last one had and what was written since.
     pub(crate) fn next_snapshot(&self, core: &Core) -> (u64, u128, u64) {
         let last = self.current.snapshot;
         let id = last.map_or(0, |snapshot| snapshot.id) + 1;
         let bytes = last.map_or(0, |snapshot| snapshot.length) + core.behind_bytes();
-        (id, self.current.database_id, bytes)
+        let forecast = core.forecast.bytes(core.history_bytes.load(SeqCst));
+        (id, self.current.database_id, forecast.unwrap_or(bytes).min(bytes))
     }
 
     /// Lets CURRENT name a snapshot, for which epochs from `needed` on are replayed, and removes what

@@ -17,7 +17,7 @@ use crate::current::SnapshotRef;
 use crate::error::LogError;
 use crate::failpoint::{Broken, breaks};
 use crate::reshard::Dealt;
-use crate::side::SideFile;
+use crate::side::{SideFile, beside_bytes};
 use crate::types::{Epoch, ShardId, ShardPlace};
 
 /// A published snapshot.
@@ -56,7 +56,8 @@ impl SnapshotWriter {
     pub(crate) fn create(core: &Arc<Core>) -> Result<Self, LogError> {
         core.condition.check()?;
         let (id, database_id, expected) = core.upkeeper.lock().next_snapshot(core);
-        let side = SideFile::create(core, FILES, id, HEADER_BYTES + expected)?;
+        let beside = beside_bytes(&core.options);
+        let side = SideFile::create(core, FILES, id, HEADER_BYTES + expected, beside)?;
         let header = SnapshotHeader {
             id,
             database_id,
@@ -115,6 +116,7 @@ impl SnapshotWriter {
         self.side.write(&bytes, self.offset)?;
         self.side.write(payload, self.offset + BLOCK_HEADER_BYTES as u64)?;
         self.offset = end;
+        self.side.core().forecast.note_written(end);
         self.previous = sum;
         self.blocks += 1;
         Ok(())
@@ -211,5 +213,11 @@ impl SnapshotWriter {
             covered: self.covered.0,
             sum: self.previous,
         })
+    }
+}
+
+impl Drop for SnapshotWriter {
+    fn drop(&mut self) {
+        self.side.core().forecast.note_written(0);
     }
 }

@@ -79,6 +79,9 @@ impl Disk for Wayward {
     fn identity(&self, path: &Path) -> io::Result<(u64, u64)> {
         self.disk.identity(path)
     }
+    fn available(&self, path: &Path) -> io::Result<u64> {
+        self.disk.available(path)
+    }
 }
 
 impl File for WaywardFile {
