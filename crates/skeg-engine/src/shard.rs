@@ -28,7 +28,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use skeg_io::sync::Arc;
-use skeg_keyspace::{Away, Collection, EntryRef, HashSeed, Keyspace, Kind, ValueRef};
+use skeg_keyspace::{Away, Collection, EntryRef, HashSeed, Keyspace, Kind, StrRef, ValueRef};
 use skeg_log::{Broken, Epoch, Log, Purpose, Reservation, ShardId, ShardPlace, breaks};
 use smallvec::SmallVec;
 
@@ -752,6 +752,37 @@ impl Shard {
             self.notify(NotifyClass::NEW, "new", db, key);
         }
         self.changed(db, hash, key, &Effect::SetInt { db, key, value });
+    }
+
+    /// Stores the integer that `change` makes of the string that the key holds, and keeps the deadline;
+    /// returns it.
+    ///
+    /// # Errors
+    /// Those of `change`, and as [`Shard::string`]: nothing is changed.
+    pub fn change_int<E: From<ReadError>>(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        change: impl FnOnce(Option<StrRef<'_>>) -> Result<i64, E>,
+    ) -> Result<i64, E> {
+        if self.keyspace(db).has_away() {
+            // Perhaps it has to be fetched.
+            let value = change(self.string(db, key)?)?;
+            self.set_int(db, key, value);
+            return Ok(value);
+        }
+        let hash = self.hash_of(key);
+        self.see(hash);
+        self.clear_expired(db, hash, key);
+        let result = self
+            .writable(db, hash)
+            .change_int(hash, key, |value| change(value.map_err(ReadError::from)?));
+        let (value, replaced) = result?;
+        if !replaced {
+            self.notify(NotifyClass::NEW, "new", db, key);
+        }
+        self.changed(db, hash, key, &Effect::SetInt { db, key, value });
+        Ok(value)
     }
 
     /// Removes the key; `true` when it was there.
