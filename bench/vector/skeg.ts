@@ -201,7 +201,7 @@ export class Served {
   /** Memory of the index as the server counts it. */
   async indexBytes(): Promise<number> {
     const fields = (await this.#connections[0]?.call('SKEG.VINDEX.INFO', INDEX)) as Reply[]
-    const name = fields.findIndex((field) => String(field as Buffer) === 'memory_bytes')
+    const name = fields.findIndex((field) => String(field) === 'memory_bytes')
     return Number(fields[name + 1])
   }
 
