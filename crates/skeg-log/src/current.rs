@@ -282,26 +282,11 @@ impl Current {
             start_segment: u64_at(content, 56),
             start: Position { epoch: u64_at(content, 64), chain: u32_at(content, 52) },
             snapshot: SnapshotRef::decode(snapshot),
-            older: older_bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(Older::decode)
-                .collect::<Option<_>>()
+            older: list(older_bytes, Older::decode)
                 .ok_or_else(|| wrong("older snapshots with their numbers"))?,
-            segments: segment_bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(decode_segment)
-                .collect::<Option<_>>()
+            segments: list(segment_bytes, decode_segment)
                 .ok_or_else(|| wrong("segments that are open or sealed"))?,
-            vectors: vector_bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(VectorRef::decode)
-                .collect::<Option<_>>()
+            vectors: list(vector_bytes, VectorRef::decode)
                 .ok_or_else(|| wrong("vector segments with zeros at their ends"))?,
         };
         current.check().map_err(wrong)?;
@@ -434,6 +419,14 @@ impl Current {
         }
         Ok(())
     }
+}
+
+/// Entries of one length, one behind the other; `None` when one of them is none.
+fn list<T, const BYTES: usize>(
+    bytes: &[u8],
+    decode: impl Fn(&[u8; BYTES]) -> Option<T>,
+) -> Option<Vec<T>> {
+    bytes.as_chunks().0.iter().map(decode).collect()
 }
 
 fn decode_segment(bytes: &[u8; SEGMENT_BYTES]) -> Option<NamedSegment> {
