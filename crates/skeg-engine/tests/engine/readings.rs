@@ -59,7 +59,7 @@ fn oldest_segment(dir: &std::path::Path) -> String {
 
 /// A database whose only string is in the log, and the string's key.
 fn one_in_the_log(cache_bytes: usize) -> (tempfile::TempDir, Engine, Vec<u8>) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("a folder of its own");
     let engine = open(dir.path(), cache_bytes);
     let key = keys(&engine)[0].clone();
     set(&engine, &key, value(1));
