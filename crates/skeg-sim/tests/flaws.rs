@@ -92,6 +92,7 @@ const ELSEWHERE: [Broken; 8] = [
     Broken::SplitsTransactions,
     Broken::LooksOnce,
     Broken::SyncsBlindly,
+    Broken::GathersOn,
     Broken::DropsTheSalt,
     Broken::DropsTheOffset,
     Broken::LinksWhatIsCut,
