@@ -308,6 +308,18 @@ impl Log {
         self.core.forecast.look(bytes, moved, self.core.history_bytes.load(SeqCst));
     }
 
+    /// Growth waits when so many more bytes were written, but for a little every few milliseconds; until this
+    /// is called again. `None`: it does not wait.
+    pub fn ration_growth(&self, bytes: Option<u64>) {
+        if breaks(Broken::OutrunsSnapshots) {
+            return;
+        }
+        self.core.space.update(|room| room.ration(bytes.unwrap_or(u64::MAX)));
+        if self.core.space.stop_waiting() {
+            self.core.subscribers.room();
+        }
+    }
+
     /// Begins a snapshot. One at a time: the caller sees to that.
     ///
     /// # Errors
