@@ -80,7 +80,7 @@ impl Figures {
         }
     }
 
-    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 20] {
+    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 21] {
         [
             ("operations", &mut self.operations),
             ("delegated", &mut self.delegated),

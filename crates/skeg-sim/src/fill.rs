@@ -90,6 +90,7 @@ impl Runner<'_> {
     }
 
     fn pass(&mut self, work: &mut Work) -> Result<(), String> {
+        self.bring_on(work)?;
         self.step(work, &Step::Turn)?;
         self.machine.clock.advance(Duration::from_millis(20));
         Ok(())

@@ -329,18 +329,23 @@ impl Runner<'_> {
         })
     }
 
+    /// Brings a snapshot on for whom it keeps waiting: who changes a large value waits until it has that.
+    pub(crate) fn bring_on(&mut self, work: &mut Work) -> Result<(), String> {
+        for _ in 0..SNAPSHOT_STEPS_EACH {
+            if !work.is_waited_for() || !work.engine.step_snapshot() {
+                break;
+            }
+            self.read_journal(work)?;
+        }
+        Ok(())
+    }
+
     /// Brings everything queued and buffered to an end, as background threads would.
     pub(crate) fn settle(&mut self, work: &mut Work) -> Result<(), String> {
         work.clients.iter_mut().for_each(Client::release);
         self.read_journal(work)?;
         for _ in 0..SETTLE_ROUNDS {
-            // Who changes a large value waits until a snapshot under way has it.
-            for _ in 0..SNAPSHOT_STEPS_EACH {
-                if !work.is_waited_for() || !work.engine.step_snapshot() {
-                    break;
-                }
-                self.read_journal(work)?;
-            }
+            self.bring_on(work)?;
             self.step(work, &Step::Turn)?;
             if self.machine.disk.is_stopped() || work.health() == Health::Poisoned {
                 return Ok(());
