@@ -4,7 +4,7 @@
 //! May not know: what it is measured by, who waits.
 
 /// Where nothing is handed out, growth goes on with this many bytes at a time,
-const TRICKLE_BYTES: u64 = 64 << 10;
+const TRICKLE_BYTES: u64 = 16 << 10;
 /// and as often as this.
 const TRICKLE_NS: u64 = 4_000_000;
 
