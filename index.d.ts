@@ -1,5 +1,7 @@
 // Generated from src/ by `npm run surface`. Its diff is the diff of the public interface.
 
+import { Readable } from 'node:stream'
+
 /** A key or a value: a string stands for its UTF-8 bytes. */
 type Bytes = string | Uint8Array
 /** The numbers of a vector; they are stored in single precision. */
@@ -1363,7 +1365,8 @@ declare abstract class TransactionCommands extends ChangeCommands {
  * - `ERR_ENCODING`: bytes that are not UTF-8 were asked for as a string, or a string that has no
  *   UTF-8 form (a lone surrogate) was given. The `Buffer` twins take and return any bytes.
  * - `ERR_INDEX_MISMATCH`: the index exists with other options than those asked for.
- * - `ERR_CONFLICT`: a transaction or update lost 16 races in a row. Try again later.
+ * - `ERR_CONFLICT`: a transaction or update lost 16 races in a row, or a value that is in memory only was changed while
+ *   it was read as a stream. Try again later.
  * - `ERR_UNSUPPORTED_PLATFORM`: no native binary for this platform was found. The message says
  *   where it was looked for and how to get it.
  * - `ERR_REPLY`: a command given to `call` was refused; the message is the server's reply.
@@ -1780,6 +1783,33 @@ declare class Transaction extends TransactionCommands {
 /** Returns the new value, `null` to delete the key, `undefined` to leave it as it is. */
 type Change = (value: string | null) => string | null | undefined
 
+/** Options of {@link Database.getStream}. */
+interface GetStreamOptions {
+  /**
+   * The first byte.
+   * @defaultValue 0
+   */
+  start?: number
+  /**
+   * The first byte that is not wanted any more; beyond the end of the value it is cut.
+   * @defaultValue the end of the value
+   */
+  end?: number
+  /** Destroys the stream with `ERR_ABORTED`. */
+  signal?: AbortSignal
+}
+/**
+ * The bytes of a value, or of a range of it, as they were when {@link Database.getStream} was called. They
+ * are read as they are consumed, 256 KiB at a time and one such part ahead. While the stream is there, the disk space of
+ * its value is not given back: destroy one that is not read to its end.
+ */
+declare class ValueStream extends Readable {
+  #private
+  /** Bytes of the whole value, also when only a range of it is read. */
+  readonly size: number
+  private constructor()
+}
+
 /** How near two vectors are. */
 type Metric = 'cosine' | 'ip' | 'euclidean'
 /**
@@ -2035,6 +2065,20 @@ declare class Database extends Commands implements AsyncDisposable {
   getSync(key: Bytes): string | null
   /** As {@link getSync}, as bytes. */
   getBufferSync(key: Bytes): Buffer | null
+  /**
+   * The value of a key as a stream of bytes, `null` when there is none: for values that are not to be held in memory
+   * whole. What the stream gives is the value of the moment of the call, also when the key is changed or deleted
+   * meanwhile; no byte of a damaged value is given (`ERR_CORRUPT`). A value that the store has in memory only,
+   * because it was changed in place or just now written, is not copied: when its key is changed, the
+   * stream is destroyed with `ERR_CONFLICT`.
+   *
+   * @example
+   * ```ts
+   * const video = await db.getStream('video:1', { start: 0, end: 65_536 })
+   * if (video !== null) for await (const bytes of video) console.log(bytes.length, 'of', video.size)
+   * ```
+   */
+  getStream(key: Bytes, options?: GetStreamOptions): Promise<ValueStream | null>
   /**
    * Sets the value of a key. Resolves, when the write is as safe as the store's `durability` or the
    * call's, with whether it was made: `false` only with `ifAbsent` and `ifPresent`.
@@ -2460,6 +2504,7 @@ export {
   Subscription,
   Transaction,
   TransactionCommands,
+  ValueStream,
   VectorIndex,
   executablePath,
   open,
@@ -2498,6 +2543,7 @@ export type {
   Eviction,
   Fields,
   GetExOptions,
+  GetStreamOptions,
   HashStep,
   Hit,
   IndexInfo,

@@ -85,12 +85,18 @@ export interface Binding {
   callOff(handle: Handle, request: RequestId): undefined
   /** Reads as `get` (unless the mode says not to), and notices from then on when the key changes. */
   watch(handle: Handle, transaction: number, key: unknown, mode: number): unknown
+  /** Begins to read a value part by part: its number and how many bytes it has; `null` without key. */
+  beginReading(handle: Handle, key: unknown): unknown
+  /** Ends with bytes of the value from `start` on, no more than so many. */
+  readPart(handle: Handle, reading: number, start: number, bytes: number): RequestId | undefined
+  /** The reading is over. */
+  endReading(handle: Handle, reading: number): undefined
   /** Makes the changes, all or none, unless something that was watched has changed. */
   commit(handle: Handle, transaction: number, changes: readonly unknown[]): undefined
   /** The transaction is over. */
   release(handle: Handle, transaction: number): undefined
   /**
-   * How the last of these four calls ended: the epoch that it wrote (0: none), the negative number of
+   * How the last of these five calls ended: the epoch that it wrote (0: none), the negative number of
    * its request when it has not ended, NaN when it failed.
    */
   ended(): number

@@ -17,6 +17,7 @@ import { readStats, type Stats } from './stats.ts'
 import { Subscription, type Channels, type SubscribeOptions } from './subscription.ts'
 import { transact, type Transaction } from './transaction.ts'
 import { Updates, type Change } from './update.ts'
+import { ValueStream, type GetStreamOptions } from './value-stream.ts'
 import {
   checkSame,
   createWords,
@@ -112,6 +113,23 @@ export class Database extends Commands implements AsyncDisposable {
     const value = environment.binding.get(handle, key, MODE_SYNC | MODE_BYTES)
     if (typeof value === 'object') return value
     throw environment.failure()
+  }
+
+  /**
+   * The value of a key as a stream of bytes, `null` when there is none: for values that are not to be held in memory
+   * whole. What the stream gives is the value of the moment of the call, also when the key is changed or deleted
+   * meanwhile; no byte of a damaged value is given (`ERR_CORRUPT`). A value that the store has in memory only,
+   * because it was changed in place or just now written, is not copied: when its key is changed, the
+   * stream is destroyed with `ERR_CONFLICT`.
+   *
+   * @example
+   * ```ts
+   * const video = await db.getStream('video:1', { start: 0, end: 65_536 })
+   * if (video !== null) for await (const bytes of video) console.log(bytes.length, 'of', video.size)
+   * ```
+   */
+  getStream(key: Bytes, options: GetStreamOptions = {}): Promise<ValueStream | null> {
+    return attempt(() => ValueStream.begin(this.#lane, key, options))
   }
 
   /**

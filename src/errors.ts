@@ -27,7 +27,8 @@
  * - `ERR_ENCODING`: bytes that are not UTF-8 were asked for as a string, or a string that has no
  *   UTF-8 form (a lone surrogate) was given. The `Buffer` twins take and return any bytes.
  * - `ERR_INDEX_MISMATCH`: the index exists with other options than those asked for.
- * - `ERR_CONFLICT`: a transaction or update lost 16 races in a row. Try again later.
+ * - `ERR_CONFLICT`: a transaction or update lost 16 races in a row, or a value that is in memory only was changed while
+ *   it was read as a stream. Try again later.
  * - `ERR_UNSUPPORTED_PLATFORM`: no native binary for this platform was found. The message says
  *   where it was looked for and how to get it.
  * - `ERR_REPLY`: a command given to `call` was refused; the message is the server's reply.

@@ -75,6 +75,7 @@ export {
 } from './subscription.ts'
 export type { Change } from './update.ts'
 export { Transaction, type TransactionIndex } from './transaction.ts'
+export { ValueStream, type GetStreamOptions } from './value-stream.ts'
 export {
   VectorIndex,
   type Backend,

@@ -42,7 +42,8 @@ export class Lane {
   #requestBytes = 0
   readonly #servers = new Set<Server>()
   readonly #paces = new Paces((index) => this.#isBehind(index))
-  readonly #subscriptions = new Set<{ close(): void }>()
+  /** What ends with the store. */
+  readonly #dependents = new Set<{ close(): void }>()
   #transactions = 0
 
   constructor(environment: Environment, handle: Handle, options: LaneOptions) {
@@ -205,17 +206,24 @@ export class Lane {
     return server
   }
 
-  addSubscription(subscription: { close(): void }): void {
-    this.#subscriptions.add(subscription)
+  /** Reads a part of a value that is read part by part. */
+  readPart(reading: number, start: number, bytes: number): Promise<Buffer> {
+    const request = this.environment.binding.readPart(this.handle, reading, start, bytes)
+    if (request === undefined) return Promise.reject(this.environment.failure())
+    return this.request(request, (part) => part as Buffer)
   }
 
-  removeSubscription(subscription: { close(): void }): void {
-    this.#subscriptions.delete(subscription)
+  addDependent(dependent: { close(): void }): void {
+    this.#dependents.add(dependent)
+  }
+
+  removeDependent(dependent: { close(): void }): void {
+    this.#dependents.delete(dependent)
   }
 
   /** Lets what was called settle, calls off what waits, then gives the store back. Later calls fail. */
   async close(): Promise<void> {
-    for (const subscription of this.#subscriptions) subscription.close()
+    for (const dependent of this.#dependents) dependent.close()
     const { handle } = this
     this.handle = CLOSED
     this.environment.binding.callOff(handle, 0)

@@ -108,7 +108,7 @@ export class Subscription<T = string> implements AsyncIterableIterator<Message<T
     const number = binding.subscribe(lane.handle, kind, names)
     if (number === undefined) throw lane.environment.failure()
     const subscription = new Subscription<T>(lane, number, asBytes ? MODE_BYTES : 0, signal)
-    lane.addSubscription(subscription)
+    lane.addDependent(subscription)
     lane.environment.addWaiter(subscription)
     if (signal?.aborted === true) subscription.#abort()
     else signal?.addEventListener('abort', subscription.#abort)
@@ -210,7 +210,7 @@ export class Subscription<T = string> implements AsyncIterableIterator<Message<T
     const { environment, handle } = this.#lane
     environment.binding.unsubscribe(handle, this.#number)
     environment.removeWaiter(this)
-    this.#lane.removeSubscription(this)
+    this.#lane.removeDependent(this)
     this.#signal?.removeEventListener('abort', this.#abort)
     while (this.#waiting.length > 0) {
       const error = this.#error

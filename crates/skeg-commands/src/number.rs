@@ -129,9 +129,22 @@ pub(crate) fn double(text: &[u8]) -> Option<f64> {
     if text.first().is_none_or(|byte| byte.is_ascii_whitespace() || *byte == 0x0b) {
         return None;
     }
+    if let Some(value) = short_integer(text) {
+        return Some(value);
+    }
     let read = strtod(text);
     let is_lost = read.out_of_range && (read.value.is_infinite() || read.value == 0.0);
     (read.len == text.len() && !is_lost && !read.value.is_nan()).then_some(read.value)
+}
+
+/// The number that few digits and nothing else are: most scores. A double holds it exactly.
+#[inline]
+fn short_integer(text: &[u8]) -> Option<f64> {
+    if text.len() > 15 {
+        return None;
+    }
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    text.iter().try_fold(0, |sum, byte| Some(sum * 10 + digit(byte)?)).map(|sum| sum as f64)
 }
 
 /// [`double`], or the usual error.

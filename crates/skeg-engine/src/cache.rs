@@ -28,20 +28,20 @@ enum Queue {
 }
 
 #[derive(Debug)]
-struct Slot {
-    value: Arc<[u8]>,
+struct Slot<T> {
+    value: Arc<[T]>,
     hits: u8,
     queue: Queue,
 }
 
-impl Slot {
+impl<T> Slot<T> {
     fn cost(&self) -> usize {
         cost(&self.value)
     }
 }
 
-fn cost(value: &[u8]) -> usize {
-    value.len() + VALUE_COST
+fn cost<T>(value: &[T]) -> usize {
+    size_of_val(value) + VALUE_COST
 }
 
 /// What a cache has done and holds.
@@ -63,9 +63,9 @@ pub struct CacheFigures {
 
 /// Values by name.
 #[derive(Debug)]
-pub(crate) struct Cache<N> {
+pub(crate) struct Cache<N, T = u8> {
     bytes_max: usize,
-    slots: HashMap<N, Slot>,
+    slots: HashMap<N, Slot<T>>,
     small: VecDeque<N>,
     small_bytes: usize,
     main: VecDeque<N>,
@@ -76,7 +76,7 @@ pub(crate) struct Cache<N> {
     figures: CacheFigures,
 }
 
-impl<N: Copy + Eq + Hash> Cache<N> {
+impl<N: Copy + Eq + Hash, T> Cache<N, T> {
     /// An empty cache of so many bytes; with 0 it keeps nothing.
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl<N: Copy + Eq + Hash> Cache<N> {
     }
 
     /// The value of this name, if it is held.
-    pub(crate) fn get(&mut self, name: &N) -> Option<Arc<[u8]>> {
+    pub(crate) fn get(&mut self, name: &N) -> Option<Arc<[T]>> {
         let Some(slot) = self.slots.get_mut(name) else {
             self.figures.misses += 1;
             return None;
@@ -105,7 +105,7 @@ impl<N: Copy + Eq + Hash> Cache<N> {
 
     /// Takes a value in, unless it is held or larger than a tenth of the budget: it would drive out
     /// too many others.
-    pub(crate) fn insert(&mut self, name: N, value: Arc<[u8]>) {
+    pub(crate) fn insert(&mut self, name: N, value: Arc<[T]>) {
         let cost = cost(&value);
         if cost > self.bytes_max / SMALL_PART || self.slots.contains_key(&name) {
             return;

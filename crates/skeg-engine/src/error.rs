@@ -86,6 +86,21 @@ pub enum ReadError {
     },
 }
 
+/// Why a part of a string that is read part by part is not to be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PartError {
+    /// The string was in memory only, and its key was changed since the reading began.
+    #[error("the key was changed while its value was read")]
+    Changed,
+    /// It could not be read.
+    #[error(transparent)]
+    Unreadable(ReadError),
+    /// The engine refused.
+    #[error(transparent)]
+    Refused(Refusal),
+}
+
 /// Why there is no backup. The database is as it was, and so is the backup that was to be brought up
 /// to date.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

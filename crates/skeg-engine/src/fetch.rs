@@ -10,11 +10,11 @@
 //! May not know: what jobs do with values.
 
 use skeg_io::sync::{Arc, Mutex, Weak};
-use skeg_log::{Logged, ShardId};
+use skeg_log::ShardId;
 
 use crate::engine::Shared;
 use crate::job::Ticket;
-use crate::values::Fetched;
+use crate::values::{Fetched, Wanted};
 use crate::walk::Outlet;
 
 /// Threads that read, started with the first read that has to wait: so many reads are under way.
@@ -54,7 +54,7 @@ enum Waiting {
 impl Shared {
     /// Has values read for a job that has given back its latches; then it runs again at the shard where
     /// it begins. Returns that when it can be looked at by now.
-    pub(crate) fn fetch_for(&self, ticket: Ticket, missing: Vec<Logged>) -> Option<ShardId> {
+    pub(crate) fn fetch_for(&self, ticket: Ticket, missing: Vec<Wanted>) -> Option<ShardId> {
         let aside = self.suspend(ticket);
         let id = aside.at;
         let shared = self.this.get().and_then(Weak::upgrade).expect("somebody runs on it");
@@ -108,9 +108,9 @@ impl Shared {
         Suspended { at, how }
     }
 
-    fn read_for(&self, aside: Suspended, missing: &[Logged]) {
+    fn read_for(&self, aside: Suspended, missing: &[Wanted]) {
         let values = self.values.as_ref().expect("only a log has values elsewhere");
-        let fetched = missing.iter().map(|value| (*value, values.fetch(value)));
+        let fetched = missing.iter().map(|wanted| (*wanted, values.fetch(wanted)));
         self.go_on(aside, fetched.collect());
     }
 

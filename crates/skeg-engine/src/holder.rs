@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 
-use skeg_keyspace::{ElementHint, Keyspace};
+use skeg_keyspace::{Collection, ElementHint, Keyspace};
 use skeg_log::ShardId;
 use smallvec::SmallVec;
 
@@ -16,7 +16,7 @@ use crate::error::Refusal;
 use crate::exec::{Exec, Ran, Undone};
 use crate::job::{Bound, Job, Receipt, Ticket};
 use crate::router::ShardList;
-use crate::shard::{Group, Shard};
+use crate::shard::{Group, HashedKey, Shard};
 
 /// What a thread does for others when it frees latches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,24 +27,29 @@ pub enum Drain {
     WakeOnly,
 }
 
+const CACHE_LINE_BYTES: usize = 64;
+/// Lines of a leaf that are read ahead: a processor sees then that the others follow.
+const LEAF_LINES: usize = 4;
+
+/// Two arguments of a command that may be elements of what its key holds.
+type Elements<'k> = [&'k [u8]; 2];
+
 /// What one command will look for.
 struct Touched<'k> {
     key: &'k [u8],
     shard: ShardId,
     hash: u64,
-    elements: [&'k [u8]; 2],
+    elements: Elements<'k>,
     /// The key is that of the command before: its entry need not be read again.
     is_same: bool,
 }
 
 type Places<'k> = SmallVec<[Touched<'k>; Holder::TOUCHED_KEYS_MAX]>;
 
-/// The shard of a key that a command ahead names: known by where the key lies, because the command will
-/// name those very bytes.
+/// What is known of a key that a command ahead names.
 #[derive(Clone, Copy, Debug)]
 struct Ahead {
-    address: usize,
-    len: usize,
+    key: HashedKey,
     shard: ShardId,
 }
 
@@ -135,8 +140,8 @@ impl Holder {
 
     /// Reads what commands of a database with these first arguments will read, so far as their shards
     /// can be held, [`Holder::TOUCHED_KEYS_MAX`] at most. Commands wait for memory one after the other;
-    /// this way they wait together. The latches stay held, and the bytes of the keys where they are, until
-    /// the next call or [`Holder::release`]. `looks_up`: elements of large collections too.
+    /// this way they wait together. The latches stay held, and the bytes of the keys as and where they are,
+    /// until [`Holder::release`]. `looks_up`: elements of large collections too.
     pub fn touch<'k>(
         &mut self,
         db: u8,
@@ -146,8 +151,8 @@ impl Holder {
         let mut places: Places<'k> = SmallVec::new();
         self.forget_ahead();
         for [key, elements @ ..] in commands.take(Self::TOUCHED_KEYS_MAX) {
-            if let Some(shard) = self.look_up(db, key, elements, &mut places) {
-                self.ahead.push(Ahead { address: key.as_ptr().addr(), len: key.len(), shard });
+            if let Some((shard, hash)) = self.look_up(db, key, elements, &mut places) {
+                self.ahead.push(Ahead { key: HashedKey::new(key, hash), shard });
             }
         }
         self.touch_keys_at(db, &places);
@@ -171,18 +176,19 @@ impl Holder {
         }
     }
 
-    /// Adds what a command will look for that names this key, if the key's shard can be held; returns that.
+    /// Adds what a command will look for that names this key, if the key's shard can be held; returns that,
+    /// and the key's hash.
     #[inline]
     fn look_up<'k>(
         &mut self,
         db: u8,
         key: &'k [u8],
-        elements: [&'k [u8]; 2],
+        elements: Elements<'k>,
         places: &mut Places<'k>,
-    ) -> Option<ShardId> {
+    ) -> Option<(ShardId, u64)> {
         if let Some(&Touched { shard, hash, .. }) = places.last().filter(|it| it.key == key) {
             places.push(Touched { key, shard, hash, elements, is_same: true });
-            return Some(shard);
+            return Some((shard, hash));
         }
         let shard = self.engine.shard_of(key);
         if self.try_hold_one(shard) != Ok(true) {
@@ -190,7 +196,7 @@ impl Holder {
         }
         let hash = self.keyspace(shard, db).hash(key);
         places.push(Touched { key, shard, hash, elements, is_same: false });
-        Some(shard)
+        Some((shard, hash))
     }
 
     /// No load waits for another one of its loop, and the loops that load do nothing else: so a processor
@@ -205,20 +211,30 @@ impl Holder {
         black_box(entries.iter().fold(0, |sum, [first, last]| sum ^ **first ^ **last));
     }
 
-    /// As for keys: first the blocks of all elements, then their entries.
+    /// As for keys: first the blocks of all elements, then their entries; of sorted sets then the leaves
+    /// where scores will change.
     fn touch_elements(&self, db: u8, places: &Places<'_>) {
         let mut found: SmallVec<[ElementHint<'_>; Self::TOUCHED_KEYS_MAX]> = SmallVec::new();
+        let mut large: SmallVec<[(&Collection, Elements<'_>); Self::TOUCHED_KEYS_MAX]> =
+            SmallVec::new();
         let mut collection = None;
         for it in places {
             if !it.is_same {
                 collection = self.keyspace(it.shard, db).large_collection(it.hash);
             }
-            found.extend(collection.and_then(|large| large.element_hint(it.elements)));
+            let Some(collection) = collection else { continue };
+            large.push((collection, it.elements));
+            found.extend(collection.element_hint(it.elements));
         }
         black_box(found.iter().fold(0, |sum, it| sum ^ it.touch_block()));
         let entries: SmallVec<[[&u8; 2]; Self::TOUCHED_KEYS_MAX]> =
             found.iter().filter_map(ElementHint::entry).collect();
         black_box(entries.iter().fold(0, |sum, [first, last]| sum ^ **first ^ **last));
+        let leaves: SmallVec<[&[u8]; 2 * Self::TOUCHED_KEYS_MAX]> =
+            large.iter().filter_map(|(it, elements)| it.score_hint(*elements)).flatten().collect();
+        let lines =
+            leaves.iter().flat_map(|leaf| leaf.iter().step_by(CACHE_LINE_BYTES).take(LEAF_LINES));
+        black_box(lines.fold(0, |sum, line| sum ^ line));
     }
 
     /// The shard that owns the key of the next command.
@@ -226,13 +242,13 @@ impl Holder {
     #[must_use]
     pub fn shard_of(&mut self, key: &[u8]) -> ShardId {
         let ahead = &self.ahead[self.ahead_at..];
-        let is_here = |it: &Ahead| it.address == key.as_ptr().addr() && it.len == key.len();
-        let Some(skipped) = ahead.iter().position(is_here) else {
+        let Some(skipped) = ahead.iter().position(|it| it.key.is(key)) else {
             return self.engine.shard_of(key);
         };
-        let shard = ahead[skipped].shard;
+        let Ahead { key: hashed, shard } = ahead[skipped];
         debug_assert_eq!(shard, self.engine.shard_of(key), "the key was not changed meanwhile");
         self.ahead_at += skipped + 1;
+        self.held[usize::from(shard.0)].as_mut().expect("the latch is held").know(hashed);
         shard
     }
 
@@ -367,7 +383,8 @@ impl Holder {
         }
         let ids = std::mem::take(&mut self.ids);
         for &id in &ids {
-            if let Some(shard) = self.held[usize::from(id.0)].take() {
+            if let Some(mut shard) = self.held[usize::from(id.0)].take() {
+                shard.know(HashedKey::default());
                 self.engine.shared.latch(id).put_back(shard);
             }
         }

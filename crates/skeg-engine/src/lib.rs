@@ -41,6 +41,7 @@ mod options;
 mod pending;
 mod pool;
 mod pubsub;
+mod reading;
 mod replay;
 mod router;
 mod shard;
@@ -56,7 +57,9 @@ pub use blocking::{Blocked, Room, Wait, WaitEnd, Waiter};
 pub use cache::CacheFigures;
 pub use dump::{DumpError, Dumped, DumpedElements};
 pub use engine::Engine;
-pub use error::{BackupError, EngineError, ReadError, Refusal, SnapshotError, VectorsError};
+pub use error::{
+    BackupError, EngineError, PartError, ReadError, Refusal, SnapshotError, VectorsError,
+};
 pub use evict::{EvictionPolicy, MemoryLimit};
 pub use exec::Exec;
 pub use holder::{Drain, Holder};
@@ -66,6 +69,7 @@ pub use notify::NotifyClass;
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 pub use pool::Search;
 pub use pubsub::{Delivery, Message, PubSub, Subscriber, SubscriberId, Topic};
+pub use reading::{Reading, TakePart};
 pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
 pub use shard::{Expiry, Held, Shard};
 pub use skeg_keyspace::{

@@ -20,7 +20,8 @@ use skeg_log::{
     Unapplied, ValueReader, VectorFile,
 };
 
-use crate::effect::{self, Change, Effect, Elements};
+use crate::describe::effects_of;
+use crate::effect::{self, Change, Effect, Elements, KIND_EFFECTS};
 use crate::notify::Switches;
 use crate::shard::Shard;
 use crate::values::{Values, away_of, logged};
@@ -99,9 +100,7 @@ impl<'a> Rebuild<'a> {
             let ids = (0..shards).skip(lane).step_by(lanes);
             ids.map(|id| Shard::new(ShardId(id), self.seed, self.index_seed)).collect()
         };
-        self.lanes = (0..lanes)
-            .map(|lane| Lane::new(of_lane(lane), lanes, self.inline_max, &self.failed))
-            .collect();
+        self.lanes = (0..lanes).map(|lane| Lane::new(of_lane(lane), lanes, &self.failed)).collect();
         self.filling = (0..lanes).map(|_| Batch::default()).collect();
         self.shards = shards;
     }
@@ -121,13 +120,13 @@ impl<'a> Rebuild<'a> {
         id: ShardId,
         kind: u8,
         payload: &[u8],
-        at: Option<Place>,
+        is_whole: bool,
     ) -> Result<(), ReplayError> {
         if id.0 >= self.shards {
             return Err(ReplayError(format!("no shard {}", id.0)));
         }
         let lane = usize::from(id.0) % self.lanes.len();
-        self.filling[lane].push(Origin { shard: id, kind, mark: self.mark, at }, payload);
+        self.filling[lane].push(Origin { shard: id, kind, mark: self.mark, is_whole }, payload);
         if self.filling[lane].is_full() {
             if self.failed.load(Ordering::SeqCst) {
                 // Which one `settle` tells.
@@ -140,6 +139,29 @@ impl<'a> Rebuild<'a> {
             self.send(lane);
         }
         Ok(())
+    }
+
+    /// The effects of a record of the log with places instead of the strings that stay there. So these are
+    /// summed while a processor has them at hand from verifying, and handed to nobody. `None` when there
+    /// are none; and of a record that is not right, which whoever applies it will say.
+    fn shortened(&self, at: Place, kind: u8, payload: &[u8]) -> Option<Vec<u8>> {
+        let (mut short, mut is_shorter) = (Vec::new(), false);
+        let (_, mut effects) = effects_of(kind, payload).ok()?;
+        while let Some(effect) = effects.next() {
+            match effect.ok()? {
+                Effect::Set { db, key, value, expire_at_ms } if value.len() > self.inline_max => {
+                    let bytes = u32::try_from(value.len()).ok()?;
+                    let end = at.plus(effects.offset() as u64);
+                    let place = Place { offset: end.offset - u64::from(bytes), ..end };
+                    let value = Logged { place, bytes, sum: Logged::sum(value) };
+                    Effect::SetAway { db, key, value, expire_at_ms }.encode(&mut short);
+                    is_shorter = true;
+                }
+                Effect::SetAway { .. } => return None,
+                other => other.encode(&mut short),
+            }
+        }
+        is_shorter.then_some(short)
     }
 
     fn send(&mut self, lane: usize) {
@@ -169,7 +191,7 @@ impl Replay for Rebuild<'_> {
     }
 
     fn record(&mut self, id: ShardId, kind: u8, payload: &[u8]) -> Result<(), ReplayError> {
-        self.deal(id, kind, payload, None)
+        self.deal(id, kind, payload, false)
     }
 
     fn record_at(
@@ -179,7 +201,12 @@ impl Replay for Rebuild<'_> {
         kind: u8,
         payload: &[u8],
     ) -> Result<(), ReplayError> {
-        self.deal(id, kind, payload, Some(place))
+        if payload.len() > self.inline_max
+            && let Some(short) = self.shortened(place, kind, payload)
+        {
+            return self.deal(id, KIND_EFFECTS, &short, false);
+        }
+        self.deal(id, kind, payload, true)
     }
 
     fn moved(&mut self, moved: &[Moved]) {
@@ -236,21 +263,10 @@ pub(crate) fn segments_of(name: &[u8]) -> String {
 
 /// Where an effect comes from.
 struct Source<'a> {
-    inline_max: usize,
     reader: Option<&'a ValueReader>,
-    /// Where it ends, if it is in the log.
-    end: Option<Place>,
+    /// From a record that has the bytes of all its strings.
+    is_whole: bool,
     unreadable: &'a mut Option<LogError>,
-}
-
-impl Source<'_> {
-    /// Where the string is that an effect ends with, if it is to stay there.
-    fn large(&self, value: &[u8]) -> Option<Logged> {
-        let end = self.end.filter(|_| value.len() > self.inline_max)?;
-        let bytes = u32::try_from(value.len()).ok()?;
-        let place = Place { offset: end.offset - u64::from(bytes), ..end };
-        Some(Logged { place, bytes, sum: Logged::sum(value) })
-    }
 }
 
 /// The offset of a logged SETRANGE.
@@ -289,13 +305,10 @@ impl Shard {
             Effect::Set { db, key, value, expire_at_ms } => {
                 let keyspace = self.keyspace_mut(db);
                 let hash = keyspace.hash(key);
-                match source.large(value) {
-                    Some(value) => keyspace.put_away(hash, key, away_of(&value), expire_at_ms),
-                    None => keyspace.set(hash, key, value, expire_at_ms),
-                };
+                keyspace.set(hash, key, value, expire_at_ms);
             }
             Effect::SetAway { db, key, value, expire_at_ms } => {
-                if source.end.is_some() {
+                if source.is_whole {
                     return Err("a place of the log in the log itself".to_owned());
                 }
                 let keyspace = self.keyspace_mut(db);

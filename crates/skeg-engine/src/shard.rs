@@ -9,6 +9,7 @@
 //! May not know: command names, wire formats, files.
 
 mod evict;
+mod hashed;
 mod hashes;
 mod large;
 mod lists;
@@ -18,6 +19,7 @@ mod sorted_sets;
 mod strings;
 mod values;
 
+pub(crate) use hashed::HashedKey;
 pub(crate) use restate::{Seek, Stray};
 pub use values::Held;
 pub(crate) use values::{ELEMENT_COST, bytes_of, changes_from, each_change};
@@ -27,9 +29,7 @@ use std::collections::hash_map::Entry;
 
 use skeg_io::sync::Arc;
 use skeg_keyspace::{Away, Collection, EntryRef, HashSeed, Keyspace, Kind, ValueRef};
-use skeg_log::{
-    Broken, Epoch, Log, Logged, Place, Purpose, Reservation, ShardId, ShardPlace, breaks,
-};
+use skeg_log::{Broken, Epoch, Log, Purpose, Reservation, ShardId, ShardPlace, breaks};
 use smallvec::SmallVec;
 
 use crate::blocking::Waits;
@@ -40,7 +40,7 @@ use crate::notify::{Event, NotifyClass, Switches};
 use crate::options::DATABASES;
 use crate::pending::Pending;
 use crate::stats::ShardStats;
-use crate::values::{Fetched, Values, logged};
+use crate::values::{Fetched, Values, Wanted, logged};
 use crate::walk::Walk;
 use crate::watch::Watches;
 
@@ -80,6 +80,7 @@ pub struct Shard {
     inline_max: usize,
     large: large::LargeStrings,
     slice: Slice,
+    hashed: HashedKey,
     draws: evict::Draws,
     tidying: Tidying,
 }
@@ -97,8 +98,8 @@ struct Slice {
     record: Vec<u8>,
     /// The run of elements that the record ends with.
     run: Option<Run>,
-    /// Databases that were changed, as bits: they may have large collections to free.
-    changed: u16,
+    /// Databases that have large collections to free, as bits.
+    removed: u16,
     touched: Vec<u64>,
     touched_all: bool,
     /// Something was changed, beside the removal of what has expired.
@@ -106,9 +107,9 @@ struct Slice {
     /// Large strings in the record.
     large: Vec<large::Large>,
     /// Values from the log that are at hand.
-    pins: HashMap<Place, Fetched>,
+    pins: HashMap<Wanted, Result<Arc<[u8]>, ReadError>>,
     /// Values that were asked for and are not.
-    missing: Vec<Logged>,
+    missing: Vec<Wanted>,
     /// A large value that is to be changed has to be handed out to a snapshot first.
     is_held_up: bool,
     /// Vectors were to be stored that there is no room for yet.
@@ -123,17 +124,21 @@ impl Slice {
     /// The bytes of a string that is in the log, if they are to be had without waiting; they are at hand
     /// from then on.
     fn bytes_of(&mut self, values: Option<&Values>, away: &Away) -> Result<&[u8], ReadError> {
-        let value = logged(away);
-        let (_, bytes) = match self.pins.entry(value.place) {
+        self.wanted_of(values, Wanted::whole(logged(away)))
+    }
+
+    /// As [`Slice::bytes_of`], for what is wanted of it.
+    fn wanted_of(&mut self, values: Option<&Values>, wanted: Wanted) -> Result<&[u8], ReadError> {
+        let bytes = match self.pins.entry(wanted) {
             Entry::Occupied(pin) => pin.into_mut(),
             Entry::Vacant(free) => {
                 let values = values.expect("only a shard with a log has strings there");
-                match values.find(&value) {
+                match values.find(&wanted) {
                     Err(ReadError::Away) => {
-                        self.missing.push(value);
+                        self.missing.push(wanted);
                         return Err(ReadError::Away);
                     }
-                    found => free.insert((value, found)),
+                    found => free.insert(found),
                 }
             }
         };
@@ -144,7 +149,7 @@ impl Slice {
     }
 
     fn pinned(&self, away: &Away) -> Option<Arc<[u8]>> {
-        let (_, bytes) = self.pins.get(&logged(away).place)?;
+        let bytes = self.pins.get(&Wanted::whole(logged(away)))?;
         bytes.as_ref().ok().map(Arc::clone)
     }
 }
@@ -189,7 +194,7 @@ impl Shard {
                 seen: Epoch(0),
                 record: Vec::new(),
                 run: None,
-                changed: 0,
+                removed: 0,
                 touched: Vec::new(),
                 touched_all: false,
                 made_changes: false,
@@ -201,6 +206,7 @@ impl Shard {
                 has_room: false,
                 space: Reservation::default(),
             },
+            hashed: HashedKey::default(),
             draws: evict::Draws::new(index_seed ^ u64::from(id.0)),
             tidying: Tidying::default(),
         }
@@ -231,8 +237,7 @@ impl Shard {
 
     /// Values that were read for the job that runs next are at hand.
     pub(crate) fn lay_out(&mut self, fetched: &[Fetched]) {
-        let pins = fetched.iter().map(|fetched| (fetched.0.place, fetched.clone()));
-        self.slice.pins.extend(pins);
+        self.slice.pins.extend(fetched.iter().cloned());
     }
 
     /// Whether a value that was asked for has to be read from the disk, one that is to be changed handed out
@@ -254,7 +259,7 @@ impl Shard {
     }
 
     /// The values that were asked for and are not at hand.
-    pub(crate) fn take_missing(&mut self) -> Vec<Logged> {
+    pub(crate) fn take_missing(&mut self) -> Vec<Wanted> {
         std::mem::take(&mut self.slice.missing)
     }
 
@@ -355,15 +360,15 @@ impl Shard {
         }
     }
 
-    /// Whether the slice has changed a database, and so may have removed large collections.
+    /// Whether the slice has removed large collections, or may have.
     #[inline]
     pub(crate) fn may_have_removed(&self) -> bool {
-        self.slice.changed != 0
+        self.slice.removed != 0
     }
 
     /// The large collections that the slice has removed: no key names them any more.
     pub(crate) fn take_removed(&mut self) -> Vec<Collection> {
-        let mut databases = std::mem::take(&mut self.slice.changed);
+        let mut databases = std::mem::take(&mut self.slice.removed);
         let mut removed = Vec::new();
         while databases != 0 {
             let keyspace = &mut self.databases[databases.trailing_zeros() as usize];
@@ -431,7 +436,7 @@ impl Shard {
 
     /// [`Shard::note_change`], of a key that has a value of which is known where it goes.
     fn note_moved(&mut self, db: u8, hash: u64, key: &[u8]) {
-        self.slice.changed |= 1 << db;
+        self.slice.removed |= u16::from(self.keyspace(db).has_removed()) << db;
         self.touch(hash);
         if !self.watches.is_empty() {
             self.watches.changed(db, key);
@@ -491,7 +496,7 @@ impl Shard {
 
     /// What a change of a collection begins with: the key's hash, and nothing there that has expired.
     fn begin_write(&mut self, db: u8, key: &[u8]) -> u64 {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.see(hash);
         self.clear_expired(db, hash, key);
         self.notify_if_new(db, hash, key);
@@ -500,7 +505,7 @@ impl Shard {
 
     /// What a removal from a collection begins with: the key's hash, if the key is there.
     fn begin_removal(&mut self, db: u8, key: &[u8]) -> Option<u64> {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.see(hash);
         let live = self.keyspace(db).expiring_len() == 0 || self.is_live(db, hash, key);
         live.then_some(hash)
@@ -551,7 +556,7 @@ impl Shard {
                 }
                 let before = removed;
                 for key in &keys {
-                    let hash = self.keyspace(db).hash(key);
+                    let hash = self.hash_of(key);
                     if !self.is_left_to_walk(db, hash) {
                         self.expire(db, hash, key);
                         removed += 1;
@@ -595,7 +600,7 @@ impl Shard {
     // --- reads --------------------------------------------------------------------------------
 
     fn find(&mut self, db: u8, key: &[u8]) -> Option<EntryRef<'_>> {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.see(hash);
         if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
             return None;
@@ -618,7 +623,7 @@ impl Shard {
 
     /// [`Shard::find`], counted as a keyspace hit or miss.
     fn read(&mut self, db: u8, key: &[u8]) -> Option<EntryRef<'_>> {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         if !self.begin_read(db, hash, key) {
             return None;
         }
@@ -638,7 +643,7 @@ impl Shard {
     #[must_use]
     pub fn peek(&self, db: u8, key: &[u8]) -> Option<ValueRef<'_>> {
         let keyspace = self.keyspace(db);
-        let entry = keyspace.get(keyspace.hash(key), key)?;
+        let entry = keyspace.get(self.hash_of(key), key)?;
         let is_live = entry.expire_at_ms.is_none_or(|at| at > self.slice.now_ms);
         is_live.then_some(entry.value)
     }
@@ -673,7 +678,7 @@ impl Shard {
     pub fn memory_of(&mut self, db: u8, key: &[u8]) -> Option<usize> {
         self.find(db, key)?;
         let keyspace = self.keyspace(db);
-        keyspace.entry_bytes(keyspace.hash(key), key)
+        keyspace.entry_bytes(self.hash_of(key), key)
     }
 
     /// Keys of the database on this shard, those included whose deadline has passed unnoticed.
@@ -723,7 +728,7 @@ impl Shard {
 
     /// Stores a string; `true` when the key was there.
     pub fn set(&mut self, db: u8, key: &[u8], value: &[u8], expiry: Expiry) -> bool {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.clear_expired(db, hash, key);
         let expire_at_ms = match expiry {
             Expiry::Clear => None,
@@ -741,7 +746,7 @@ impl Shard {
 
     /// Stores an integer and keeps the deadline: what INCR does.
     pub fn set_int(&mut self, db: u8, key: &[u8], value: i64) {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.clear_expired(db, hash, key);
         if !self.writable(db, hash).set_int(hash, key, value) {
             self.notify(NotifyClass::NEW, "new", db, key);
@@ -751,7 +756,7 @@ impl Shard {
 
     /// Removes the key; `true` when it was there.
     pub fn remove(&mut self, db: u8, key: &[u8]) -> bool {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.see(hash);
         if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
             return false;
@@ -766,7 +771,7 @@ impl Shard {
     /// Sets or removes the key's deadline; `false` when the key is not there. A deadline that has
     /// passed removes the key.
     pub fn set_expiry(&mut self, db: u8, key: &[u8], expire_at_ms: Option<u64>) -> bool {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.see(hash);
         if !self.is_live(db, hash, key) {
             return false;
@@ -808,7 +813,7 @@ impl Shard {
         self.watchers_of_all(b, Some(a));
         self.databases.swap(usize::from(a), usize::from(b));
         self.swap_large(a, b);
-        self.slice.changed |= 1 << a | 1 << b;
+        self.slice.removed |= 1 << a | 1 << b;
         if let Some(walk) = &mut self.walk {
             walk.swapped(a, b);
         }
@@ -834,7 +839,7 @@ impl Shard {
     fn watchers_of_all(&self, db: u8, other: Option<u8>) {
         let exists = |db: u8, key: &[u8]| {
             let keyspace = self.keyspace(db);
-            keyspace.get(keyspace.hash(key), key).is_some()
+            keyspace.get(self.hash_of(key), key).is_some()
         };
         self.watches.changed_where(db, |key| {
             exists(db, key) || other.is_some_and(|other| exists(other, key))

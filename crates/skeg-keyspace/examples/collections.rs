@@ -112,7 +112,7 @@ impl What {
             Self::Hash => drop(keyspace.hash_remove(hash, key, &member)),
             Self::Set => drop(keyspace.set_remove(hash, key, &member)),
             Self::SortedSet => drop(keyspace.zset_remove(hash, key, &member)),
-            Self::List => drop(keyspace.list_pop(hash, key, End::Front)),
+            Self::List => drop(keyspace.list_pop(hash, key, End::Front, |item| item.len())),
         }
     }
 }
@@ -204,7 +204,7 @@ fn sizes(what: What, name: &str, small: usize, count: usize) {
             let hash = keyspace.hash(b"large");
             for number in &order {
                 let _ = keyspace.list_push(hash, b"large", End::Front, &member(*number));
-                drop(keyspace.list_pop(hash, b"large", End::Back));
+                let _ = keyspace.list_pop(hash, b"large", End::Back, |_| ());
             }
         });
     }

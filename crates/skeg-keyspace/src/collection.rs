@@ -102,6 +102,16 @@ impl Collection {
         }
     }
 
+    /// Where a change of a member's score will read beside that, once the member has been read, if this is a
+    /// sorted set and the two are a score and a member.
+    #[inline]
+    #[must_use]
+    pub fn score_hint(&self, [score, member]: [&[u8]; 2]) -> Option<[&[u8]; 2]> {
+        let Indexed::SortedSet(sorted) = &self.0 else { return None };
+        let score = std::str::from_utf8(score).ok()?.parse().ok()?;
+        (!member.is_empty()).then(|| sorted.hint(&Element::new(member), score))
+    }
+
     /// The number of its elements.
     pub(crate) fn len(&self) -> usize {
         match &self.0 {

@@ -24,7 +24,7 @@
 use std::ops::Range;
 
 use crate::stamp::Stamp;
-use crate::value::{Away, Kind, StrRef};
+use crate::value::{Away, Kind, StrRef, WrongType};
 
 const ENCODING: u8 = 0b111 | IS_INDEXED;
 const ENCODING_BYTES: u8 = 1;
@@ -213,9 +213,16 @@ fn is_same(one: &[u8], two: &[u8]) -> bool {
     if one.len() > COMPARED_IN_PLACE_MAX {
         return one == two;
     }
-    let ((one, one_rest), (two, two_rest)) = (one.as_chunks::<8>(), two.as_chunks::<8>());
-    let mut rest = one_rest.iter().zip(two_rest);
-    one.iter().zip(two).all(|(one, two)| one == two) && rest.all(|(one, two)| one == two)
+    // The last bytes may overlap those before them.
+    if one.len() >= 8 {
+        let mut chunks = one.as_chunks::<8>().0.iter().zip(two.as_chunks::<8>().0);
+        return chunks.all(|(one, two)| one == two) && one.last_chunk::<8>() == two.last_chunk();
+    }
+    if one.len() >= 4 {
+        let starts_same = one.first_chunk::<4>() == two.first_chunk();
+        return starts_same && one.last_chunk::<4>() == two.last_chunk();
+    }
+    one.iter().zip(two).all(|(one, two)| one == two)
 }
 
 /// Whether this is the entry's key.
@@ -271,6 +278,22 @@ pub(crate) fn number(cell: &[u8]) -> Option<u32> {
         CellValue::Indexed(_, number) => Some(number),
         _ => None,
     }
+}
+
+/// The number of the collection of this kind that the entry holds, if it is a large one.
+#[inline]
+pub(crate) fn number_of(cell: &[u8], kind: Kind) -> Result<Option<u32>, WrongType> {
+    let encoding = cell[0] & ENCODING;
+    if encoding & !IS_INDEXED != encoding_of(kind) || kind == Kind::String {
+        return Err(WrongType);
+    }
+    if encoding & IS_INDEXED == 0 {
+        return Ok(None);
+    }
+    let [a, b, c, d] = cell[key_range(cell).end..][..4] else {
+        unreachable!("a number takes four bytes")
+    };
+    Ok(Some(u32::from_le_bytes([a, b, c, d])))
 }
 
 /// Where the entry's string is kept, if that is elsewhere.
@@ -408,6 +431,11 @@ mod tests {
                 let mut cell = vec![0; value_start(3, false) + 5];
                 write(&mut cell, b"key", &stored, None, Stamp::default());
                 assert_eq!(view(&cell), (&b"key"[..], value));
+                let number = matches!(value, CellValue::Indexed(..)).then_some(70_000);
+                assert_eq!(number_of(&cell, kind), Ok(number));
+                for other in [Kind::String, Kind::Hash, Kind::List, Kind::Set, Kind::SortedSet] {
+                    assert_eq!(number_of(&cell, other).is_ok(), other == kind);
+                }
                 let mut copy = vec![0; value_start(3, true) + 9];
                 write(&mut copy, b"key", &Stored::copied(&cell), Some(7), Stamp::default());
                 assert_eq!(view(&copy), (&b"key"[..], value));

@@ -69,10 +69,8 @@ fn view<'a>(
     (key, EntryRef { value, expire_at_ms: entry::deadline(cell) })
 }
 
-/// An entry that was found, its cell, and what stands there for the value.
+/// The cell of an entry that was found, and what stands there for the value.
 struct Found<'a> {
-    spot: Spot,
-    handle: u32,
     cell: &'a [u8],
     value: CellValue<'a>,
 }
@@ -125,25 +123,24 @@ impl Keyspace {
         self.table.find(hash, |handle| entry::has_key(self.store.cell(handle), key))
     }
 
-    /// As [`Keyspace::find`], with what is there.
+    /// What is there under a key.
     #[inline]
     fn find_value(&self, hash: u64, key: &[u8]) -> Option<Found<'_>> {
         debug_assert_eq!(hash, self.hash(key), "the hash is the key's own");
         let mut found = None;
-        let (spot, handle) = self.table.find(hash, |handle| {
+        self.table.find(hash, |handle| {
             let cell = self.store.cell(handle);
-            found = entry::view_of(cell, key).map(|value| (cell, value));
+            found = entry::view_of(cell, key).map(|value| Found { cell, value });
             found.is_some()
         })?;
-        let (cell, value) = found?;
-        Some(Found { spot, handle, cell, value })
+        found
     }
 
     /// The entry of `key`, expired or not.
     #[inline]
     #[must_use]
     pub fn get(&self, hash: u64, key: &[u8]) -> Option<EntryRef<'_>> {
-        let Found { cell, value, .. } = self.find_value(hash, key)?;
+        let Found { cell, value } = self.find_value(hash, key)?;
         Some(EntryRef { value: self.resolve(value), expire_at_ms: entry::deadline(cell) })
     }
 

@@ -75,5 +75,5 @@ pub use types::{
     Epoch, Health, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, SealedSegment,
     ShardId, ShardPlace, SyncPolicy, Upkeep, Written, Wrote,
 };
-pub use values::{Logged, Moved, Place, ValueReader};
+pub use values::{Logged, Moved, PART_BYTES, Place, ValueReader};
 pub use vector::{VectorEntry, VectorFile, VectorWriter};

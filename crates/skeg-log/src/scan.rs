@@ -94,14 +94,20 @@ impl<'a> Reader<'a> {
         let wanted = wanted.min(left);
         let end = self.start + self.filled as u64;
         if offset < self.start || offset + wanted as u64 > end {
+            // What has been read already moves to the front: that is half of what there is to a read.
+            let kept = if offset < self.start { 0 } else { end.saturating_sub(offset) as usize };
+            self.window.copy_within(self.filled - kept..self.filled, 0);
             self.filled = wanted.max(WINDOW_BYTES).min(left);
             self.start = offset;
             if self.window.len() < self.filled {
                 self.window.resize(self.filled, 0);
             }
-            let window = &mut self.window[..self.filled];
-            let read = self.segment.file.read_exact_at(window, offset);
-            read.map_err(|error| io_error("read", &self.segment.path, error))?;
+            let window = &mut self.window[kept..self.filled];
+            let read = self.segment.file.read_exact_at(window, offset + kept as u64);
+            if let Err(error) = read {
+                self.filled = 0;
+                return Err(io_error("read", &self.segment.path, error));
+            }
         }
         Ok(&self.window[(offset - self.start) as usize..self.filled])
     }

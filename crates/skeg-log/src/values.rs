@@ -1,12 +1,12 @@
 //! Bytes of records read back: a large value stays in the log only, whoever owns it knows its place.
 //!
 //! Invariants: what is handed out has the length and the checksum that were asked for, or it is an
-//! error that names file and offset; no allocation is larger than the file; segments are opened for
+//! error that names file and offset, also when it is a part of a value; no allocation is larger than the file; segments are opened for
 //! reading when they are needed, and only so many stay open.
 //! May not know: what the bytes mean, which segments are needed.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use skeg_io::sync::{Arc, Mutex};
 use skeg_io::{Disk, File, Io, OpenMode};
@@ -19,6 +19,8 @@ use crate::segment::FILES;
 const OPEN_MAX: usize = 64;
 /// The checksum of no bytes.
 const SUM_SEED: u32 = 0;
+/// A value that is not read whole is verified in parts of so many bytes.
+pub const PART_BYTES: u32 = 256 << 10;
 
 /// Where bytes stand in the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +56,19 @@ impl Logged {
     pub fn sum(bytes: &[u8]) -> u32 {
         skeg_simd::crc32c(SUM_SEED, bytes)
     }
+
+    /// One of its parts, by its number, given its checksum: [`PART_BYTES`] of the value, or what is left
+    /// of it.
+    ///
+    /// # Panics
+    /// When the value has no such part.
+    #[must_use]
+    pub fn part(&self, number: u32, sum: u32) -> Self {
+        let start = number.checked_mul(PART_BYTES).filter(|start| *start < self.bytes);
+        let start = start.expect("a part of the value");
+        let bytes = PART_BYTES.min(self.bytes - start);
+        Self { place: self.place.plus(start.into()), bytes, sum }
+    }
 }
 
 /// Bytes of the log that have moved: recovery writes again what nobody witnesses as durable.
@@ -88,7 +103,7 @@ pub struct ValueReader {
 
 impl ValueReader {
     /// A reader of the segments of the database in `dir`.
-    pub(crate) fn new(io: &Io, dir: &std::path::Path) -> Arc<Self> {
+    pub(crate) fn new(io: &Io, dir: &Path) -> Arc<Self> {
         Arc::new(Self {
             disk: Arc::clone(&io.disk),
             dir: dir.to_owned(),
@@ -101,6 +116,38 @@ impl ValueReader {
     /// # Errors
     /// [`LogError::Corrupt`] when other bytes are there, or none; [`LogError::Io`].
     pub fn read(&self, value: &Logged) -> Result<Arc<[u8]>, LogError> {
+        let (path, file) = self.file_of(value)?;
+        let mut bytes = vec![0; value.bytes as usize];
+        file.read_exact_at(&mut bytes, value.place.offset)
+            .map_err(|error| io_error("read", &path, error))?;
+        verify(&path, value, Logged::sum(&bytes))?;
+        Ok(bytes.into())
+    }
+
+    /// Verifies a value without holding more than a part of it, and returns the checksums of its parts: with them each
+    /// can be read by itself ([`Logged::part`]). It may wait for the medium.
+    ///
+    /// # Errors
+    /// As [`ValueReader::read`].
+    pub fn sum_parts(&self, value: &Logged) -> Result<Arc<[u32]>, LogError> {
+        let (path, file) = self.file_of(value)?;
+        let mut bytes = vec![0; value.bytes.min(PART_BYTES) as usize];
+        let mut sum = SUM_SEED;
+        let sums = (0..value.bytes.div_ceil(PART_BYTES)).map(|number| {
+            let part = value.part(number, 0);
+            let bytes = &mut bytes[..part.bytes as usize];
+            file.read_exact_at(bytes, part.place.offset)
+                .map_err(|error| io_error("read", &path, error))?;
+            sum = skeg_simd::crc32c(sum, bytes);
+            Ok(Logged::sum(bytes))
+        });
+        let sums = sums.collect::<Result<_, LogError>>()?;
+        verify(&path, value, sum)?;
+        Ok(sums)
+    }
+
+    /// The file that a value is in, if it is long enough.
+    fn file_of(&self, value: &Logged) -> Result<(PathBuf, Arc<dyn File>), LogError> {
         let path = FILES.path(&self.dir, value.place.segment);
         let file = self.file(value.place.segment)?;
         let offset = value.place.offset;
@@ -110,14 +157,7 @@ impl ValueReader {
             let found = Mismatch::new(expected, format!("the end of the file at {length}"));
             return Err(corrupt(&path, offset, found));
         }
-        let mut bytes = vec![0; value.bytes as usize];
-        file.read_exact_at(&mut bytes, offset).map_err(|error| io_error("read", &path, error))?;
-        let sum = Logged::sum(&bytes);
-        if sum != value.sum {
-            let expected = format!("a value of checksum {:08x}", value.sum);
-            return Err(corrupt(&path, offset, Mismatch::new(expected, format!("{sum:08x}"))));
-        }
-        Ok(bytes.into())
+        Ok((path, file))
     }
 
     /// Reads a value without waiting for the medium: `None` when that cannot be, and for whatever else
@@ -168,4 +208,13 @@ impl ValueReader {
     pub(crate) fn forget(&self, segment: u64) {
         self.open.lock().retain(|(id, _)| *id != segment);
     }
+}
+
+fn verify(path: &Path, value: &Logged, sum: u32) -> Result<(), LogError> {
+    if sum == value.sum {
+        return Ok(());
+    }
+    let expected = format!("a value of checksum {:08x}", value.sum);
+    let found = Mismatch::new(expected, format!("{sum:08x}"));
+    Err(corrupt(path, value.place.offset, found))
 }

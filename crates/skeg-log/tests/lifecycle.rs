@@ -39,6 +39,20 @@ fn what_was_pushed_is_replayed_after_closing() {
     assert_eq!((recovered.cut_bytes, recovered.rewritten_blocks), (0, 0));
 }
 
+/// A reader reads a mebibyte at a time.
+#[test]
+fn blocks_are_replayed_wherever_one_ends_among_what_is_read_at_once() {
+    let mut harness = Harness::new(1, LogOptions::default());
+    harness.open(0).unwrap();
+    for (number, kib) in [700, 700, 1, 1_500, 3, 1_024, 2_300, 64, 900].into_iter().enumerate() {
+        harness.push(number as u16 % 4, kib << 10).unwrap();
+        harness.write();
+    }
+    let last = harness.log().last_epoch();
+    harness.close().unwrap();
+    harness.open(last.0).unwrap();
+}
+
 #[test]
 fn a_directory_with_files_of_others_is_left_alone() {
     let mut harness = Harness::new(1, LogOptions::default());

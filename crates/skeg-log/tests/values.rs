@@ -11,8 +11,8 @@ use common::{DIR, Harness, small_options};
 use skeg_io::sim::{CrashPolicy, Damage, SimRng};
 use skeg_io::sync::Arc;
 use skeg_log::{
-    Epoch, ErrorKind, Level, Log, Logged, Moved, Place, Purpose, RECORD_OVERHEAD_BYTES, Replay,
-    ReplayError, ShardId, ShardPlace, SyncPolicy, ValueReader,
+    Epoch, ErrorKind, Level, Log, Logged, Moved, PART_BYTES, Place, Purpose, RECORD_OVERHEAD_BYTES,
+    Replay, ReplayError, ShardId, ShardPlace, SyncPolicy, ValueReader,
 };
 
 const SHARDS: u16 = 4;
@@ -261,4 +261,35 @@ fn a_changed_value_is_named_and_never_handed_out() {
     let said = error.to_string();
     assert!(said.contains(&file) && said.contains(&value.place.offset.to_string()), "{said}");
     assert_eq!(store.harness.log().reached(Level::Kernel), Epoch(1), "nothing else is wrong");
+}
+
+#[test]
+fn parts_of_a_value_are_verified_each_by_itself() {
+    let mut store = Store::new(4);
+    let part = PART_BYTES as usize;
+    for bytes in [1, part, 2 * part + 1_000] {
+        store.push(&[2], bytes);
+        store.harness.write();
+    }
+    store.learn();
+    let reader = Arc::clone(store.harness.log().values());
+    for (_, _, bytes, place) in &store.pushed {
+        let value = logged(place.unwrap(), bytes);
+        let sums = reader.sum_parts(&value).unwrap();
+        assert_eq!(sums.len(), bytes.len().div_ceil(part));
+        for (number, (chunk, sum)) in bytes.chunks(part).zip(&*sums).enumerate() {
+            assert_eq!(*reader.read(&value.part(number as u32, *sum)).unwrap(), *chunk);
+        }
+        let wrong = reader.sum_parts(&Logged { sum: !value.sum, ..value });
+        assert_eq!(wrong.unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+    let (_, _, bytes, place) = store.pushed.last().unwrap();
+    let value = logged(place.unwrap(), bytes);
+    let sums = reader.sum_parts(&value).unwrap();
+    let path = Harness::path(&format!("log/{:08}.seg", value.place.segment));
+    let damage = Damage::FlipBit { offset: value.place.offset + part as u64 + 7, bit: 1 };
+    store.harness.machine.disk.damage(&path, &damage).unwrap();
+    let is_whole = |number: u32| reader.read(&value.part(number, sums[number as usize])).is_ok();
+    assert_eq!([0, 1, 2].map(is_whole), [true, false, true]);
+    assert_eq!(reader.sum_parts(&value).unwrap_err().kind(), ErrorKind::Corrupt);
 }

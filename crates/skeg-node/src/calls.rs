@@ -180,6 +180,7 @@ pub(crate) fn value_of<'e>(js: Js<'e>, outcome: Outcome) -> Result<(Value<'e>, f
         }
         // These need the environment, which takes them before.
         Outcome::Opened(_)
+        | Outcome::Reading(_)
         | Outcome::Closed
         | Outcome::Blocked
         | Outcome::Completed(_)

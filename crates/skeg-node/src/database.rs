@@ -18,6 +18,7 @@ use skeg_proto::{ArgsBuf, Reply, Version};
 use crate::environment::{Form, Outcome, WayBack};
 use crate::error::Failure;
 use crate::messages::Subscriptions;
+use crate::reading::Readings;
 use crate::registry::Lease;
 use crate::watching::Watchings;
 use crate::work::{Back, Queued, Work};
@@ -36,6 +37,7 @@ pub(crate) struct Database {
     reply: Reply,
     sessions: Sessions,
     pub(crate) subscriptions: Subscriptions,
+    pub(crate) readings: Readings,
     /// The request that everything after it waits for.
     barrier: Option<u32>,
     held_back: VecDeque<(Back, HeldBack)>,
@@ -86,6 +88,7 @@ impl Database {
             reply: Reply::new(Version::Resp3),
             sessions: Sessions::new(&lease),
             subscriptions: Subscriptions::new(engine),
+            readings: Readings::default(),
             barrier: None,
             held_back: VecDeque::new(),
             waits_are_over: false,

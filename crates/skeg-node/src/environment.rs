@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use skeg_engine::Epoch;
+use skeg_engine::{Epoch, Reading};
 use skeg_io::sync::Arc;
 use skeg_server::Server;
 
@@ -17,7 +17,7 @@ use crate::raw::{Export, Frame, Js, State, Value, Waker};
 use crate::registry::Lease;
 use crate::ring::Ring;
 use crate::work::Back;
-use crate::{calls, keys, levels, lifecycle, messages, serving};
+use crate::{calls, keys, levels, lifecycle, messages, reading, serving};
 
 /// The way back to an environment.
 pub(crate) type WayBack = Ring<Completion, Waker>;
@@ -43,6 +43,8 @@ pub(crate) enum Outcome {
     Listening(Box<Server>),
     /// A value was read.
     Read { value: Option<Vec<u8>>, form: Form },
+    /// A string is read part by part from now on, if there is one.
+    Reading(Option<Reading>),
     /// A command that was held back has replied.
     Replied { reply: Vec<u8>, form: Form, written: Epoch },
     /// A command waits for keys: the call goes on, those behind it as well.
@@ -126,6 +128,9 @@ impl State for Environment {
         Export::of::<calls::Watch>(),
         Export::of::<calls::Commit>(),
         Export::of::<calls::Release>(),
+        Export::of::<reading::BeginReading>(),
+        Export::of::<reading::ReadPart>(),
+        Export::of::<reading::EndReading>(),
         Export::of::<messages::Subscribe>(),
         Export::of::<messages::Messages>(),
         Export::of::<messages::Unsubscribe>(),

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use skeg_engine::{EngineError, LogError, LogErrorKind, ReadError, Refusal, WrongType};
+use skeg_engine::{EngineError, LogError, LogErrorKind, PartError, ReadError, Refusal, WrongType};
 
 use crate::raw::Unsuitable;
 
@@ -88,6 +88,16 @@ impl From<ReadError> for Failure {
             }
             ReadError::Unreadable { reason, .. } => Self::new("ERR_IO", reason.to_string()),
             _ => Self::would_block(),
+        }
+    }
+}
+
+impl From<PartError> for Failure {
+    fn from(error: PartError) -> Self {
+        match error {
+            PartError::Unreadable(error) => error.into(),
+            PartError::Refused(refusal) => refusal.into(),
+            _ => Self::new("ERR_CONFLICT", error.to_string()),
         }
     }
 }

@@ -20,6 +20,7 @@ mod levels;
 mod lifecycle;
 mod messages;
 mod raw;
+mod reading;
 mod registry;
 mod reply;
 mod ring;

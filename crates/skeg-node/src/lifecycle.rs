@@ -13,7 +13,7 @@ use crate::environment::{Completion, Environment, Outcome};
 use crate::error::Failure;
 use crate::raw::{Frame, Function, Js, Value};
 use crate::registry::{self, Target};
-use crate::{reply, serving};
+use crate::{reading, reply, serving};
 
 /// `open(kind, name, shards, level, flags, snapshotMs, snapshotWrites, inlineMax, cacheBytes, memoryMax)`: the
 /// number of the request. The flags: 1 for read-only, 2 to create what is missing, and above them the policy as
@@ -151,6 +151,7 @@ fn settle<'e>(
             let (value, receipt) = resumed.ok_or_else(Failure::closed)?;
             Ok((value?, receipt.written.0 as f64))
         }
+        Outcome::Reading(found) => Ok((reading::install(state, js, handle, found)?, 0.0)),
         Outcome::Blocked => Ok((js.undefined(), -2.0)),
         outcome => value_of(js, outcome),
     }

@@ -1,10 +1,10 @@
 //! Calls that run under latches, as values: so that one that can't run at once can be queued.
 
 use skeg_engine::{
-    Bound, Engine, Exec, Expiry, Job, KEY_BYTES_MAX, NotifyClass, Progress, Receipt, Refusal,
-    Shard, ShardList, VALUE_BYTES_MAX,
+    Bound, Engine, Exec, Expiry, Job, KEY_BYTES_MAX, NotifyClass, Progress, Reading, Receipt,
+    Refusal, Shard, ShardList, VALUE_BYTES_MAX,
 };
-use skeg_io::sync::Arc;
+use skeg_io::sync::{Arc, Mutex};
 
 use crate::changes::Changes;
 use crate::environment::{Completion, Form, Outcome, WayBack};
@@ -19,6 +19,8 @@ pub(crate) const DB: u8 = 0;
 pub(crate) enum Work {
     /// Reads a string; inside a transaction, its changes are noticed from then on.
     Read { key: Vec<u8>, form: Form, watching: Option<Arc<Watching>> },
+    /// Begins to read a string part by part.
+    BeginReading { key: Vec<u8>, found: Mutex<Option<Reading>> },
     /// Notices changes of a key that a command of a transaction will read.
     Watch { key: Vec<u8>, watching: Arc<Watching> },
     /// Stores a string.
@@ -37,7 +39,10 @@ impl Work {
     pub(crate) fn shards(&self, engine: &Engine) -> ShardList {
         let mut shards = ShardList::new();
         match self {
-            Self::Read { key, .. } | Self::Watch { key, .. } | Self::Write { key, .. } => {
+            Self::Read { key, .. }
+            | Self::BeginReading { key, .. }
+            | Self::Watch { key, .. }
+            | Self::Write { key, .. } => {
                 shards.insert(engine.shard_of(key));
             }
             Self::Commit { changes, watching } => {
@@ -54,7 +59,10 @@ impl Work {
     /// The log space it may need.
     pub(crate) fn bound(&self) -> Bound {
         match self {
-            Self::Read { .. } | Self::Watch { .. } | Self::Release { .. } => Bound::READ,
+            Self::Read { .. }
+            | Self::BeginReading { .. }
+            | Self::Watch { .. }
+            | Self::Release { .. } => Bound::READ,
             Self::Write { key, value, .. } => write_bound(key, value),
             Self::Commit { changes, .. } => changes.bound(),
         }
@@ -65,7 +73,10 @@ impl Work {
         match self {
             Self::Write { .. } => true,
             Self::Commit { changes, .. } => changes.may_grow(),
-            Self::Read { .. } | Self::Watch { .. } | Self::Release { .. } => false,
+            Self::Read { .. }
+            | Self::BeginReading { .. }
+            | Self::Watch { .. }
+            | Self::Release { .. } => false,
         }
     }
 
@@ -83,6 +94,10 @@ impl Work {
                 let mut value = Vec::new();
                 let found = read(exec, key, &mut value)?;
                 Ok(found.then_some(value))
+            }
+            Self::BeginReading { key, found } => {
+                *found.lock() = exec.begin_reading(DB, key)?;
+                Ok(None)
             }
             Self::Watch { key, watching } => {
                 watching.watch(exec, key);
@@ -122,6 +137,7 @@ impl Work {
         let value = ran?;
         Ok(match self {
             Self::Read { form, .. } => Outcome::Read { value, form: *form },
+            Self::BeginReading { found, .. } => Outcome::Reading(found.lock().take()),
             _ => Outcome::Written(receipt.written),
         })
     }

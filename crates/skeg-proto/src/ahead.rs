@@ -1,91 +1,111 @@
-//! A glance at the commands that a buffer holds, before they are parsed: for fetching what they
-//! will touch, several at a time.
+//! Commands that are parsed before their turn: for fetching what they will touch, several at a time.
 //!
-//! Invariants: a glance takes nothing and decides nothing; where it cannot see (an unfinished, an
-//! inline or a wrong command) it ends.
+//! Invariants: a look ahead decides nothing; where it cannot see (an unfinished, an inline, a long or a
+//! wrong command) it ends. What it has parsed is not parsed again: [`Parser::next`] hands it out.
+//!
+//! [`Parser::next`]: crate::Parser::next
 
-use crate::parser::plain_line;
+use crate::args::Span;
 
 /// The first arguments of a command, its name apart; empty where there are fewer. Mostly the first is
 /// a key, and the second or the third (behind a score) an element of what the key holds.
 pub type FirstArguments<'a> = [&'a [u8]; 3];
 
-/// The first arguments of the commands at the front of a buffer.
+/// Where one of them ends.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    /// Among the spans of all.
+    spans: usize,
+    /// In bytes from its own start.
+    bytes: usize,
+}
+
+/// The commands that were parsed before their turn, as places among the spans of the parser. Spans are
+/// relative to the first byte of each command.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead {
+    ends: Vec<End>,
+    /// The first whose turn has not come.
+    next: usize,
+    /// Where its spans begin.
+    spans: usize,
+}
+
+impl Ahead {
+    /// Whether there is none.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.next == self.ends.len()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len() - self.next
+    }
+
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.ends.clear();
+        (self.next, self.spans) = (0, 0);
+    }
+
+    /// One more: where its spans and its bytes end.
+    #[inline]
+    pub(crate) fn push(&mut self, spans: usize, bytes: usize) {
+        self.ends.push(End { spans, bytes });
+    }
+
+    /// Takes the next: where its spans are, and how many bytes it is.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<(std::ops::Range<usize>, usize)> {
+        let end = self.ends.get(self.next)?;
+        let spans = self.spans..end.spans;
+        self.next += 1;
+        self.spans = end.spans;
+        Some((spans, end.bytes))
+    }
+
+    /// Shows all of them; `buf` begins with the next.
+    pub(crate) fn show<'p, 'a>(
+        &'p self,
+        buf: &'a [u8],
+        spans: &'p [Span],
+    ) -> ArgumentsAhead<'p, 'a> {
+        ArgumentsAhead {
+            rest: buf,
+            spans: &spans[self.spans..],
+            spans_at: self.spans,
+            ends: self.ends[self.next..].iter(),
+        }
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.ends.capacity() * size_of::<End>()
+    }
+}
+
+/// The first arguments of the commands whose turn has not come.
 #[derive(Clone, Debug)]
-pub struct ArgumentsAhead<'a> {
+pub struct ArgumentsAhead<'p, 'a> {
     rest: &'a [u8],
+    spans: &'p [Span],
+    /// How many spans lie before those.
+    spans_at: usize,
+    ends: std::slice::Iter<'p, End>,
 }
 
-impl<'a> ArgumentsAhead<'a> {
-    /// Looks from the start of a command.
-    #[must_use]
-    pub fn new(buf: &'a [u8]) -> Self {
-        Self { rest: buf }
-    }
-
-    /// The number of a line `<kind><number>\r\n`.
-    #[inline]
-    fn line(&mut self, kind: u8) -> Option<usize> {
-        let (number, end) = plain_line(self.rest, 0, kind)?;
-        self.rest = &self.rest[end..];
-        Some(number)
-    }
-
-    #[inline]
-    fn bulk(&mut self) -> Option<&'a [u8]> {
-        let length = self.line(b'$')?;
-        let (bytes, rest) = self.rest.split_at_checked(length)?;
-        self.rest = rest.get(2..)?;
-        Some(bytes)
-    }
-}
-
-impl<'a> Iterator for ArgumentsAhead<'a> {
+impl<'a> Iterator for ArgumentsAhead<'_, 'a> {
     type Item = FirstArguments<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<FirstArguments<'a>> {
-        let count = self.line(b'*')?;
-        let mut first: FirstArguments<'a> = [&[]; 3];
-        for index in 0..count {
-            let argument = self.bulk()?;
-            // The name itself becomes -1, which is no place.
-            if let Some(place) = first.get_mut(index.wrapping_sub(1)) {
-                *place = argument;
-            }
-        }
-        Some(first)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::client::encode_command;
-
-    #[test]
-    fn the_first_arguments_of_each_command_are_seen() {
-        let mut buf = Vec::new();
-        encode_command(&mut buf, &["SET", "one", "a value of more than nine bytes"]);
-        encode_command(&mut buf, &["PING"]);
-        encode_command(&mut buf, &["MGET", "two", "three", "four", "five"]);
-        let all: [FirstArguments<'_>; 3] = [
-            [b"one", b"a value of more than nine bytes", b""],
-            [b"", b"", b""],
-            [b"two", b"three", b"four"],
-        ];
-        assert_eq!(ArgumentsAhead::new(&buf).collect::<Vec<_>>(), all);
-        for cut in 0..buf.len() {
-            let seen: Vec<_> = ArgumentsAhead::new(&buf[..cut]).collect();
-            assert!(seen.len() < 3 && all.starts_with(&seen));
-        }
-    }
-
-    #[test]
-    fn what_it_cannot_read_ends_it() {
-        for text in ["", "*", "*1", "PING\r\n", "*-1\r\n", "*1\r\n$9999999999\r\n", "*2\r\nGET\r\n"]
-        {
-            assert_eq!(ArgumentsAhead::new(text.as_bytes()).next(), None, "{text:?}");
-        }
+        let end = self.ends.next()?;
+        let (spans, others) = self.spans.split_at(end.spans - self.spans_at);
+        let (command, rest) = self.rest.split_at(end.bytes);
+        (self.rest, self.spans, self.spans_at) = (rest, others, end.spans);
+        Some(
+            [1, 2, 3].map(|index| {
+                spans.get(index).map_or(&[][..], |span| &command[span.start..span.end])
+            }),
+        )
     }
 }

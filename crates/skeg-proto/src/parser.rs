@@ -3,12 +3,13 @@
 //! The parser holds where it stopped, not the bytes: the caller keeps those of an unfinished
 //! command and offers them again, with more behind them. No byte of an argument is looked at, and
 //! no byte of a line more than twice: once for a command that is there as a whole, and once more if it
-//! turns out not to be.
+//! turns out not to be. Whole commands may be parsed before their turn ([`Parser::look_ahead`]).
 //!
 //! Invariants: the spans of an unfinished command are relative to its first byte; `scanned` never
 //! lies behind `at`. Differences from Redis, both stricter: a wrong line end is an error, and a
 //! limit holds whether or not the line's end has arrived.
 
+use crate::ahead::{Ahead, ArgumentsAhead};
 use crate::args::{Args, Span};
 use crate::error::ProtocolError;
 use crate::inline::split_into;
@@ -46,7 +47,9 @@ pub enum Parsed<'a> {
 #[derive(Debug)]
 pub struct Parser {
     limits: Limits,
+    /// Those of the current command, or of all that were parsed together.
     spans: Vec<Span>,
+    ahead: Ahead,
     /// An inline command's arguments, unquoted.
     text: Vec<u8>,
     /// Everything before this place is understood.
@@ -76,6 +79,7 @@ impl Parser {
         Self {
             limits: usable(limits),
             spans: Vec::new(),
+            ahead: Ahead::default(),
             text: Vec::new(),
             at: 0,
             scanned: 0,
@@ -98,7 +102,35 @@ impl Parser {
     /// Bytes of memory that the parser itself holds.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.spans.capacity() * size_of::<Span>() + self.text.capacity()
+        let spans = self.spans.capacity() * size_of::<Span>();
+        spans + self.ahead.memory_bytes() + self.text.capacity()
+    }
+
+    /// Commands that one look ahead takes at most.
+    pub const AHEAD_MAX: usize = 16;
+
+    /// Whether commands were parsed whose turn has not come.
+    #[inline]
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
+    /// Parses the whole commands at the front of `buf`, so far as they are as nearly all are and
+    /// [`Parser::AHEAD_MAX`] at most, unless it has before; shows the first arguments of those whose turn has
+    /// not come. The next calls of [`Parser::next`] give them: they must be offered the same bytes.
+    pub fn look_ahead<'p, 'a>(&'p mut self, buf: &'a [u8]) -> ArgumentsAhead<'p, 'a> {
+        if self.missing == 0 && self.ahead.is_empty() {
+            self.forget_arguments();
+            let mut at = 0;
+            while self.ahead.len() < Self::AHEAD_MAX
+                && let Some(bytes) = self.whole(&buf[at..])
+            {
+                self.ahead.push(self.spans.len(), bytes);
+                at += bytes;
+            }
+        }
+        self.ahead.show(buf, &self.spans)
     }
 
     /// Looks for a command at the front of `buf`.
@@ -109,10 +141,14 @@ impl Parser {
     /// # Errors
     /// [`ProtocolError`]: the connection is beyond repair, the parser must not be used again.
     pub fn next<'a>(&'a mut self, buf: &'a [u8]) -> Result<Parsed<'a>, ProtocolError> {
-        if self.missing == 0
-            && let Some(end) = self.whole(buf)
-        {
-            return Ok(Parsed::Command { args: Args::new(buf, &self.spans), consumed: end });
+        if let Some((spans, consumed)) = self.ahead.take() {
+            return Ok(Parsed::Command { args: Args::new(buf, &self.spans[spans]), consumed });
+        }
+        if self.missing == 0 {
+            self.forget_arguments();
+            if let Some(consumed) = self.whole(buf) {
+                return Ok(Parsed::Command { args: Args::new(buf, &self.spans), consumed });
+            }
         }
         let mut skipped = 0;
         loop {
@@ -129,16 +165,25 @@ impl Parser {
         }
     }
 
-    /// Fills the spans of a command that is whole and as nearly all are, and tells where it ends. Whatever
+    /// Adds the spans of a command that is whole and as nearly all are, and tells where it ends. Whatever
     /// else is there, [`Parser::step`] finds out.
     #[inline]
     fn whole(&mut self, buf: &[u8]) -> Option<usize> {
+        let before = self.spans.len();
+        let end = self.add_whole(buf);
+        if end.is_none() {
+            self.spans.truncate(before);
+        }
+        end
+    }
+
+    #[inline]
+    fn add_whole(&mut self, buf: &[u8]) -> Option<usize> {
         let Limits { max_args, max_bulk, max_buffer, .. } = self.limits;
         let (count, mut at) = plain_line(buf, 0, b'*')?;
-        if count > max_args.min(WHOLE_ARGUMENTS_MAX) {
+        if count == 0 || count > max_args.min(WHOLE_ARGUMENTS_MAX) {
             return None;
         }
-        self.forget_arguments();
         for _ in 0..count {
             let (length, start) = plain_line(buf, at, b'$')?;
             let end = start + length;
@@ -148,7 +193,7 @@ impl Parser {
             self.spans.push(Span { start, end });
             at = end + 2;
         }
-        if count == 0 || at > max_buffer {
+        if at > max_buffer {
             return None;
         }
         self.scanned = 0;
@@ -324,6 +369,7 @@ impl Parser {
     /// Empties the last command's memory, and gives back what a large one took.
     #[inline]
     fn forget_arguments(&mut self) {
+        self.ahead.clear();
         self.spans.clear();
         self.text.clear();
         if self.spans.capacity() > KEPT {
@@ -349,7 +395,7 @@ fn usable(limits: Limits) -> Limits {
 /// The number of a whole line `<kind><number>\r\n` at `at`, and where the line ends. One and two digits
 /// are nearly all there is.
 #[inline]
-pub(crate) fn plain_line(bytes: &[u8], at: usize, kind: u8) -> Option<(usize, usize)> {
+fn plain_line(bytes: &[u8], at: usize, kind: u8) -> Option<(usize, usize)> {
     let line = bytes.get(at..)?;
     let [first, a, b, c, d] = *line.first_chunk()?;
     let (tens, ones) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'));

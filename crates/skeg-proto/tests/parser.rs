@@ -3,13 +3,24 @@
 
 use proptest::prelude::*;
 use skeg_proto::client::encode_command;
-use skeg_proto::{Limits, Parsed, Parser, ProtocolError};
+use skeg_proto::{FirstArguments, Limits, Parsed, Parser, ProtocolError};
 
 type Command = Vec<Vec<u8>>;
 type Outcome = (Vec<Command>, Option<ProtocolError>);
 
-/// Offers `chunks` one after the other, as a connection would, and collects what comes out.
-fn run<'a>(limits: Limits, chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+/// Offers `chunks` one after the other, as a connection would, and collects what comes out: the same,
+/// whether or not the parser looks ahead.
+fn run<'a>(limits: Limits, chunks: impl IntoIterator<Item = &'a [u8]> + Clone) -> Outcome {
+    let outcome = run_looking(limits, chunks.clone(), false);
+    assert_eq!(run_looking(limits, chunks, true), outcome);
+    outcome
+}
+
+fn run_looking<'a>(
+    limits: Limits,
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+    looks: bool,
+) -> Outcome {
     let mut parser = Parser::new(limits);
     let mut buf = Vec::new();
     let mut commands = Vec::new();
@@ -17,15 +28,19 @@ fn run<'a>(limits: Limits, chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcom
         buf.extend_from_slice(chunk);
         let mut at = 0;
         loop {
+            let seen = looks.then(|| parser.look_ahead(&buf[at..]).next()).flatten();
             match parser.next(&buf[at..]) {
                 Err(error) => return (commands, Some(error)),
                 Ok(Parsed::Command { args, consumed }) => {
                     assert!(!args.is_empty());
+                    if let Some(seen) = seen {
+                        assert_eq!(seen, [1, 2, 3].map(|at| args.try_get(at).unwrap_or_default()));
+                    }
                     commands.push(args.iter().map(<[u8]>::to_vec).collect());
                     at += consumed;
                 }
                 Ok(Parsed::Partial { consumed, wanted }) => {
-                    assert!(wanted > 0);
+                    assert!(wanted > 0 && seen.is_none());
                     at += consumed;
                     break;
                 }
@@ -143,6 +158,37 @@ fn the_wanted_bytes_complete_an_argument() {
         matches!(parser.next(&buf), Ok(Parsed::Command { consumed, .. }) if consumed == buf.len())
     );
     assert!(!parser.in_command());
+}
+
+#[test]
+fn what_was_parsed_ahead_is_handed_out_wherever_it_lies_then() {
+    let mut buf = Vec::new();
+    encode_command(&mut buf, &["SET", "one", "a value of more than nine bytes"]);
+    encode_command(&mut buf, &["PING"]);
+    encode_command(&mut buf, &["MGET", "two", "three", "four", "five"]);
+    let all: [FirstArguments<'_>; 3] = [
+        [b"one", b"a value of more than nine bytes", b""],
+        [b"", b"", b""],
+        [b"two", b"three", b"four"],
+    ];
+    for cut in 0..=buf.len() {
+        let mut parser = Parser::default();
+        let seen: Vec<_> = parser.look_ahead(&buf[..cut]).collect();
+        assert!(all.starts_with(&seen) && (seen.len() < 3 || cut == buf.len()));
+        assert_eq!(parser.is_ahead(), !seen.is_empty());
+        let mut rest = buf.clone();
+        for left in (0..seen.len()).rev() {
+            assert_eq!(parser.look_ahead(&rest).count(), left + 1);
+            let Ok(Parsed::Command { consumed, .. }) = parser.next(&rest) else { panic!() };
+            rest = rest[consumed..].to_vec();
+        }
+        assert!(!parser.is_ahead());
+    }
+    for text in ["", "*", "*1", "PING\r\n", "*-1\r\n", "*1\r\n$9999999999\r\n", "*2\r\nGET\r\n"] {
+        assert_eq!(Parser::default().look_ahead(text.as_bytes()).next(), None, "{text:?}");
+    }
+    let many = b"*1\r\n$4\r\nPING\r\n".repeat(100);
+    assert_eq!(Parser::default().look_ahead(&many).count(), Parser::AHEAD_MAX);
 }
 
 #[test]

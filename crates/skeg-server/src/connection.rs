@@ -8,7 +8,7 @@ use skeg_commands::{Buffers, Completion, Config, Flow, Session};
 use skeg_engine::{Epoch, Holder, Level, Receipt};
 use skeg_io::Clock;
 use skeg_io::sync::Arc;
-use skeg_proto::{ArgumentsAhead, Parsed, Parser};
+use skeg_proto::{Parsed, Parser};
 
 use crate::address::Address;
 use crate::event_loop::Readiness;
@@ -29,6 +29,8 @@ const SHARE_NS_MIN: u64 = 100_000;
 const SHARE_NS_MAX: u64 = 1_000_000;
 /// More bytes than one small command: several may follow.
 const MANY_BYTES: usize = 128;
+const _: () =
+    assert!(Parser::AHEAD_MAX == Holder::TOUCHED_KEYS_MAX, "each look fetches what it found");
 /// Unsent replies above which no more commands of the connection are run, in bytes.
 const UNSENT_PAUSE_BYTES: usize = 1 << 20;
 /// Time that a pending command goes on for a peer that has ended, in nanoseconds.
@@ -390,9 +392,8 @@ impl Connection {
         let mut commands = 0;
         let mut since_ns = None;
         let stop = loop {
-            let is_touched = !(commands as usize).is_multiple_of(Holder::TOUCHED_KEYS_MAX);
-            if !is_touched && bytes.len() - at > MANY_BYTES {
-                session.touch(holder, ArgumentsAhead::new(&bytes[at..]));
+            if !parser.is_ahead() && bytes.len() - at > MANY_BYTES {
+                session.touch(holder, parser.look_ahead(&bytes[at..]));
             }
             let args = match parser.next(&bytes[at..]) {
                 Ok(Parsed::Command { args, consumed }) => {

@@ -121,7 +121,11 @@ impl Change {
             Self::SetAdd(member) => shard.set_add(db, key, member).map(Answer::Flag),
             Self::SetRemove(member) => shard.set_remove(db, key, member).map(Answer::Flag),
             Self::Push(end, item) => shard.list_push(db, key, *end, item).map(Answer::Length),
-            Self::Pop(end) => shard.list_pop(db, key, *end).map(Answer::Bytes),
+            Self::Pop(end) => {
+                let mut bytes = Vec::new();
+                let popped = shard.list_pop(db, key, *end, |item| item.write_to(&mut bytes));
+                popped.map(|popped| Answer::Bytes(popped.map(|()| bytes)))
+            }
             Self::ListSet(index, item) => shard.list_set(db, key, *index, item).map(Answer::Flag),
             Self::ListInsert(index, item) => shard
                 .list_insert(db, key, *index, item)

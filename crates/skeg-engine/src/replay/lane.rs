@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use skeg_io::sync::atomic::{AtomicBool, Ordering};
 use skeg_io::sync::{Arc, Condvar, Mutex};
 use skeg_io::{Join, Threads};
-use skeg_log::{LogError, Place, ReplayError, ShardId, Unapplied, ValueReader};
+use skeg_log::{LogError, ReplayError, ShardId, Unapplied, ValueReader};
 use skeg_vector::Segment;
 use smallvec::SmallVec;
 
@@ -45,8 +45,8 @@ pub(super) struct Origin {
     pub(super) kind: u8,
     /// Where it came from, for whoever has to be told of it.
     pub(super) mark: u64,
-    /// Where its payload begins, if that is in the log.
-    pub(super) at: Option<Place>,
+    /// It has the bytes of all its strings, as in the log.
+    pub(super) is_whole: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +83,6 @@ impl Batch {
 struct Shards {
     shards: Vec<Shard>,
     lanes: usize,
-    inline_max: usize,
     reader: Option<Arc<ValueReader>>,
     /// Why a string could not be read that was changed in place.
     unreadable: Option<LogError>,
@@ -92,8 +91,6 @@ struct Shards {
 /// An effect that is about to be applied.
 struct Next<'a> {
     origin: Origin,
-    /// Where it ends, if that is in the log.
-    end: Option<Place>,
     effect: Effect<'a>,
 }
 
@@ -110,17 +107,16 @@ impl Shards {
             start = record.end;
             let origin = record.origin;
             let unapplied = |source| Unapplied { shard: origin.shard, mark: origin.mark, source };
-            let mut effects = match effects_of(origin.kind, payload) {
+            let effects = match effects_of(origin.kind, payload) {
                 Ok((_, effects)) => effects,
                 Err(error) => {
                     self.flush(&mut next)?;
                     return Err(unapplied(error));
                 }
             };
-            while let Some(effect) = effects.next() {
-                let end = origin.at.map(|place| place.plus(effects.offset() as u64));
+            for effect in effects {
                 match effect {
-                    Ok(effect) => next.push(Next { origin, end, effect }),
+                    Ok(effect) => next.push(Next { origin, effect }),
                     Err(error) => {
                         self.flush(&mut next)?;
                         return Err(unapplied(ReplayError(error.to_string())));
@@ -161,10 +157,9 @@ impl Shards {
     /// Applies what is next, after the memory was asked for that all of it needs.
     fn flush(&mut self, next: &mut SmallVec<[Next<'_>; AHEAD]>) -> Result<(), Unapplied> {
         self.read_ahead(next);
-        for Next { origin: Origin { shard, mark, .. }, end, effect } in next.drain(..) {
-            let Self { shards, lanes, inline_max, reader, unreadable } = self;
-            let mut source =
-                Source { inline_max: *inline_max, reader: reader.as_deref(), end, unreadable };
+        for Next { origin: Origin { shard, mark, is_whole, .. }, effect } in next.drain(..) {
+            let Self { shards, lanes, reader, unreadable } = self;
+            let mut source = Source { reader: reader.as_deref(), is_whole, unreadable };
             let applied = match shards.get_mut(usize::from(shard.0) / *lanes) {
                 Some(shard) => shard.apply(&effect, &mut source),
                 None => Err(format!("no shard {}", shard.0)),
@@ -203,13 +198,8 @@ struct Queue {
 }
 
 impl Lane {
-    pub(super) fn new(
-        shards: Vec<Shard>,
-        lanes: usize,
-        inline_max: usize,
-        failed: &Arc<AtomicBool>,
-    ) -> Self {
-        let shards = Shards { shards, lanes, inline_max, reader: None, unreadable: None };
+    pub(super) fn new(shards: Vec<Shard>, lanes: usize, failed: &Arc<AtomicBool>) -> Self {
+        let shards = Shards { shards, lanes, reader: None, unreadable: None };
         let shared = Shared {
             queue: Mutex::default(),
             changed: Condvar::new(),
@@ -358,7 +348,7 @@ mod tests {
 
     fn lane(threads: bool) -> Lane {
         let shard = Shard::new(ShardId(1), HashSeed::from_bytes([7; 32]), 0);
-        let mut lane = Lane::new(vec![shard], 2, 1_024, &Arc::default());
+        let mut lane = Lane::new(vec![shard], 2, &Arc::default());
         if threads {
             lane.start(&*Io::real().threads);
         }
@@ -366,7 +356,7 @@ mod tests {
     }
 
     fn origin(mark: u64) -> Origin {
-        Origin { shard: ShardId(1), kind: KIND_EFFECTS, mark, at: None }
+        Origin { shard: ShardId(1), kind: KIND_EFFECTS, mark, is_whole: false }
     }
 
     fn payload(effect: &Effect<'_>) -> Vec<u8> {

@@ -54,7 +54,7 @@ impl Victim {
 impl Shard {
     /// Notes that the key was used, for commands that do not look at its value.
     pub fn note_use(&mut self, db: u8, key: &[u8]) {
-        self.note_use_of(db, self.keyspace(db).hash(key), key);
+        self.note_use_of(db, self.hash_of(key), key);
     }
 
     /// [`Shard::note_use`]; costs a load when uses are not noted.
@@ -75,7 +75,7 @@ impl Shard {
 
     /// Says when or how often the key was used: memory only, as all stamps.
     pub fn set_stamp(&mut self, db: u8, key: &[u8], stamp: Stamp) {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.databases[usize::from(db)].set_stamp(hash, key, stamp);
     }
 
@@ -104,7 +104,7 @@ impl Shard {
             if !self.reserve_removals(key.len() as u64 + EFFECT_SLACK) {
                 break;
             }
-            let hash = self.keyspace(db).hash(&key);
+            let hash = self.hash_of(&key);
             if self.is_left_to_walk(db, hash) {
                 break;
             }

@@ -12,12 +12,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use skeg_keyspace::{StrRef, ValueRef};
+use skeg_keyspace::{Away, StrRef, ValueRef};
 use skeg_log::{Broken, Epoch, Log, Logged, ShardPlace, Written, breaks};
 
 use super::Shard;
 use crate::error::ReadError;
-use crate::values::{away_of, logged};
+use crate::values::{KeptValue, away_of, logged};
 
 /// Strings that one command or tick sends away under one hold of a latch: each is read once.
 const SENT_BYTES_MAX: usize = 1 << 20;
@@ -191,6 +191,12 @@ impl Shard {
     /// The segments that entries of this shard point to.
     pub(crate) fn homes(&self) -> impl Iterator<Item = (u64, skeg_keyspace::Kept)> {
         self.databases.iter().flat_map(skeg_keyspace::Keyspace::homes)
+    }
+
+    /// A string of an entry stays where it is as long as what is returned is there.
+    pub(crate) fn keep_value(&self, away: &Away) -> KeptValue {
+        let values = self.values.as_ref().expect("only a shard with a log has strings there");
+        KeptValue::new(values, logged(away))
     }
 
     /// Has a string in memory that is about to be changed in place.

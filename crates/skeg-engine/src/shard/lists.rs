@@ -2,7 +2,7 @@
 //!
 //! May not know: more than its parent.
 
-use skeg_keyspace::{End, ListRef, WrongType};
+use skeg_keyspace::{End, ListRef, StrRef, WrongType};
 
 use super::Shard;
 use crate::effect::{Change, Effect};
@@ -45,21 +45,24 @@ impl Shard {
         Ok(length)
     }
 
-    /// Removes the item at an end of the list, and the key with the last one; returns it.
+    /// Removes the item at an end of the list, and the key with the last one; `look` sees it before it goes.
+    /// Returns what `look` made of it, if there was a list.
     ///
     /// # Errors
     /// [`WrongType`] when the key holds something else.
-    pub fn list_pop(&mut self, db: u8, key: &[u8], end: End) -> Result<Option<Vec<u8>>, WrongType> {
-        let Some(list) = self.list(db, key)? else { return Ok(None) };
-        let start = match end {
-            End::Front => 0,
-            End::Back => list.len() - 1,
-        };
-        let hash = self.keyspace(db).hash(key);
-        let item = self.writable(db, hash).list_pop(hash, key, end)?;
+    pub fn list_pop<R>(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        end: End,
+        look: impl FnOnce(StrRef<'_>) -> R,
+    ) -> Result<Option<R>, WrongType> {
+        let Some(hash) = self.begin_removal(db, key) else { return Ok(None) };
+        let popped = self.writable(db, hash).list_pop(hash, key, end, look)?;
+        let Some((start, result)) = popped else { return Ok(None) };
         let effect = Effect::ListRemove { db, key, start: start as u64, count: 1 };
         self.changed(db, hash, key, &effect);
-        Ok(item)
+        Ok(Some(result))
     }
 
     /// Replaces item `index` of the list; `true` when there was one.

@@ -3,26 +3,31 @@
 //! Invariant: what is changed in place is in memory, whole, before anything of it is logged.
 //! May not know: more than its parent.
 
+use std::ops::Range;
+
 use skeg_keyspace::{Keyspace, StrRef, ValueRef, WrongType};
+use skeg_log::Logged;
 
 use super::{Shard, Slice};
 use crate::effect::Effect;
 use crate::error::ReadError;
 use crate::notify::NotifyClass;
-use crate::values::Values;
+use crate::values::{Values, Wanted, logged};
 
-/// The string of a key, from memory or from where it is.
+/// The string of a key, from memory or what is wanted of it from where it is.
 #[inline]
 fn string_in<'a>(
     keyspace: &'a Keyspace,
     slice: &'a mut Slice,
     values: Option<&Values>,
     (hash, key): (u64, &[u8]),
+    wanted: impl FnOnce(Logged) -> Wanted,
 ) -> Result<Option<StrRef<'a>>, ReadError> {
     match keyspace.get(hash, key).map(|entry| entry.value) {
         Some(ValueRef::Str(value)) => Ok(Some(value)),
         Some(ValueRef::Away(away)) => {
-            slice.bytes_of(values, &away).map(|bytes| Some(StrRef::Bytes(bytes)))
+            let bytes = slice.wanted_of(values, wanted(logged(&away)));
+            bytes.map(|bytes| Some(StrRef::Bytes(bytes)))
         }
         Some(_) => Err(WrongType.into()),
         None => Ok(None),
@@ -42,13 +47,14 @@ impl Shard {
     /// # Errors
     /// [`ReadError`]: the key holds something else, or the string is not to be had now.
     pub fn string(&mut self, db: u8, key: &[u8]) -> Result<Option<StrRef<'_>>, ReadError> {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.see(hash);
         if self.keyspace(db).expiring_len() != 0 && !self.is_live(db, hash, key) {
             return Ok(None);
         }
         let Self { databases, slice, values, .. } = self;
-        string_in(&databases[usize::from(db)], slice, values.as_deref(), (hash, key))
+        let keyspace = &databases[usize::from(db)];
+        string_in(keyspace, slice, values.as_deref(), (hash, key), Wanted::whole)
     }
 
     /// [`Shard::string`], counted as a keyspace hit or miss.
@@ -57,13 +63,48 @@ impl Shard {
     /// As [`Shard::string`].
     #[inline]
     pub fn read_string(&mut self, db: u8, key: &[u8]) -> Result<Option<StrRef<'_>>, ReadError> {
-        let hash = self.keyspace(db).hash(key);
+        self.read_wanted(db, key, Wanted::whole)
+    }
+
+    /// A range of the string that the key holds, which `pick` says when it knows how long that is; counted as
+    /// a keyspace hit or miss. Returns a string, and where in it the range is: of a long one only what
+    /// is needed is read from the disk.
+    ///
+    /// # Errors
+    /// As [`Shard::string`].
+    pub fn read_range(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        pick: impl Fn(usize) -> Range<usize>,
+    ) -> Result<Option<(StrRef<'_>, Range<usize>)>, ReadError> {
+        let mut is_range = false;
+        let found = self.read_wanted(db, key, |value| {
+            let range = Wanted::range(value, &pick(value.bytes as usize));
+            is_range = range.is_some();
+            range.unwrap_or(Wanted::whole(value))
+        })?;
+        Ok(found.map(|found| {
+            let len = found.len();
+            (found, if is_range { 0..len } else { pick(len) })
+        }))
+    }
+
+    /// What is wanted of the string that the key holds, or all of it where that is in memory.
+    #[inline]
+    fn read_wanted(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        wanted: impl FnOnce(Logged) -> Wanted,
+    ) -> Result<Option<StrRef<'_>>, ReadError> {
+        let hash = self.hash_of(key);
         if !self.begin_read(db, hash, key) {
             return Ok(None);
         }
         let Self { databases, slice, values, stats, switches, events, .. } = self;
         let keyspace = &databases[usize::from(db)];
-        let found = string_in(keyspace, slice, values.as_deref(), (hash, key));
+        let found = string_in(keyspace, slice, values.as_deref(), (hash, key), wanted);
         match &found {
             Ok(None) => {
                 stats.misses += 1;
@@ -95,8 +136,7 @@ impl Shard {
     /// The value that the job which runs waited for, as it was when it was asked for first.
     #[must_use]
     pub fn fetched(&self) -> Option<&[u8]> {
-        let (_, bytes) = self.slice.pins.values().next()?;
-        bytes.as_deref().ok()
+        self.slice.pins.values().next()?.as_deref().ok()
     }
 
     /// Appends to the string, which is created if missing, and returns its new length.
@@ -104,7 +144,7 @@ impl Shard {
     /// # Errors
     /// As [`Shard::string`].
     pub fn append(&mut self, db: u8, key: &[u8], tail: &[u8]) -> Result<usize, ReadError> {
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.clear_expired(db, hash, key);
         self.bring_back(db, hash, key)?;
         let length = self.writable(db, hash).append(hash, key, tail)?;
@@ -127,7 +167,7 @@ impl Shard {
         if bytes.is_empty() {
             return Ok(self.string_len(db, key)?.unwrap_or(0));
         }
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.clear_expired(db, hash, key);
         self.bring_back(db, hash, key)?;
         let length = self.writable(db, hash).set_range(hash, key, offset, bytes)?;

@@ -25,7 +25,7 @@ impl Shard {
     /// `false` when the source is not there. Source and destination differ.
     pub fn move_key(&mut self, from: (u8, &[u8]), to: (u8, &[u8]), keep_source: bool) -> bool {
         let ((db, key), (to_db, to)) = (from, to);
-        let hash = self.keyspace(db).hash(key);
+        let hash = self.hash_of(key);
         self.see(hash);
         if !self.is_live(db, hash, key) {
             return false;
@@ -36,7 +36,7 @@ impl Shard {
             self.writable(db, hash).take_value(hash, key)
         };
         let Some((value, expire_at_ms)) = moved else { return false };
-        let to_hash = self.keyspace(to_db).hash(to);
+        let to_hash = self.hash_of(to);
         self.forget_large(to_db, to_hash);
         self.carry_large((db, hash), (to_db, to_hash), to);
         self.notify_if_new(to_db, to_hash, to);

@@ -181,7 +181,7 @@ impl Run {
                 Ok(Progress::More)
             }
             Stage::Durable(covered) => self.ask(shared, covered),
-            Stage::Asked => self.publish(),
+            Stage::Asked => self.publish(shared),
         }
     }
 
@@ -258,9 +258,14 @@ impl Run {
         post(shared, question, &mut self.stage, Stage::Asked)
     }
 
-    fn publish(&mut self) -> Result<Progress<SnapshotInfo>, SnapshotError> {
+    /// What is read part by part counts as well. It is asked for last: whoever began to read since the
+    /// shards were asked did so at a place that they named, or that will be replayed.
+    fn publish(&mut self, shared: &Shared) -> Result<Progress<SnapshotInfo>, SnapshotError> {
         let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
         self.kept.extend(outcome?.homes.into_keys());
+        if let Some(values) = &shared.values {
+            self.kept.extend(values.kept_segments());
+        }
         let writer = self.writer.take().expect("it is published once");
         Ok(Progress::Done(writer.publish(&self.kept)?))
     }

@@ -29,7 +29,25 @@ fn the_shards_of_keys_are_right_whichever_commands_follow() {
     let text = text.replace('k', "x").into_bytes();
     for key in text.chunks(3) {
         assert_eq!(holder.shard_of(key), engine.shard_of(key), "{key:?}");
+        set_and_look(&mut holder, key);
     }
+    holder.release();
+    // And what is known of a key that is looked up is true.
+    let keys = || text.chunks(3).map(|key| [key, &b""[..], &b""[..]]);
+    holder.touch(0, keys(), true);
+    text.chunks(3).for_each(|key| set_and_look(&mut holder, key));
+}
+
+/// Sets a key, and sees it by bytes that lie elsewhere.
+fn set_and_look(holder: &mut Holder, key: &[u8]) {
+    let shard = holder.shard_of(key);
+    assert!(holder.try_hold_one(shard).expect("open"));
+    let elsewhere = key.to_vec();
+    let set = |exec: &mut skeg_engine::Exec<'_>| {
+        exec.shard(key).set(0, key, b"v", Expiry::Clear);
+        exec.shard(key).exists(0, &elsewhere)
+    };
+    assert!(holder.run_one(shard, skeg_engine::Bound::grow(64), set).expect("open").0);
 }
 
 #[test]
@@ -43,12 +61,7 @@ fn the_keys_of_one_command_are_read_ahead_however_many() {
         let shards: ShardList = named().map(|key| engine.shard_of(key)).collect();
         assert!(holder.try_hold(&shards).expect("open"));
         for key in named() {
-            let shard = engine.shard_of(key);
-            let set = |exec: &mut skeg_engine::Exec<'_>| {
-                exec.shard(key).set(0, key, b"v", Expiry::Clear);
-                exec.shard(key).exists(0, key)
-            };
-            assert!(holder.run_one(shard, skeg_engine::Bound::grow(64), set).expect("open").0);
+            set_and_look(&mut holder, key);
         }
         holder.release();
     }

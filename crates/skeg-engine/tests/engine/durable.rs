@@ -114,14 +114,10 @@ fn collections(exec: &mut skeg_engine::Exec<'_>) {
     for item in ["d", "e", "f", "g", "h"] {
         list.list_push(0, b"list", End::Back, item.as_bytes()).expect("of this kind");
     }
-    assert_eq!(
-        list.list_pop(0, b"list", End::Front).expect("of this kind").expect("of this kind"),
-        b"a"
-    );
-    assert_eq!(
-        list.list_pop(0, b"list", End::Back).expect("of this kind").expect("of this kind"),
-        b"h"
-    );
+    for (end, item) in [(End::Front, b"a"), (End::Back, b"h")] {
+        let is_it = |popped: StrRef<'_>| popped == StrRef::Bytes(item);
+        assert_eq!(list.list_pop(0, b"list", end, is_it), Ok(Some(true)));
+    }
     assert!(list.list_set(0, b"list", 1, b"C").expect("of this kind"));
     assert_eq!(list.list_insert(0, b"list", 2, b"between").expect("of this kind"), Some(7));
     assert_eq!(list.list_remove(0, b"list", 4, 2).expect("of this kind"), 2);

@@ -9,11 +9,14 @@ mod memory;
 mod model;
 mod offline;
 mod overwrite;
+mod readings;
 mod reshard;
 #[cfg(feature = "shuttle")]
 mod shuttle_compaction;
 #[cfg(feature = "shuttle")]
 mod shuttle_latches;
+#[cfg(feature = "shuttle")]
+mod shuttle_support;
 #[cfg(feature = "shuttle")]
 mod shuttle_walk;
 mod snapshots;

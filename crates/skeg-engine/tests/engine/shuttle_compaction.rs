@@ -2,47 +2,22 @@
 //! string gets the one that was written last, be it at its old place, at its new one or in the cache; and
 //! nothing that is written or removed meanwhile is undone, also not by the next opening.
 
-use std::path::Path;
-
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
-use shuttle::{Config, Runner, thread};
+use shuttle::thread;
 use skeg_engine::{Bound, Drain, Engine, EngineOptions, Exec, Expiry, Holder, Refusal, ShardList};
 use skeg_io::Io;
 use skeg_io::sim::SimMachine;
-use skeg_io::sync::Arc;
+
+use crate::shuttle_support::{self, check, turn};
 
 const ITERATIONS: usize = 150;
 /// Longer than what stays in memory.
 const LARGE: usize = 1_500;
 
-fn check(scenario: impl Fn() + Send + Sync + 'static) {
-    let scenario = Arc::new(scenario);
-    let again = Arc::clone(&scenario);
-    let mut config = Config::new();
-    config.stack_size = 1 << 18;
-    Runner::new(RandomScheduler::new(ITERATIONS), config.clone()).run(move || scenario());
-    Runner::new(PctScheduler::new(3, ITERATIONS), config).run(move || again());
-}
-
 fn open(io: &Io) -> Engine {
-    let options = EngineOptions {
-        shards: Some(1),
-        home_threads: 0,
-        segment_bytes: 16 << 10,
-        // Room for some of what is read.
-        cache_bytes: 20 * LARGE,
-        snapshot_log_bytes: 1 << 20,
-        ..EngineOptions::default()
-    };
-    Engine::open(io, Some(Path::new("/db")), &options).unwrap()
-}
-
-/// What the log's threads would do.
-fn turn(engine: &Engine) {
-    let log = engine.log().unwrap();
-    log.try_write();
-    log.maintain().unwrap();
-    log.sync().unwrap();
+    // Room for some of what is read.
+    let (segment_bytes, cache_bytes) = (16 << 10, 20 * LARGE);
+    let options = EngineOptions { segment_bytes, cache_bytes, ..EngineOptions::default() };
+    shuttle_support::open(io, options)
 }
 
 /// Runs a command when its latch is free and the log has room for it.
@@ -98,7 +73,7 @@ fn mostly_dead(io: &Io) -> (Engine, u64) {
 
 #[test]
 fn compaction_undoes_nothing_and_hides_nothing() {
-    check(|| {
+    check(ITERATIONS, || {
         let io = SimMachine::new(1).io();
         let (engine, first) = mostly_dead(&io);
         let compactor = {

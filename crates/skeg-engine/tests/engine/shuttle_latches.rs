@@ -171,7 +171,7 @@ struct Counting {
 
 impl Blocked for Counting {
     fn serve(&mut self, exec: &mut skeg_engine::Exec<'_>, key: &[u8]) {
-        exec.shard(key).list_pop(0, key, End::Front).unwrap();
+        exec.shard(key).list_pop(0, key, End::Front, |_| ()).unwrap();
         *self.served.lock() += 1;
     }
 

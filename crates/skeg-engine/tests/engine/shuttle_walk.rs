@@ -2,10 +2,7 @@
 //! out, under the shuttle scheduler: the slices that they wait for overtake them, nothing else does, and
 //! neither is left behind.
 
-use std::path::Path;
-
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
-use shuttle::{Config, Runner, thread};
+use shuttle::thread;
 use skeg_engine::{
     Bound, Drain, Engine, EngineOptions, Exec, Expiry, Hold, Holder, Progress, ShardList, ValueRef,
 };
@@ -13,6 +10,7 @@ use skeg_io::Io;
 use skeg_io::sim::SimMachine;
 use skeg_io::sync::{Arc, Mutex};
 
+use crate::shuttle_support::{self, check, turn};
 use crate::support::{Call, Mailbox, execute};
 
 const ITERATIONS: usize = 300;
@@ -21,33 +19,10 @@ const MEMBERS: u32 = 6;
 /// Far more steps than the snapshot takes when nobody is left behind.
 const STEPS_MAX: usize = 1_000;
 
-fn check(scenario: impl Fn() + Send + Sync + 'static) {
-    let scenario = Arc::new(scenario);
-    let again = Arc::clone(&scenario);
-    let mut config = Config::new();
-    config.stack_size = 1 << 18;
-    Runner::new(RandomScheduler::new(ITERATIONS), config.clone()).run(move || scenario());
-    Runner::new(PctScheduler::new(3, ITERATIONS), config).run(move || again());
-}
-
 fn open(io: &Io) -> Engine {
-    let options = EngineOptions {
-        shards: Some(1),
-        home_threads: 0,
-        segment_bytes: 64 << 10,
-        snapshot_log_bytes: 1 << 20,
-        snapshot_slice_bytes: 64,
-        ..EngineOptions::default()
-    };
-    Engine::open(io, Some(Path::new("/db")), &options).unwrap()
-}
-
-/// What the log's threads would do.
-fn turn(engine: &Engine) {
-    let log = engine.log().unwrap();
-    log.try_write();
-    log.maintain().unwrap();
-    log.sync().unwrap();
+    let (segment_bytes, snapshot_slice_bytes) = (64 << 10, 64);
+    let options = EngineOptions { segment_bytes, snapshot_slice_bytes, ..EngineOptions::default() };
+    shuttle_support::open(io, options)
 }
 
 /// Takes the snapshot that was started.
@@ -142,7 +117,7 @@ fn only_the_walk_overtakes() {
 
 #[test]
 fn shuttle_only_the_walk_overtakes() {
-    check(only_the_walk_overtakes);
+    check(ITERATIONS, only_the_walk_overtakes);
 }
 
 /// The model bites.
@@ -152,7 +127,7 @@ fn shuttle_flaw_a_walk_that_is_not_looked_for() {
     use skeg_log::{Broken, break_promise};
 
     break_promise(Some(Broken::ForgetsOvertaking));
-    let found = std::panic::catch_unwind(|| check(only_the_walk_overtakes));
+    let found = std::panic::catch_unwind(|| check(ITERATIONS, only_the_walk_overtakes));
     break_promise(None);
     assert!(found.is_err(), "it was not caught");
 }

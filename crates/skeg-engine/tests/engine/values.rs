@@ -17,7 +17,7 @@ use crate::support::{Call, Mailbox, keys};
 /// Longer than what is read under a latch.
 const LARGE: usize = 100 << 10;
 
-fn open(dir: &Path, cache_bytes: usize) -> Engine {
+pub(crate) fn open(dir: &Path, cache_bytes: usize) -> Engine {
     let options = EngineOptions {
         shards: Some(4),
         segment_bytes: 1 << 20,
@@ -44,7 +44,7 @@ impl<R: FnMut(&mut Exec<'_>) + Send> skeg_engine::Job for Attempt<R> {
         &self.shards
     }
     fn bound(&self) -> Bound {
-        Bound::grow(2 * LARGE as u64)
+        Bound::grow(1 << 20)
     }
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
         (self.run)(exec);
@@ -58,7 +58,7 @@ impl<R: FnMut(&mut Exec<'_>) + Send> skeg_engine::Job for Attempt<R> {
     }
 }
 
-fn run<T: Send + 'static>(
+pub(crate) fn run<T: Send + 'static>(
     engine: &Engine,
     keeps_place: bool,
     mut command: impl FnMut(&mut Exec<'_>) -> T + Send + 'static,
@@ -81,7 +81,7 @@ fn run<T: Send + 'static>(
     (value.expect("it ran"), runs)
 }
 
-fn set(engine: &Engine, key: &[u8], value: Vec<u8>) {
+pub(crate) fn set(engine: &Engine, key: &[u8], value: Vec<u8>) {
     let key = key.to_vec();
     run(engine, true, move |exec| exec.shard(&key).set(0, &key, &value, Expiry::Clear));
 }
@@ -97,12 +97,12 @@ fn get(engine: &Engine, key: &[u8], keeps_place: bool) -> (Result<Vec<u8>, ReadE
 }
 
 /// Bytes of memory of all entries.
-fn memory(engine: &Engine) -> u64 {
+pub(crate) fn memory(engine: &Engine) -> u64 {
     run(engine, true, |exec| exec.shards().map(|shard| shard.figures().memory_bytes).sum()).0
 }
 
 /// Waits until everything written is in the log only.
-fn settle(engine: &Engine, bytes_max: u64) {
+pub(crate) fn settle(engine: &Engine, bytes_max: u64) {
     let log = engine.log().expect("on disk");
     log.wait(Level::Disk, log.last_epoch()).expect("the disk is healthy");
     let mut waited = 0;
@@ -113,7 +113,7 @@ fn settle(engine: &Engine, bytes_max: u64) {
     }
 }
 
-fn take_snapshot(engine: &Engine) {
+pub(crate) fn take_snapshot(engine: &Engine) {
     let (send, receive) = mpsc::channel();
     engine
         .snapshot(Box::new(move |outcome| send.send(outcome).expect("somebody waits")))

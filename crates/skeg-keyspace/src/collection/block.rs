@@ -12,6 +12,8 @@
 //!
 //! May not know: what entries are, who hashes them.
 
+use std::ops::Range;
+
 use super::element::{Element, SHORT_BYTES_MAX};
 
 const SLOTS_AT: usize = 2;
@@ -37,6 +39,14 @@ pub(crate) fn tag_of(hash: u64) -> u8 {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Block(Box<[u8]>);
 
+/// Where in a block an entry lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    slot: usize,
+    start: usize,
+    end: usize,
+}
+
 /// Where a look-up of an element will read. Look-ups wait for memory one by one; whoever calls several
 /// [`ElementHint::touch_block`] in a row waits once, and then once for what [`ElementHint::entry`] names.
 #[derive(Clone, Copy, Debug)]
@@ -59,12 +69,18 @@ impl<'a> ElementHint<'a> {
         bytes[0] ^ bytes[CACHE_LINE_BYTES.min(last)]
     }
 
-    /// The cache lines of the entry, once the head of the block has been read.
+    /// The cache lines of the entry, once the head of the block has been read; or, if there is none, where
+    /// it would be put.
     #[inline]
     #[must_use]
     pub fn entry(&self) -> Option<[&'a u8; 2]> {
-        let entry = self.block.entry(self.block.find(self.tag, |_| true)?);
-        Some([entry.first()?, entry.last()?])
+        let bytes = &self.block.0;
+        let (start, last) = match self.block.find(self.tag, |_| true) {
+            Some(Spot { start, end, .. }) => (start, end - 1),
+            None => (self.block.end(), self.block.end()),
+        };
+        let last_of_all = bytes.len().checked_sub(1)?;
+        Some([start, last].map(|at| &bytes[at.min(last_of_all)]))
     }
 }
 
@@ -113,9 +129,9 @@ impl Block {
         self.0[HEAD_BYTES + slot]
     }
 
-    /// The slot of the entry with this tag that `is` says yes to.
+    /// The entry with this tag that `is` says yes to.
     #[inline]
-    pub(crate) fn find(&self, tag: u8, is: impl Fn(&[u8]) -> bool) -> Option<usize> {
+    pub(crate) fn find(&self, tag: u8, is: impl Fn(&[u8]) -> bool) -> Option<Spot> {
         let tags = &self.0.get(HEAD_BYTES..)?[..self.slots()];
         let pattern = u64::from(tag) * LOW_BITS;
         for (index, word) in tags.as_chunks::<WORD>().0.iter().enumerate() {
@@ -124,8 +140,9 @@ impl Block {
                 !(((different & BUT_HIGH_BITS) + BUT_HIGH_BITS) | different | BUT_HIGH_BITS);
             while same != 0 {
                 let slot = index * WORD + same.trailing_zeros() as usize / 8;
-                if is(self.entry(slot)) {
-                    return Some(slot);
+                let Range { start, end } = self.range(slot);
+                if is(&self.0[start..end]) {
+                    return Some(Spot { slot, start, end });
                 }
                 same &= same - 1;
             }
@@ -135,7 +152,7 @@ impl Block {
 
     /// Where an entry lies.
     #[inline]
-    fn range(&self, slot: usize) -> std::ops::Range<usize> {
+    fn range(&self, slot: usize) -> Range<usize> {
         let slots = self.slots();
         let lengths = &self.0[HEAD_BYTES + slots..][..slots];
         let (words, _) = lengths.as_chunks::<WORD>();
@@ -153,6 +170,12 @@ impl Block {
     #[inline]
     pub(crate) fn entry(&self, slot: usize) -> &[u8] {
         &self.0[self.range(slot)]
+    }
+
+    /// The entry that was found.
+    #[inline]
+    pub(crate) fn at(&self, spot: Spot) -> &[u8] {
+        &self.0[spot.start..spot.end]
     }
 
     /// Makes room for so many bytes in all, with a little more for what follows.
@@ -212,37 +235,41 @@ impl Block {
     }
 
     /// Replaces what follows the first `first_len` bytes of an entry.
-    pub(crate) fn replace_rest(&mut self, slot: usize, first_len: usize, rest: &[Element<'_>]) {
-        let range = self.range(slot);
-        let (count, slots, end) = (self.len(), self.slots(), self.end());
+    pub(crate) fn replace_rest(&mut self, spot: Spot, first_len: usize, rest: &[Element<'_>]) {
+        let Spot { slot, start, end: entry_end } = spot;
         let len = first_len + rest.iter().map(Element::len).sum::<usize>();
-        let new_end = end - range.len() + len;
-        self.reserve(new_end);
-        self.0.copy_within(range.end..end, range.start + len);
-        let mut at = range.start + first_len;
+        let is_as_long = start + len == entry_end;
+        if !is_as_long {
+            let (count, slots, end) = (self.len(), self.slots(), self.end());
+            let new_end = end + start + len - entry_end;
+            self.reserve(new_end);
+            self.0.copy_within(entry_end..end, start + len);
+            self.0[HEAD_BYTES + slots + slot] = len as u8;
+            self.set_head(count, slots, new_end);
+        }
+        let mut at = start + first_len;
         for element in rest {
             element.write(&mut self.0[at..]);
             at += element.len();
         }
-        self.0[HEAD_BYTES + slots + slot] = len as u8;
-        self.set_head(count, slots, new_end);
-        self.give_back();
+        if !is_as_long {
+            self.give_back();
+        }
     }
 
-    /// Removes the entry in `slot`; those behind it move up.
-    pub(crate) fn remove(&mut self, slot: usize) {
-        let range = self.range(slot);
+    /// Removes an entry; those behind it move up.
+    pub(crate) fn remove(&mut self, Spot { slot, start, end: entry_end }: Spot) {
         let (count, slots, end) = (self.len(), self.slots(), self.end());
         if count == 1 {
             *self = Self::default();
             return;
         }
-        self.0.copy_within(range.end..end, range.start);
+        self.0.copy_within(entry_end..end, start);
         for at in [HEAD_BYTES, HEAD_BYTES + slots] {
             self.0.copy_within(at + slot + 1..at + count, at + slot);
             self.0[at + count - 1] = 0;
         }
-        self.set_head(count - 1, slots, end - range.len());
+        self.set_head(count - 1, slots, end - (entry_end - start));
         self.give_back();
     }
 

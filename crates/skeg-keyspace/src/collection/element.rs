@@ -133,8 +133,14 @@ impl<'a> Element<'a> {
     #[inline]
     pub(crate) fn write(&self, out: &mut [u8]) {
         let head_bytes = usize::from(self.head_bytes);
-        out[..head_bytes].copy_from_slice(&self.head[..head_bytes]);
-        out[head_bytes..head_bytes + self.tail.len()].copy_from_slice(self.tail);
+        // Short strings have a head of one byte: no call for that.
+        out[0] = self.head[0];
+        if head_bytes > 1 {
+            out[1..head_bytes].copy_from_slice(&self.head[1..head_bytes]);
+        }
+        if !self.tail.is_empty() {
+            out[head_bytes..head_bytes + self.tail.len()].copy_from_slice(self.tail);
+        }
     }
 
     /// Whether `bytes` begin with this very element.
@@ -143,7 +149,7 @@ impl<'a> Element<'a> {
         let head_bytes = usize::from(self.head_bytes);
         bytes.first() == Some(&self.head[0])
             && bytes.len() >= self.len()
-            && bytes[1..head_bytes] == self.head[1..head_bytes]
+            && (head_bytes == 1 || bytes[1..head_bytes] == self.head[1..head_bytes])
             && bytes[head_bytes..head_bytes + self.tail.len()] == *self.tail
     }
 }
@@ -203,14 +209,20 @@ pub(crate) fn number_elsewhere(bytes: &[u8]) -> Option<u32> {
 /// The score at the start of `bytes`.
 #[inline]
 pub(crate) fn score(bytes: &[u8]) -> f64 {
+    score_and_len(bytes).0
+}
+
+/// The score at the start of `bytes`, and the bytes that it takes.
+#[inline]
+pub(crate) fn score_and_len(bytes: &[u8]) -> (f64, usize) {
     match bytes[0] {
+        int @ INT_1..=INT_8 => (int_at(bytes, int) as f64, usize::from(int - INT_1) + 2),
+        small @ SMALL_INT.. => (f64::from(small - SMALL_INT), 1),
         FLOAT => {
             let mut float = [0; 8];
             float.copy_from_slice(&bytes[1..HEAD_BYTES_MAX]);
-            f64::from_le_bytes(float)
+            (f64::from_le_bytes(float), HEAD_BYTES_MAX)
         }
-        int @ INT_1..=INT_8 => int_at(bytes, int) as f64,
-        small @ SMALL_INT.. => f64::from(small - SMALL_INT),
         _ => unreachable!("a score is a number"),
     }
 }

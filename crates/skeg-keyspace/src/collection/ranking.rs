@@ -13,6 +13,7 @@ use super::tree::{self, Order, Tree};
 use crate::value::StrRef;
 
 /// A score as a number whose order is that of scores: -0 is 0, NaN comes after everything.
+#[inline]
 pub(crate) fn order_of(score: f64) -> u64 {
     let bits = (score + 0.0).to_bits();
     if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
@@ -86,9 +87,12 @@ impl Order<Key> for Sought<'_> {
     }
 
     #[inline]
-    fn entry(&self, entry: &[u8]) -> Ordering {
-        let by_score = order_of(score_of(entry)).cmp(&self.key.order);
-        by_score.then_with(|| element::compare(element::string(entry), self.member))
+    fn entry(&self, entry: &[u8]) -> (Ordering, usize) {
+        let second = element::len(entry);
+        let (score, len) = element::score_and_len(&entry[second..]);
+        let by_score = order_of(score).cmp(&self.key.order);
+        let by_name = || element::compare(element::string(entry), self.member);
+        (by_score.then_with(by_name), second + len)
     }
 }
 
@@ -139,8 +143,14 @@ impl Ranking {
         let sought = Sought::new(member, score);
         self.0.count_while(
             |key| unless_equal(sought.key(key)),
-            |entry| sought.entry(entry) == Ordering::Less,
+            |entry| sought.entry(entry).0 == Ordering::Less,
         )
+    }
+
+    /// Where a member with this score is looked for.
+    pub(crate) fn leaf_hint(&self, member: StrRef<'_>, score: f64) -> &[u8] {
+        let sought = Key::new(member, score);
+        self.0.leaf_hint(|key| *key <= sought)
     }
 
     pub(crate) fn get(&self, rank: usize) -> Option<(StrRef<'_>, f64)> {

@@ -37,6 +37,12 @@ impl Sorted {
         &self.scores
     }
 
+    /// Where a change of a member's score will read: the leaves that it leaves and comes to.
+    pub(crate) fn hint(&self, member: &Element<'_>, score: f64) -> [&[u8]; 2] {
+        let leaf = |score| self.ranking.leaf_hint(member.value(), score);
+        [self.score(member).map_or(&[][..], leaf), leaf(score)]
+    }
+
     fn score(&self, member: &Element<'_>) -> Option<f64> {
         self.scores.get(member).map(score_of)
     }

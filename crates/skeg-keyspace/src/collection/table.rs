@@ -14,7 +14,7 @@
 //!
 //! May not know: what entries mean.
 
-use super::block::{Block, ElementHint, tag_of};
+use super::block::{Block, ElementHint, Spot, tag_of};
 use super::element::{self, Element};
 use crate::store::slab::Slab;
 use crate::value::StrRef;
@@ -193,20 +193,20 @@ impl<const WIDTH: usize> Table<WIDTH> {
         }
     }
 
-    /// The block and the slot of the entry whose first element is this string.
+    /// The block of the entry whose first element is this string, and where it lies there.
     #[inline]
-    fn find(&self, hash: u64, first: &Element<'_>) -> Option<(usize, usize)> {
+    fn find(&self, hash: u64, first: &Element<'_>) -> Option<(usize, Spot)> {
         let address = self.address(hash);
         let block = self.block(address);
-        let slot = block.find(tag_of(hash), |entry| self.is_at(first, entry))?;
-        Some((address, slot))
+        let spot = block.find(tag_of(hash), |entry| self.is_at(first, entry))?;
+        Some((address, spot))
     }
 
     /// The entry whose first element is `first`.
     #[inline]
     pub(crate) fn get(&self, first: &Element<'_>) -> Option<&[u8]> {
-        let (address, slot) = self.find(self.hash(first.value()), first)?;
-        Some(self.block(address).entry(slot))
+        let (address, spot) = self.find(self.hash(first.value()), first)?;
+        Some(self.block(address).at(spot))
     }
 
     /// Where a look-up of the entry whose first element is `first` will read.
@@ -251,7 +251,7 @@ impl<const WIDTH: usize> Table<WIDTH> {
         look: impl FnOnce(&[u8]) -> R,
     ) -> Option<R> {
         let hash = self.hash(elements[0].value());
-        let Some((address, slot)) = self.find(hash, &elements[0]) else {
+        let Some((address, spot)) = self.find(hash, &elements[0]) else {
             let written = self.written(elements);
             let address = self.address(hash);
             self.change(address, |block| block.push(tag_of(hash), &written));
@@ -259,16 +259,16 @@ impl<const WIDTH: usize> Table<WIDTH> {
             self.grow();
             return None;
         };
-        let before = look(self.block(address).entry(slot));
+        let before = look(self.block(address).at(spot));
         if WIDTH > 1 {
-            self.replace(address, slot, elements);
+            self.replace(address, spot, elements);
         }
         Some(before)
     }
 
     /// Replaces the elements behind the first.
-    fn replace(&mut self, address: usize, slot: usize, elements: [Element<'_>; WIDTH]) {
-        let entry = self.block(address).entry(slot);
+    fn replace(&mut self, address: usize, spot: Spot, elements: [Element<'_>; WIDTH]) {
+        let entry = self.block(address).at(spot);
         let first_len = element::len(entry);
         if let Some(number) = element::number_elsewhere(&entry[first_len..]) {
             if let Some(long) = elements[1].long() {
@@ -282,7 +282,7 @@ impl<const WIDTH: usize> Table<WIDTH> {
         // What the first became stays as it is.
         rest[0] = Element::elsewhere(0);
         let rest = self.written(rest);
-        self.change(address, |block| block.replace_rest(slot, first_len, &rest[1..]));
+        self.change(address, |block| block.replace_rest(spot, first_len, &rest[1..]));
         self.grow();
     }
 
@@ -292,14 +292,14 @@ impl<const WIDTH: usize> Table<WIDTH> {
         first: &Element<'_>,
         look: impl FnOnce(&[u8]) -> R,
     ) -> Option<R> {
-        let (address, slot) = self.find(self.hash(first.value()), first)?;
+        let (address, spot) = self.find(self.hash(first.value()), first)?;
         let mut copy = [0; super::block::ENTRY_BYTES_MAX];
-        let entry = self.block(address).entry(slot);
+        let entry = self.block(address).at(spot);
         let entry_len = entry.len();
         copy[..entry_len].copy_from_slice(entry);
         let result = look(entry);
         self.forget(&copy[..entry_len]);
-        self.change(address, |block| block.remove(slot));
+        self.change(address, |block| block.remove(spot));
         self.len -= 1;
         // Two for each entry, so that the last block is reached before the last entry.
         if self.shrink() {

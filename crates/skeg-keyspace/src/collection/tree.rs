@@ -14,11 +14,13 @@
 //! May not know: what entries mean.
 
 mod ends;
+mod leaf;
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
 use self::ends::Side;
+use self::leaf::Leaf;
 use super::element::Element;
 use super::flat::entry_len;
 
@@ -48,7 +50,7 @@ struct Child<K> {
 
 #[derive(Clone, Debug)]
 enum Node<K> {
-    Leaf(Vec<u8>),
+    Leaf(Leaf),
     Branch(Vec<Child<K>>),
 }
 
@@ -76,11 +78,6 @@ type Split<K> = Option<(Child<K>, Edges)>;
 pub(crate) struct Tree<K, const WIDTH: usize> {
     root: Option<Child<K>>,
     bytes: usize,
-}
-
-/// A capacity for `len` bytes and a few more, as allocators give it.
-fn roomy(len: usize) -> usize {
-    (len + len / 8 + 8).next_multiple_of(16) - 8
 }
 
 /// Whether a leaf of `count` entries takes none more that would make it `len` bytes long.
@@ -131,7 +128,8 @@ impl<K, const WIDTH: usize> Seek<K> for At<WIDTH> {
 pub(crate) trait Order<K> {
     /// By the key; equal where that does not tell.
     fn key(&self, key: &K) -> Ordering;
-    fn entry(&self, entry: &[u8]) -> Ordering;
+    /// By the entry itself, and how many bytes that is.
+    fn entry(&self, entry: &[u8]) -> (Ordering, usize);
 }
 
 /// Before the first entry that does not come before the one that is sought; or, if that is there, at it.
@@ -144,7 +142,7 @@ impl<K, O: Order<K>, const WIDTH: usize> Seek<K> for By<'_, O, WIDTH> {
     fn child(&mut self, children: &[Child<K>]) -> usize {
         let later = children.partition_point(|child| {
             let by_key = self.order.key(&child.key);
-            match by_key.then_with(|| self.order.entry(child.first())) {
+            match by_key.then_with(|| self.order.entry(child.first()).0) {
                 Ordering::Less => true,
                 Ordering::Equal => self.is_there,
                 Ordering::Greater => false,
@@ -155,45 +153,12 @@ impl<K, O: Order<K>, const WIDTH: usize> Seek<K> for By<'_, O, WIDTH> {
 
     fn place(&mut self, leaf: &[u8]) -> usize {
         let mut at = 0;
-        while at < leaf.len() && self.order.entry(&leaf[at..]) == Ordering::Less {
-            at += entry_len::<WIDTH>(&leaf[at..]);
+        while at < leaf.len()
+            && let (Ordering::Less, len) = self.order.entry(&leaf[at..])
+        {
+            at += len;
         }
         at
-    }
-}
-
-/// Replaces a range of a leaf by elements.
-fn splice(leaf: &mut Vec<u8>, range: Range<usize>, elements: &[Element<'_>]) {
-    let added = elements.iter().map(Element::len).sum::<usize>();
-    let (before, after) = (leaf.len(), leaf.len() - range.len() + added);
-    if after > leaf.capacity() {
-        leaf.reserve_exact(roomy(after) - before);
-    }
-    exchange(leaf, range, elements, added);
-    if leaf.capacity() > 2 * after + 64 {
-        leaf.shrink_to(roomy(after));
-    }
-}
-
-/// Adds elements at an end of the leaf at an end of the sequence. More will follow, so there is room for
-/// half as much again; it is given back when the leaf is full.
-fn extend(leaf: &mut Vec<u8>, at: usize, elements: &[Element<'_>]) {
-    let added = elements.iter().map(Element::len).sum::<usize>();
-    if leaf.len() + added > leaf.capacity() {
-        leaf.reserve_exact(leaf.len() / 2 + 2 * added);
-    }
-    exchange(leaf, at..at, elements, added);
-}
-
-fn exchange(leaf: &mut Vec<u8>, range: Range<usize>, elements: &[Element<'_>], added: usize) {
-    let (before, after) = (leaf.len(), leaf.len() - range.len() + added);
-    leaf.resize(before.max(after), 0);
-    leaf.copy_within(range.end..before, range.start + added);
-    leaf.truncate(after);
-    let mut at = range.start;
-    for element in elements {
-        element.write(&mut leaf[at..]);
-        at += element.len();
     }
 }
 
@@ -208,8 +173,8 @@ impl<K> Child<K> {
 }
 
 impl<K: Key> Child<K> {
-    fn leaf(bytes: Vec<u8>, count: usize) -> Self {
-        Self { count, key: K::of(&bytes), node: Node::Leaf(bytes) }
+    fn leaf(leaf: Leaf, count: usize) -> Self {
+        Self { count, key: K::of(&leaf), node: Node::Leaf(leaf) }
     }
 
     fn branch(children: Vec<Self>) -> Self {
@@ -223,7 +188,7 @@ impl<K: Key> Child<K> {
     /// What the node has allocated, without what its children have.
     fn own_bytes(&self) -> usize {
         match &self.node {
-            Node::Leaf(leaf) => leaf.capacity(),
+            Node::Leaf(leaf) => leaf.memory_bytes(),
             Node::Branch(children) => children.capacity() * size_of::<Self>(),
         }
     }
@@ -265,16 +230,16 @@ impl<K: Key> Child<K> {
         bytes: &mut usize,
     ) -> Split<K> {
         *bytes -= self.own_bytes();
+        let at;
         let split = match &mut self.node {
             Node::Leaf(leaf) => {
-                let at = seek.place(leaf);
+                at = seek.place(leaf);
                 edges.front &= at == 0;
                 edges.back &= at == leaf.len();
                 let len = leaf.len() + elements.iter().map(Element::len).sum::<usize>();
                 let is_full = is_full::<K>(self.count, len);
                 let later = if is_full && (edges.front || edges.back) {
-                    let mut new = Vec::new();
-                    splice(&mut new, 0..0, elements);
+                    let new = Leaf::of(elements);
                     leaf.shrink_to_fit();
                     if edges.back {
                         Some(Self::leaf(new, 1))
@@ -284,10 +249,10 @@ impl<K: Key> Child<K> {
                         Some(Self::leaf(old, count))
                     }
                 } else {
-                    if !is_full && (edges.front || edges.back) {
-                        extend(leaf, at, elements);
+                    if is_full || !(edges.front || edges.back) {
+                        leaf.splice(at..at, elements);
                     } else {
-                        splice(leaf, at..at, elements);
+                        leaf.extend(if edges.front { Side::Front } else { Side::Back }, elements);
                     }
                     self.count += 1;
                     is_full.then(|| self.split_leaf::<WIDTH>())
@@ -295,7 +260,7 @@ impl<K: Key> Child<K> {
                 later.map(|later| (later, edges))
             }
             Node::Branch(children) => {
-                let at = seek.child(children);
+                at = seek.child(children);
                 edges.front &= at == 0;
                 edges.back &= at == children.len() - 1;
                 self.count += 1;
@@ -305,7 +270,9 @@ impl<K: Key> Child<K> {
                 })
             }
         };
-        self.rekey();
+        if at == 0 {
+            self.rekey();
+        }
         *bytes += self.own_bytes();
         if let Some((later, _)) = &split {
             *bytes += later.own_bytes();
@@ -321,11 +288,7 @@ impl<K: Key> Child<K> {
             at += entry_len::<WIDTH>(&leaf[at..]);
             entries += 1;
         }
-        let mut later = Vec::with_capacity(roomy(leaf.len() - at));
-        later.extend_from_slice(&leaf[at..]);
-        leaf.truncate(at);
-        leaf.shrink_to(roomy(at));
-        let later = Self::leaf(later, self.count - entries);
+        let later = Self::leaf(leaf.split_off(at), self.count - entries);
         self.count = entries;
         later
     }
@@ -356,7 +319,7 @@ impl<K: Key> Child<K> {
             Node::Leaf(leaf) => {
                 let start = place_in::<WIDTH>(leaf, range.start);
                 let end = start + place_in::<WIDTH>(&leaf[start..], range.len());
-                splice(leaf, start..end, &[]);
+                leaf.splice(start..end, &[]);
             }
             Node::Branch(children) => {
                 let (mut at, mut first) = (0, 0);
@@ -392,14 +355,15 @@ impl<K: Key> Child<K> {
     fn remove_one<const WIDTH: usize>(&mut self, seek: &mut impl Seek<K>, bytes: &mut usize) {
         *bytes -= self.own_bytes();
         self.count -= 1;
+        let at;
         match &mut self.node {
             Node::Leaf(leaf) => {
-                let at = seek.place(leaf);
+                at = seek.place(leaf);
                 let len = entry_len::<WIDTH>(&leaf[at..]);
-                splice(leaf, at..at + len, &[]);
+                leaf.splice(at..at + len, &[]);
             }
             Node::Branch(children) => {
-                let at = seek.child(children);
+                at = seek.child(children);
                 if children[at].count == 1 {
                     *bytes -= children[at].all_bytes();
                     children.remove(at);
@@ -409,7 +373,9 @@ impl<K: Key> Child<K> {
                 tidy(children, at, bytes);
             }
         }
-        self.rekey();
+        if at == 0 {
+            self.rekey();
+        }
         *bytes += self.own_bytes();
     }
 }
@@ -443,11 +409,7 @@ fn join<K: Key>(children: &mut Vec<Child<K>>, at: usize, bytes: &mut usize) {
     *bytes -= child.own_bytes() + right.own_bytes();
     child.count += right.count;
     match (&mut child.node, right.node) {
-        (Node::Leaf(leaf), Node::Leaf(more)) => {
-            let room = roomy(leaf.len() + more.len());
-            leaf.reserve_exact(room.saturating_sub(leaf.len()));
-            leaf.extend_from_slice(&more);
-        }
+        (Node::Leaf(leaf), Node::Leaf(more)) => leaf.join(&more),
         (Node::Branch(children), Node::Branch(more)) => children.extend(more),
         _ => unreachable!("neighbours are equally deep"),
     }
@@ -540,12 +502,26 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
         }
     }
 
+    /// The leaf that a look-up will read which goes by this order, as far as keys tell; the leaf itself is
+    /// not read.
+    pub(crate) fn leaf_hint(&self, is_before: impl Fn(&K) -> bool) -> &[u8] {
+        let Some(mut child) = self.root.as_ref() else { return &[] };
+        loop {
+            match &child.node {
+                Node::Leaf(leaf) => return leaf,
+                Node::Branch(children) => {
+                    let later = children.partition_point(|child| is_before(&child.key));
+                    child = &children[later.saturating_sub(1)];
+                }
+            }
+        }
+    }
+
     /// Puts an entry before entry `index`, or at the end.
     pub(crate) fn insert(&mut self, index: usize, elements: &[Element<'_>; WIDTH]) {
         let Some(root) = &self.root else {
-            let mut leaf = Vec::new();
-            splice(&mut leaf, 0..0, elements);
-            self.bytes += leaf.capacity();
+            let leaf = Leaf::of(elements);
+            self.bytes += leaf.memory_bytes();
             self.root = Some(Child::leaf(leaf, 1));
             return;
         };

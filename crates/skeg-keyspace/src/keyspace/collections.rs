@@ -57,13 +57,12 @@ impl Keyspace {
         key: &[u8],
         kind: Kind,
     ) -> Result<Option<Place>, WrongType> {
-        let Some(found) = self.find_value(hash, key) else { return Ok(None) };
-        let form = match found.value {
-            CellValue::Flat(is, _) if is == kind => Form::Flat,
-            CellValue::Indexed(is, number) if is == kind => Form::Indexed(number),
-            _ => return Err(WrongType),
+        let Some((spot, handle)) = self.find(hash, key) else { return Ok(None) };
+        let form = match entry::number_of(self.store.cell(handle), kind)? {
+            None => Form::Flat,
+            Some(number) => Form::Indexed(number),
         };
-        Ok(Some(Place { spot: found.spot, handle: found.handle, form }))
+        Ok(Some(Place { spot, handle, form }))
     }
 
     /// The bytes of a flat collection.
@@ -153,6 +152,7 @@ impl Keyspace {
     }
 
     /// Whether [`Keyspace::take_removed`] has something to hand out.
+    #[inline]
     #[must_use]
     pub fn has_removed(&self) -> bool {
         self.collections.has_removed()

@@ -9,7 +9,7 @@ use super::collections::{Form, Place};
 use crate::collection::element::{self, Element};
 use crate::collection::flat::{Flat, HEAD_BYTES};
 use crate::collection::{End, Indexed, Items, ListRef};
-use crate::value::{Kind, WrongType};
+use crate::value::{Kind, StrRef, WrongType};
 
 impl Keyspace {
     /// Adds an item to an end of the list `key` (created when absent, its deadline kept); returns
@@ -86,16 +86,18 @@ impl Keyspace {
         Ok(true)
     }
 
-    /// Removes the item at an end of the list `key`, and with the last one the key; returns it.
+    /// Removes the item at an end of the list `key`, and with the last one the key; `look` sees it before it
+    /// goes. Returns its place and what `look` made of it.
     ///
     /// # Errors
     /// [`WrongType`] when the key holds something else.
-    pub fn list_pop(
+    pub fn list_pop<R>(
         &mut self,
         hash: u64,
         key: &[u8],
         end: End,
-    ) -> Result<Option<Vec<u8>>, WrongType> {
+        look: impl FnOnce(StrRef<'_>) -> R,
+    ) -> Result<Option<(usize, R)>, WrongType> {
         let Some(place) = self.place(hash, key, Kind::List)? else { return Ok(None) };
         let list = match place.form {
             Form::Flat => ListRef::flat(self.flat_bytes(&place)),
@@ -106,11 +108,9 @@ impl Keyspace {
             End::Front => 0,
             End::Back => len - 1,
         };
-        let item = list.get(index).expect("no list is empty");
-        let mut bytes = Vec::with_capacity(item.len());
-        item.write_to(&mut bytes);
+        let result = look(list.get(index).expect("no list is empty"));
         self.remove_items(hash, &place, index..index + 1, len);
-        Ok(Some(bytes))
+        Ok(Some((index, result)))
     }
 
     /// Removes up to `count` items of the list `key` from item `start` on, and with the last one

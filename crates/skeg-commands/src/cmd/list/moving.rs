@@ -76,7 +76,7 @@ pub(super) fn transfer(
     let pushed = pushing::pushed_at(to);
     exec.shard(destination).notify(NotifyClass::LIST, pushed, db, destination);
     if !stays {
-        exec.shard(source).list_pop(db, source, from)?;
+        exec.shard(source).list_pop(db, source, from, |_| ())?;
     }
     let popped = popping::popped_at(from);
     exec.shard(source).notify_removal(NotifyClass::LIST, popped, db, source);

@@ -52,17 +52,10 @@ pub(super) fn pop_one(
     end: End,
     reply: &mut Reply,
 ) -> Outcome {
-    let Some(list) = shard.list(db, key)? else {
-        reply.null();
-        return Ok(());
-    };
-    let index = match end {
-        End::Front => 0,
-        End::Back => list.len() - 1,
-    };
-    value::reply_optional(reply, list.get(index));
-    shard.list_remove(db, key, index, 1)?;
-    shard.notify_removal(NotifyClass::LIST, popped_at(end), db, key);
+    match shard.list_pop(db, key, end, |item| value::reply_string(reply, item))? {
+        Some(()) => shard.notify_removal(NotifyClass::LIST, popped_at(end), db, key),
+        None => reply.null(),
+    }
     Ok(())
 }
 

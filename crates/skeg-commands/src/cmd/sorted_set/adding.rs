@@ -65,6 +65,12 @@ impl Options {
         Ok((options, pairs))
     }
 
+    /// Whether a member gets the score that is given, whatever it has.
+    fn is_unconditional(&self) -> bool {
+        let Self { only_new, only_existing, only_greater, only_less, increment, .. } = *self;
+        !(only_new || only_existing || only_greater || only_less || increment)
+    }
+
     /// The score that a member gets, if it gets one; `Err` when that is no number.
     fn score(&self, before: Option<f64>, given: f64) -> Result<Option<f64>, CommandError> {
         let Some(before) = before else { return Ok((!self.only_existing).then_some(given)) };
@@ -90,23 +96,33 @@ pub(super) fn add(
     pairs: Args<'_>,
     reply: &mut Reply,
 ) -> Outcome {
-    let scores = pairs.iter().step_by(2).map(number::double_arg);
-    let scores: Vec<f64> = scores.collect::<Result<_, _>>()?;
+    // All are read before anything is changed, and read again, which costs less than memory for them.
+    let scores = || pairs.iter().step_by(2).map(number::double_arg);
+    scores().try_for_each(|score| score.map(drop))?;
     let db = cx.db();
     let shard = exec.shard(key);
     let (mut added, mut changed, mut result) = (0, 0, None);
     // A wrong kind shows before anything is changed, and also when nothing will be.
-    for (given, member) in scores.into_iter().zip(pairs.iter().skip(1).step_by(2)) {
-        let before = shard.sorted_set(db, key)?.and_then(|set| set.score(member));
-        result = options.score(before, given)?;
-        let Some(score) = result else { continue };
+    for (given, member) in scores().zip(pairs.iter().skip(1).step_by(2)) {
+        let given = given?;
+        // As in Redis, 0 does not replace -0. Of all other scores those that are equal are the same.
+        let before = if options.is_unconditional() && given != 0.0 {
+            result = Some(given);
+            shard.zset_set(db, key, member, given)?
+        } else {
+            let before = shard.sorted_set(db, key)?.and_then(|set| set.score(member));
+            result = options.score(before, given)?;
+            if let Some(score) = result
+                && before != result
+            {
+                shard.zset_set(db, key, member, score)?;
+            }
+            before
+        };
         match before {
-            None => added += 1,
-            // As in Redis, 0 does not replace -0.
-            Some(before) if before == score => continue,
-            Some(_) => changed += 1,
+            None => added += usize::from(result.is_some()),
+            Some(_) => changed += usize::from(result.is_some() && before != result),
         }
-        shard.zset_set(db, key, member, score)?;
     }
     if added + changed > 0 {
         let event = if options.increment { "zincr" } else { "zadd" };
@@ -115,7 +131,7 @@ pub(super) fn add(
     match (options.increment, result) {
         (true, Some(score)) => reply.double(score),
         (true, None) => reply.null(),
-        (false, _) => reply.int(if options.changed { added + changed } else { added }),
+        (false, _) => reply.count(if options.changed { added + changed } else { added }),
     }
     Ok(())
 }

@@ -33,10 +33,9 @@ pub(super) fn run(
 ) -> Outcome {
     let (start, end) = (parse::int_arg(args.get(2))?, parse::int_arg(args.get(3))?);
     let key = args.get(1);
-    match exec.shard(key).read_string(cx.db(), key)? {
-        Some(value) => value::with_bytes(value, |bytes| {
-            reply.bulk(&bytes[ranges::substring(start, end, bytes.len())]);
-        }),
+    let range = |len| ranges::substring(start, end, len);
+    match exec.shard(key).read_range(cx.db(), key, range)? {
+        Some((value, range)) => value::with_bytes(value, |bytes| reply.bulk(&bytes[range])),
         None => reply.bulk(b""),
     }
     Ok(())

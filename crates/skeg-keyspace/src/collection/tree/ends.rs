@@ -3,7 +3,7 @@
 //!
 //! May not know: more than its parent.
 
-use super::{Child, Key, Node, Tree, entry_len, extend, is_full, place_in, splice};
+use super::{Child, Key, Node, Tree, entry_len, is_full, place_in};
 use crate::collection::element::Element;
 
 /// An end of the sequence.
@@ -50,10 +50,9 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
             next = match &mut child.node {
                 Node::Branch(children) => side.of_mut(children),
                 Node::Leaf(leaf) => {
-                    let at = if side == Side::Front { 0 } else { leaf.len() };
-                    self.bytes -= leaf.capacity();
-                    extend(leaf, at, elements);
-                    self.bytes += leaf.capacity();
+                    self.bytes -= leaf.memory_bytes();
+                    leaf.extend(side, elements);
+                    self.bytes += leaf.memory_bytes();
                     None
                 }
             };
@@ -77,9 +76,9 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
                 Node::Leaf(leaf) => {
                     let at = if side == Side::Front { 0 } else { place_in::<WIDTH>(leaf, others) };
                     let len = entry_len::<WIDTH>(&leaf[at..]);
-                    self.bytes -= leaf.capacity();
-                    splice(leaf, at..at + len, &[]);
-                    self.bytes += leaf.capacity();
+                    self.bytes -= leaf.memory_bytes();
+                    leaf.splice(at..at + len, &[]);
+                    self.bytes += leaf.memory_bytes();
                     None
                 }
             };
@@ -91,6 +90,7 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
     /// Takes the keys at an end again, after its leaf was changed.
     fn rekey_end(&mut self, side: Side) {
         if side == Side::Front
+            && size_of::<K>() > 0
             && let Some(root) = &mut self.root
         {
             let key = K::of(root.first());

@@ -371,8 +371,13 @@ impl World {
             (Step::Pop(front), Held::List(items)) => {
                 let end = if front { End::Front } else { End::Back };
                 let at = if front { 0 } else { items.len().saturating_sub(1) };
-                let expected = (!items.is_empty()).then(|| items.remove(at));
-                assert_eq!(keyspace.list_pop(hash, key, end), Ok(expected));
+                let expected = (!items.is_empty()).then(|| (at, items.remove(at)));
+                let bytes = |item: StrRef<'_>| {
+                    let mut bytes = Vec::new();
+                    item.write_to(&mut bytes);
+                    bytes
+                };
+                assert_eq!(keyspace.list_pop(hash, key, end, bytes), Ok(expected));
             }
             (Step::ListSet(index, item), Held::List(items)) => {
                 let index = index % (items.len() + 1);
@@ -417,7 +422,7 @@ impl World {
             Step::Score(member, score) => keyspace.zset_set(hash, key, &member, score).err(),
             Step::ScoreRemove(member) => keyspace.zset_remove(hash, key, &member).err(),
             Step::Push(_, item) => keyspace.list_push(hash, key, End::Back, &item).err(),
-            Step::Pop(_) => keyspace.list_pop(hash, key, End::Front).err(),
+            Step::Pop(_) => keyspace.list_pop(hash, key, End::Front, |_| ()).err(),
             Step::ListSet(index, item) => keyspace.list_set(hash, key, index, &item).err(),
             Step::ListInsert(index, item) => keyspace.list_insert(hash, key, index, &item).err(),
             Step::ListRemove(at, count) => keyspace.list_remove(hash, key, at, count).err(),
