@@ -1511,6 +1511,12 @@ interface OpenOptions {
    */
   snapshotEvery?: SnapshotEvery
   /**
+   * How many snapshots are kept, up to 8. With more than one, the log from the oldest on is kept, too, and an
+   * older one is loaded with it should the newest be damaged; a process warning tells of that.
+   * @defaultValue 1
+   */
+  keepSnapshots?: number
+  /**
    * How long to try, in milliseconds, while another process has the directory open.
    * @defaultValue 0: `ERR_LOCKED` at once
    */
@@ -2391,6 +2397,12 @@ interface ServeOptions {
    * @defaultValue only when the log is half as large as the last one
    */
   snapshotEvery?: SnapshotEvery
+  /**
+   * How many snapshots are kept, up to 8. With more than one, the log from the oldest on is kept, too, and an
+   * older one is loaded with it should the newest be damaged; the server's log tells of that.
+   * @defaultValue 1
+   */
+  keepSnapshots?: number
   /**
    * TCP port; 0 takes any that is free, `false` listens on the Unix socket only.
    * @defaultValue 6379

@@ -97,7 +97,11 @@ async function main(): Promise<void> {
     },
     attach: (extension, content) => attached.push([extension, content]),
   }
-  const about = machine(`npm run bench -- ${process.argv.slice(2).join(' ')}`.trim())
+  // Where data lies on this machine says nothing to others: its name is enough.
+  const data = values.data === undefined ? undefined : path.basename(values.data)
+  const args = process.argv.slice(2).map((arg) => (arg === values.data ? data : arg))
+  const about = machine(`npm run bench -- ${args.join(' ')}`.trim())
+  const shown = { ...effort, vectors: { ...effort.vectors, data } }
   const results: { name: string; rows: Row[]; bars: Verdict[] }[] = []
   for (const bench of chosen) {
     if (values.json !== true) console.log(`\n${bench.name}: ${bench.what}`)
@@ -109,7 +113,7 @@ async function main(): Promise<void> {
       for (const bar of bars) console.log(verdict(bar))
     }
   }
-  const document = `${JSON.stringify({ machine: about, effort, results }, null, 2)}\n`
+  const document = `${JSON.stringify({ machine: about, effort: shown, results }, null, 2)}\n`
   if (values.json === true) process.stdout.write(document)
   if (values.save === true) {
     const folder = fromRoot('bench', 'results')

@@ -57,7 +57,10 @@ export interface Binding {
     inlineMax: number,
     cacheBytes: number,
     memoryMax: number,
+    keepSnapshots: number,
   ): RequestId | undefined
+  /** What opening has found damaged and done without. */
+  damage(handle: Handle): string | null | undefined
   close(handle: Handle): RequestId | undefined
   /**
    * `request, state, value` triples; the state is an epoch, or {@link FAILED} with `[code, message]` as

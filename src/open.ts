@@ -37,7 +37,7 @@ const SHARED_KEYS = [
 ] as const
 const OPEN_KEYS = [
   ...['durability', 'readOnly', 'createIfMissing', 'snapshotEvery', 'waitForLock'],
-  ...['inlineMax', 'cache'],
+  ...['inlineMax', 'cache', 'keepSnapshots'],
   ...SHARED_KEYS,
 ]
 const MEMORY_KEYS = ['memory', 'name', ...SHARED_KEYS] as const
@@ -64,6 +64,8 @@ export async function open(
   const request = typeof target === 'string' ? inDirectory(target, options) : inMemory(target)
   const environment = getEnvironment()
   const handle = await openWhenFree(environment, request)
+  const damage = environment.binding.damage(handle)
+  if (damage) process.emitWarning(damage, 'SkegWarning')
   const { pendingBytes, pendingCalls } = request
   return Database.create(
     new Lane(environment, handle, { level: request.durability, pendingBytes, pendingCalls }),
@@ -92,6 +94,7 @@ async function openWhenFree(environment: Environment, request: OpenRequest): Pro
       inlineMax,
       cache,
       maxMemory,
+      request.keepSnapshots,
     )
     if (id === undefined) throw environment.failure()
     try {
@@ -113,6 +116,7 @@ interface OpenRequest {
   readOnly: boolean
   createIfMissing: boolean
   snapshot: Required<SnapshotEvery>
+  keepSnapshots: number
   inlineMax: number
   cache: number
   maxMemory: number
@@ -132,6 +136,7 @@ function inDirectory(directory: string, options: OpenOptions): OpenRequest {
     waitForLock: integer('waitForLock', options.waitForLock, 0, 2 ** 31 - 1, 0),
     createIfMissing: boolean('createIfMissing', options.createIfMissing, true),
     snapshot: snapshotEvery(options.snapshotEvery),
+    keepSnapshots: integer('keepSnapshots', options.keepSnapshots, 1, 8, 1),
     inlineMax: integer('inlineMax', options.inlineMax, 64, 2 ** 29, INLINE_MAX),
     cache: integer('cache', options.cache, 0, 2 ** 40, CACHE_BYTES),
     ...shared(options),
@@ -155,6 +160,7 @@ function inMemory(options: MemoryOptions): OpenRequest {
     readOnly: false,
     createIfMissing: true,
     snapshot: snapshotEvery(undefined),
+    keepSnapshots: 1,
     inlineMax: INLINE_MAX,
     cache: CACHE_BYTES,
     waitForLock: 0,

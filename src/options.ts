@@ -89,6 +89,12 @@ export interface OpenOptions {
    */
   snapshotEvery?: SnapshotEvery
   /**
+   * How many snapshots are kept, up to 8. With more than one, the log from the oldest on is kept, too, and an
+   * older one is loaded with it should the newest be damaged; a process warning tells of that.
+   * @defaultValue 1
+   */
+  keepSnapshots?: number
+  /**
    * How long to try, in milliseconds, while another process has the directory open.
    * @defaultValue 0: `ERR_LOCKED` at once
    */

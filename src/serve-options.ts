@@ -64,6 +64,12 @@ export interface ServeOptions {
    */
   snapshotEvery?: SnapshotEvery
   /**
+   * How many snapshots are kept, up to 8. With more than one, the log from the oldest on is kept, too, and an
+   * older one is loaded with it should the newest be damaged; the server's log tells of that.
+   * @defaultValue 1
+   */
+  keepSnapshots?: number
+  /**
    * TCP port; 0 takes any that is free, `false` listens on the Unix socket only.
    * @defaultValue 6379
    */
@@ -171,6 +177,7 @@ const FLAGS: Partial<Record<keyof ServeOptions, [flag: string, write: Writer]>> 
   maxMemory: ['maxmemory', whole(0, 2 ** 50)],
   eviction: ['eviction', oneOf(EVICTIONS)],
   snapshotEvery: ['save', save],
+  keepSnapshots: ['keep-snapshots', whole(1, 8)],
   unixSocket: ['unix-socket', text],
   maxConnections: ['max-connections', whole(1, 1_000_000)],
   idleTimeout: ['idle-timeout', milliseconds],

@@ -1,6 +1,6 @@
 /** Opening and closing: who may, and what is refused. */
 import test from 'ava'
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -44,6 +44,31 @@ test('snapshots are taken when asked for and by time', async (t) => {
   const memory = await open({ memory: true })
   await rejects(t, 'ERR_REPLY', () => memory.snapshot())
   await memory.close()
+})
+
+test('an older snapshot that is kept serves when the newest is damaged, with a warning', async (t) => {
+  const folder = directory(t)
+  const options = { keepSnapshots: 2 }
+  const db = await open(folder, options)
+  for (const value of ['1', '2', '3']) {
+    await db.set('a', value)
+    await db.snapshot()
+  }
+  await db.set('b', '4')
+  await db.close()
+  const names = readdirSync(path.join(folder, 'snap'))
+  t.deepEqual(names, ['00000002.snap', '00000003.snap'])
+  const file = path.join(folder, 'snap', '00000003.snap')
+  const bytes = readFileSync(file)
+  bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100)
+  writeFileSync(file, bytes)
+  const warning = once(process, 'warning') as Promise<[Error]>
+  const again = await open(folder, options)
+  t.regex((await warning)[0].message, /00000003\.snap is damaged at offset 64/)
+  t.deepEqual(await again.getMany(['a', 'b']), ['3', '4'])
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => open(folder, { keepSnapshots: 3 }))
+  await again.close()
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => open(folder, { keepSnapshots: 9 }))
 })
 
 test('closing twice is closing once; later calls reject', async (t) => {

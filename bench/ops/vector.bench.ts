@@ -1,4 +1,5 @@
 /** Search among vectors against libraries that keep all of them in memory. */
+import path from 'node:path'
 import type { Bench } from '../lib/bench.ts'
 import { chart } from '../vector/chart.ts'
 import { measureVectors, PEERS } from '../vector/run.ts'
@@ -28,7 +29,7 @@ export const bench: Bench = {
   async run(effort) {
     const { data, rows, peers = effort.scale < 1 ? QUICK_PEERS : PEERS } = effort.vectors ?? {}
     const [found, curves] = await measureVectors({ data, rows, peers }, effort)
-    const what = `${data ?? 'LSA of glosses'}${rows === undefined ? '' : `, ${rows} rows`}`
+    const what = `${data === undefined ? 'LSA of glosses' : path.basename(data)}${rows === undefined ? '' : `, ${rows} rows`}`
     effort.attach?.('svg', chart(what, curves))
     return found
   },

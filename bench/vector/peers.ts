@@ -4,7 +4,7 @@ import path from 'node:path'
 import { run } from '../../scripts/lib/process.ts'
 import { fromRoot } from '../../scripts/lib/root.ts'
 import { childSubject } from './child.ts'
-import type { VectorSet } from './figures.ts'
+import type { Figures, VectorSet } from './figures.ts'
 import type { Subject } from './subject.ts'
 
 const PACKAGES = [
@@ -56,6 +56,15 @@ export async function python(): Promise<string> {
     if (code !== 0) throw new Error(`the peers could not be installed:\n${output}`)
   }
   return interpreter
+}
+
+/** What the device that has the set can read at most. */
+export async function deviceFigures(set: VectorSet): Promise<Figures> {
+  const script = fromRoot('bench', 'vector', 'device.py')
+  const args = [script, path.join(set.folder, 'base.fbin')]
+  const { code, stdout, output } = await run(await python(), args, { silent: true })
+  if (code !== 0) throw new Error(`the device could not be measured:\n${output}`)
+  return JSON.parse(stdout) as Figures
 }
 
 export async function pythonPeer(name: string, set: VectorSet, cache: string): Promise<Subject> {

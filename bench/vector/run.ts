@@ -5,21 +5,21 @@ import path from 'node:path'
 import { best, type Effort, type Row } from '../lib/bench.ts'
 import type { Curve } from './chart.ts'
 import type { Figures, VectorSet } from './figures.ts'
-import { pythonPeer, PYTHON_PEERS } from './peers.ts'
+import { deviceFigures, pythonPeer, PYTHON_PEERS } from './peers.ts'
 import { vectorSet } from './sets.ts'
 import { Served, servedSubjects } from './skeg.ts'
 import type { Subject } from './subject.ts'
 
 export const PEERS = [...PYTHON_PEERS]
 
-const KS = [10, 100]
+export const KS = [10, 100]
 const SECONDS = 1.5
 /** Recalls at which the fastest point of each subject is told. */
 const RECALLS = [0.95, 0.99]
 /** As many rows as the bounds leave. */
 const DEFAULT = 0
 
-interface Point {
+export interface Point {
   subject: Subject
   k: number
   point: number
@@ -37,7 +37,8 @@ async function skeg(set: VectorSet, data: string): Promise<Subject[]> {
   return servedSubjects(served, { ...built, ...after, reopened_mib: resident_mib, ...opened })
 }
 
-async function measured(subjects: Subject[], effort: Effort): Promise<Point[]> {
+/** Every point of every subject, in turns. */
+export async function measured(subjects: Subject[], effort: Effort): Promise<Point[]> {
   const seconds = SECONDS * effort.scale
   const points: Point[] = []
   for (const k of KS) {
@@ -63,14 +64,15 @@ async function measured(subjects: Subject[], effort: Effort): Promise<Point[]> {
   return points
 }
 
-async function cold(subjects: Subject[]): Promise<Row[]> {
+async function cold(subjects: Subject[], set: VectorSet): Promise<Row[]> {
   const rows: Row[] = []
+  const device = await deviceFigures(set)
   for (const { name, measureCold } of subjects) {
     if (!measureCold) continue
     for (const k of KS) {
       const one = await measureCold({ k, point: DEFAULT, threads: 1, seconds: 0 })
       const two = await measureCold({ k, point: DEFAULT, threads: 2, seconds: 0 })
-      const figures = { ...one, two_threads_per_second: two['per_second'] ?? 0 }
+      const figures = { ...one, two_threads_per_second: two['per_second'] ?? 0, ...device }
       rows.push({ subject: name, condition: `k=${k} cold`, figures })
     }
   }
@@ -83,7 +85,7 @@ function recallOf({ k, figures }: Point): number {
 }
 
 /** The fastest point of each subject that reaches each recall. */
-function atRecalls(points: Point[]): Row[] {
+export function atRecalls(points: Point[]): Row[] {
   const rows: Row[] = []
   for (const k of KS) {
     for (const recall of RECALLS) {
@@ -122,7 +124,7 @@ export async function measureVectors(choice: Choice, effort: Effort): Promise<[R
       const where = point === DEFAULT ? 'default' : `${subject.unit} ${point}`
       return { subject: subject.name, condition: `k=${k} ${where}`, figures }
     })
-    rows.push(...atRecalls(points), ...(await cold(subjects)))
+    rows.push(...atRecalls(points), ...(await cold(subjects, set)))
     for (const { name, about } of subjects) {
       if (Object.keys(about).length > 0)
         rows.push({ subject: name, condition: 'index', figures: about })

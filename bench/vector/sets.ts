@@ -27,6 +27,22 @@ async function wordnet(): Promise<string> {
   return folder
 }
 
+/** Rows of a set recombined: as many as wanted, in its first dimensions. Made once. */
+export async function recombinedSet(
+  rows: number,
+  dim: number,
+  seed: number,
+  given?: string,
+): Promise<[VectorSet, string]> {
+  const [{ folder: from }] = await vectorSet(given)
+  const folder = path.join(CACHE, `${path.basename(from)}-recombined-${rows}-${dim}-${seed}`)
+  if (!existsSync(path.join(folder, 'truth.ibin'))) {
+    const script = fromRoot('bench', 'graph', 'recombine.py')
+    await must(await python(), script, from, folder, `${rows}`, `${dim}`, `${seed}`)
+  }
+  return [readSet(folder), folder]
+}
+
 /** The set in `given`, or the glosses, and of them the first `rows`. Made once. */
 export async function vectorSet(given?: string, rows?: number): Promise<[VectorSet, string]> {
   let folder = given ?? path.join(CACHE, `glosses-${ROWS}-${DIM}`)

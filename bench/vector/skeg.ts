@@ -27,10 +27,21 @@ const PAGE_BYTES = 4096
 /** In place of a budget: as many rows are compared exactly as the bounds of codes leave. */
 const DEFAULT = 0
 
-const POINTS: Record<number, number[]> = {
-  10: [12, 16, 24, 40, DEFAULT],
-  100: [110, 130, 160, 220, DEFAULT],
+/** What a search is told beside k: how many rows it compares exactly, or how many a walk keeps. */
+type Unit = 'rerank' | 'list'
+
+const POINTS: Record<Unit, Record<number, number[]>> = {
+  rerank: {
+    10: [12, 16, 24, 40, DEFAULT],
+    100: [110, 120, 135, 160, 220, DEFAULT],
+  },
+  list: {
+    10: [40, 80, 120, 160, 240, DEFAULT, 480, 640],
+    100: [160, 240, 320, DEFAULT, 800, 1200],
+  },
 }
+
+export type Backend = 'AUTO' | 'FLAT' | 'DISK'
 
 /** A number from a file of fields in /proc. */
 function counted(pid: number, file: 'io' | 'status', field: string): number {
@@ -68,8 +79,12 @@ function cachedMib(files: string[]): number {
   }
 }
 
-async function ingest(connection: Connection, { base, dim, rows }: VectorSet): Promise<void> {
-  await connection.call('SKEG.VINDEX.CREATE', INDEX, `${dim}`, 'TQ2', 'AUTO', 'IDS', 'U64')
+async function ingest(
+  connection: Connection,
+  { base, dim, rows }: VectorSet,
+  backend: Backend,
+): Promise<void> {
+  await connection.call('SKEG.VINDEX.CREATE', INDEX, `${dim}`, 'TQ2', backend, 'IDS', 'U64')
   const bytes = new Uint8Array(base.buffer)
   const underWay: Promise<Reply>[] = []
   for (let row = 0; row < rows; row += ROWS_A_COMMAND) {
@@ -94,16 +109,23 @@ async function set(connection: Connection, command: Buffer): Promise<Reply> {
   }
 }
 
-function commands(set: VectorSet, k: number, point: number, together: number): Buffer[] {
+function commands(
+  set: VectorSet,
+  k: number,
+  point: number,
+  together: number,
+  unit: Unit = 'rerank',
+): Buffer[] {
   const command = together > 1 ? 'SKEG.VMSEARCH' : 'SKEG.VSEARCH'
-  const further = point === DEFAULT ? [] : ['RERANK', `${point}`]
+  const list = unit === 'list' ? point : DEFAULT
+  const further = unit === 'list' || point === DEFAULT ? [] : ['RERANK', `${point}`]
   const queries = queriesOf(set)
   return Array.from({ length: Math.ceil(queries.length / together) }, (_, n) => {
     const some = queries.slice(n * together, (n + 1) * together)
     const bytes = Buffer.concat(
       some.map((query) => Buffer.from(query.buffer, query.byteOffset, query.byteLength)),
     )
-    return encode(command, INDEX, `${k}`, '0', bytes, ...further)
+    return encode(command, INDEX, `${k}`, `${list}`, bytes, ...further)
   })
 }
 
@@ -136,11 +158,11 @@ export class Served {
   }
 
   /** Stores the set and makes one segment of it. */
-  async build(): Promise<Figures> {
+  async build(backend: Backend = 'AUTO'): Promise<Figures> {
     const [connection] = this.#connections
     if (!connection) return {}
     const start = performance.now()
-    await ingest(connection, this.#set)
+    await ingest(connection, this.#set, backend)
     const stored = performance.now()
     await connection.call('SKEG.VINDEX.CONSOLIDATE', INDEX)
     const { pid } = this.#server
@@ -176,9 +198,20 @@ export class Served {
     }
   }
 
+  /** Memory of the index as the server counts it. */
+  async indexBytes(): Promise<number> {
+    const fields = (await this.#connections[0]?.call('SKEG.VINDEX.INFO', INDEX)) as Reply[]
+    const name = fields.findIndex((field) => String(field) === 'memory_bytes')
+    return Number(fields[name + 1])
+  }
+
   /** Asks on as many connections as threads, each one thing at a time. */
-  async measure({ k, point, threads, seconds }: Ask, together = 1): Promise<Figures> {
-    const all = commands(this.#set, k, point, together)
+  async measure(
+    { k, point, threads, seconds }: Ask,
+    together = 1,
+    unit: Unit = 'rerank',
+  ): Promise<Figures> {
+    const all = commands(this.#set, k, point, together, unit)
     const found: number[][] = []
     for (const command of all) {
       const reply = granted((await this.#connections[0]?.ask(command)) ?? null)
@@ -260,7 +293,7 @@ function bytesOf(files: string[]): number {
 
 /** The subjects of one server: asked query by query, and several at once. */
 export function servedSubjects(served: Served, about: Figures): Subject[] {
-  const points = (k: number): number[] => POINTS[k] ?? [DEFAULT]
+  const points = (k: number): number[] => POINTS.rerank[k] ?? [DEFAULT]
   return [
     {
       name: 'skeg',
@@ -280,4 +313,16 @@ export function servedSubjects(served: Served, about: Figures): Subject[] {
       close: () => Promise.resolve(),
     },
   ]
+}
+
+/** A server that is asked query by query, with points of a unit. */
+export function servedSubject(name: string, served: Served, unit: Unit, about: Figures): Subject {
+  return {
+    name,
+    unit,
+    points: (k) => POINTS[unit][k] ?? [DEFAULT],
+    about,
+    measure: (ask) => served.measure(ask, 1, unit),
+    close: () => served.close(),
+  }
 }

@@ -399,7 +399,9 @@ pub(crate) fn run_on(
     args: Args<'_>,
     reply: &mut Reply,
 ) -> Outcome {
-    want_changes(spec, exec, cx, args)?;
+    if exec.is_walked() {
+        want_changes(spec, exec, cx, args)?;
+    }
     if let Some(bound) = spec.bound.stored(exec, cx, args) {
         exec.reserve(bound)?;
     }

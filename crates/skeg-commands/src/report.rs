@@ -164,6 +164,9 @@ fn persistence(report: &mut Report<'_>) {
     report.line("snapshot_bytes", if snapshot.running { snapshot.bytes } else { 0 });
     report.line("snapshot_last_bytes", snapshot.last.map_or(0, |last| last.bytes));
     report.line("snapshot_last_error", snapshot.last_error.unwrap_or_default());
+    let kept = engine.log().map_or(0, |log| log.status().snapshots);
+    report.line("snapshots_kept", kept);
+    report.line("snapshots_damaged", engine.recovered().damaged_snapshots.len());
     report.line("log_bytes_behind_snapshot", snapshot.behind_bytes);
     let values = engine.value_figures();
     report.line("value_cache_bytes", values.cache.bytes);

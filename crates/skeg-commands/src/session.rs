@@ -6,7 +6,7 @@
 //!
 //! May not know: sockets, buffers, TLS.
 
-use skeg_engine::{Epoch, Holder, Level, Receipt, WatchFlag};
+use skeg_engine::{Epoch, Holder, Level, Receipt, WatchFlag, WatchedKey};
 use skeg_io::sync::Arc;
 use skeg_proto::{Args, ArgsBuf, FirstArguments, Reply, Version};
 
@@ -45,7 +45,7 @@ pub struct Session {
 #[derive(Clone, Debug)]
 pub(crate) struct Watching {
     pub(crate) flag: Arc<WatchFlag>,
-    pub(crate) keys: Vec<(u8, Box<[u8]>)>,
+    pub(crate) keys: Vec<WatchedKey>,
 }
 
 /// A session in the middle of a command that acts on the session itself.
@@ -271,7 +271,7 @@ impl Drop for Session {
         self.context.stop_to_monitor(&self.client);
         self.context.clients().remove(self.client.id());
         if let Some(watching) = self.watching.take() {
-            crate::watching::release(self.context.engine(), *watching);
+            self.context.engine().unwatch_later(watching.flag, watching.keys);
         }
     }
 }

@@ -19,7 +19,6 @@ use crate::table::CommandId;
 use crate::timing::Started;
 use crate::vector;
 use crate::walk;
-use crate::watching;
 
 /// What MULTI has begun.
 #[derive(Debug, Default)]
@@ -95,7 +94,7 @@ pub(crate) struct TransactionTask {
 impl Drop for TransactionTask {
     fn drop(&mut self) {
         if let Some(watching) = self.watching.take() {
-            watching::release(&self.engine, *watching);
+            self.engine.unwatch_later(watching.flag, watching.keys);
         }
     }
 }
@@ -243,7 +242,7 @@ impl TransactionTask {
 
     fn let_go(&mut self, exec: &mut Exec<'_>) {
         if let Some(watching) = self.watching.take() {
-            watching.release_held(&self.engine, exec);
+            exec.unwatch(&watching.flag, &watching.keys);
         }
     }
 

@@ -117,6 +117,7 @@ impl Engine {
                     sync: options.sync,
                     read_only: options.read_only,
                     create_if_missing: options.create_if_missing,
+                    keep_snapshots: options.keep_snapshots,
                     holder: std::process::id().to_string(),
                     ..LogOptions::default()
                 };

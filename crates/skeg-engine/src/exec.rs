@@ -67,6 +67,7 @@ impl Exec<'_> {
     /// and has to be read from the disk, for one that is to be changed ([`Shard::want_change`]) to be
     /// handed out to a snapshot, or for room for vectors. It is to return, and unless it has changed
     /// something it is run again.
+    #[inline]
     #[must_use]
     pub fn must_wait(&self) -> bool {
         self.must_wait || self.shards.iter().any(|shard| shard.must_wait())
@@ -74,6 +75,7 @@ impl Exec<'_> {
 
     /// Whether the command has to wait and has changed nothing, but for removing what has expired: it is
     /// run again. What it has written counts in the receipt that it gets in the end.
+    #[inline]
     #[must_use]
     pub fn runs_again(&self) -> bool {
         self.must_wait() && !self.shards.iter().any(|shard| shard.has_made_changes())

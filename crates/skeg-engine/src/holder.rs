@@ -112,6 +112,11 @@ impl Holder {
         if self.held[usize::from(id.0)].is_some() {
             return Ok(true);
         }
+        self.borrow(id)
+    }
+
+    #[inline(never)]
+    fn borrow(&mut self, id: ShardId) -> Result<bool, Refusal> {
         let shared = &self.engine.shared;
         shared.check_open()?;
         let Some(mut shard) = shared.latch(id).borrow() else { return Ok(false) };
@@ -191,7 +196,7 @@ impl Holder {
             return Some((shard, hash));
         }
         let shard = self.engine.shard_of(key);
-        if self.try_hold_one(shard) != Ok(true) {
+        if !matches!(self.try_hold_one(shard), Ok(true)) {
             return None;
         }
         let hash = self.keyspace(shard, db).hash(key);

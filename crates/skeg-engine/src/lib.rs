@@ -85,4 +85,4 @@ pub use snapshot::{SavePoint, SnapshotDone, SnapshotStatus};
 pub use stats::{ShardFigures, ShardStats};
 pub use values::ValueFigures;
 pub use vectors::{BuildProgress, ConsolidateDone, ConsolidateProgress, VectorsStatus};
-pub use watch::WatchFlag;
+pub use watch::{WatchFlag, WatchedKey};

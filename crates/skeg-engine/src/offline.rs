@@ -214,6 +214,13 @@ impl<'a> Verify<'a> {
 }
 
 impl Replay for Verify<'_> {
+    fn start(&mut self, _: u16) -> Result<(), ReplayError> {
+        self.indexes.clear();
+        self.stored.clear();
+        self.unreadable.clear();
+        Ok(())
+    }
+
     fn values(&mut self, reader: &Arc<ValueReader>) {
         self.reader = Some(Arc::clone(reader));
     }

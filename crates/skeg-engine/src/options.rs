@@ -54,6 +54,9 @@ pub struct EngineOptions {
     pub snapshot_log_bytes: u64,
     /// And at these points; none by default.
     pub save_points: Vec<SavePoint>,
+    /// Snapshots that are kept, from 1 to 8 (1). More than the newest are there, with the log from the
+    /// oldest on, for the case that it is damaged.
+    pub keep_snapshots: usize,
     /// Bytes that writers may hand to a snapshot before they wait for it to write them (4 MiB), but
     /// for one command's.
     pub snapshot_buffer_bytes: usize,
@@ -88,6 +91,7 @@ impl Default for EngineOptions {
             memory_limit: MemoryLimit::default(),
             snapshot_log_bytes: 64 << 20,
             save_points: Vec::new(),
+            keep_snapshots: 1,
             snapshot_buffer_bytes: 4 << 20,
             snapshot_slice_bytes: 128 << 10,
             vector_delta_bytes: 8 << 20,
@@ -118,6 +122,9 @@ impl EngineOptions {
         }
         if !(1..=SAMPLES_MAX).contains(&self.memory_limit.samples) {
             return refuse("samples", "must be from 1 to 64");
+        }
+        if !(1..=8).contains(&self.keep_snapshots) {
+            return refuse("keepSnapshots", "must be from 1 to 8");
         }
         if self.queue_limit == 0 {
             return refuse("queueLimit", "must be at least 1");

@@ -122,11 +122,7 @@ impl Drop for Reading {
     fn drop(&mut self) {
         let Source::Memory(flag) = self.source.lock().clone() else { return };
         let Some(shared) = self.shared.upgrade() else { return };
-        let shards = ShardList::one(shared.router.shard_of(&self.key));
-        let key = std::mem::take(&mut self.key);
-        let job = LetGo { db: self.db, key, flag, shards };
-        // Refused: the engine is closing, and its watches go with it.
-        let _ = shared.post(Ticket::new(Box::new(job)), Drain::WakeOnly);
+        shared.unwatch_later(flag, vec![(self.db, std::mem::take(&mut self.key))]);
     }
 }
 
@@ -213,29 +209,4 @@ impl Job for Look {
             },
         }
     }
-}
-
-/// Ends the watch of a reading that was given up.
-struct LetGo {
-    db: u8,
-    key: Box<[u8]>,
-    flag: Arc<WatchFlag>,
-    shards: ShardList,
-}
-
-impl Job for LetGo {
-    fn shards(&self) -> &ShardList {
-        &self.shards
-    }
-
-    fn bound(&self) -> Bound {
-        Bound::READ
-    }
-
-    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
-        exec.shard(&self.key).unwatch(self.db, &self.key, &self.flag);
-        Progress::Done
-    }
-
-    fn done(self: Box<Self>, _: Result<Receipt, Refusal>) {}
 }

@@ -172,6 +172,7 @@ impl<'a> Rebuild<'a> {
 
 impl Replay for Rebuild<'_> {
     fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
+        self.failed = Arc::default();
         self.make_lanes(shards);
         Ok(())
     }

@@ -86,15 +86,15 @@ pub fn hash_tag(key: &[u8]) -> &[u8] {
 #[inline]
 fn may_have_tag(key: &[u8]) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    let mut chunks = key.chunks_exact(8);
+    let Some(last) = key.last_chunk() else { return key.contains(&b'{') };
     let mut found = 0;
-    for chunk in &mut chunks {
-        let chunk = chunk.try_into().expect("chunks_exact(8) gives 8");
+    // The last eight may overlap those before them.
+    for chunk in key.as_chunks().0.iter().chain([last]) {
         // A byte that is `{` becomes 0, and only below or at such a byte a highest bit is left.
-        let other = u64::from_ne_bytes(chunk) ^ (ONES * u64::from(b'{'));
+        let other = u64::from_ne_bytes(*chunk) ^ (ONES * u64::from(b'{'));
         found |= other.wrapping_sub(ONES) & !other & ONES << 7;
     }
-    found != 0 || chunks.remainder().contains(&b'{')
+    found != 0
 }
 
 /// The slot of a key, `0..16384`.

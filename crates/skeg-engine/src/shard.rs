@@ -8,28 +8,30 @@
 //! recorded exactly when memory changed.
 //! May not know: command names, wire formats, files.
 
+mod databases;
 mod evict;
+mod expiry;
 mod hashed;
 mod hashes;
 mod large;
 mod lists;
 mod restate;
 mod sets;
+mod slice;
 mod sorted_sets;
 mod strings;
 mod values;
 
+use databases::Tidying;
 pub(crate) use hashed::HashedKey;
 pub(crate) use restate::{Seek, Stray};
+use slice::Slice;
 pub use values::Held;
 pub(crate) use values::{ELEMENT_COST, bytes_of, changes_from, each_change};
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use skeg_io::sync::Arc;
-use skeg_keyspace::{Away, Collection, EntryRef, HashSeed, Keyspace, Kind, ValueRef};
-use skeg_log::{Broken, Epoch, Log, Purpose, Reservation, ShardId, ShardPlace, breaks};
+use skeg_keyspace::{Collection, EntryRef, HashSeed, Keyspace, Kind, StrRef, ValueRef};
+use skeg_log::{Broken, Epoch, Log, Reservation, ShardId, ShardPlace, breaks};
 use smallvec::SmallVec;
 
 use crate::blocking::Waits;
@@ -40,7 +42,7 @@ use crate::notify::{Event, NotifyClass, Switches};
 use crate::options::DATABASES;
 use crate::pending::Pending;
 use crate::stats::ShardStats;
-use crate::values::{Fetched, Values, Wanted, logged};
+use crate::values::Values;
 use crate::walk::Walk;
 use crate::watch::Watches;
 
@@ -88,81 +90,6 @@ pub struct Shard {
 /// Shards whose latches one command holds, ascending by id.
 pub(crate) type Group = SmallVec<[Box<Shard>; 4]>;
 
-/// What the current slice knows and has done.
-#[derive(Debug)]
-struct Slice {
-    now_ms: u64,
-    /// The epoch that has reached the default level: younger changes are pending.
-    reached: Epoch,
-    seen: Epoch,
-    record: Vec<u8>,
-    /// The run of elements that the record ends with.
-    run: Option<Run>,
-    /// Databases that have large collections to free, as bits.
-    removed: u16,
-    touched: Vec<u64>,
-    touched_all: bool,
-    /// Something was changed, beside the removal of what has expired.
-    made_changes: bool,
-    /// Large strings in the record.
-    large: Vec<large::Large>,
-    /// Values from the log that are at hand.
-    pins: HashMap<Wanted, Result<Arc<[u8]>, ReadError>>,
-    /// Values that were asked for and are not.
-    missing: Vec<Wanted>,
-    /// A large value that is to be changed has to be handed out to a snapshot first.
-    is_held_up: bool,
-    /// Vectors were to be stored that there is no room for yet.
-    lacks_room: bool,
-    /// There is room for all vectors that the command stores.
-    has_room: bool,
-    /// Log space for effects that reads cause: the removal of what has expired.
-    space: Reservation,
-}
-
-impl Slice {
-    /// The bytes of a string that is in the log, if they are to be had without waiting; they are at hand
-    /// from then on.
-    fn bytes_of(&mut self, values: Option<&Values>, away: &Away) -> Result<&[u8], ReadError> {
-        self.wanted_of(values, Wanted::whole(logged(away)))
-    }
-
-    /// As [`Slice::bytes_of`], for what is wanted of it.
-    fn wanted_of(&mut self, values: Option<&Values>, wanted: Wanted) -> Result<&[u8], ReadError> {
-        let bytes = match self.pins.entry(wanted) {
-            Entry::Occupied(pin) => pin.into_mut(),
-            Entry::Vacant(free) => {
-                let values = values.expect("only a shard with a log has strings there");
-                match values.find(&wanted) {
-                    Err(ReadError::Away) => {
-                        self.missing.push(wanted);
-                        return Err(ReadError::Away);
-                    }
-                    found => free.insert(found),
-                }
-            }
-        };
-        match bytes {
-            Ok(bytes) => Ok(bytes),
-            Err(error) => Err(error.clone()),
-        }
-    }
-
-    fn pinned(&self, away: &Away) -> Option<Arc<[u8]>> {
-        let bytes = self.pins.get(&Wanted::whole(logged(away)))?;
-        bytes.as_ref().ok().map(Arc::clone)
-    }
-}
-
-/// Where giving back sparse pages goes on.
-#[derive(Debug, Default)]
-struct Tidying {
-    /// The database to look at first.
-    db: usize,
-    /// Nothing is moved before: the last time gave nothing back. By the monotonic clock.
-    resting_until_ms: u64,
-}
-
 /// What a slice has done to one shard, taken when it ends.
 pub(crate) struct Done {
     pub(crate) seen: Epoch,
@@ -188,24 +115,7 @@ impl Shard {
             values: None,
             inline_max: usize::MAX,
             large: large::LargeStrings::default(),
-            slice: Slice {
-                now_ms: 0,
-                reached: Epoch(0),
-                seen: Epoch(0),
-                record: Vec::new(),
-                run: None,
-                removed: 0,
-                touched: Vec::new(),
-                touched_all: false,
-                made_changes: false,
-                large: Vec::new(),
-                pins: HashMap::new(),
-                missing: Vec::new(),
-                is_held_up: false,
-                lacks_room: false,
-                has_room: false,
-                space: Reservation::default(),
-            },
+            slice: Slice::new(),
             hashed: HashedKey::default(),
             draws: evict::Draws::new(index_seed ^ u64::from(id.0)),
             tidying: Tidying::default(),
@@ -218,68 +128,6 @@ impl Shard {
         self.log = Some(Arc::clone(log));
         self.values = Some(Arc::clone(values));
         self.inline_max = inline_max;
-    }
-
-    /// Starts a slice: the clock reading it runs under, and the epoch that the default level has reached.
-    pub(crate) fn begin(&mut self, now_ms: u64, reached: Epoch) {
-        self.slice.now_ms = now_ms;
-        self.slice.reached = reached;
-    }
-
-    /// What the command before had to wait for is not the next one's.
-    #[inline]
-    pub(crate) fn wait_for_nothing(&mut self) {
-        self.slice.missing.clear();
-        self.slice.is_held_up = false;
-        self.slice.lacks_room = false;
-        self.slice.has_room = false;
-    }
-
-    /// Values that were read for the job that runs next are at hand.
-    pub(crate) fn lay_out(&mut self, fetched: &[Fetched]) {
-        self.slice.pins.extend(fetched.iter().cloned());
-    }
-
-    /// Whether a value that was asked for has to be read from the disk, one that is to be changed handed out
-    /// to a snapshot, or vectors written so that there is room for others.
-    #[inline]
-    pub(crate) fn must_wait(&self) -> bool {
-        let slice = &self.slice;
-        slice.is_held_up || slice.lacks_room || !slice.missing.is_empty()
-    }
-
-    /// The command waits for the walk of a snapshot.
-    pub(crate) fn hold_up(&mut self) {
-        self.slice.is_held_up = true;
-    }
-
-    /// Whether the command waits for the walk of a snapshot.
-    pub(crate) fn is_held_up(&self) -> bool {
-        self.slice.is_held_up
-    }
-
-    /// The values that were asked for and are not at hand.
-    pub(crate) fn take_missing(&mut self) -> Vec<Wanted> {
-        std::mem::take(&mut self.slice.missing)
-    }
-
-    /// The command is to be run again when vectors have been written to disk.
-    pub(crate) fn wait_for_room(&mut self) {
-        self.slice.lacks_room = true;
-    }
-
-    /// There is room for all vectors that the command will store: [`Shard::vector_room`] has said so.
-    pub fn note_room(&mut self) {
-        self.slice.has_room = true;
-    }
-
-    pub(crate) fn has_room(&self) -> bool {
-        self.slice.has_room
-    }
-
-    /// Whether a command was told to return because there is no room for vectors yet.
-    pub(crate) fn lacks_room(&self) -> bool {
-        self.slice.lacks_room
     }
 
     /// Whether the slice has changed anything beside removing what has expired.
@@ -474,26 +322,6 @@ impl Shard {
         self.log.as_ref().map_or_else(ShardPlace::default, |log| log.place(self.id))
     }
 
-    // --- expiry -------------------------------------------------------------------------------
-
-    /// Whether the key is there and its deadline has not passed. A key whose deadline has passed is
-    /// removed, if the log has room for saying so and no snapshot has still to hand out a large value.
-    fn is_live(&mut self, db: u8, hash: u64, key: &[u8]) -> bool {
-        match self.keyspace(db).get(hash, key) {
-            None => false,
-            Some(EntryRef { expire_at_ms: Some(at), .. }) if at <= self.slice.now_ms => {
-                if !self.switches.keeps_expired(self.slice.now_ms)
-                    && self.reserve_removals(key.len() as u64 + EFFECT_SLACK)
-                    && !self.is_left_to_walk(db, hash)
-                {
-                    self.expire(db, hash, key);
-                }
-                false
-            }
-            Some(_) => true,
-        }
-    }
-
     /// What a change of a collection begins with: the key's hash, and nothing there that has expired.
     fn begin_write(&mut self, db: u8, key: &[u8]) -> u64 {
         let hash = self.hash_of(key);
@@ -509,92 +337,6 @@ impl Shard {
         self.see(hash);
         let live = self.keyspace(db).expiring_len() == 0 || self.is_live(db, hash, key);
         live.then_some(hash)
-    }
-
-    /// Removes the entry if its deadline has passed, so that a write starts from nothing. The
-    /// write's own reservation covers the effect.
-    fn clear_expired(&mut self, db: u8, hash: u64, key: &[u8]) {
-        if self.keyspace(db).expiring_len() == 0 {
-            return;
-        }
-        let now_ms = self.slice.now_ms;
-        let entry = self.keyspace(db).get(hash, key);
-        if entry.is_some_and(|entry| entry.expire_at_ms.is_some_and(|at| at <= now_ms)) {
-            self.expire(db, hash, key);
-        }
-    }
-
-    fn expire(&mut self, db: u8, hash: u64, key: &[u8]) {
-        self.writable(db, hash).remove(hash, key);
-        self.stats.expired += 1;
-        let made_changes = self.slice.made_changes;
-        self.changed(db, hash, key, &Effect::Remove { db, key });
-        self.slice.made_changes = made_changes;
-        self.notify(NotifyClass::EXPIRED, "expired", db, key);
-    }
-
-    fn reserve_removals(&mut self, bytes: u64) -> bool {
-        if self.must_wait_for_walk() {
-            return false;
-        }
-        let Some(log) = &self.log else { return true };
-        log.reserve_more(&mut self.slice.space, bytes, Purpose::Release).is_ok()
-    }
-
-    /// Removes up to `limit` entries whose deadline has passed, in the order of their deadlines.
-    pub(crate) fn expire_due(&mut self, limit: usize) -> usize {
-        let now_ms = self.slice.now_ms;
-        let mut removed = 0;
-        for db in 0..DATABASES {
-            let due = |ks: &Keyspace| ks.next_deadline_ms().is_some_and(|at| at <= now_ms);
-            while removed < limit && due(self.keyspace(db)) && self.reserve_removals(16 << 10) {
-                let mut keys: Vec<Box<[u8]>> = Vec::new();
-                let batch = (limit - removed).min(64);
-                self.keyspace(db).due(now_ms, batch, &mut |key| keys.push(key.into()));
-                if keys.is_empty() {
-                    break;
-                }
-                let before = removed;
-                for key in &keys {
-                    let hash = self.hash_of(key);
-                    if !self.is_left_to_walk(db, hash) {
-                        self.expire(db, hash, key);
-                        removed += 1;
-                    }
-                }
-                if removed - before < keys.len() {
-                    // The others go once the snapshot under way has them.
-                    break;
-                }
-            }
-        }
-        removed
-    }
-
-    // --- memory -------------------------------------------------------------------------------
-
-    /// Moves up to about `budget` entries out of sparse pages, so that these are freed, when enough is
-    /// to be had. Returns whether there is more; rests when moving gives nothing back. No effect is
-    /// logged: what clients see stays the same.
-    pub(crate) fn defragment(&mut self, monotonic_ms: u64, budget: usize, rest_ms: u64) -> bool {
-        if monotonic_ms < self.tidying.resting_until_ms {
-            return false;
-        }
-        let count = self.databases.len();
-        let from = self.tidying.db;
-        let Some(db) = (from..from + count)
-            .map(|place| place % count)
-            .find(|db| self.databases[*db].is_fragmented())
-        else {
-            return false;
-        };
-        let goes_on = self.databases[db].defragment(budget);
-        if goes_on {
-            self.tidying.db = db;
-        } else {
-            self.tidying = Tidying { db: db + 1, resting_until_ms: monotonic_ms + rest_ms };
-        }
-        goes_on
     }
 
     // --- reads --------------------------------------------------------------------------------
@@ -681,49 +423,6 @@ impl Shard {
         keyspace.entry_bytes(self.hash_of(key), key)
     }
 
-    /// Keys of the database on this shard, those included whose deadline has passed unnoticed.
-    #[must_use]
-    pub fn len(&self, db: u8) -> usize {
-        self.keyspace(db).len()
-    }
-
-    /// Whether the database has no key on this shard.
-    #[must_use]
-    pub fn is_empty(&self, db: u8) -> bool {
-        self.len(db) == 0
-    }
-
-    /// Keys of the database on this shard that have a deadline.
-    #[must_use]
-    pub fn expiring_len(&self, db: u8) -> usize {
-        self.keyspace(db).expiring_len()
-    }
-
-    /// Visits about `count` entries from `cursor` on (0 starts; below 2^48) and returns the next
-    /// cursor (0: done). What is there during the whole scan is visited at least once. Entries whose
-    /// deadline has passed are left out.
-    pub fn scan(
-        &mut self,
-        db: u8,
-        cursor: u64,
-        count: usize,
-        visit: &mut dyn FnMut(&[u8], EntryRef<'_>),
-    ) -> u64 {
-        self.see_all();
-        let now_ms = self.slice.now_ms;
-        self.keyspace(db).scan(cursor, count, &mut |key, entry| {
-            if entry.expire_at_ms.is_none_or(|at| at > now_ms) {
-                visit(key, entry);
-            }
-        })
-    }
-
-    /// A key drawn by the random number, if there is one; its deadline may have passed.
-    #[must_use]
-    pub fn random(&self, db: u8, draw: u64) -> Option<&[u8]> {
-        self.keyspace(db).random(draw).map(|(key, _)| key)
-    }
-
     // --- writes -------------------------------------------------------------------------------
 
     /// Stores a string; `true` when the key was there.
@@ -754,6 +453,37 @@ impl Shard {
         self.changed(db, hash, key, &Effect::SetInt { db, key, value });
     }
 
+    /// Stores the integer that `change` makes of the string that the key holds, and keeps the deadline;
+    /// returns it.
+    ///
+    /// # Errors
+    /// Those of `change`, and as [`Shard::string`]: nothing is changed.
+    pub fn change_int<E: From<ReadError>>(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        change: impl FnOnce(Option<StrRef<'_>>) -> Result<i64, E>,
+    ) -> Result<i64, E> {
+        if self.keyspace(db).has_away() {
+            // Perhaps it has to be fetched.
+            let value = change(self.string(db, key)?)?;
+            self.set_int(db, key, value);
+            return Ok(value);
+        }
+        let hash = self.hash_of(key);
+        self.see(hash);
+        self.clear_expired(db, hash, key);
+        let result = self
+            .writable(db, hash)
+            .change_int(hash, key, |value| change(value.map_err(ReadError::from)?));
+        let (value, replaced) = result?;
+        if !replaced {
+            self.notify(NotifyClass::NEW, "new", db, key);
+        }
+        self.changed(db, hash, key, &Effect::SetInt { db, key, value });
+        Ok(value)
+    }
+
     /// Removes the key; `true` when it was there.
     pub fn remove(&mut self, db: u8, key: &[u8]) -> bool {
         let hash = self.hash_of(key);
@@ -782,67 +512,5 @@ impl Shard {
         self.writable(db, hash).set_expiry(hash, key, expire_at_ms);
         self.changed(db, hash, key, &Effect::Expire { db, key, expire_at_ms });
         true
-    }
-
-    /// Removes every key of the database on this shard and returns the old contents, to be freed
-    /// off the latch, unless a snapshot still needs them.
-    pub fn flush(&mut self, db: u8) -> Option<Keyspace> {
-        if self.is_empty(db) {
-            // That it is empty may be pending: what was removed last could come back.
-            self.see_all();
-            return None;
-        }
-        self.watchers_of_all(db, None);
-        self.flush_large(db);
-        let old = self.databases[usize::from(db)].clear();
-        self.log_effect(&Effect::Flush { db });
-        self.slice.touched_all = true;
-        match &mut self.walk {
-            Some(walk) => walk.flushed(db, old),
-            None => Some(old),
-        }
-    }
-
-    /// Exchanges two databases on this shard.
-    pub fn swap(&mut self, a: u8, b: u8) {
-        if a == b {
-            return;
-        }
-        self.expire_watched(a, b);
-        self.watchers_of_all(a, Some(b));
-        self.watchers_of_all(b, Some(a));
-        self.databases.swap(usize::from(a), usize::from(b));
-        self.swap_large(a, b);
-        self.slice.removed |= 1 << a | 1 << b;
-        if let Some(walk) = &mut self.walk {
-            walk.swapped(a, b);
-        }
-        self.log_effect(&Effect::Swap { a, b });
-        self.slice.touched_all = true;
-        if !self.waits.is_empty() {
-            self.waits.note_all(a);
-            self.waits.note_all(b);
-        }
-    }
-
-    /// Removes what has expired under watched keys of two databases: to a watch, it is not there.
-    fn expire_watched(&mut self, a: u8, b: u8) {
-        let watched: Vec<Box<[u8]>> =
-            self.watches.keys(a).chain(self.watches.keys(b)).map(Into::into).collect();
-        for key in watched {
-            self.exists(a, &key);
-            self.exists(b, &key);
-        }
-    }
-
-    /// Tells the watchers of keys that exist in the database or in the one that takes its place.
-    fn watchers_of_all(&self, db: u8, other: Option<u8>) {
-        let exists = |db: u8, key: &[u8]| {
-            let keyspace = self.keyspace(db);
-            keyspace.get(self.hash_of(key), key).is_some()
-        };
-        self.watches.changed_where(db, |key| {
-            exists(db, key) || other.is_some_and(|other| exists(other, key))
-        });
     }
 }

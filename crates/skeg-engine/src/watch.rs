@@ -12,6 +12,12 @@ use std::fmt;
 use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::{AtomicBool, Ordering};
 
+use crate::engine::{Engine, Shared};
+use crate::error::Refusal;
+use crate::exec::Exec;
+use crate::holder::Drain;
+use crate::job::{Bound, Hold, Job, Progress, Receipt, Ticket};
+use crate::router::ShardList;
 use crate::shard::Shard;
 
 /// Tells its holder that something it watches has changed.
@@ -43,7 +49,7 @@ impl fmt::Debug for WatchFlag {
 }
 
 /// Database and key.
-type WatchedKey = (u8, Box<[u8]>);
+pub type WatchedKey = (u8, Box<[u8]>);
 
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
@@ -110,6 +116,64 @@ impl Shard {
     pub fn unwatch(&mut self, db: u8, key: &[u8], flag: &Arc<WatchFlag>) {
         self.watches.remove(db, key, flag);
     }
+}
+
+impl Exec<'_> {
+    /// Ends the watch of those keys whose shards are held.
+    pub fn unwatch(&mut self, flag: &Arc<WatchFlag>, keys: &[WatchedKey]) {
+        let router = &self.shared.router;
+        for shard in &mut *self.shards {
+            let id = shard.id;
+            for (db, key) in keys.iter().filter(|(_, key)| router.shard_of(key) == id) {
+                shard.unwatch(*db, key, flag);
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Leaves the end of a watch to a job: that needs the latches of the keys' shards, but changes nothing
+    /// anybody can see, so nobody waits for it. When even that is refused, the flag stays registered until its
+    /// keys change, or the engine is closed: it is nobody's any more.
+    pub fn unwatch_later(&self, flag: Arc<WatchFlag>, keys: Vec<WatchedKey>) {
+        self.shared.unwatch_later(flag, keys);
+    }
+}
+
+impl Shared {
+    /// See [`Engine::unwatch_later`].
+    pub(crate) fn unwatch_later(&self, flag: Arc<WatchFlag>, keys: Vec<WatchedKey>) {
+        let shards = keys.iter().map(|(_, key)| self.router.shard_of(key)).collect();
+        let job = Unwatch { flag, keys, shards };
+        let _ = self.post(Ticket::new(Box::new(job)), Drain::WakeOnly);
+    }
+}
+
+struct Unwatch {
+    flag: Arc<WatchFlag>,
+    keys: Vec<WatchedKey>,
+    shards: ShardList,
+}
+
+impl Job for Unwatch {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn hold(&self) -> Hold {
+        Hold::Each
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::READ
+    }
+
+    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
+        exec.unwatch(&self.flag, &self.keys);
+        Progress::Done
+    }
+
+    fn done(self: Box<Self>, _: Result<Receipt, Refusal>) {}
 }
 
 #[cfg(test)]

@@ -32,7 +32,9 @@ mod threads;
 pub use clock::Clock;
 pub use disk::{DirLock, Disk, File, FileInfo, LockError, OpenMode, is_out_of_space};
 pub use entropy::Entropy;
-pub use real::{RealClock, RealDisk, RealEntropy, RealThreads, give_back_memory, thread_cpu_ns};
+pub use real::{
+    RealClock, RealDisk, RealEntropy, RealThreads, give_back_memory, thread_cpu_ns, use_large_pages,
+};
 pub use threads::{Join, Panicked, Threads};
 
 use sync::Arc;

@@ -29,7 +29,9 @@ use crate::expiry::Deadlines;
 use crate::stamp::Stamp;
 use crate::store::Store;
 use crate::table::{Hashes, Spot, Table};
-use crate::value::{DEADLINE_MS_MAX, EntryRef, HashSeed, StrRef, ValueRef, canonical_int};
+use crate::value::{
+    DEADLINE_MS_MAX, EntryRef, HashSeed, StrRef, ValueRef, WrongType, canonical_int,
+};
 
 /// What an entry takes in the table: its share of a bucket, at the usual load.
 const TABLE_BYTES_PER_ENTRY: usize = 8;
@@ -207,6 +209,32 @@ impl Keyspace {
         let deadline = entry::deadline(self.store.cell(handle));
         self.replace(spot, handle, key, &value, deadline);
         true
+    }
+
+    /// Stores under `key` the integer that `change` makes of the string there, and keeps its deadline;
+    /// returns it, and whether it replaced an entry.
+    ///
+    /// # Errors
+    /// Those of `change`, which gets [`WrongType`] for anything but a string in memory: nothing is changed.
+    pub fn change_int<E>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        change: impl FnOnce(Result<Option<StrRef<'_>>, WrongType>) -> Result<i64, E>,
+    ) -> Result<(i64, bool), E> {
+        let Some((spot, handle)) = self.find(hash, key) else {
+            let value = change(Ok(None))?;
+            self.add(hash, key, &Stored::new(StrRef::Int(value)), None);
+            return Ok((value, false));
+        };
+        let cell = self.store.cell(handle);
+        let value = change(match entry::view(cell).1 {
+            CellValue::Str(value) => Ok(Some(value)),
+            _ => Err(WrongType),
+        })?;
+        let deadline = entry::deadline(cell);
+        self.replace(spot, handle, key, &Stored::new(StrRef::Int(value)), deadline);
+        Ok((value, true))
     }
 
     fn put(

@@ -19,7 +19,7 @@ use crate::inspect::LiveFile;
 use crate::layout;
 use crate::manifest;
 use crate::offline::Offline;
-use crate::recover::{History, replay_all};
+use crate::recover::{History, replay_kept};
 use crate::segment::{FILES, HEADER_BYTES};
 use crate::snapshot;
 use crate::types::{Epoch, Recovered, Replay};
@@ -126,13 +126,14 @@ impl Offline {
         report.database_id = Some(current.database_id);
         report.shards = Some(current.shards);
         report.segments = current.segments.len() as u64;
-        let history = match replay_all(&self.io, &self.dir, &current, replay) {
+        let (loaded, history) = match replay_kept(&self.io, &self.dir, &current, replay) {
             Err(LogError::Replay { shard, epoch, source }) => {
                 let problem = format!("one of shard {shard}, {source}");
                 return Err(self.place_of(&current, epoch, problem)?);
             }
             other => other?,
         };
+        history.recovered.damaged_snapshots.iter().for_each(|found| report.add(found.clone()));
         report.bytes = history.recovered.bytes;
         report.records = history.recovered.records;
         report.unsynced_blocks = history.unwitnessed();
@@ -141,9 +142,24 @@ impl Offline {
             report.outcome = Outcome::Cuts { file, offset, bytes: history.recovered.cut_bytes };
         }
         report.leftovers = self.summary()?.leftovers;
-        // An open does not read what lies before the replay start.
-        for named in current.segments.iter().filter(|named| named.id < current.start_segment) {
+        // An open does not read what lies before the replay start, and no older snapshots.
+        for named in current.segments.iter().filter(|named| named.id < loaded.start_segment) {
             report.bytes += self.survey_segment(&current, *named, report)?;
+        }
+        let mut older = loaded.without_newest();
+        while let Some(current) = older {
+            self.survey_snapshot(&current, report)?;
+            older = current.without_newest();
+        }
+        Ok(())
+    }
+
+    /// Lists what does not verify in the newest snapshot of a CURRENT.
+    fn survey_snapshot(&self, current: &Current, report: &mut CheckReport) -> Result<(), LogError> {
+        let Some(named) = current.snapshot else { return Ok(()) };
+        match snapshot::read::load(&*self.disk, &self.dir, current, &named, 0, &mut ()) {
+            Ok(_) => report.bytes += named.length,
+            Err(error) => report.add_error(error)?,
         }
         Ok(())
     }
@@ -152,8 +168,7 @@ impl Offline {
     pub(crate) fn replayed(&self, replay: &mut dyn Replay) -> Result<(Current, History), LogError> {
         let current = layout::load(&*self.disk, &self.dir)?;
         let current = current.ok_or_else(|| LogError::NotFound { dir: self.dir.clone() })?;
-        let history = replay_all(&self.io, &self.dir, &current, replay)?;
-        Ok((current, history))
+        replay_kept(&self.io, &self.dir, &current, replay)
     }
 
     /// Replays the history without checking more than that needs.
@@ -208,16 +223,14 @@ impl Offline {
             Ok(current) => current,
             Err(error) => return report.add_error(error),
         };
+        // They are listed from the newest on.
+        let mut with_snapshot = current.clone();
         for file in current.live_files() {
             match file {
                 LiveFile::Manifest | LiveFile::Current => {}
                 LiveFile::Snapshot(_) => {
-                    let named = current.snapshot.expect("it names it");
-                    match snapshot::read::load(&*self.disk, &self.dir, &current, &named, 0, &mut ())
-                    {
-                        Ok(_) => report.bytes += named.length,
-                        Err(error) => report.add_error(error)?,
-                    }
+                    self.survey_snapshot(&with_snapshot, report)?;
+                    with_snapshot = with_snapshot.without_newest().unwrap_or(with_snapshot);
                 }
                 LiveFile::Vectors(id) => {
                     let named = current.vectors.iter().find(|named| named.id == id);

@@ -297,8 +297,10 @@ impl Core {
             fsyncs: self.syncing.count(),
             last_fsync_ns: self.syncing.last_duration_ns(),
             snapshot: inventory.snapshot,
+            snapshots: inventory.snapshots,
             behind_bytes: self.behind_bytes(),
             kept_bytes: inventory.kept_bytes,
+            older_bytes: inventory.older_bytes,
             overdrawn_bytes: self.space.overdrawn(),
             refuses_growth: self.space.look(Room::refuses_growth),
         }

@@ -21,6 +21,12 @@ const FIXED_BYTES: usize = 104;
 const SEGMENT_BYTES: usize = 32;
 const VECTOR_SEGMENT_BYTES: usize = 40;
 const SNAPSHOT_BYTES: usize = 32;
+const OLDER_BYTES: usize = 48;
+/// Version of a CURRENT that names older snapshots: builds that do not know them must not take what they rely
+/// on for leftovers.
+const WITH_OLDER: u32 = 2;
+/// Snapshots that can be kept, the newest included: one bit for each.
+pub(crate) const SNAPSHOTS_MAX: usize = u8::BITS as usize;
 /// No database gets as far as this; larger numbers are refused, so that none can overflow.
 pub(crate) const NUMBER_MAX: u64 = 1 << 62;
 const OPEN: u8 = 1;
@@ -88,6 +94,26 @@ impl SnapshotRef {
     }
 }
 
+/// A snapshot that is kept beside the newest, and where the log goes on behind it: what is loaded when newer
+/// ones are damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Older {
+    pub(crate) snapshot: SnapshotRef,
+    /// As in [`Current`], of this one.
+    pub(crate) start_segment: u64,
+    pub(crate) start: Position,
+}
+
+impl Older {
+    fn decode(bytes: &[u8; OLDER_BYTES]) -> Option<Self> {
+        Some(Self {
+            snapshot: SnapshotRef::decode(bytes)?,
+            start_segment: u64_at(bytes, 32),
+            start: Position { epoch: u64_at(bytes, 40), chain: u32_at(bytes, 28) },
+        })
+    }
+}
+
 /// A segment of vectors as CURRENT names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct VectorRef {
@@ -125,6 +151,21 @@ pub(crate) struct NamedSegment {
     pub(crate) id: u64,
     /// `None` while blocks may follow, or did and were not known to be synced.
     pub(crate) sealed: Option<End>,
+    /// Which snapshots name values in it, if it lies before their replay start: bit 0 for the newest, then
+    /// the older ones. 0 when there are no older ones: then what lies there is for the one snapshot.
+    pub(crate) needed: u8,
+}
+
+impl NamedSegment {
+    /// One that blocks may follow in.
+    pub(crate) fn open(id: u64) -> Self {
+        Self { id, sealed: None, needed: 0 }
+    }
+
+    /// One that ends there.
+    pub(crate) fn sealed(id: u64, end: End) -> Self {
+        Self { id, sealed: Some(end), needed: 0 }
+    }
 }
 
 /// The content of CURRENT.
@@ -142,6 +183,8 @@ pub(crate) struct Current {
     pub(crate) start: Position,
     /// What is loaded before anything is replayed.
     pub(crate) snapshot: Option<SnapshotRef>,
+    /// Kept beside it, the newest first.
+    pub(crate) older: Vec<Older>,
     pub(crate) segments: Vec<NamedSegment>,
     pub(crate) vectors: Vec<VectorRef>,
 }
@@ -150,13 +193,15 @@ impl Current {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let segments = u32::try_from(self.segments.len()).expect("so many files cannot be open");
         let vectors = u32::try_from(self.vectors.len()).expect("so many files cannot be open");
-        let mut fields = Fields::new(MAGIC)
+        let older = u16::try_from(self.older.len()).expect("they are few");
+        let version = if older == 0 { FORMAT_VERSION } else { WITH_OLDER };
+        let mut fields = Fields::new(MAGIC, version)
             .bytes(&self.database_id.to_le_bytes())
             .u64(self.generation)
             .u64(self.durable)
             .u64(self.next_segment)
             .u16(self.shards)
-            .u16(0)
+            .u16(older)
             .u32(segments)
             .u32(vectors)
             .u32(self.start.chain)
@@ -173,7 +218,7 @@ impl Current {
                 .u64(end.length)
                 .u64(end.position.epoch)
                 .u32(end.position.chain)
-                .bytes(&[state, 0, 0, 0]);
+                .bytes(&[state, segment.needed, 0, 0]);
         }
         for named in &self.vectors {
             fields = fields
@@ -185,25 +230,40 @@ impl Current {
                 .u16(named.shard)
                 .u16(0);
         }
+        for Older { snapshot, start_segment, start } in &self.older {
+            fields = fields
+                .bytes(&SnapshotRef::encode(Some(*snapshot))[..28])
+                .u32(start.chain)
+                .u64(*start_segment)
+                .u64(start.epoch);
+        }
         fields.seal()
     }
 
     /// `None` when the file is not of skeg at all.
     pub(crate) fn decode(file: &Path, bytes: &[u8]) -> Result<Option<Self>, LogError> {
-        let Some(content) = open_frame(file, bytes, MAGIC)? else { return Ok(None) };
+        let Some((version, content)) = open_frame(file, bytes, MAGIC, WITH_OLDER)? else {
+            return Ok(None);
+        };
         let wrong = |expected: &str| corrupt(file, 16, Mismatch::new(expected, "something else"));
         if content.len() < FIXED_BYTES {
             return Err(wrong("104 bytes of content"));
         }
         let (segments, vectors) = (u32_at(content, 44) as usize, u32_at(content, 48) as usize);
-        let expected = segments * SEGMENT_BYTES + vectors * VECTOR_SEGMENT_BYTES + FIXED_BYTES;
+        let older = usize::from(u16::from_le_bytes([content[42], content[43]]));
+        if (version == WITH_OLDER) != (older > 0) {
+            return Err(wrong("older snapshots in version 2 alone"));
+        }
+        let lists =
+            [(segments, SEGMENT_BYTES), (vectors, VECTOR_SEGMENT_BYTES), (older, OLDER_BYTES)];
+        let lists = lists.map(|(count, bytes)| count * bytes);
+        let expected = FIXED_BYTES + lists.iter().sum::<usize>();
         if content.len() != expected {
             return Err(wrong("a length that its counts add up to"));
         }
         let snapshot = &content[72..FIXED_BYTES];
         let unnamed = if snapshot[..8] == [0; 8] { snapshot } else { &snapshot[28..] };
-        let reserved = content[42..44].iter().chain(unnamed);
-        if reserved.copied().any(|byte| byte != 0) {
+        if unnamed.iter().any(|byte| *byte != 0) {
             return Err(LogError::Version {
                 file: file.to_owned(),
                 found: FORMAT_VERSION,
@@ -211,8 +271,8 @@ impl Current {
                 need: "it says more than this version knows; open it with a newer skeg",
             });
         }
-        let (segment_bytes, vector_bytes) =
-            content[FIXED_BYTES..].split_at(segments * SEGMENT_BYTES);
+        let (segment_bytes, rest) = content[FIXED_BYTES..].split_at(lists[0]);
+        let (vector_bytes, older_bytes) = rest.split_at(lists[1]);
         let current = Self {
             database_id: u128::from_le_bytes(*content.first_chunk().expect("it is long enough")),
             generation: u64_at(content, 16),
@@ -222,23 +282,99 @@ impl Current {
             start_segment: u64_at(content, 56),
             start: Position { epoch: u64_at(content, 64), chain: u32_at(content, 52) },
             snapshot: SnapshotRef::decode(snapshot),
-            segments: segment_bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(decode_segment)
-                .collect::<Option<_>>()
+            older: list(older_bytes, Older::decode)
+                .ok_or_else(|| wrong("older snapshots with their numbers"))?,
+            segments: list(segment_bytes, decode_segment)
                 .ok_or_else(|| wrong("segments that are open or sealed"))?,
-            vectors: vector_bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(VectorRef::decode)
-                .collect::<Option<_>>()
+            vectors: list(vector_bytes, VectorRef::decode)
                 .ok_or_else(|| wrong("vector segments with zeros at their ends"))?,
         };
         current.check().map_err(wrong)?;
         Ok(Some(current))
+    }
+
+    /// The snapshots, the newest first.
+    pub(crate) fn snapshots(&self) -> impl Iterator<Item = SnapshotRef> {
+        self.snapshot.into_iter().chain(self.older.iter().map(|older| older.snapshot))
+    }
+
+    /// Whether a segment lies before the replay start and is there for values of the newest snapshot or of
+    /// memory.
+    pub(crate) fn is_for_values(&self, named: &NamedSegment) -> bool {
+        named.id < self.start_segment && (self.older.is_empty() || named.needed & 1 == 1)
+    }
+
+    /// Takes a snapshot as the newest, and keeps those before it as older ones, `keep` of them all
+    /// together. The replay start is still that of the one before.
+    pub(crate) fn take_snapshot(&mut self, snapshot: SnapshotRef, keep: usize) {
+        let had_older = !self.older.is_empty();
+        if let Some(before) = self.snapshot.replace(snapshot) {
+            let (start_segment, start) = (self.start_segment, self.start);
+            self.older.insert(0, Older { snapshot: before, start_segment, start });
+        }
+        self.older.truncate(keep.clamp(1, SNAPSHOTS_MAX) - 1);
+        let known = if self.older.is_empty() { 0 } else { u8::MAX >> (7 - self.older.len()) };
+        for named in &mut self.segments {
+            let alone = !had_older && named.id < self.start_segment;
+            named.needed = (named.needed | u8::from(alone)) << 1 & known;
+        }
+    }
+
+    /// As it is without its newest snapshot, if there is an older one.
+    pub(crate) fn without_newest(&self) -> Option<Self> {
+        let (Older { snapshot, start_segment, start }, rest) = self.older.split_first()?;
+        let (snapshot, start_segment, start) = (Some(*snapshot), *start_segment, *start);
+        let oldest = rest.last().map_or(start_segment, |oldest| oldest.start_segment);
+        let mut segments = self.segments.clone();
+        segments.retain_mut(|named| {
+            named.needed >>= 1;
+            let stays = named.id >= oldest || named.needed != 0;
+            if rest.is_empty() {
+                named.needed = 0;
+            }
+            stays
+        });
+        Some(Self {
+            snapshot,
+            start_segment,
+            start,
+            older: rest.to_vec(),
+            segments,
+            ..self.clone()
+        })
+    }
+
+    /// Without the older snapshots, and without what is there for them alone.
+    pub(crate) fn newest_alone(mut self) -> Self {
+        let mut segments = std::mem::take(&mut self.segments);
+        segments.retain(|named| named.id >= self.start_segment || self.is_for_values(named));
+        segments.iter_mut().for_each(|named| named.needed = 0);
+        Self { segments, older: Vec::new(), ..self }
+    }
+
+    fn check_older(&self) -> Result<(), &'static str> {
+        if self.older.len() >= SNAPSHOTS_MAX || (!self.older.is_empty() && self.snapshot.is_none())
+        {
+            return Err("no more older snapshots than can be kept beside one");
+        }
+        let ids: Vec<u64> = self.snapshots().map(|snapshot| snapshot.id).collect();
+        if !ids.is_sorted_by(|a, b| a > b) {
+            return Err("older snapshots, the newest first");
+        }
+        let known = if self.older.is_empty() { 0 } else { u8::MAX >> (7 - self.older.len()) };
+        if self.segments.iter().any(|named| named.needed & !known != 0) {
+            return Err("segments for snapshots that there are");
+        }
+        let mut newer = (self.start_segment, self.start.epoch);
+        for Older { snapshot, start_segment, start } in &self.older {
+            let is_named = self.segments.iter().any(|segment| segment.id == *start_segment);
+            let is_before = *start_segment <= newer.0 && start.epoch <= newer.1;
+            if !is_named || !is_before || snapshot.covered > self.durable {
+                return Err("older snapshots with the log behind them");
+            }
+            newer = (*start_segment, start.epoch);
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<(), &'static str> {
@@ -251,6 +387,7 @@ impl Current {
         {
             return Err("a snapshot of durable epochs");
         }
+        self.check_older()?;
         let is_sound = |named: &VectorRef| {
             named.id != 0
                 && named.id <= NUMBER_MAX
@@ -284,15 +421,23 @@ impl Current {
     }
 }
 
+/// Entries of one length, one behind the other; `None` when one of them is none.
+fn list<T, const BYTES: usize>(
+    bytes: &[u8],
+    decode: impl Fn(&[u8; BYTES]) -> Option<T>,
+) -> Option<Vec<T>> {
+    bytes.as_chunks().0.iter().map(decode).collect()
+}
+
 fn decode_segment(bytes: &[u8; SEGMENT_BYTES]) -> Option<NamedSegment> {
     let position = Position { epoch: u64_at(bytes, 16), chain: u32_at(bytes, 24) };
     let end = End { length: u64_at(bytes, 8), position };
-    let sealed = match bytes[28..] {
-        [OPEN, 0, 0, 0] => None,
-        [SEALED, 0, 0, 0] => Some(end),
+    let (sealed, needed) = match bytes[28..] {
+        [OPEN, needed, 0, 0] => (None, needed),
+        [SEALED, needed, 0, 0] => (Some(end), needed),
         _ => return None,
     };
-    Some(NamedSegment { id: u64_at(bytes, 0), sealed })
+    Some(NamedSegment { id: u64_at(bytes, 0), sealed, needed })
 }
 
 #[cfg(test)]
@@ -311,10 +456,8 @@ mod tests {
             start_segment: 2,
             start: Position { epoch: 4, chain: 17 },
             snapshot: Some(SnapshotRef { id: 3, length: 4_000, covered: 11, sum: 9 }),
-            segments: vec![
-                NamedSegment { id: 2, sealed: Some(end) },
-                NamedSegment { id: 7, sealed: None },
-            ],
+            older: Vec::new(),
+            segments: vec![NamedSegment::sealed(2, end), NamedSegment::open(7)],
             vectors: vec![
                 VectorRef { id: 9, index: 5 << 44, length: 8192, covered: 12, sum: 77, shard: 3 },
                 VectorRef { id: 2, index: 1, length: 4096, covered: 1, sum: 1, shard: 0 },
@@ -333,9 +476,55 @@ mod tests {
         assert_eq!(Current::decode(Path::new("CURRENT"), &bytes).unwrap(), Some(without));
     }
 
+    /// The example with a snapshot before its own, and a segment for values of each.
+    fn with_older() -> Current {
+        let end = End { length: 4096, position: Position { epoch: 3, chain: 5 } };
+        let for_values = |id, needed| NamedSegment { needed, ..NamedSegment::sealed(id, end) };
+        let snapshot = SnapshotRef { id: 1, length: 3_000, covered: 3, sum: 8 };
+        let older = Older { snapshot, start_segment: 1, start: Position { epoch: 2, chain: 6 } };
+        let mut current = Current { older: vec![older], ..example() };
+        let more = [for_values(0, 2), for_values(1, 1)];
+        current.segments.splice(0..0, more);
+        current
+    }
+
+    #[test]
+    fn older_snapshots_are_kept_with_what_they_need() {
+        let current = with_older();
+        let bytes = current.encode();
+        assert_eq!(bytes.len(), 124 + 4 * 32 + 2 * 40 + 48, "docs/format/current.md");
+        assert_eq!(Current::decode(Path::new("CURRENT"), &bytes).unwrap(), Some(current.clone()));
+        let ids = |current: &Current| -> Vec<(u64, u8)> {
+            current.segments.iter().map(|named| (named.id, named.needed)).collect()
+        };
+
+        let older = current.without_newest().unwrap();
+        assert_eq!((older.snapshot.unwrap().id, older.start_segment, older.start.epoch), (1, 1, 2));
+        assert_eq!((ids(&older), older.older.len()), (vec![(0, 0), (1, 0), (2, 0), (7, 0)], 0));
+        assert_eq!(older.without_newest(), None);
+        assert_eq!(ids(&current.clone().newest_alone()), [(1, 0), (2, 0), (7, 0)]);
+
+        let newest = SnapshotRef { id: 4, ..current.snapshot.unwrap() };
+        let mut next = current.clone();
+        next.take_snapshot(newest, 3);
+        assert_eq!(ids(&next), [(0, 4), (1, 2), (2, 0), (7, 0)]);
+        assert_eq!(next.snapshots().map(|named| named.id).collect::<Vec<_>>(), [4, 3, 1]);
+        assert_eq!((next.older[0].start_segment, next.older[1].start_segment), (2, 1));
+        next.take_snapshot(SnapshotRef { id: 5, ..newest }, 2);
+        assert_eq!(ids(&next), [(0, 0), (1, 0), (2, 0), (7, 0)]);
+        assert_eq!(next.snapshots().map(|named| named.id).collect::<Vec<_>>(), [5, 4]);
+        let mut alone = Current { older: Vec::new(), ..current }.newest_alone();
+        alone.take_snapshot(newest, 8);
+        assert_eq!(
+            ids(&alone),
+            [(0, 2), (1, 2), (2, 0), (7, 0)],
+            "all before the start was for it"
+        );
+    }
+
     #[test]
     fn every_flipped_bit_and_every_cut_is_found() {
-        let bytes = example().encode();
+        let bytes = with_older().encode();
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
@@ -370,5 +559,23 @@ mod tests {
         refused(|current| current.vectors[0].shard = 16);
         refused(|current| current.vectors[0].id = 2);
         refused(|current| current.vectors[1].id = 0);
+        refused(|current| current.segments[0].needed = 1);
+        refused(|current| *current = Current { snapshot: None, ..with_older() });
+        refused(|current| {
+            *current = with_older();
+            current.older[0].snapshot.id = 3;
+        });
+        refused(|current| {
+            *current = with_older();
+            current.older[0].start_segment = 9;
+        });
+        refused(|current| {
+            *current = with_older();
+            current.older[0].start.epoch = 5;
+        });
+        refused(|current| {
+            *current = with_older();
+            current.segments[0].needed = 4;
+        });
     }
 }

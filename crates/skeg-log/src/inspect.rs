@@ -31,7 +31,7 @@ pub enum LiveFile {
     Current,
     /// A segment that CURRENT names, by its id.
     Segment(u64),
-    /// The snapshot that CURRENT names, by its id.
+    /// A snapshot that CURRENT names, by its id.
     Snapshot(u64),
     /// A segment of vectors that CURRENT names, by its id.
     Vectors(u64),
@@ -43,7 +43,7 @@ impl Current {
         self.segments
             .iter()
             .map(|named| LiveFile::Segment(named.id))
-            .chain(self.snapshot.map(|named| LiveFile::Snapshot(named.id)))
+            .chain(self.snapshots().map(|named| LiveFile::Snapshot(named.id)))
             .chain(self.vectors.iter().map(|named| LiveFile::Vectors(named.id)))
             .chain([LiveFile::Current, LiveFile::Manifest])
     }
@@ -58,7 +58,7 @@ pub struct Summary {
     pub manifest: Result<u128, LogError>,
     /// CURRENT.
     pub current: Result<CurrentInfo, LogError>,
-    /// The snapshot that CURRENT names, and its file.
+    /// The newest snapshot that CURRENT names, and its file.
     pub snapshot: Option<(SnapshotInfo, PathBuf)>,
     /// Every segment that CURRENT names or that is there, ascending.
     pub segments: Vec<SegmentInfo>,
@@ -85,6 +85,8 @@ pub struct CurrentInfo {
     pub start_segment: u64,
     /// The last epoch before it.
     pub start_epoch: Epoch,
+    /// Snapshots that are kept beside the newest, that one first which is loaded in its place.
+    pub older: Vec<SnapshotInfo>,
 }
 
 /// A segment.
@@ -386,6 +388,7 @@ impl Current {
             shards: self.shards,
             start_segment: self.start_segment,
             start_epoch: Epoch(self.start.epoch),
+            older: self.older.iter().map(|older| older.snapshot.info()).collect(),
         }
     }
 }

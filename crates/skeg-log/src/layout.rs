@@ -110,7 +110,8 @@ pub(crate) fn create(io: &Io, dir: &Path, options: &LogOptions) -> Result<Curren
         start_segment: 1,
         start: Position::default(),
         snapshot: None,
-        segments: vec![NamedSegment { id: 1, sealed: None }],
+        older: Vec::new(),
+        segments: vec![NamedSegment::open(1)],
         vectors: Vec::new(),
     };
     replace(disk, &dir.join(current::FILE_NAME), &current.encode())?;
@@ -259,7 +260,7 @@ pub(crate) fn leftovers(
     let mut ids = FILES.ids(disk, dir)?;
     ids.retain(|id| !current.segments.iter().any(|named| named.id == *id));
     let mut snapshots = snapshot::FILES.ids(disk, dir)?;
-    snapshots.retain(|id| current.snapshot.is_none_or(|named| named.id != *id));
+    snapshots.retain(|id| !current.snapshots().any(|named| named.id == *id));
     let mut vectors = vector::FILES.ids(disk, dir)?;
     vectors.retain(|id| !current.vectors.iter().any(|named| named.id == *id));
     let replacements = [current::FILE_NAME, manifest::FILE_NAME];

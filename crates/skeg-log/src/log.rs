@@ -10,11 +10,11 @@ use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::Ordering::SeqCst;
 
 use crate::core::{Core, Parts};
-use crate::current::{Current, NamedSegment};
+use crate::current::{Current, NamedSegment, SNAPSHOTS_MAX};
 use crate::error::{LogError, ReserveError, io_error};
 use crate::failpoint::{Broken, breaks};
 use crate::layout;
-use crate::recover::{make_writable, replay_all};
+use crate::recover::{make_writable, replay_kept};
 use crate::reshard::reshard;
 use crate::snapshot::SnapshotWriter;
 use crate::space::{Reservation, cost};
@@ -68,15 +68,17 @@ impl Log {
             None if may_create => (layout::create(io, dir, options)?, true),
             None => return Err(LogError::NotFound { dir: dir.to_owned() }),
         };
-        let stored = current.shards;
+        let (stored, mut damaged) = (current.shards, Vec::new());
         if let Some(asked) = options.shards.filter(|asked| *asked != stored) {
             if options.read_only {
                 return Err(LogError::ShardCount { stored, asked });
             }
-            let (core, _) = recover(io, dir, options, &current, asked, replay)?;
+            let (core, recovered) = recover(io, dir, options, &current, asked, replay)?;
+            damaged = recovered.damaged_snapshots;
             current = reshard(&core, replay)?;
         }
-        let (core, recovered) = recover(io, dir, options, &current, current.shards, replay)?;
+        let (core, mut recovered) = recover(io, dir, options, &current, current.shards, replay)?;
+        recovered.damaged_snapshots.append(&mut damaged);
         *core.lock.lock() = lock;
         let resharded_from = (stored != current.shards).then_some(stored);
         Ok((Arc::new(Self { core }), Recovered { created, resharded_from, ..recovered }))
@@ -369,15 +371,16 @@ fn recover(
     io: &Io,
     dir: &Path,
     options: &LogOptions,
-    current: &Current,
+    stored: &Current,
     shards: u16,
     replay: &mut dyn Replay,
 ) -> Result<(Arc<Core>, Recovered), LogError> {
-    let mut history = replay_all(io, dir, current, replay)?;
+    let (current, mut history) = replay_kept(io, dir, stored, replay)?;
     let (writer, upkeeper) = if options.read_only {
-        (None, Upkeeper::new(current.clone(), Vec::new(), Spare::none()))
+        (None, Upkeeper::new(current, Vec::new(), Spare::none()))
     } else {
-        let (writer, upkeeper) = make_writable(io, dir, options, current, &mut history)?;
+        let made = make_writable(io, dir, options, stored, &current, &mut history)?;
+        let (writer, upkeeper) = made;
         if !breaks(Broken::ForgetsMoves) {
             replay.moved(&history.moved);
         }
@@ -405,6 +408,9 @@ fn check_options(options: &LogOptions) -> Result<(), LogError> {
     }
     if !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&options.segment_bytes) {
         return refuse("segment_bytes", "from 16 KiB to 4 GiB");
+    }
+    if !(1..=SNAPSHOTS_MAX).contains(&options.keep_snapshots) {
+        return refuse("keep_snapshots", "from 1 to 8");
     }
     if options.unsynced_bytes_max < UNSYNCED_BYTES_MIN {
         return refuse("unsynced_bytes_max", "at least 64 KiB");

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::block::Mismatch;
 use crate::error::{LogError, corrupt};
-use crate::format::u32_at;
+use crate::format::{FORMAT_VERSION, u32_at};
 use crate::small_file::{Fields, open_frame};
 
 /// Name of the file in the database directory.
@@ -29,7 +29,7 @@ pub(crate) struct Manifest {
 
 impl Manifest {
     pub(crate) fn encode(self) -> Vec<u8> {
-        Fields::new(MAGIC)
+        Fields::new(MAGIC, FORMAT_VERSION)
             .bytes(&self.database_id.to_le_bytes())
             .u32(SLOTS)
             .u32(0)
@@ -38,7 +38,7 @@ impl Manifest {
     }
 
     pub(crate) fn decode(file: &Path, bytes: &[u8]) -> Result<Self, LogError> {
-        let Some(content) = open_frame(file, bytes, MAGIC)? else {
+        let Some((_, content)) = open_frame(file, bytes, MAGIC, FORMAT_VERSION)? else {
             return Err(corrupt(file, 0, Mismatch::new("a skeg MANIFEST", "another file")));
         };
         let Ok(content) = <&[u8; CONTENT_BYTES]>::try_from(content) else {

@@ -28,6 +28,7 @@ use crate::layout::{named_segments, remove_leftovers};
 use crate::scan::{Reader, SegmentFile};
 use crate::segment::{HEADER_BYTES, Segment, SegmentHeader, fsync_error};
 use crate::small_file::{replace, write_all};
+use crate::snapshot::format as snapshot_files;
 use crate::snapshot::read::{self as snapshot, Loaded};
 use crate::spare::{CURRENT_BYTES, Spare};
 use crate::types::{Epoch, LogOptions, Recovered, Replay, ShardId, ShardPlace};
@@ -131,6 +132,47 @@ pub(crate) fn replay_all(
     history.recovered.last_epoch = Epoch(history.position.epoch);
     history.segments = segments;
     Ok(history)
+}
+
+/// [`replay_all`], with an older snapshot where a newer one is damaged and older ones are kept. With CURRENT as
+/// it is without those. One that verifies and cannot be applied is of another skeg, not damaged: it stops
+/// the open.
+///
+/// # Errors
+/// The first damage, when no snapshot can be loaded with the log behind it.
+pub(crate) fn replay_kept(
+    io: &Io,
+    dir: &Path,
+    current: &Current,
+    replay: &mut dyn Replay,
+) -> Result<(Current, History), LogError> {
+    let (mut current, mut damaged) = (current.clone(), Vec::new());
+    loop {
+        let replayed = replay_all(io, dir, &current, replay);
+        let error = match replayed {
+            Ok(mut history) => {
+                history.recovered.damaged_snapshots = damaged;
+                return Ok((current, history));
+            }
+            Err(error) => error,
+        };
+        let is_damaged = |file: &Path| {
+            current.snapshot.is_some_and(|named| {
+                file == snapshot_files::FILES.path(dir, named.id)
+                    && snapshot::load(&*io.disk, dir, &current, &named, 0, &mut ()).is_err()
+            })
+        };
+        match (error, current.without_newest()) {
+            (LogError::Corrupt(found), Some(older)) if is_damaged(&found.file) => {
+                damaged.push(*found);
+                current = older;
+            }
+            (LogError::Corrupt(_), _) if !damaged.is_empty() => {
+                return Err(LogError::Corrupt(Box::new(damaged.swap_remove(0))));
+            }
+            (error, _) => return Err(error),
+        }
+    }
 }
 
 /// What there is to be read.
@@ -330,11 +372,13 @@ impl History {
 }
 
 /// Makes what was replayed the start of a new life: the unwitnessed tail durable in a new segment,
-/// CURRENT over it, leftovers gone.
+/// CURRENT over it, leftovers gone. `stored` is the CURRENT on the disk, which may have newer snapshots than
+/// the one that was loaded with `current`.
 pub(crate) fn make_writable(
     io: &Io,
     dir: &Path,
     options: &LogOptions,
+    stored: &Current,
     current: &Current,
     history: &mut History,
 ) -> Result<(Writer, Upkeeper), LogError> {
@@ -352,7 +396,7 @@ pub(crate) fn make_writable(
         segments: kept,
         ..current.clone()
     };
-    remove_leftovers(&*io.disk, dir, current)?;
+    remove_leftovers(&*io.disk, dir, stored)?;
     // Before anything else takes the space: the next recovery needs it as much as this one.
     spare.grow_to_least(io)?;
     let header = SegmentHeader {
@@ -380,11 +424,17 @@ pub(crate) fn make_writable(
     segment.set_written_bytes(offset);
 
     if !next.segments.iter().any(|named| named.id == next.start_segment) {
+        // It had no block, and neither was there one behind it.
+        for older in &mut next.older {
+            if older.start_segment == next.start_segment {
+                (older.start_segment, older.start) = (header.id, before);
+            }
+        }
         next.start_segment = header.id;
         next.start = before;
     }
     next.next_segment += 1;
-    next.segments.push(NamedSegment { id: header.id, sealed: None });
+    next.segments.push(NamedSegment::open(header.id));
     publish(io, dir, &next, &mut spare)?;
     trim_sealed(io, dir, current, &next)?;
     remove_leftovers(&*io.disk, dir, &next)?;

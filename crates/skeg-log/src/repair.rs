@@ -118,7 +118,7 @@ impl Offline {
         let cut = segment.file.set_len(end.length);
         cut.map_err(|error| io_error("cut", &segment.path, error))?;
         segment.file.sync_all().map_err(|error| fsync_error(&segment.path, error))?;
-        Ok(NamedSegment { id: header.id, sealed: Some(end) })
+        Ok(NamedSegment::sealed(header.id, end))
     }
 
     /// Gives everything that goes away a second name that stays.
@@ -137,7 +137,7 @@ impl Offline {
             let mut vectors = vector::FILES.ids(disk, &self.dir)?;
             vectors.retain(|id| !current.vectors.iter().any(|named| named.id == *id));
             let mut snapshots = snapshot::FILES.ids(disk, &self.dir)?;
-            snapshots.retain(|id| current.snapshot.is_none_or(|named| named.id != *id));
+            snapshots.retain(|id| !current.snapshots().any(|named| named.id == *id));
             for (files, ids) in [(vector::FILES, vectors), (snapshot::FILES, snapshots)] {
                 if !ids.is_empty() {
                     create_dir(disk, &originals.join(files.folder))?;

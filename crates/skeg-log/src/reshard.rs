@@ -71,14 +71,16 @@ impl Upkeeper {
             named.sealed = written.map(|length| End { length, position: after });
         }
         next.segments.retain(|named| dealt.segments.contains(&named.id));
-        next.segments.push(NamedSegment { id, sealed: None });
+        next.segments.iter_mut().for_each(|named| named.needed = 0);
+        next.segments.push(NamedSegment::open(id));
         next.next_segment = id + 1;
         (next.start_segment, next.start) = (id, after);
         for named in &mut next.vectors {
             // One of no index any more is taken out by whoever finds it next, wherever it is.
             named.shard = dealt.indexes.get(&named.index).copied().unwrap_or_default().0;
         }
-        next.snapshot = Some(snapshot);
+        // Older snapshots are of the former number: they go.
+        (next.snapshot, next.older) = (Some(snapshot), Vec::new());
         next.shards = shards;
         self.publish(core, next)
     }

@@ -187,6 +187,8 @@ impl Offline {
             }
             rebuilt.push(self.dir.join(crate::current::FILE_NAME));
         }
+        // Snapshots beside the one that the history begins with are not needed for what can be kept.
+        let current = current.map(|current| self.readable(current)).transpose()?;
         let based = match current.as_ref().map(|current| self.base(current)).transpose()? {
             Some(Base::Lost) => return lost_for(WITHOUT_SNAPSHOT),
             Some(Base::Snapshot(loaded)) => Some(loaded),
@@ -229,6 +231,17 @@ impl Offline {
         }
         let plan = self.plan(report, database_id, shards, current.as_ref(), prefix, lost)?;
         Ok(Some(RepairPlan { rebuilt, steps: Steps { manifest, ..plan.steps }, ..plan }))
+    }
+
+    /// CURRENT with the newest snapshot alone that is sound, if older ones are kept.
+    fn readable(&self, mut current: Current) -> Result<Current, LogError> {
+        while let (Some(older), Some(_)) = (current.without_newest(), current.snapshot) {
+            match self.base(&current)? {
+                Base::Lost => current = older,
+                Base::Log | Base::Snapshot(_) => break,
+            }
+        }
+        Ok(current.newest_alone())
     }
 
     /// What the history that CURRENT names begins with.
@@ -350,10 +363,7 @@ impl Offline {
             }
         }
         let whole_ones = prefix.sections[..whole].iter();
-        kept.extend(whole_ones.map(|section| NamedSegment {
-            id: section.segment.header.id,
-            sealed: Some(section.end),
-        }));
+        kept.extend(whole_ones.map(|it| NamedSegment::sealed(it.segment.header.id, it.end)));
         kept.sort_unstable_by_key(|named| named.id);
         kept.dedup_by_key(|named| named.id);
         let mut present = FILES.ids(&*self.disk, &self.dir)?;
@@ -380,6 +390,7 @@ impl Offline {
             start: prefix.start,
             segments: kept,
             snapshot: current.and_then(|current| current.snapshot),
+            older: Vec::new(),
             vectors: current.map_or_else(Vec::new, |current| current.vectors.clone()),
         };
         Ok(RepairPlan {

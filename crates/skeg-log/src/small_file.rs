@@ -25,10 +25,10 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 pub(crate) struct Fields(Vec<u8>);
 
 impl Fields {
-    pub(crate) fn new(magic: [u8; 8]) -> Self {
+    pub(crate) fn new(magic: [u8; 8], version: u32) -> Self {
         let mut bytes = Vec::with_capacity(256);
         bytes.extend_from_slice(&magic);
-        bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes.extend_from_slice(&version.to_le_bytes());
         bytes.extend_from_slice(&[0; 4]);
         Self(bytes)
     }
@@ -59,12 +59,14 @@ impl Fields {
     }
 }
 
-/// Verifies the frame and returns the content. `None` for a magic that is not ours.
+/// Verifies the frame and returns version and content. `None` for a magic that is not ours; versions up to
+/// `newest` are known.
 pub(crate) fn open_frame<'a>(
     file: &Path,
     bytes: &'a [u8],
     magic: [u8; 8],
-) -> Result<Option<&'a [u8]>, LogError> {
+    newest: u32,
+) -> Result<Option<(u32, &'a [u8])>, LogError> {
     let damage = |offset: usize, expected: String, found: String| {
         Err(corrupt(file, offset as u64, Mismatch::new(expected, found)))
     };
@@ -84,15 +86,15 @@ pub(crate) fn open_frame<'a>(
         return damage(0, format!("checksum {sum:08x}"), format!("{stored:08x}"));
     }
     let version = u32_at(bytes, 8);
-    if version != FORMAT_VERSION {
+    if !(FORMAT_VERSION..=newest).contains(&version) {
         return Err(LogError::Version {
             file: file.to_owned(),
             found: version,
-            supported: FORMAT_VERSION,
+            supported: newest,
             need: "open it with a newer skeg",
         });
     }
-    Ok(Some(&bytes[FRAME_BYTES..end]))
+    Ok(Some((version, &bytes[FRAME_BYTES..end])))
 }
 
 /// Reads a whole small file; `None` when there is none.

@@ -5,7 +5,7 @@
 
 use skeg_io::sync::Arc;
 
-use crate::error::{LogError, ReplayError, Unapplied};
+use crate::error::{Corruption, LogError, ReplayError, Unapplied};
 use crate::reshard::Dealt;
 use crate::snapshot::{SnapshotInfo, SnapshotWriter};
 use crate::values::{Moved, Place, ValueReader};
@@ -97,6 +97,9 @@ pub struct LogOptions {
     /// Bytes written but not yet synced (64 MiB), but for a single larger block; the spare is
     /// never smaller than what is allowed at the moment.
     pub unsynced_bytes_max: u64,
+    /// Snapshots that are kept, from 1 to 8: more than the newest (1) for the case that that one is damaged.
+    /// The log from the oldest on is kept with them.
+    pub keep_snapshots: usize,
     /// Written into the lock file for whoever finds the database locked (the process id, say).
     pub holder: String,
 }
@@ -111,6 +114,7 @@ impl Default for LogOptions {
             create_if_missing: true,
             buffer_bytes_max: 64 << 20,
             unsynced_bytes_max: 64 << 20,
+            keep_snapshots: 1,
             holder: String::new(),
         }
     }
@@ -119,7 +123,8 @@ impl Default for LogOptions {
 /// Whoever rebuilds memory from the log when it is opened.
 pub trait Replay {
     /// Called before any record: the shard count of the database. A database that was dealt out to
-    /// another number of shards is replayed again, from here on; what was there before is to be forgotten.
+    /// another number of shards, or whose newest snapshot turned out to be damaged while an older one is kept, is
+    /// replayed again, from here on; what was there before is to be forgotten.
     ///
     /// # Errors
     /// Whatever makes the replay impossible; the open stops.
@@ -230,6 +235,8 @@ pub struct Recovered {
     pub database_id: u128,
     /// Records of the log that were replayed.
     pub records: u64,
+    /// Snapshots that were damaged, so that an older one was loaded with more of the log, the newest first.
+    pub damaged_snapshots: Vec<Corruption>,
     /// Entries of the snapshot that was loaded first.
     pub snapshot_entries: u64,
     /// Bytes of the snapshot; 0 without one.
@@ -299,12 +306,16 @@ pub struct LogStatus {
     pub fsyncs: u64,
     /// Duration of the last fsync in nanoseconds.
     pub last_fsync_ns: u64,
-    /// The snapshot that CURRENT names.
+    /// The newest snapshot that CURRENT names.
     pub snapshot: Option<SnapshotInfo>,
+    /// All that it names.
+    pub snapshots: u64,
     /// Bytes of history that an open would replay behind the snapshot, at most.
     pub behind_bytes: u64,
     /// Bytes of segments that an open does not replay, and that stay for values in them.
     pub kept_bytes: u64,
+    /// Bytes of segments that are there for older snapshots alone.
+    pub older_bytes: u64,
     /// Bytes pushed beyond what was reserved for them: a wrong bound of a command.
     pub overdrawn_bytes: u64,
     /// Growth is refused because of the disk, be it only such by much at once.

@@ -59,9 +59,12 @@ pub(crate) struct Upkeeper {
 pub(crate) struct Inventory {
     pub(crate) segments: u64,
     pub(crate) snapshot: Option<SnapshotInfo>,
+    pub(crate) snapshots: u64,
     sealed_bytes: u64,
     /// Bytes of segments that an open does not replay: they stay for their values.
     pub(crate) kept_bytes: u64,
+    /// Bytes of segments that are there for older snapshots alone.
+    pub(crate) older_bytes: u64,
     live: Vec<Arc<Segment>>,
 }
 
@@ -135,12 +138,19 @@ impl Upkeeper {
     pub(crate) fn inventory(&self) -> Inventory {
         let named = || self.current.segments.iter();
         let sealed = named().filter_map(|named| named.sealed);
-        let kept = named().filter(|named| named.id < self.current.start_segment);
+        let (kept, older): (Vec<_>, Vec<_>) = named()
+            .filter(|named| named.id < self.current.start_segment)
+            .partition(|named| self.current.is_for_values(named));
+        let bytes = |named: &[&NamedSegment]| -> u64 {
+            named.iter().filter_map(|named| named.sealed).map(|end| end.length).sum()
+        };
         Inventory {
             segments: self.current.segments.len() as u64,
             snapshot: self.current.snapshot.map(SnapshotRef::info),
+            snapshots: self.current.snapshots().count() as u64,
             sealed_bytes: sealed.map(|end| end.length).sum(),
-            kept_bytes: kept.filter_map(|named| named.sealed).map(|end| end.length).sum(),
+            kept_bytes: bytes(&kept),
+            older_bytes: bytes(&older),
             live: self.live.clone(),
         }
     }
@@ -310,7 +320,7 @@ impl Upkeeper {
         self.live.push(Arc::clone(&segment));
         let mut next = self.sealed(core);
         next.next_segment += 1;
-        next.segments.push(NamedSegment { id: segment.id, sealed: None });
+        next.segments.push(NamedSegment::open(segment.id));
         if let Err(error) = self.publish(core, next) {
             // Only then it is certain that no CURRENT names the file.
             if matches!(error, LogError::Full { .. }) {

@@ -6,11 +6,15 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Collect, DIR, Harness, Record, records_of, small_options, snapshot, was_stopped};
+use common::{
+    Collect, DIR, Harness, Record, records_of, small_options, snapshot, snapshot_keeping,
+    was_stopped,
+};
 use skeg_io::Disk;
 use skeg_io::sim::{CrashPolicy, Damage, Failure, Fault, Injection, Operation};
 use skeg_log::{
-    ErrorKind, Health, Log, LogError, LogOptions, Offline, Recovered, RepairPlan, SyncPolicy,
+    ErrorKind, Health, Log, LogError, LogOptions, Offline, Recovered, RepairPlan, Replay,
+    ReplayError, ShardId, SyncPolicy,
 };
 
 /// Opens the log: what each shard is told must be its part of a prefix of the history.
@@ -197,6 +201,130 @@ fn damage_in_a_snapshot_stops_the_open_with_its_place() {
         });
     }
     is_refused(&|harness: &Harness| harness.machine.disk.remove(&file).unwrap());
+}
+
+#[test]
+fn damage_in_the_newest_of_two_snapshots_loses_nothing() {
+    let options = LogOptions { keep_snapshots: 2, ..small_options(SyncPolicy::Never) };
+    let mut harness = Harness::new(9, options);
+    open(&mut harness, 0).unwrap();
+    let mut infos = Vec::new();
+    for count in [300, 40, 200] {
+        push_some(&mut harness, count);
+        infos.push(snapshot(&mut harness, |harness| push_some(harness, 3)).unwrap());
+    }
+    push_some(&mut harness, 20);
+    let status = harness.log().status();
+    assert_eq!((status.snapshots, status.snapshot), (2, Some(infos[2])));
+    assert_eq!(files(&harness, ".snap").len(), 2);
+    harness.write();
+    let last = harness.log().last_epoch().0;
+    harness.close().unwrap();
+    let [older, newest] = [1, 2]
+        .map(|number: usize| PathBuf::from(DIR).join(format!("snap/{:08}.snap", infos[number].id)));
+    let (healthy, history) = (harness.machine.disk.clone(), harness.history.clone());
+    let flip = |harness: &Harness, file: &Path, at: u64| {
+        let damage = Damage::FlipBit { offset: at, bit: u8::try_from(at % 8).unwrap() };
+        harness.machine.disk.damage(file, &damage).unwrap();
+    };
+    for at in (0..infos[2].bytes).step_by(9_973).chain([8, 60, infos[2].bytes - 1]) {
+        harness.machine.disk = healthy.after_kill();
+        harness.history.clone_from(&history);
+        flip(&harness, &newest, at);
+        let found = open(&mut harness, last).unwrap().damaged_snapshots;
+        assert_eq!(found.iter().map(|it| &it.file).collect::<Vec<_>>(), [&newest]);
+        assert_eq!(harness.log().status().snapshot, Some(infos[1]));
+        // From here on it is as if there had never been another.
+        push_some(&mut harness, 30);
+        let info = snapshot(&mut harness, |_| ()).unwrap();
+        harness.close().unwrap();
+        assert_eq!(open(&mut harness, last).unwrap().snapshot_bytes, info.bytes);
+        harness.log = None;
+    }
+    harness.machine.disk = healthy.after_kill();
+    harness.history.clone_from(&history);
+    harness.machine.disk.remove(&newest).unwrap();
+    flip(&harness, &older, 100);
+    let Err(LogError::Corrupt(found)) = open(&mut harness, last) else {
+        panic!("both are damaged")
+    };
+    assert_eq!(found.file, newest, "the first damage is told");
+}
+
+/// A database with three snapshots, two of which are kept, closed; the last epoch, and the file of the newest.
+/// That one has values in a segment that only the log of the first one had.
+fn with_an_older_snapshot() -> (Harness, u64, PathBuf) {
+    let options = LogOptions { keep_snapshots: 2, ..small_options(SyncPolicy::Never) };
+    let mut harness = Harness::new(10, options);
+    open(&mut harness, 0).unwrap();
+    push_some(&mut harness, 200);
+    snapshot(&mut harness, |_| ()).unwrap();
+    push_some(&mut harness, 200);
+    let segments = files(&harness, ".seg");
+    let between = Path::new(&segments[segments.len() / 2]).file_stem().unwrap();
+    let between: u64 = between.to_str().unwrap().parse().unwrap();
+    snapshot(&mut harness, |_| ()).unwrap();
+    push_some(&mut harness, 100);
+    let newest = snapshot_keeping(&mut harness, &[between].into(), |_| ()).unwrap();
+    assert!(harness.log().status().kept_bytes > 0, "{between} of {segments:?}");
+    push_some(&mut harness, 9);
+    harness.write();
+    let last = harness.log().last_epoch().0;
+    harness.close().unwrap();
+    (harness, last, PathBuf::from(DIR).join(format!("snap/{:08}.snap", newest.id)))
+}
+
+#[test]
+fn going_back_to_an_older_snapshot_may_be_struck_anywhere() {
+    let (mut harness, last, newest) = with_an_older_snapshot();
+    let damage = Damage::FlipBit { offset: 100, bit: 3 };
+    harness.machine.disk.damage(&newest, &damage).unwrap();
+    let (damaged, history) = (harness.machine.disk.clone(), harness.history.clone());
+    for strike_at in 1.. {
+        harness.machine.disk = damaged.after_kill();
+        harness.history.clone_from(&history);
+        let mut was_struck = false;
+        for again in 0..3 {
+            harness.machine.disk.stop_at(strike_at + again);
+            if let Err(error) = open(&mut harness, last) {
+                assert!(was_stopped(&harness, &error), "{error}");
+                was_struck = true;
+            }
+            harness.log = None;
+            harness.machine.crash(CrashPolicy::DropAll);
+        }
+        open(&mut harness, last).unwrap();
+        harness.log = None;
+        if !was_struck {
+            assert!(strike_at > 10, "it changes more than {strike_at} files");
+            break;
+        }
+    }
+}
+
+/// Refuses what only a newer skeg could apply.
+struct Older(Vec<u8>);
+
+impl Replay for Older {
+    fn record(&mut self, _: ShardId, _: u8, payload: &[u8]) -> Result<(), ReplayError> {
+        if payload == self.0 { Err(ReplayError("an effect of later".into())) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_snapshot_of_a_newer_skeg_is_not_damaged() {
+    let (mut harness, last, newest) = with_an_older_snapshot();
+    let (_, _, unknown) = records_of(&harness, 0, last)[0].clone();
+    // The older snapshot has it, too: it is never looked at.
+    let opened = Log::open(
+        &harness.machine.io(),
+        Path::new(DIR),
+        &LogOptions { read_only: true, ..harness.options.clone() },
+        &mut Older(unknown),
+    );
+    let Err(LogError::Corrupt(found)) = opened else { panic!("it was opened") };
+    assert_eq!((found.file, found.found.as_str()), (newest, "an effect of later"));
+    open(&mut harness, last).unwrap();
 }
 
 #[test]

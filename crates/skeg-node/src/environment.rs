@@ -116,6 +116,7 @@ pub(crate) struct Environment {
 impl State for Environment {
     const EXPORTS: &'static [Export<Self>] = &[
         Export::of::<lifecycle::Open>(),
+        Export::of::<lifecycle::Damage>(),
         Export::of::<lifecycle::Close>(),
         Export::of::<lifecycle::Collect>(),
         Export::of::<lifecycle::TakeFailure>(),

@@ -15,8 +15,8 @@ use crate::raw::{Frame, Function, Js, Value};
 use crate::registry::{self, Target};
 use crate::{reading, reply, serving};
 
-/// `open(kind, name, shards, level, flags, snapshotMs, snapshotWrites, inlineMax, cacheBytes, memoryMax)`: the
-/// number of the request. The flags: 1 for read-only, 2 to create what is missing, and above them the policy as
+/// `open(kind, name, shards, level, flags, snapshotMs, snapshotWrites, inlineMax, cacheBytes, memoryMax,
+/// keepSnapshots)`: the number of the request. The flags: 1 for read-only, 2 to create what is missing, and above them the policy as
 /// a place in [`EvictionPolicy::ALL`]. 0 writes stand for no snapshots by time, 0 bytes of memory for no limit.
 pub(crate) struct Open;
 
@@ -59,12 +59,36 @@ fn open<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Fai
             policy: EvictionPolicy::ALL.get(flags as usize >> 2).copied().unwrap_or_default(),
             ..MemoryLimit::default()
         },
+        keep_snapshots: frame.u32(10)? as usize,
         save_points: if snapshot.changes > 0 { vec![snapshot] } else { Vec::new() },
         ..EngineOptions::default()
     };
     in_background(state, frame, "skeg-open", move || {
         registry::open(target, &options).map(Outcome::Opened)
     })
+}
+
+/// `damage(handle)`: what opening has found damaged and done without, or null.
+pub(crate) struct Damage;
+
+impl Function<Environment> for Damage {
+    const NAME: &'static str = "damage";
+
+    fn call<'e>(state: &mut Environment, frame: &Frame<'e>) -> Value<'e> {
+        let result = damage(state, frame);
+        state.finish(frame, result)
+    }
+}
+
+fn damage<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Failure> {
+    let js = frame.js;
+    let engine = state.database(frame.u32(0)?)?.engine();
+    let Some(found) = engine.recovered().damaged_snapshots.first() else { return Ok(js.null()) };
+    let (file, offset) = (found.file.display(), found.offset);
+    let text = format!(
+        "the snapshot {file} is damaged at offset {offset}: an older one was loaded, with all of the log behind it"
+    );
+    Ok(js.string(text.as_bytes()).unwrap_or_else(|| js.null()))
 }
 
 /// `close(handle)`: the number of the request.

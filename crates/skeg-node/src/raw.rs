@@ -34,7 +34,7 @@ macro_rules! node {
 }
 
 /// Arguments of a call that are looked at without asking how many there are.
-const ARGUMENTS_MAX: usize = 10;
+const ARGUMENTS_MAX: usize = 11;
 
 /// The environment of the running callback.
 #[derive(Clone, Copy)]

@@ -224,6 +224,9 @@ fn difference(engine: &Engine, asked: &EngineOptions) -> Option<&'static str> {
     if asked.save_points != has.save_points {
         return Some("snapshotEvery");
     }
+    if asked.keep_snapshots != has.keep_snapshots {
+        return Some("keepSnapshots");
+    }
     (asked.read_only != has.read_only).then_some("readOnly")
 }
 

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use skeg_engine::{
-    Bound, Drain, Engine, Exec, Job, Progress, Receipt, Refusal, ShardList, WatchFlag,
-};
+use skeg_engine::{Engine, Exec, ShardList, WatchFlag, WatchedKey};
 use skeg_io::sync::{Arc, Mutex};
 
 use crate::work::DB;
@@ -14,7 +12,7 @@ use crate::work::DB;
 pub(crate) struct Watching {
     flag: Arc<WatchFlag>,
     /// Locked for a moment by whoever runs a read of the transaction.
-    keys: Mutex<Vec<Vec<u8>>>,
+    keys: Mutex<Vec<WatchedKey>>,
 }
 
 impl Watching {
@@ -31,21 +29,19 @@ impl Watching {
     pub(crate) fn watch(&self, exec: &mut Exec<'_>, key: &[u8]) {
         exec.shard(key).watch(DB, key, &self.flag);
         let mut keys = self.keys.lock();
-        if !keys.iter().any(|known| known == key) {
-            keys.push(key.to_vec());
+        if !keys.iter().any(|(_, known)| **known == *key) {
+            keys.push((DB, key.into()));
         }
     }
 
     /// Ends all of it. Under the latches of [`Watching::add_shards`].
     pub(crate) fn release(&self, exec: &mut Exec<'_>) {
-        for key in std::mem::take(&mut *self.keys.lock()) {
-            exec.shard(&key).unwatch(DB, &key, &self.flag);
-        }
+        exec.unwatch(&self.flag, &std::mem::take(&mut *self.keys.lock()));
     }
 
     /// The shards of the watched keys.
     pub(crate) fn add_shards(&self, engine: &Engine, shards: &mut ShardList) {
-        for key in self.keys.lock().iter() {
+        for (_, key) in self.keys.lock().iter() {
             shards.insert(engine.shard_of(key));
         }
     }
@@ -82,41 +78,16 @@ impl Watchings {
 impl Drop for Watchings {
     fn drop(&mut self) {
         for (_, watching) in self.open.drain() {
-            let mut shards = ShardList::new();
-            watching.add_shards(&self.engine, &mut shards);
-            // Refused: the engine is closing, and its watches go with it.
-            let _ = self.engine.post(Box::new(LetGo { watching, shards }), Drain::WakeOnly);
+            let keys = std::mem::take(&mut *watching.keys.lock());
+            self.engine.unwatch_later(Arc::clone(&watching.flag), keys);
         }
     }
-}
-
-/// Ends a watch that nobody waits for.
-struct LetGo {
-    watching: Arc<Watching>,
-    shards: ShardList,
-}
-
-impl Job for LetGo {
-    fn shards(&self) -> &ShardList {
-        &self.shards
-    }
-
-    fn bound(&self) -> Bound {
-        Bound::READ
-    }
-
-    fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
-        self.watching.release(exec);
-        Progress::Done
-    }
-
-    fn done(self: Box<Self>, _: Result<Receipt, Refusal>) {}
 }
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use super::*;
-    use skeg_engine::{EngineOptions, Holder};
+    use skeg_engine::{Bound, Drain, EngineOptions, Holder};
     use skeg_io::Io;
 
     #[test]

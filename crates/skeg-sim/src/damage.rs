@@ -94,6 +94,10 @@ impl Runner<'_> {
         let told = check(&io);
         for read_only in [true, false] {
             let opened = self.open_on(&io, read_only);
+            let fell_back = opened
+                .as_ref()
+                .is_ok_and(|engine| !engine.recovered().damaged_snapshots.is_empty());
+            self.figures.fell_back += u64::from(fell_back);
             if !read_only {
                 let disagree = |what| format!("{file}, {done}: {what}; the check said {told:?}");
                 foretold(&told, &opened).map_err(disagree)?;

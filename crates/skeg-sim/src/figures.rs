@@ -52,6 +52,8 @@ pub struct Figures {
     pub snapshots_loaded: u64,
     /// Openings that were judged and had given the database another number of shards.
     pub resharded: u64,
+    /// Openings of damaged files that went back to an older snapshot.
+    pub fell_back: u64,
     /// Backups that were made or brought up to date.
     pub backups: u64,
     /// States of backups that were judged.
@@ -80,7 +82,7 @@ impl Figures {
         }
     }
 
-    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 21] {
+    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 22] {
         [
             ("operations", &mut self.operations),
             ("delegated", &mut self.delegated),
@@ -100,6 +102,7 @@ impl Figures {
             ("vectorSegmentsBeside", &mut self.vector_segments_beside),
             ("snapshotsLoaded", &mut self.snapshots_loaded),
             ("resharded", &mut self.resharded),
+            ("fellBack", &mut self.fell_back),
             ("backups", &mut self.backups),
             ("backupsJudged", &mut self.backups_judged),
             ("closes", &mut self.closes),

@@ -221,6 +221,7 @@ impl<'a> Runner<'a> {
             snapshot_log_bytes: settings.snapshot_log_bytes,
             snapshot_buffer_bytes: settings.snapshot_buffer_bytes,
             snapshot_slice_bytes: settings.snapshot_slice_bytes,
+            keep_snapshots: settings.keep_snapshots,
             inline_max: settings.inline_max,
             cache_bytes: settings.cache_bytes,
             vector_delta_bytes: settings.vector_delta_bytes,

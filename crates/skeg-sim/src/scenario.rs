@@ -59,6 +59,7 @@ pub(crate) struct Settings {
     pub(crate) vector_delta_bytes: usize,
     /// Whoever opens it for writing gives it so many shards.
     pub(crate) shards: Option<u16>,
+    pub(crate) keep_snapshots: usize,
     pub(crate) vector_beside_bytes: u64,
     pub(crate) vector_idle_ms: u64,
 }
@@ -77,6 +78,7 @@ impl Default for Settings {
             cache_bytes: 64 << 20,
             vector_delta_bytes: 8 << 20,
             shards: None,
+            keep_snapshots: 1,
             vector_beside_bytes: 64 << 20,
             vector_idle_ms: 30_000,
         }
@@ -214,7 +216,7 @@ struct Draw {
     strings: SimRng,
     /// For how much of a shard a snapshot takes at a time.
     slices: SimRng,
-    /// For what is about numbers of shards.
+    /// For what is about numbers of shards and of snapshots.
     shards: SimRng,
     /// The key that was set last: perhaps its string is not yet written.
     set_last: Option<At>,
@@ -367,6 +369,7 @@ impl Draw {
             cache_bytes: [0, 4 << 10, 64 << 20][self.strings.index(3)],
             vector_delta_bytes: self.pick(&[1, 1, 3_000, if themed { 1 } else { 8 << 20 }]),
             shards: None,
+            keep_snapshots: [1, 1, 2, 3][self.shards.index(4)],
             vector_beside_bytes: self.pick(&[1, 64 << 20]),
             vector_idle_ms: self.pick(&[0, 30_000]),
         }

@@ -16,6 +16,7 @@ fn a_crash_in_a_snapshot_leaves_the_old_state_or_the_new() {
     // It is worth nothing if it does not get everywhere.
     let shown = figures.to_json(0);
     assert!(figures.snapshots > 30 && figures.snapshots_loaded > 30, "{shown}");
+    assert!(figures.fell_back > 3, "{shown}");
     for place in ["create snapshot", "write snapshot", "sync snapshot", "remove segment"] {
         assert!(figures.places.contains_key(place), "{place}: {shown}");
     }

@@ -99,7 +99,8 @@ impl Files {
         Self {
             snapshot: status.snapshot.map_or(0, |snapshot| snapshot.bytes),
             behind: status.behind_bytes,
-            log: status.bytes,
+            // What is there for older snapshots goes with them, not with the next one.
+            log: status.bytes - status.older_bytes,
             live: live.bytes(),
             full: status.refuses_growth,
         }

@@ -56,6 +56,7 @@ impl SegmentFile for Opened {
 pub(crate) fn open_segment(named: &VectorFile) -> Result<Segment, LogError> {
     let opened = Segment::open(Opened::new(&named.path, Arc::clone(&named.file)));
     let (segment, sum) = opened.map_err(|error| said(&named.path, error))?;
+    segment.large_blocks().for_each(skeg_io::use_large_pages);
     let tag = segment.head().tag;
     let (expected, found) = (
         (named.database_id, named.id, named.index, named.sum),

@@ -315,6 +315,7 @@ impl Run {
             }
             other => other.map_err(failed)?,
         };
+        built.segment().large_blocks().for_each(skeg_io::use_large_pages);
         writer.complete(length)?;
         // Also of a merge: the writes that killed the rows that it leaves out have to stay.
         let covered = self.log.last_epoch();

@@ -144,8 +144,7 @@ impl Part {
     ) -> bool {
         self.show_bucket(keyspace, hash, slice_bytes, handed);
         let mut was_awaited = false;
-        while let Some(at) = self.left.iter().position(|left| left.hash == hash) {
-            let mut left = self.left.remove(at).expect("it was found there");
+        while let Some(mut left) = self.take_left(hash) {
             let mut budget = usize::MAX;
             let is_over = left.hand_out(self.origin, keyspace, &mut budget, handed);
             debug_assert!(is_over, "the budget is more than there can be");
@@ -163,11 +162,15 @@ impl Part {
         handed: &mut Handed,
     ) -> bool {
         self.show_bucket(keyspace, hash, slice_bytes, handed);
-        let Some(at) = self.left.iter().position(|left| left.hash == hash) else { return false };
-        let mut left = self.left.remove(at).expect("it was found there");
+        let Some(mut left) = self.take_left(hash) else { return false };
         left.is_awaited = true;
         self.left.push_front(left);
         true
+    }
+
+    fn take_left(&mut self, hash: u64) -> Option<Left> {
+        let at = self.left.iter().position(|left| left.hash == hash)?;
+        self.left.remove(at)
     }
 
     /// Hands out the bucket of this hash, unless it was.

@@ -599,3 +599,101 @@ fn threads_load_what_one_thread_loads() {
         engine.close().unwrap();
     }
 }
+
+/// The files of a folder of the database, by name.
+fn files(dir: &Path, folder: &str) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir.join(folder)).expect("it is there");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("it is there").path()).collect();
+    files.retain(|file| !file.ends_with("spare"));
+    files.sort();
+    files
+}
+
+/// Turns a bit in the middle of a file.
+fn flip(file: &Path) {
+    let mut bytes = std::fs::read(file).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    std::fs::write(file, bytes).expect("it may be written");
+}
+
+#[test]
+fn an_older_snapshot_serves_when_newer_ones_are_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let options =
+        EngineOptions { keep_snapshots: 3, segment_bytes: 64 << 10, inline_max: 200, ..by_hand() };
+    let engine = open(dir.path(), &options);
+    let key = |number: usize| format!("key:{number}").into_bytes();
+    let value = |round: usize, number: usize| vec![b'a' + round as u8; 150 + number % 200];
+    for round in 0..6 {
+        for number in 0..400 {
+            if number % 5 != 0 || round == 0 {
+                on_key(&engine, &key(number), |exec| {
+                    let value = value(round, number);
+                    exec.shard(&key(number)).set(0, &key(number), &value, Expiry::Clear);
+                });
+            }
+        }
+        if round < 5 {
+            engine.start_snapshot().unwrap();
+            finish(&engine);
+        }
+    }
+    let status = engine.log().unwrap().status();
+    assert_eq!((status.snapshots, status.snapshot.unwrap().id), (3, 5));
+    engine.close().unwrap();
+    let snapshots = files(dir.path(), "snap");
+    assert_eq!(snapshots.len(), 3);
+
+    let check = || {
+        let offline = skeg_engine::offline::Offline::open(&Io::real(), dir.path()).unwrap();
+        skeg_engine::offline::check(&Io::real(), &offline, &|_, _| {}).unwrap()
+    };
+    let sound = check();
+    assert!(sound.is_sound() && sound.leftovers.is_empty(), "{sound:?}");
+    let judge = |engine: &Engine| {
+        let all = ShardList::all(engine.shards());
+        let mut holder = Holder::new(engine, Drain::Serve);
+        assert!(holder.try_hold(&all).unwrap());
+        let looked = holder.run(&all, Bound::READ, |exec| {
+            for number in 0..400 {
+                let round = if number % 5 == 0 { 0 } else { 5 };
+                let key = key(number);
+                let found = exec.shard(&key).string(0, &key).unwrap().unwrap();
+                let mut bytes = Vec::new();
+                found.write_to(&mut bytes);
+                assert_eq!(bytes, value(round, number), "{number}");
+            }
+        });
+        looked.unwrap();
+    };
+    flip(&snapshots[2]);
+    flip(&snapshots[1]);
+    let report = check();
+    let damaged: Vec<_> = report.damage.iter().map(|damage| damage.file.clone()).collect();
+    assert_eq!(damaged, [snapshots[2].clone(), snapshots[1].clone()]);
+    assert_eq!(report.outcome, skeg_engine::offline::Outcome::Opens);
+    for read_only in [true, false] {
+        let engine = open(dir.path(), &EngineOptions { read_only, ..options.clone() });
+        let damaged = &engine.recovered().damaged_snapshots;
+        assert_eq!(damaged.len(), 2);
+        assert_eq!(damaged[0].file, snapshots[2]);
+        judge(&engine);
+        engine.close().unwrap();
+    }
+    // What was damaged is gone, and what it alone needed.
+    assert_eq!(files(dir.path(), "snap"), &snapshots[..1]);
+    assert!(check().is_sound());
+    let once = EngineOptions { keep_snapshots: 1, ..options.clone() };
+    let engine = open(dir.path(), &once);
+    judge(&engine);
+    let before = files(dir.path(), "log").len();
+    engine.start_snapshot().unwrap();
+    finish(&engine);
+    assert!(files(dir.path(), "log").len() < before, "the log for older ones goes with them");
+    judge(&engine);
+    engine.close().unwrap();
+    // With one alone it is as it always was.
+    flip(&files(dir.path(), "snap")[0]);
+    assert!(Engine::open(&Io::real(), Some(dir.path()), &options).is_err());
+}

@@ -35,6 +35,8 @@ fn large(number: u8) -> Vec<u8> {
 struct Attempt<R> {
     shards: ShardList,
     keeps_place: bool,
+    /// Of log, at most.
+    bytes: usize,
     run: R,
     done: Arc<Mailbox<Result<Receipt, Refusal>>>,
 }
@@ -44,7 +46,7 @@ impl<R: FnMut(&mut Exec<'_>) + Send> skeg_engine::Job for Attempt<R> {
         &self.shards
     }
     fn bound(&self) -> Bound {
-        Bound::grow(1 << 20)
+        Bound::grow(self.bytes as u64)
     }
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
         (self.run)(exec);
@@ -61,6 +63,15 @@ impl<R: FnMut(&mut Exec<'_>) + Send> skeg_engine::Job for Attempt<R> {
 pub(crate) fn run<T: Send + 'static>(
     engine: &Engine,
     keeps_place: bool,
+    command: impl FnMut(&mut Exec<'_>) -> T + Send + 'static,
+) -> (T, usize) {
+    run_within(engine, keeps_place, 2 * LARGE, command)
+}
+
+fn run_within<T: Send + 'static>(
+    engine: &Engine,
+    keeps_place: bool,
+    bytes: usize,
     mut command: impl FnMut(&mut Exec<'_>) -> T + Send + 'static,
 ) -> (T, usize) {
     let (done, result) = (Mailbox::new(), Arc::new(Mutex::new((None, 0))));
@@ -68,6 +79,7 @@ pub(crate) fn run<T: Send + 'static>(
     let job = Attempt {
         shards: ShardList::all(engine.shards()),
         keeps_place,
+        bytes,
         run: move |exec: &mut Exec<'_>| {
             let value = command(exec);
             let mut result = for_run.lock();
@@ -83,7 +95,11 @@ pub(crate) fn run<T: Send + 'static>(
 
 pub(crate) fn set(engine: &Engine, key: &[u8], value: Vec<u8>) {
     let key = key.to_vec();
-    run(engine, true, move |exec| exec.shard(&key).set(0, &key, &value, Expiry::Clear));
+    // Where segments end depends on what is reserved.
+    let bytes = (2 * LARGE).max(LARGE + value.len());
+    run_within(engine, true, bytes, move |exec| {
+        exec.shard(&key).set(0, &key, &value, Expiry::Clear)
+    });
 }
 
 fn get(engine: &Engine, key: &[u8], keeps_place: bool) -> (Result<Vec<u8>, ReadError>, usize) {
@@ -339,6 +355,7 @@ fn a_job_that_keeps_its_place_is_not_overtaken() {
     let first = Attempt {
         shards: shards.clone(),
         keeps_place: true,
+        bytes: 2 * LARGE,
         run: move |exec: &mut Exec<'_>| {
             if let Ok(Some(value)) = exec.shard(&read_key).string(0, &read_key) {
                 for_read.lock().push(value.len());

@@ -57,8 +57,13 @@ fn options(tier: Tier) -> IndexOptions {
     IndexOptions { ids: IdKind::U64, tier, backend: Backend::Disk, ..new }
 }
 
+/// Rows that are far from each other: those nearer than their codes tell may be missed by a walk.
 fn row(seed: u64) -> Vec<f32> {
-    let mixed = |n: u64| (seed * 1_000 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    let mixed = |n: u64| {
+        let n = (seed * 1_000 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (n ^ (n >> 27)) >> 40
+    };
     (0..u64::from(DIM)).map(|n| mixed(n) as f32 / (1 << 23) as f32 - 1.0).collect()
 }
 

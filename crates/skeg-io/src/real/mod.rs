@@ -5,14 +5,14 @@
 //!
 //! May not know: what the files mean.
 
-#[allow(unsafe_code, reason = "one call of glibc")]
+#[allow(unsafe_code, reason = "calls of libc that rustix does not have")]
 mod allocator;
 mod directory;
 mod disk;
 mod file;
 mod host;
 
-pub use allocator::give_back_memory;
+pub use allocator::{give_back_memory, use_large_pages};
 pub use disk::RealDisk;
 pub use host::{RealClock, RealEntropy, RealThreads, thread_cpu_ns};
 

@@ -146,7 +146,21 @@ impl Pair {
                 assert_eq!(replaced, model.insert(key, (value, deadline)).is_some());
             }
             Step::SetInt(key, value) => {
-                let replaced = keyspace.set_int(keyspace.hash(&key), &key, value);
+                let hash = keyspace.hash(&key);
+                // Half of them by way of what is there; a collection or a refusal leaves all as it was.
+                let refused = keyspace.change_int(hash, &key, |_| Err(()));
+                assert_eq!(refused, Err(()));
+                let changed = keyspace.change_int(hash, &key, |now| match now {
+                    Ok(_) if value % 2 == 0 => Ok(value),
+                    _ => Err(()),
+                });
+                let replaced = match changed {
+                    Ok((stored, replaced)) => {
+                        assert_eq!(stored, value);
+                        replaced
+                    }
+                    Err(()) => keyspace.set_int(hash, &key, value),
+                };
                 assert_eq!(replaced, model.contains_key(&key));
                 model.entry(key).or_default().0 = value.to_string().into_bytes();
             }

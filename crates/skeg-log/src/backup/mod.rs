@@ -127,10 +127,10 @@ fn copy(
         match file {
             LiveFile::Segment(id) => target.segment(id, &mut tell)?,
             LiveFile::Snapshot(id) => {
-                let named = current.snapshot.expect("it names it");
-                let before = target.before().and_then(|before| before.snapshot);
-                let same = before.filter(|before| before.id == id).map(|before| before == named);
-                target.whole(snapshot::FILES, id, named.length, same, &mut tell)?;
+                let named = |current: &Current| current.snapshots().find(|named| named.id == id);
+                let this = named(current).expect("it is one of them");
+                let same = target.before().and_then(named).map(|before| before == this);
+                target.whole(snapshot::FILES, id, this.length, same, &mut tell)?;
             }
             LiveFile::Vectors(id) => {
                 let named = |current: &Current| {

@@ -61,7 +61,7 @@ impl<'a> Source<'a> {
         let fixed = held.fixed.clone();
         let sealed = current.segments.iter().filter(|named| named.sealed.is_some()).count();
         let position = match current.segments[..sealed].last() {
-            Some(NamedSegment { id, sealed: Some(end) }) if *id >= current.start_segment => {
+            Some(NamedSegment { id, sealed: Some(end), .. }) if *id >= current.start_segment => {
                 end.position
             }
             _ => current.start,
@@ -93,7 +93,7 @@ impl<'a> Source<'a> {
         let current = &self.current;
         let segments = current.segments.iter().filter_map(|named| named.sealed);
         segments.map(|end| end.length).sum::<u64>()
-            + current.snapshot.map_or(0, |named| named.length)
+            + current.snapshots().map(|named| named.length).sum::<u64>()
             + current.vectors.iter().map(|named| named.length).sum::<u64>()
     }
 }

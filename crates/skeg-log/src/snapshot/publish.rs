@@ -39,7 +39,7 @@ impl Upkeeper {
     ) -> Result<(), LogError> {
         let before = self.current.clone();
         let mut next = self.sealed(core);
-        next.snapshot = Some(snapshot);
+        next.take_snapshot(snapshot, core.options.keep_snapshots);
         let kept_from = if breaks(Broken::DropsTooMuch) { Epoch(u64::MAX) } else { needed };
         drop_superfluous(&mut next, kept_from, kept);
         if breaks(Broken::RemovesEarly) {
@@ -65,17 +65,17 @@ impl Upkeeper {
                 self.remove(core, segment::FILES.path(&core.dir, named.id))?;
             }
         }
-        match before.snapshot {
-            Some(old) if Some(old) != now.snapshot => {
-                self.remove(core, FILES.path(&core.dir, old.id))
+        for old in before.snapshots() {
+            if !now.snapshots().any(|kept| kept == old) {
+                self.remove(core, FILES.path(&core.dir, old.id))?;
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 
 /// Starts the replay behind the leading segments whose blocks are all older than `needed`, and takes
-/// those of them out that nobody needs for their values.
+/// those of them out that nobody needs for their values and no older snapshot for its log.
 fn drop_superfluous(next: &mut Current, needed: Epoch, kept: &BTreeSet<u64>) {
     let older = next
         .segments
@@ -83,13 +83,17 @@ fn drop_superfluous(next: &mut Current, needed: Epoch, kept: &BTreeSet<u64>) {
         .take_while(|named| named.sealed.is_some_and(|end| end.position.epoch < needed.0));
     let count = older.count().min(next.segments.len() - 1);
     let first = next.segments[count].id;
+    let is_alone = next.older.is_empty();
+    let log_from = next.older.last().map_or(first, |oldest| oldest.start_segment);
     if let Some(last) = next.segments[..count].last()
         && last.id >= next.start_segment
     {
         next.start = last.sealed.expect("only sealed ones are older").position;
         next.start_segment = first;
     }
-    next.segments.retain(|named| {
-        named.id >= first || kept.contains(&named.id) && !breaks(Broken::DropsValues)
+    next.segments.retain_mut(|named| {
+        let needed = kept.contains(&named.id) && !breaks(Broken::DropsValues);
+        named.needed |= u8::from(!is_alone && needed && named.id < first);
+        named.id >= log_from || named.needed != 0 || needed
     });
 }

@@ -27,6 +27,7 @@ pub(crate) struct Collect {
 impl Replay for Collect {
     fn start(&mut self, shards: u16) -> Result<(), ReplayError> {
         self.shards = shards;
+        self.records.clear();
         Ok(())
     }
 
@@ -266,6 +267,15 @@ pub(crate) fn records_of(harness: &Harness, shard: u16, last: u64) -> Vec<Record
 /// Takes a snapshot: the state of a shard is the list of its records. Between the shards, others write.
 pub(crate) fn snapshot(
     harness: &mut Harness,
+    between: impl FnMut(&mut Harness),
+) -> Result<SnapshotInfo, LogError> {
+    snapshot_keeping(harness, &BTreeSet::new(), between)
+}
+
+/// The same, of a state that has values in the segments given.
+pub(crate) fn snapshot_keeping(
+    harness: &mut Harness,
+    kept: &BTreeSet<u64>,
     mut between: impl FnMut(&mut Harness),
 ) -> Result<SnapshotInfo, LogError> {
     let log = Arc::clone(harness.log());
@@ -280,5 +290,5 @@ pub(crate) fn snapshot(
     }
     let covered = writer.complete(&places)?;
     log.wait(Level::Disk, covered)?;
-    writer.publish(&BTreeSet::new())
+    writer.publish(kept)
 }

@@ -75,6 +75,8 @@ pub struct ServeOptions {
     pub segment_bytes: u64,
     /// A string of more bytes stays in the log only.
     pub inline_max: usize,
+    /// Snapshots that are kept, the newest included.
+    pub keep_snapshots: usize,
     /// Bytes of memory for strings that were read back from the log.
     pub cache_bytes: usize,
     /// Bytes that keys, values and vectors may take; 0: as many as there are.
@@ -125,6 +127,7 @@ impl Default for ServeOptions {
             shards: None,
             segment_bytes: 64 << 20,
             inline_max: 1 << 10,
+            keep_snapshots: 1,
             cache_bytes: 64 << 20,
             memory_max_bytes: 0,
             eviction: Eviction::None,

@@ -166,6 +166,16 @@ pub const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "keep-snapshots",
+        value: Some("N"),
+        default: Some("1"),
+        help: "Snapshots that are kept, with the log behind them, 1 to 8",
+        apply: |options, text| {
+            parse::number(text, 1..=8).map(|count| options.keep_snapshots = count)
+        },
+        ..PLAIN
+    },
+    Setting {
         name: "inline-max",
         value: Some("SIZE"),
         default: Some("1kb"),

@@ -79,6 +79,11 @@ impl Graph {
         (!self.is_empty()).then_some(self.entry)
     }
 
+    /// All links, as they are kept.
+    pub(crate) fn bits(&self) -> &[u8] {
+        &self.bits
+    }
+
     /// Links of all rows.
     #[must_use]
     pub fn links(&self) -> usize {

@@ -22,9 +22,11 @@ use crate::{K_MAX, VectorError};
 /// How many times as long as asked for a list becomes when rows are not admitted.
 const STRETCH: usize = 16;
 
-/// The list of a search for few rows, and for each of many.
+/// The list of a search for few rows, and for each of many, in a graph of up to so many. In a larger one it grows
+/// with their root, so that as much is found.
 const LIST_MIN: usize = 320;
 const LIST_PART: usize = 5;
+const LIST_ROWS: usize = 100_000;
 
 /// How a search goes about it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,10 +53,12 @@ impl Default for WalkOptions {
 }
 
 impl WalkOptions {
-    /// `k` rows with the list that finds nearly all of them: `docs/decisions/0029-scan-or-graph.md`.
+    /// `k` rows with the list that finds nearly all of them among so many: `docs/decisions/0055-crossover.md`.
     #[must_use]
-    pub fn new(k: usize) -> Self {
-        Self { k, list: LIST_MIN.max(LIST_PART * k), ..Self::default() }
+    pub fn new(k: usize, rows: usize) -> Self {
+        let times = (rows as f64 / LIST_ROWS as f64).max(1.0).sqrt();
+        let list = (LIST_MIN.max(LIST_PART * k) as f64 * times) as usize;
+        Self { k, list, ..Self::default() }
     }
 }
 

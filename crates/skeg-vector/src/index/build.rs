@@ -91,6 +91,14 @@ pub struct Built {
     pub(super) sources: Vec<Source>,
 }
 
+impl Built {
+    /// The segment.
+    #[must_use]
+    pub fn segment(&self) -> &Segment {
+        &self.segment
+    }
+}
+
 /// Why a build cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError<E> {

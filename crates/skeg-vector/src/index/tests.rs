@@ -353,6 +353,24 @@ fn shared(found: &View, expected: &flat::View, k: usize) -> (usize, usize) {
     (same, all)
 }
 
+/// A short list misses more than a long one; one that is too long for a walk is no list: all is scanned.
+fn check_lists(found: &View, expected: &flat::View) {
+    let mut scratch = SearchScratch::default();
+    let mut hits = |list| {
+        let options = SearchOptions { list: Some(list), ..SearchOptions::new(5) };
+        let seeds = 1_000_000..1_000_040;
+        let same = seeds.map(|seed| {
+            let query = near_row(seed);
+            let best = expected.search(&query, 5).unwrap();
+            let hits = found.search_with(&query, &options, &mut scratch).unwrap();
+            hits.iter().filter(|hit| best.contains(hit)).count()
+        });
+        same.sum::<usize>()
+    };
+    let [none, long, scan] = [0, 300, 100_000].map(&mut hits);
+    assert!(none < long && long >= 190 && scan >= 199, "{none} {long} {scan}");
+}
+
 #[test]
 fn a_linked_segment_is_walked_beside_others_and_without_its_dead_rows() {
     for tier in [Tier::Int8, Tier::Tq2, Tier::F32] {
@@ -381,6 +399,7 @@ fn a_linked_segment_is_walked_beside_others_and_without_its_dead_rows() {
         let view = owner.index.view();
         let (same, all) = shared(&view, &flat.view(), 10);
         assert!(same * 100 >= all * 98, "{tier}: {same} of {all}");
+        check_lists(&view, &flat.view());
 
         // Other segments, rows in memory, dead ones; and all of it read again.
         (1_000..1_700).for_each(|n| set(&mut owner.index, &mut flat, n, n + 50_000));

@@ -29,6 +29,9 @@ use crate::{Hit, IdRef, IndexOptions, VectorError};
 pub struct SearchOptions {
     /// Hits asked for, 1 to [`crate::K_MAX`].
     pub k: usize,
+    /// How many rows a walk over a graph keeps (`k` when it is less); nothing for what suits `k`. Where a
+    /// scan is faster than such a walk there is none.
+    pub list: Option<usize>,
     /// How many rows of segments are compared exactly at most (`k` when it is less); nothing for as many
     /// as the bounds of their codes leave.
     pub rerank: Option<usize>,
@@ -38,7 +41,7 @@ impl SearchOptions {
     /// `k` hits, as exact as the codes allow.
     #[must_use]
     pub fn new(k: usize) -> Self {
-        Self { k, rerank: None }
+        Self { k, list: None, rerank: None }
     }
 }
 
@@ -238,14 +241,16 @@ impl View {
             let slot = &self.segments[n];
             let Slot { segment, dead } = slot;
             let rows = segment.head().rows as usize;
-            let walks = may_walk && planner::walks(&self.options, rows, dead.len(), options.k);
+            let usual = WalkOptions::new(options.k, rows);
+            let list = options.list.map_or(usual.list, |list| list.max(options.k));
+            let walk_options = WalkOptions { list, ..usual };
+            let walks = may_walk && planner::walks(&self.options, rows, dead.len(), list);
             let linked = segment.linked().filter(|_| walks);
             let Some(Linked { graph, points }) = linked else {
                 let dead = (!dead.is_empty()).then_some(dead);
                 parts.push(Part { codes: segment.codes(), first, dead });
                 continue;
             };
-            let walk_options = WalkOptions::new(options.k);
             for (query, found) in queries.chunks_exact(dim as usize).zip(&mut *walked) {
                 let before = found.len();
                 let admits = |row| !dead.contains(row);

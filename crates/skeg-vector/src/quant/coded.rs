@@ -198,6 +198,14 @@ impl CodedRows {
         self.len() == 0
     }
 
+    /// Where codes of bits lie: nothing of others, which a scan reads from end to end.
+    pub(crate) fn blocks(&self) -> [&[u8]; 3] {
+        match &self.codec {
+            AnyCodec::Planes(planes) => planes.blocks(),
+            _ => [&[]; 3],
+        }
+    }
+
     /// Bytes of all codes.
     #[must_use]
     pub fn code_bytes(&self) -> usize {

@@ -65,6 +65,11 @@ trait Codec {
         sifted.iter_mut().for_each(|sifted| sifted.rows = rows);
     }
 
+    /// Asks for what [`Self::score`] looks at, when these rows are left.
+    fn prefetch(&self, block: usize, rows: u32) {
+        let _ = (block, rows);
+    }
+
     /// Scores the rows of a block that were left: says which of them may reach `floor`, and estimate and
     /// bound of those.
     fn score(

@@ -105,18 +105,14 @@ impl Planes {
         }
     }
 
+    /// All codes, as they are kept.
+    pub(super) fn blocks(&self) -> [&[u8]; 3] {
+        [&self.heads, &self.tails, &self.further]
+    }
+
     /// Bytes of the further planes of one row.
     fn further_bytes(&self) -> usize {
         (self.bits as usize - 1) * self.dim / 8
-    }
-
-    /// Asks for the further planes of some rows of a block.
-    #[inline]
-    fn prefetch_further(&self, block: usize, mask: u32) {
-        let bytes = self.further_bytes();
-        for place in places(mask) {
-            skeg_simd::prefetch(&self.further[(block * ROWS + place) * bytes..][..bytes]);
-        }
     }
 
     /// Writes the signs of a row into its places of the scan's layout.
@@ -359,6 +355,16 @@ impl Codec for Planes {
     }
 
     #[inline]
+    fn prefetch(&self, block: usize, rows: u32) {
+        let bytes = (self.dim - self.head) * BYTES;
+        skeg_simd::prefetch(&self.tails[block * bytes..][..bytes]);
+        let bytes = self.further_bytes();
+        for place in places(rows) {
+            skeg_simd::prefetch(&self.further[(block * ROWS + place) * bytes..][..bytes]);
+        }
+    }
+
+    #[inline]
     fn score(
         &self,
         ready: &Ready,
@@ -372,7 +378,6 @@ impl Codec for Planes {
         let Sifted { rows: mut mask, mut sums } = *sifted;
         let tail_table = &ready.table[self.head * BYTES..];
         if !tail_table.is_empty() {
-            self.prefetch_further(block, mask);
             let bytes = tail_table.len();
             self.kernels.scan_signs(&self.tails[block * bytes..][..bytes], tail_table, &mut sums);
             let test = RowTest { floor, ..ready.whole };

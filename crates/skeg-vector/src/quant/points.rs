@@ -224,6 +224,14 @@ impl Points {
         Some(rows as u64 * stride_of(parameters, bits) as u64)
     }
 
+    /// All records; nothing where rows have none.
+    pub(crate) fn records(&self) -> &[u8] {
+        match &self.form {
+            Form::Exact { .. } => &[],
+            Form::Coded(coded) => &coded.records,
+        }
+    }
+
     /// Hands out all records: `docs/format/codes.md`.
     pub(crate) fn save<E>(&self, out: &mut impl Sink<E>) -> Result<(), E> {
         match &self.form {

@@ -3,12 +3,13 @@
 //! A pass over the blocks keeps, for each query, the rows whose upper bound reaches the floor: the
 //! k-th greatest lower bound so far. What is left is compared exactly, the greatest upper bound first,
 //! until no further one reaches the k-th exact score. So what is missed is what a bound was wrong
-//! about, and what a budget (`rerank`) cut off.
+//! about, and what a budget (`rerank`) cut off. A small budget of r rows is a floor, too: what is below the
+//! r-th greatest upper bound is not compared whatever happens.
 //!
 //! The floor is low while few rows were seen, and much passes it. So with many rows it is guessed: after
 //! the share t of them it is not the k-th greatest bound but that of rank k·t + 3·√(k·t) + 3, which the
 //! k-th of all is below only by bad luck, as blocks are visited in runs from all over. Whoever guessed
-//! too high finds out at the end, for then fewer than k lower bounds reach the floor, and scans again.
+//! too high finds out at the end, for then fewer than k bounds reach the floor, and scans again.
 //!
 //! A search may go over several parts (segments of an index), one after the other: the floor that one
 //! has reached holds for the next, and what all of them leave is compared exactly together. Only the
@@ -37,7 +38,11 @@ const TOGETHER: usize = 16;
 /// Candidates after which those below the floor are dropped for the first time.
 const CANDIDATES: usize = 4096;
 
-/// Rows for each of the k from which on floors are guessed.
+/// Budgets up to so many times k set floors. The bounds of more rows than that seldom reach the k-th lower
+/// bound.
+const BUDGET_PART: usize = 4;
+
+/// Rows for each of those asked for from which on floors are guessed.
 const GUESS_FROM: usize = 64;
 
 /// Blocks that lie and are scanned one after the other.
@@ -59,6 +64,24 @@ pub struct ScanOptions {
     pub rerank: Option<usize>,
     /// How many standard deviations of an estimate its bound is, 0 to 100.
     pub deviations: f32,
+}
+
+/// Which bounds of rows make a floor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Side {
+    #[default]
+    Lower,
+    Upper,
+}
+
+impl ScanOptions {
+    /// What no row may be below: the least of so many greatest bounds of that side.
+    fn floor(&self) -> (Side, usize) {
+        match self.rerank.map(|budget| budget.max(self.k)) {
+            Some(budget) if budget <= self.k.saturating_mul(BUDGET_PART) => (Side::Upper, budget),
+            _ => (Side::Lower, self.k),
+        }
+    }
 }
 
 impl Default for ScanOptions {
@@ -93,17 +116,17 @@ impl PartialOrd for Found {
 
 /// A number ordered as such.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Lower(f32);
+struct Ordered(f32);
 
-impl Eq for Lower {}
+impl Eq for Ordered {}
 
-impl Ord for Lower {
+impl Ord for Ordered {
     fn cmp(&self, other: &Self) -> Ordering {
         self.0.total_cmp(&other.0)
     }
 }
 
-impl PartialOrd for Lower {
+impl PartialOrd for Ordered {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -120,9 +143,10 @@ pub struct Scratch {
 /// One query's.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// The greatest lower bounds, the least on top, and how many there are at most now.
-    lowers: BinaryHeap<Reverse<Lower>>,
-    lowers_max: usize,
+    /// The greatest bounds of a side, the least on top, and how many there are at most now.
+    bounds: BinaryHeap<Reverse<Ordered>>,
+    bounds_max: usize,
+    side: Side,
     floor: f32,
     /// What the floor was before anything was scanned.
     floor_known: f32,
@@ -133,7 +157,7 @@ pub(super) struct State {
     /// How many candidates there may be before they are looked through again.
     candidates_max: usize,
     /// The best exact scores so far, the worst of them on top.
-    best: BinaryHeap<Reverse<Lower>>,
+    best: BinaryHeap<Reverse<Ordered>>,
     /// What was compared exactly and is among the best, or level with the last of them.
     pub(super) found: Vec<Found>,
     /// Places of rows that are compared together.
@@ -231,7 +255,7 @@ pub(super) fn begin(states: &mut [State], k: usize, known: &[Known<'_>]) {
             .unwrap_or(f32::NEG_INFINITY);
         state.begin(state.floor_known);
         state.best.clear();
-        state.best.extend(scores.iter().take(k).map(|&score| Reverse(Lower(score))));
+        state.best.extend(scores.iter().take(k).map(|&score| Reverse(Ordered(score))));
     }
 }
 
@@ -248,9 +272,11 @@ pub(super) fn scan(
     let dim = queries.len() / states.len().max(1);
     let asked = options.deviations;
     let deviations = if asked >= 0.0 { asked.min(DEVIATIONS_MAX) } else { 0.0 };
-    let guess = is_first && codec.len() / GUESS_FROM >= options.k;
+    let (side, wanted) = options.floor();
+    let guess = is_first && codec.len() / GUESS_FROM >= wanted;
     let each = readies.iter_mut().zip(states.iter_mut());
     for (query, (ready, state)) in queries.chunks_exact(dim).zip(each) {
+        state.side = side;
         state.active = is_coded(metric, query);
         if state.active {
             codec.prepare(query, deviations, ready);
@@ -259,13 +285,13 @@ pub(super) fn scan(
             (0..codec.len()).for_each(|place| state.keep(place as u32, &stretch));
         }
     }
-    pass(codec, &stretch, options.k, guess, readies, states);
+    pass(codec, &stretch, wanted, guess, readies, states);
     if !guess {
         return;
     }
     for state in states.iter_mut().filter(|state| state.active) {
-        let reached = state.lowers.len() == options.k;
-        let least = state.lowers.peek().map_or(f32::NEG_INFINITY, |lower| lower.0.0);
+        let reached = state.bounds.len() == wanted;
+        let least = state.bounds.peek().map_or(f32::NEG_INFINITY, |bound| bound.0.0);
         let guessed = state.floor > state.floor_known;
         state.active = guessed && (!reached || least < state.floor);
         if state.active {
@@ -274,14 +300,14 @@ pub(super) fn scan(
             stretch.uncoded.iter().for_each(|&place| state.keep(place, &stretch));
         }
     }
-    pass(codec, &stretch, options.k, false, readies, states);
+    pass(codec, &stretch, wanted, false, readies, states);
 }
 
 /// Shows every block to every active query.
 fn pass(
     codec: &impl Codec,
     stretch: &Stretch<'_>,
-    k: usize,
+    wanted: usize,
     guess: bool,
     readies: &[Ready],
     states: &mut [State],
@@ -299,31 +325,54 @@ fn pass(
         *asked = (&readies[number], states[number].floor);
     }
     let asked = &mut asked[..count];
-    let mut sifted = [Sifted::default(); QUERIES_MAX];
-    let sifted = &mut sifted[..count];
+    let (mut now, mut before) =
+        ([Sifted::default(); QUERIES_MAX], [Sifted::default(); QUERIES_MAX]);
+    let (mut sifted, mut waiting) = (&mut now[..count], &mut before[..count]);
     let mut scores = Scores::default();
+    let mut last = 0;
     let blocks = codec.len().div_ceil(ROWS);
     for (number, run) in runs(blocks.div_ceil(RUN)).enumerate() {
         let share = (number * RUN) as f32 / blocks as f32;
-        let expected = k as f32 * share;
+        let expected = wanted as f32 * share;
         let rank = (expected + 3.0 * expected.sqrt() + 3.0) as usize;
-        let lowers_max = if guess { rank.min(k) } else { k };
+        let bounds_max = if guess { rank.min(wanted) } else { wanted };
         for state in states.iter_mut() {
-            state.lowers_max = lowers_max;
+            state.bounds_max = bounds_max;
         }
         for block in run * RUN..((run + 1) * RUN).min(blocks) {
             codec.sift(block, asked, sifted);
-            for ((&number, asked), sifted) in active.iter().zip(&mut *asked).zip(&*sifted) {
-                if sifted.rows == 0 {
-                    continue;
-                }
-                let state = &mut states[number];
-                let mask = codec.score(asked.0, block, state.floor, sifted, &mut scores);
-                if mask != 0 {
-                    state.take(block, mask, &scores, stretch);
-                    asked.1 = state.floor;
-                }
+            let left = sifted.iter().fold(0, |left, sifted| left | sifted.rows);
+            if left != 0 {
+                codec.prefetch(block, left);
             }
+            // What is left of a block is looked at after the next one: until then it has come from memory.
+            take(codec, stretch, last, waiting, (active, &mut *asked), states, &mut scores);
+            (sifted, waiting, last) = (waiting, sifted, block);
+        }
+    }
+    take(codec, stretch, last, waiting, (active, &mut *asked), states, &mut scores);
+}
+
+/// Scores what each active query's first look at a block has left.
+#[inline]
+fn take(
+    codec: &impl Codec,
+    stretch: &Stretch<'_>,
+    block: usize,
+    sifted: &[Sifted],
+    (active, asked): (&[usize], &mut [(&Ready, f32)]),
+    states: &mut [State],
+    scores: &mut Scores,
+) {
+    for ((&number, asked), sifted) in active.iter().zip(asked).zip(sifted) {
+        if sifted.rows == 0 {
+            continue;
+        }
+        let state = &mut states[number];
+        let mask = codec.score(asked.0, block, state.floor, sifted, scores);
+        if mask != 0 {
+            state.take(block, mask, scores, stretch);
+            asked.1 = state.floor;
         }
     }
 }
@@ -344,7 +393,7 @@ fn runs(count: usize) -> impl Iterator<Item = usize> {
 
 impl State {
     fn begin(&mut self, floor: f32) {
-        self.lowers.clear();
+        self.bounds.clear();
         self.floor = floor;
         self.candidates.clear();
         self.candidates_max = CANDIDATES;
@@ -376,16 +425,19 @@ impl State {
             }
             let place = stretch.first + place;
             self.candidates.push(Found { place, score: estimate + bound });
-            let lower = Reverse(Lower(estimate - bound));
-            if self.lowers.len() < self.lowers_max {
-                self.lowers.push(lower);
-            } else if let Some(mut least) = self.lowers.peek_mut()
-                && lower < *least
+            let bound = Reverse(Ordered(match self.side {
+                Side::Lower => estimate - bound,
+                Side::Upper => estimate + bound,
+            }));
+            if self.bounds.len() < self.bounds_max {
+                self.bounds.push(bound);
+            } else if let Some(mut least) = self.bounds.peek_mut()
+                && bound < *least
             {
-                *least = lower;
+                *least = bound;
             }
-            if self.lowers.len() == self.lowers_max
-                && let Some(&Reverse(Lower(least))) = self.lowers.peek()
+            if self.bounds.len() == self.bounds_max
+                && let Some(&Reverse(Ordered(least))) = self.bounds.peek()
             {
                 self.floor = self.floor.max(least);
             }
@@ -435,12 +487,12 @@ impl State {
                 query.score(row, &[scale], &mut score);
                 let [score] = score;
                 if best.len() < options.k {
-                    best.push(Reverse(Lower(score)));
+                    best.push(Reverse(Ordered(score)));
                 } else if let Some(mut worst) = best.peek_mut() {
                     if score < worst.0.0 {
                         return;
                     }
-                    *worst = Reverse(Lower(score));
+                    *worst = Reverse(Ordered(score));
                 }
                 found.push(Found { place: asked[number], score });
             })?;

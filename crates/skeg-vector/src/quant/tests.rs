@@ -206,6 +206,43 @@ fn more_bits_leave_less_to_compare() {
 }
 
 #[test]
+fn a_budget_is_spent_on_the_greatest_bounds() {
+    let (dim, shape, metric) = (100, Shape::Clustered, Metric::Cosine);
+    // From some rows on floors are guessed.
+    let rows: Vec<Vec<f32>> = (0..3_000).map(|place| row(shape, dim, place)).collect();
+    let memory = Memory::new(metric, dim as u32, rows.concat()).unwrap();
+    let query = &queries(shape, dim)[0];
+    // Bounds so wide that no row is dropped for its signs.
+    let deviations = 5.0;
+    for kind in [CodeKind::Tq1, CodeKind::Tq2, CodeKind::Int8] {
+        let codes = coded(kind, metric, &rows, skeg_simd::kernels());
+        let mut bounds = Vec::new();
+        let mut each = |place, estimate: f32, bound: f32| {
+            bounds.push(Found { place: place as u32, score: estimate + bound });
+        };
+        codes.estimates(query, deviations, &mut each).unwrap();
+        bounds.sort_unstable();
+        for (k, budget) in [(1, 1), (10, 10), (10, 13), (10, 40), (40, 45), (10, 41), (10, 2_000)] {
+            let mut scratch = Scratch::default();
+            let options = ScanOptions { k, rerank: Some(budget), deviations };
+            codes.search(&memory, query, &options, &mut scratch).unwrap();
+            let mut expected: Vec<f64> = bounds[..budget]
+                .iter()
+                .map(|bound| exact(metric, query, &rows[bound.place as usize]))
+                .collect();
+            expected.sort_unstable_by(|a, b| b.total_cmp(a));
+            let found = scratch.found(0);
+            assert_eq!(found.len(), k);
+            for (found, expected) in found.iter().zip(expected) {
+                let off = (f64::from(found.score) - expected).abs();
+                assert!(off < 1e-5, "{kind} {k} {budget}: {found:?} {expected}");
+            }
+            assert!(scratch.reranked(0) <= budget);
+        }
+    }
+}
+
+#[test]
 fn every_level_gives_the_same_codes_and_estimates() {
     let (shape, metric) = (Shape::Clustered, Metric::Euclidean);
     for (kind, dim) in CodeKind::ALL.iter().flat_map(|&kind| [7, 1000].map(|dim| (kind, dim))) {

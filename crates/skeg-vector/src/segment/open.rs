@@ -256,6 +256,13 @@ impl Segment {
                 .map_or(0, |linked| linked.graph.memory_bytes() + linked.points.memory_bytes())
     }
 
+    /// What of its memory searches read all over: codes, and what a walk needs.
+    pub fn large_blocks(&self) -> impl Iterator<Item = &[u8]> {
+        let linked = self.linked.iter();
+        let linked = linked.flat_map(|Linked { graph, points }| [graph.bits(), points.records()]);
+        self.codes.blocks().into_iter().chain(linked)
+    }
+
     /// Reads a row into the buffer and verifies it.
     ///
     /// # Errors

@@ -225,7 +225,7 @@ fn every_cut_and_every_row_in_another_place_is_found() {
 fn walked(segment: &Segment, query: &[f32]) -> Option<Vec<(u32, u32)>> {
     let Linked { graph, points } = segment.linked()?;
     let mut found = Vec::new();
-    let options = WalkOptions::new(5);
+    let options = WalkOptions::new(5, 0);
     graph.candidates(points, query, |_| true, &options, &mut Default::default(), &mut found);
     Some(found.iter().map(|found| (found.place, found.score.to_bits())).collect())
 }

@@ -60,12 +60,11 @@ struct Question {
 
 impl Question {
     fn parse(args: Args<'_>, many: bool) -> Result<Self, CommandError> {
-        // A longer list of candidates makes no scan better: it is checked only.
         let count =
             |text: &[u8]| usize::try_from(parse::int_arg(text)?).map_err(|_| not_negative());
         let k = count(args.get(2))?;
-        count(args.get(3))?;
-        let options = SearchOptions::new(k);
+        let list = count(args.get(3))?;
+        let options = SearchOptions { list: (list > 0).then_some(list), ..SearchOptions::new(k) };
         let queries = vector::row(args.get(4))?;
         let mut question = Self { queries, options, score_min: None, many };
         let mut index = 5;

@@ -20,14 +20,15 @@ pub(super) fn add(
     reply: &mut Reply,
 ) -> Outcome {
     let shard = exec.shard(key);
-    let value = match shard.string(cx.db(), key)? {
-        None => 0,
-        Some(StrRef::Int(value)) => value,
-        Some(StrRef::Bytes(bytes)) => parse::int_arg(bytes)?,
-    };
-    let overflow = CommandError::constant("ERR increment or decrement would overflow");
-    let sum = value.checked_add(delta).ok_or(overflow)?;
-    shard.set_int(cx.db(), key, sum);
+    let sum = shard.change_int(cx.db(), key, |value| {
+        let value = match value {
+            None => 0,
+            Some(StrRef::Int(value)) => value,
+            Some(StrRef::Bytes(bytes)) => parse::int_arg(bytes)?,
+        };
+        let overflow = CommandError::constant("ERR increment or decrement would overflow");
+        value.checked_add(delta).ok_or(overflow)
+    })?;
     shard.notify(NotifyClass::STRING, "incrby", cx.db(), key);
     reply.int(sum);
     Ok(())

@@ -75,6 +75,14 @@ fn serve_engine(
             format!("the database was dealt out from {before} to {} shards", engine.shards());
         tell(options, LogLevel::Info, &text);
     }
+    for damage in &recovered.damaged_snapshots {
+        let text = format!(
+            "the snapshot {} is damaged at offset {}: an older one was loaded, with all of the log behind it",
+            damage.file.display(),
+            damage.offset
+        );
+        tell(options, LogLevel::Warn, &text);
+    }
     if recovered.cut_bytes > 0 {
         let cut = recovered.cut_bytes;
         tell(
@@ -107,6 +115,7 @@ fn engine_options(options: &ServeOptions) -> EngineOptions {
         },
         segment_bytes: options.segment_bytes,
         inline_max: options.inline_max,
+        keep_snapshots: options.keep_snapshots,
         cache_bytes: options.cache_bytes,
         memory_limit: MemoryLimit {
             max_bytes: options.memory_max_bytes,

@@ -60,6 +60,9 @@ fn run(request: &Request) -> Result<(), Trouble> {
         segments += 1;
         size += info.file_bytes;
     }
+    let newest = summary.snapshot.iter().map(|(info, _)| info);
+    let snapshots: Vec<_> = newest.chain(&current.older).collect();
+    let snapshot_size = snapshots.iter().map(|info| info.bytes).sum();
     if request.has("json") {
         json(&[
             ("database", text(id(database))),
@@ -69,6 +72,8 @@ fn run(request: &Request) -> Result<(), Trouble> {
             ("durable_epoch", number(current.durable.0)),
             ("segments", number(segments)),
             ("bytes", number(size)),
+            ("snapshots", number(snapshots.len() as u64)),
+            ("snapshot_bytes", number(snapshot_size)),
             ("spare_bytes", number(summary.spare_bytes)),
             ("contents", contents.as_ref().map_or(Value::Null, contents_json)),
         ])?;
@@ -78,6 +83,10 @@ fn run(request: &Request) -> Result<(), Trouble> {
     let (format, shards) = (summary.format_version, current.shards);
     shown.row("database", format!("{}, format {format}, {shards} shards", id(database)));
     shown.row("log", format!("{}, {}", counted(segments, "segment"), bytes(size)));
+    if !snapshots.is_empty() {
+        let count = counted(snapshots.len() as u64, "snapshot");
+        shown.row("kept", format!("{count}, {}", bytes(snapshot_size)));
+    }
     let (generation, durable) = (current.generation, current.durable.0);
     shown
         .row("current", format!("generation {generation}, durable up to epoch {durable} at least"));

@@ -144,10 +144,14 @@ fn run(request: &Request) -> Result<(), Trouble> {
 fn current(current: &CurrentInfo) -> (String, Vec<(&'static str, Value)>) {
     let CurrentInfo { generation, shards, next_segment, start_segment, .. } = *current;
     let (durable, start) = (current.durable.0, current.start_epoch.0);
-    let line = format!(
+    let mut line = format!(
         "generation {generation}, {shards} shards, durable up to epoch {durable} at least, \
          replay from segment {start_segment} after epoch {start}"
     );
+    for older in &current.older {
+        let (number, covered) = (older.id, older.covered.0);
+        line.push_str(&format!("; also kept: snapshot {number}, up to epoch {covered}"));
+    }
     let fields = vec![
         ("database", text(id(current.database_id))),
         ("generation", number(generation)),
@@ -156,6 +160,7 @@ fn current(current: &CurrentInfo) -> (String, Vec<(&'static str, Value)>) {
         ("start_segment", number(start_segment)),
         ("start_epoch", number(start)),
         ("next_segment", number(next_segment)),
+        ("older_snapshots", Value::Array(current.older.iter().map(|it| number(it.id)).collect())),
     ];
     (line, fields)
 }
