@@ -16,6 +16,7 @@ use crate::failpoint::{Broken, breaks};
 use crate::layout;
 use crate::recover::{make_writable, replay_kept};
 use crate::reshard::reshard;
+use crate::room::Room;
 use crate::snapshot::SnapshotWriter;
 use crate::space::{Reservation, cost};
 use crate::spare::Spare;
@@ -292,6 +293,12 @@ impl Log {
     pub fn behind_bytes(&self) -> (u64, u64) {
         let snapshot = self.core.inventory.lock().snapshot;
         (self.core.behind_bytes(), snapshot.map_or(0, |snapshot| snapshot.bytes))
+    }
+
+    /// Bytes that are allocated and not written, at most: room in two segments, and the spare.
+    #[must_use]
+    pub fn ahead_bytes(&self) -> u64 {
+        2 * self.core.options.segment_bytes + self.core.space.look(Room::present).allowed
     }
 
     /// The segments that nothing is written to any more, in the order of the history.

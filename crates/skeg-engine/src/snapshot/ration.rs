@@ -16,8 +16,6 @@ use super::due::Files;
 const TIMES_LIVE: u64 = 3;
 /// What is live is known by what it takes in memory: that is too much, by less than this part.
 const PART_UNSURE: u64 = 8;
-/// Segments that are allocated and not written: room ahead of the writer, the next segment, the spare.
-const AHEAD_SEGMENTS: u64 = 3;
 /// Where there is no room for it, this part of what the snapshot writes may be written beside it all the same.
 const PART_LEAST: u64 = 8;
 /// This part of all may be written in advance.
@@ -37,10 +35,11 @@ pub(super) struct Ration {
 }
 
 impl Ration {
-    /// For a snapshot that will write so much, begun with such files. Nobody waits for less than `bytes_min`.
-    pub(super) fn new(files: &Files, work: u64, segment_bytes: u64, bytes_min: u64) -> Self {
+    /// For a snapshot that will write so much, begun with such files, while so much of the log is allocated
+    /// ahead. Nobody waits for less than `bytes_min`.
+    pub(super) fn new(files: &Files, work: u64, ahead_bytes: u64, bytes_min: u64) -> Self {
         let (used, live) = files.used_and_live();
-        let taken = used.saturating_add(work).saturating_add(AHEAD_SEGMENTS * segment_bytes);
+        let taken = used.saturating_add(work).saturating_add(ahead_bytes);
         let live = live.unwrap_or(work);
         let room = (TIMES_LIVE * live).saturating_sub(live / PART_UNSURE).saturating_sub(taken);
         let bytes = room.max(work / PART_LEAST).max(2 * bytes_min);
@@ -68,7 +67,7 @@ mod tests {
 
     fn ration(snapshot: u64, log: u64, live: u64, work: u64) -> Ration {
         let files = Files::new(snapshot * MIB, log * MIB, live * MIB);
-        Ration::new(&files, work * MIB, 64 * MIB, 64 * MIB)
+        Ration::new(&files, work * MIB, 192 * MIB, 64 * MIB)
     }
 
     #[test]
@@ -104,7 +103,7 @@ mod tests {
         assert_eq!(ration(1, 64, 1, 1).when(MIB), 128 * MIB);
         let removed = ration(8_192, 100, 2_048, 2_048);
         assert_eq!(removed.when(u64::MAX), 256 * MIB);
-        let unknown = Ration::new(&Files::default(), 0, 64 * MIB, 64 * MIB);
+        let unknown = Ration::new(&Files::default(), 0, 192 * MIB, 64 * MIB);
         assert_eq!((unknown.when(0), unknown.when(5)), (64 * MIB, 64 * MIB));
     }
 }

@@ -57,7 +57,6 @@ pub(super) struct Run {
     files: Files,
     /// Bytes that it will have, about.
     expected: u64,
-    segment_bytes: u64,
     log_bytes_min: u64,
     stage: Stage,
     shards: u16,
@@ -95,7 +94,6 @@ impl Run {
             moved: Moved::default(),
             expected: shared.live.snapshot_bytes().unwrap_or_else(|| files.replayed()),
             files,
-            segment_bytes: shared.options.segment_bytes,
             log_bytes_min: shared.options.snapshot_log_bytes,
             stage: Stage::Post { starts: true },
             shards,
@@ -139,7 +137,7 @@ impl Run {
     fn ration_and_done(&self) -> (Ration, u64) {
         let Moved { chosen, stated } = self.moved;
         let work = self.expected + chosen;
-        let ration = Ration::new(&self.files, work, self.segment_bytes, self.log_bytes_min);
+        let ration = Ration::new(&self.files, work, self.log.ahead_bytes(), self.log_bytes_min);
         (ration, stated + self.figures().1)
     }
 
