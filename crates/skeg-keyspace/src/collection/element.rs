@@ -161,30 +161,17 @@ fn number_at(bytes: &[u8]) -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-/// The bytes of an element by its first; 0 for a long string. A look-up instead of branches, because
-/// walks over elements do little else.
-const LENGTHS: [u8; 256] = {
-    let mut lengths = [1; 256];
-    let mut first = 0;
-    while first < SMALL_INT {
-        lengths[first as usize] = match first {
-            0..INT_1 => first + 1,
-            INT_1..=INT_8 => first - INT_1 + 2,
-            FLOAT => HEAD_BYTES_MAX as u8,
-            LONG => 0,
-            _ => LONG_HEAD_BYTES as u8,
-        };
-        first += 1;
-    }
-    lengths
-};
-
-/// The bytes that the element at the start of `bytes` takes.
+/// The bytes that the element at the start of `bytes` takes. Branches rather than a table: walks do little
+/// else, and guess them well, where a look-up is waited for.
 #[inline]
 pub(crate) fn len(bytes: &[u8]) -> usize {
-    match LENGTHS[usize::from(bytes[0])] {
-        0 => LONG_HEAD_BYTES + number_at(bytes) as usize,
-        len => usize::from(len),
+    match bytes[0] {
+        short @ 0..INT_1 => usize::from(short) + 1,
+        int @ INT_1..=INT_8 => usize::from(int - INT_1) + 2,
+        SMALL_INT.. => 1,
+        FLOAT => HEAD_BYTES_MAX,
+        LONG => LONG_HEAD_BYTES + number_at(bytes) as usize,
+        ELSEWHERE => LONG_HEAD_BYTES,
     }
 }
 

@@ -27,6 +27,12 @@ pub(crate) fn entry_len<const WIDTH: usize>(bytes: &[u8]) -> usize {
     if WIDTH == 1 { first } else { first + element::len(&bytes[first..]) }
 }
 
+/// Where entry `index` of a run of entries begins, or the run ends.
+#[inline]
+pub(crate) fn place_in<const WIDTH: usize>(entries: &[u8], index: usize) -> usize {
+    (0..index).fold(0, |at, _| at + entry_len::<WIDTH>(&entries[at..]))
+}
+
 /// Whether a collection of so many entries and bytes is stored flat.
 pub(crate) fn is_flat(entries: usize, bytes: usize) -> bool {
     entries <= FLAT_ENTRIES_MAX && bytes <= FLAT_BYTES_MAX
@@ -62,7 +68,7 @@ impl<'a, const WIDTH: usize> Flat<'a, WIDTH> {
 
     /// Where entry `index` begins, or the end.
     pub(crate) fn place_of(&self, index: usize) -> usize {
-        (0..index).fold(HEAD_BYTES, |at, _| at + entry_len::<WIDTH>(&self.0[at..]))
+        HEAD_BYTES + place_in::<WIDTH>(&self.0[HEAD_BYTES..], index)
     }
 
     /// Where the entry begins whose first element is this one.

@@ -22,7 +22,7 @@ use std::ops::Range;
 use self::ends::Side;
 use self::leaf::Leaf;
 use super::element::Element;
-use super::flat::entry_len;
+use super::flat::{entry_len, place_in};
 
 /// The most children of a branch.
 const CHILDREN_MAX: usize = 64;
@@ -83,11 +83,6 @@ pub(crate) struct Tree<K, const WIDTH: usize> {
 /// Whether a leaf of `count` entries takes none more that would make it `len` bytes long.
 fn is_full<K: Key>(count: usize, len: usize) -> bool {
     count >= K::LEAF_ENTRIES_MAX || len > K::LEAF_BYTES_MAX
-}
-
-/// Where entry `index` of a leaf begins, or the leaf ends.
-fn place_in<const WIDTH: usize>(leaf: &[u8], index: usize) -> usize {
-    (0..index).fold(0, |at, _| at + entry_len::<WIDTH>(&leaf[at..]))
 }
 
 /// Finds a place among the entries on the way down.
