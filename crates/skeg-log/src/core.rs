@@ -224,6 +224,10 @@ impl Core {
         if pressure.room || pressure.sync {
             self.disk_wake.wake();
         }
+        if pressure.rationed {
+            let now = self.now_ns();
+            self.space.update(|room| room.trickle(now));
+        }
         if self.has_unwritten() {
             self.log_wake.wake();
         }

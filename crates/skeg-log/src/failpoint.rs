@@ -108,6 +108,8 @@ promises! {
     RemovesUnderBackups,
     /// Growth takes the room that the next snapshot needs.
     FillsTheDisk,
+    /// Writers do not wait for a snapshot that they outrun.
+    OutrunsSnapshots,
 }
 
 #[cfg(feature = "failpoints")]
