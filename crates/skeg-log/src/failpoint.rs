@@ -48,6 +48,8 @@ promises! {
     LooksOnce,
     /// An fsync starts without a look at who cannot wait for its end.
     SyncsBlindly,
+    /// The thread that syncs is not told that all have gathered whom it waits for.
+    GathersOn,
     /// Only the segment written to last is synced.
     SyncsNewestOnly,
     /// A failed fsync counts as done.

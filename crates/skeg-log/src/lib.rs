@@ -24,6 +24,7 @@ mod error;
 mod failpoint;
 mod files;
 mod format;
+mod gather;
 mod inspect;
 mod layout;
 mod log;

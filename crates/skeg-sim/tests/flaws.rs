@@ -87,11 +87,12 @@ flaws! {
 /// by the models of threads (`shuttle_flaw_`), the next two where checksums are (`block.rs`; the chain
 /// through the blocks would catch stale bytes, too), the next by `tests/backup.rs`. The last two by
 /// skeg-engine: its model of threads, and `tests/engine/overwrite.rs`.
-const ELSEWHERE: [Broken; 9] = [
+const ELSEWHERE: &[Broken] = &[
     Broken::ReadsEpochOutside,
     Broken::SplitsTransactions,
     Broken::LooksOnce,
     Broken::SyncsBlindly,
+    Broken::GathersOn,
     Broken::DropsTheSalt,
     Broken::DropsTheOffset,
     Broken::LinksWhatIsCut,

@@ -115,6 +115,9 @@ pub struct SignBlock<'a> {
     pub slopes: &'a [f32; ROWS],
     /// The squared norm of each row.
     pub norms: &'a [f32; ROWS],
+    /// What is read soon: of each as many bytes as there are signs are fetched beside, or none of an empty
+    /// one. So memory is asked for as evenly as the scan goes on.
+    pub soon: [&'a [u8]; 2],
 }
 
 /// What one query lets through.

@@ -254,7 +254,8 @@ proptest! {
         let numbers = floats(2 * ROWS, seed ^ 1);
         let slopes: [f32; ROWS] = std::array::from_fn(|n| numbers[n].abs());
         let norms: [f32; ROWS] = std::array::from_fn(|n| numbers[ROWS + n].abs());
-        let block = SignBlock { plane: &plane, slopes: &slopes, norms: &norms };
+        let soon = [&plane[..], &[]];
+        let block = SignBlock { plane: &plane, slopes: &slopes, norms: &norms, soon };
         let tables: Vec<Vec<u8>> = (0..queries as u64)
             .map(|n| bytes(units * UNIT, seed ^ (2 + n)).into_iter().map(|x| x & ENTRY_MAX).collect())
             .collect();

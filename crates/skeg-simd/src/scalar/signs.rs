@@ -54,7 +54,7 @@ pub(crate) fn sift_one_by_one(
     block: &SignBlock<'_>,
     sieves: &[Sieve<'_>],
     sifted: &mut [Sifted],
-    scan: impl Fn(&[u8], &[u8], &mut [u32; ROWS]),
+    mut scan: impl FnMut(&[u8], &[u8], &mut [u32; ROWS]),
     passing: impl Fn(&RowTest, &[u32; ROWS], &[f32; ROWS], &[f32; ROWS]) -> u32,
 ) {
     for (sieve, sifted) in sieves.iter().zip(sifted) {

@@ -21,8 +21,27 @@ const LINE: usize = 64;
 /// How far ahead of each stream memory is fetched, in bytes: the best of 256 to 8,192.
 const AHEAD: usize = 384;
 
-/// How far ahead of a scan of signs memory is fetched, in bytes.
-const SCAN_AHEAD: usize = 1024;
+/// What a scan of a plane asks for beside the plane, from its start on.
+#[derive(Clone, Copy)]
+struct Soon([*const u8; 2]);
+
+impl Soon {
+    /// In place of nothing the plane itself, which is at hand.
+    #[inline]
+    fn new(plane: &[u8], soon: [&[u8]; 2]) -> Self {
+        Self(soon.map(|soon| if soon.is_empty() { plane.as_ptr() } else { soon.as_ptr() }))
+    }
+
+    /// Asks for the cache lines at an offset.
+    #[expect(unsafe_code, reason = "an instruction of SSE")]
+    #[inline]
+    fn fetch(self, offset: usize) {
+        for start in self.0 {
+            // SAFETY: every x86-64 has SSE. The instruction never faults, whatever the address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset).cast()) };
+        }
+    }
+}
 
 /// See [`crate::prefetch`].
 #[expect(unsafe_code, reason = "an instruction of SSE")]

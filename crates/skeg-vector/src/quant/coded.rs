@@ -14,7 +14,7 @@ use super::planes::Planes;
 use super::ready::{Ready, Scores};
 use super::scan::{QUERIES_MAX, Stretch, begin, scan};
 use super::stored::{Fill, Sink};
-use super::{CodeKind, Codec, Found, Parameters, RowSource, ScanOptions, Scratch};
+use super::{CodeKind, Codec, Found, Parameters, RowSource, ScanOptions, Scratch, Soon};
 use crate::metric::{Query, admit};
 use crate::row_set::RowSet;
 use crate::{K_MAX, Metric, VectorError};
@@ -327,7 +327,8 @@ impl CodedRows {
         of_any!(&self.codec, codec => {
             codec.prepare(query, deviations, &mut ready);
             for block in 0..codec.len().div_ceil(ROWS) {
-                codec.sift(block, &[(&ready, f32::NEG_INFINITY)], &mut sifted);
+                let asked = [(&ready, f32::NEG_INFINITY)];
+                codec.sift(block, Soon::default(), &asked, &mut sifted);
                 let mask =
                     codec.score(&ready, block, f32::NEG_INFINITY, &sifted[0], &mut scores);
                 for place in super::ready::places(mask) {

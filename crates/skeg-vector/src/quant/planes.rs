@@ -30,7 +30,7 @@ use super::code::{Coder, Fine};
 use super::ready::{Ready, Scores, live, places};
 use super::rotation::{MULTIPLE, Rotation};
 use super::stored::{Fill, Sink, load, load_bytes, save};
-use super::{Codec, unit_into};
+use super::{Codec, Soon, unit_into};
 use crate::Metric;
 
 /// Bytes of a block's signs for one dimension.
@@ -41,6 +41,9 @@ const SPLIT_FROM: usize = 512;
 
 /// The largest sum of four of the query's integers before they are rounded: at most 2 are added.
 const FOUR_MAX: f32 = ENTRY_MAX as f32 - 2.0;
+
+/// How far ahead of the scan signs are fetched, in bytes, as blocks are visited.
+const AHEAD: usize = 4096;
 
 /// Queries whose signs are scanned together.
 const TOGETHER: usize = 8;
@@ -113,6 +116,18 @@ impl Planes {
     /// Bytes of the further planes of one row.
     fn further_bytes(&self) -> usize {
         (self.bits as usize - 1) * self.dim / 8
+    }
+
+    /// The first step's.
+    fn sieve<'a>(&self, &(ready, floor): &(&'a Ready, f32)) -> Sieve<'a> {
+        let test = RowTest { floor: Self::below(ready, floor), ..ready.head };
+        Sieve { table: &ready.table[..self.head * BYTES], test }
+    }
+
+    /// The signs of a block that only the second step looks at; none when there is one step.
+    fn tail(&self, block: usize) -> &[u8] {
+        let bytes = (self.dim - self.head) * BYTES;
+        &self.tails[block * bytes..][..bytes]
     }
 
     /// Writes the signs of a row into its places of the scan's layout.
@@ -334,33 +349,49 @@ impl Codec for Planes {
         ready.whole = self.test(ready, base, self.dim);
     }
 
+    fn ahead(&self) -> usize {
+        AHEAD.div_ceil(self.head * BYTES)
+    }
+
     #[inline]
-    fn sift(&self, block: usize, asked: &[(&Ready, f32)], sifted: &mut [Sifted]) {
-        let bytes = self.head * BYTES;
+    fn sift(&self, block: usize, soon: Soon, asked: &[(&Ready, f32)], sifted: &mut [Sifted]) {
+        let head = |block| &self.heads[block * self.head * BYTES..][..self.head * BYTES];
+        if let Some(first) = soon.first {
+            skeg_simd::prefetch(&self.slopes[first]);
+            skeg_simd::prefetch(&self.norms[first]);
+        }
+        let first = soon.first.map_or(&[][..], head);
+        let second = soon.second.map_or(&[][..], |block| self.tail(block));
         let signs = SignBlock {
-            plane: &self.heads[block * bytes..][..bytes],
+            plane: head(block),
             slopes: &self.slopes[block],
             norms: &self.norms[block],
+            soon: [first, second],
         };
-        let rows = live(block, self.len);
-        for (asked, sifted) in asked.chunks(TOGETHER).zip(sifted.chunks_mut(TOGETHER)) {
-            let mut sieves = [Sieve { table: &[], test: RowTest::default() }; TOGETHER];
-            for (sieve, &(ready, floor)) in sieves.iter_mut().zip(asked) {
-                let test = RowTest { floor: Self::below(ready, floor), ..ready.head };
-                *sieve = Sieve { table: &ready.table[..bytes], test };
+        if let [one] = asked {
+            self.kernels.sift_signs(&signs, &[self.sieve(one)], sifted);
+        } else {
+            for (asked, sifted) in asked.chunks(TOGETHER).zip(sifted.chunks_mut(TOGETHER)) {
+                let mut sieves = [Sieve { table: &[], test: RowTest::default() }; TOGETHER];
+                for (to, from) in sieves.iter_mut().zip(asked) {
+                    *to = self.sieve(from);
+                }
+                self.kernels.sift_signs(&signs, &sieves[..asked.len()], sifted);
             }
-            self.kernels.sift_signs(&signs, &sieves[..asked.len()], sifted);
-            sifted.iter_mut().for_each(|sifted| sifted.rows &= rows);
         }
+        let rows = live(block, self.len);
+        sifted.iter_mut().for_each(|sifted| sifted.rows &= rows);
     }
 
     #[inline]
     fn prefetch(&self, block: usize, rows: u32) {
-        let bytes = (self.dim - self.head) * BYTES;
-        skeg_simd::prefetch(&self.tails[block * bytes..][..bytes]);
+        if self.bits == 1 {
+            return;
+        }
         let bytes = self.further_bytes();
-        for place in places(rows) {
-            skeg_simd::prefetch(&self.further[(block * ROWS + place) * bytes..][..bytes]);
+        for place in places(rows).map(|place| block * ROWS + place) {
+            skeg_simd::prefetch(&self.further[place * bytes..][..bytes]);
+            skeg_simd::prefetch(&self.fine[place..][..1]);
         }
     }
 
@@ -378,8 +409,7 @@ impl Codec for Planes {
         let Sifted { rows: mut mask, mut sums } = *sifted;
         let tail_table = &ready.table[self.head * BYTES..];
         if !tail_table.is_empty() {
-            let bytes = tail_table.len();
-            self.kernels.scan_signs(&self.tails[block * bytes..][..bytes], tail_table, &mut sums);
+            self.kernels.scan_signs(self.tail(block), tail_table, &mut sums);
             let test = RowTest { floor, ..ready.whole };
             mask &= self.kernels.passing(&test, &sums, slopes, norms);
         }

@@ -10,7 +10,7 @@ use std::arch::x86_64::*;
 
 use crate::dispatch::{ENTRY_MAX, ROWS, RowTest, Sieve, Sifted, SignBlock, UNIT};
 use crate::scalar;
-use crate::x86_64::SCAN_AHEAD;
+use crate::x86_64::Soon;
 
 /// Bytes in a register.
 const WIDTH: usize = 32;
@@ -68,20 +68,29 @@ fn finish(sums: Sums, out: &mut [u32]) {
 
 #[target_feature(enable = "avx2")]
 pub(super) fn scan_signs(plane: &[u8], table: &[u8], sums: &mut [u32; ROWS]) {
+    scan(plane, table, sums, None);
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn scan(plane: &[u8], table: &[u8], sums: &mut [u32; ROWS], soon: Option<Soon>) {
     let (low_sums, high_sums) = sums.split_at_mut(ROWS / 2);
     let nibble = _mm256_set1_epi8(0x0f);
     let zero = Sums { all: _mm256_setzero_si256(), odd: _mm256_setzero_si256() };
-    for (plane, table) in plane.chunks(UNITS_MAX * UNIT).zip(table.chunks(UNITS_MAX * UNIT)) {
+    const PART: usize = UNITS_MAX * UNIT;
+    for (number, (plane, table)) in plane.chunks(PART).zip(table.chunks(PART)).enumerate() {
+        let start = number * PART;
         let (parts, _) = plane.as_chunks::<{ TOGETHER * WIDTH }>();
         let (tables, _) = table.as_chunks::<{ TOGETHER * WIDTH }>();
         let (mut low, mut high) = (zero, zero);
-        for (part, entries) in parts.iter().zip(tables) {
+        for (number, (part, entries)) in parts.iter().zip(tables).enumerate() {
             let (groups, _) = part.as_chunks::<WIDTH>();
             let (entries, _) = entries.as_chunks::<WIDTH>();
             let (mut low_bytes, mut high_bytes) = (_mm256_setzero_si256(), _mm256_setzero_si256());
-            let ahead = part.as_ptr().wrapping_add(SCAN_AHEAD).cast::<i8>();
-            _mm_prefetch::<_MM_HINT_T0>(ahead);
-            _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(2 * WIDTH));
+            if let Some(soon) = soon {
+                soon.fetch(start + number * size_of_val(part));
+                soon.fetch(start + number * size_of_val(part) + 2 * WIDTH);
+            }
             for n in 0..TOGETHER {
                 let (bits, entries) = (load(&groups[n]), load(&entries[n]));
                 let below = _mm256_and_si256(bits, nibble);
@@ -140,14 +149,15 @@ pub(super) fn passing(
     mask
 }
 
-/// Registers are too few for more than one query's sums.
+/// Registers are too few for more than one query's sums. The first query's scan fetches what is read soon.
 #[target_feature(enable = "avx2")]
 pub(super) fn sift_signs(block: &SignBlock<'_>, sieves: &[Sieve<'_>], sifted: &mut [Sifted]) {
+    let mut soon = Some(Soon::new(block.plane, block.soon));
     scalar::sift_one_by_one(
         block,
         sieves,
         sifted,
-        |plane, table, sums| scan_signs(plane, table, sums),
+        |plane, table, sums| scan(plane, table, sums, soon.take()),
         |test, sums, slopes, norms| passing(test, sums, slopes, norms),
     );
 }

@@ -9,7 +9,7 @@
 use std::arch::x86_64::*;
 
 use crate::dispatch::{ENTRY_MAX, ROWS, RowTest, Sieve, Sifted, SignBlock, UNIT};
-use crate::x86_64::SCAN_AHEAD;
+use crate::x86_64::Soon;
 
 /// Bytes in a register.
 const WIDTH: usize = 64;
@@ -80,7 +80,7 @@ fn store_sums(sums: &mut [u32; 16], numbers: __m512i) {
 /// Takes the plane apart once.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2")]
-fn sums<const N: usize>(plane: &[u8], tables: [&[u8]; N]) -> [[__m512i; 2]; N] {
+fn sums<const N: usize>(plane: &[u8], tables: [&[u8]; N], soon: Option<Soon>) -> [[__m512i; 2]; N] {
     const PART: usize = UNITS_MAX * UNIT;
     let nibble = _mm512_set1_epi8(0x0f);
     let zero = _mm512_setzero_si512();
@@ -97,8 +97,9 @@ fn sums<const N: usize>(plane: &[u8], tables: [&[u8]; N]) -> [[__m512i; 2]; N] {
             let (groups, _) = unit.as_chunks::<WIDTH>();
             let mut bytes = [[zero; 2]; N];
             for (n, group) in groups.iter().enumerate() {
-                let ahead = group.as_ptr().wrapping_add(SCAN_AHEAD).cast::<i8>();
-                _mm_prefetch::<_MM_HINT_T0>(ahead);
+                if let Some(soon) = soon {
+                    soon.fetch(start + number * UNIT + n * WIDTH);
+                }
                 let bits = load(group);
                 let below = _mm512_and_si512(bits, nibble);
                 let above = _mm512_and_si512(_mm512_srli_epi16::<4>(bits), nibble);
@@ -123,7 +124,7 @@ fn sums<const N: usize>(plane: &[u8], tables: [&[u8]; N]) -> [[__m512i; 2]; N] {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2")]
 pub(super) fn scan_signs(plane: &[u8], table: &[u8], sums: &mut [u32; ROWS]) {
-    let [[low, high]] = self::sums(plane, [table]);
+    let [[low, high]] = self::sums(plane, [table], None);
     let (low_sums, high_sums) = halves(sums);
     store_sums(low_sums, _mm512_add_epi32(load_sums(low_sums), low));
     store_sums(high_sums, _mm512_add_epi32(load_sums(high_sums), high));
@@ -202,7 +203,7 @@ pub(super) fn sift_signs(block: &SignBlock<'_>, sieves: &[Sieve<'_>], sifted: &m
         sift(block, sieves, sifted);
     }
     for (sieve, sifted) in rest.iter().zip(rest_sifted) {
-        sift(block, &[*sieve], std::array::from_mut(sifted));
+        sift(block, std::array::from_ref(sieve), std::array::from_mut(sifted));
     }
 }
 
@@ -213,7 +214,7 @@ fn sift<const N: usize>(block: &SignBlock<'_>, sieves: &[Sieve<'_>; N], sifted: 
     for (table, sieve) in tables.iter_mut().zip(sieves) {
         *table = sieve.table;
     }
-    let sums = sums(block.plane, tables);
+    let sums = sums(block.plane, tables, Some(Soon::new(block.plane, block.soon)));
     for ((sieve, sifted), sums) in sieves.iter().zip(sifted).zip(sums) {
         sifted.rows = both(&sieve.test, sums, block.slopes, block.norms);
         if sifted.rows != 0 {
