@@ -188,8 +188,8 @@ impl Subscription {
 
     /// Whoever [gathers](Notify::gathers) has nothing more at hand: what there is may be synced.
     pub fn gathered(&self) {
-        if self.subscriber.gathering.swap(false, SeqCst) && !self.core.subscribers.anybody_gathers()
-        {
+        let was_gathering = self.is_gathering() && self.subscriber.gathering.swap(false, SeqCst);
+        if was_gathering && !self.core.subscribers.anybody_gathers() {
             self.core.end_gathering();
         }
     }
