@@ -7,15 +7,15 @@
  *   --json          one JSON document on standard output instead of tables
  *   --save          keep the results in bench/results/
  *
- * and for `vector`, which runs only when it is named:
+ * and for `vector` and `graph`, which run only when they are named:
  *
  *   --data FOLDER   vectors to search (base.fbin, query.fbin, truth.ibin), all of length 1
- *   --rows N        the first rows of them only
+ *   --rows N        the first rows of them only; for `graph`: so many recombined ones
  *   --peers A,B     some of the peers
  *
  * NAME is a benchmark or the beginning of some. Exit code 0 when everything ran, whatever the bars.
  */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildJs } from '../scripts/lib/build-js.ts'
@@ -40,10 +40,17 @@ async function benches(): Promise<Bench[]> {
   return modules.flatMap((module) => module.benches ?? module.bench ?? [])
 }
 
+/** Whether the peers that package.json names are there, as of its last change. */
+function isInstalled(): boolean {
+  const installed = fromRoot('bench', 'node_modules', '.package-lock.json')
+  const changed = statSync(fromRoot('bench', 'package.json')).mtimeMs
+  return existsSync(installed) && statSync(installed).mtimeMs >= changed
+}
+
 async function prepare(): Promise<void> {
   await buildNative('release')
   await buildJs()
-  if (!existsSync(fromRoot('bench', 'node_modules'))) {
+  if (!isInstalled()) {
     // Versions are exact in package.json; npm's lockfile leaves out binaries of other platforms.
     const install = ['install', '--no-package-lock', '--prefix', fromRoot('bench')]
     const { code } = await run('npm', install, { quietStdout: true })
@@ -118,7 +125,9 @@ async function main(): Promise<void> {
   if (values.save === true) {
     const folder = fromRoot('bench', 'results')
     mkdirSync(folder, { recursive: true })
-    const names = chosen.length === all.length ? 'all' : chosen.map(({ name }) => name).join('+')
+    const named = chosen.length === all.length ? 'all' : chosen.map(({ name }) => name).join('+')
+    // So that one size after the other can be kept.
+    const names = values.rows === undefined ? named : `${named}-${values.rows}`
     for (const [extension, content] of [['json', document] as const, ...attached]) {
       const name = `${about.date.slice(0, 10)}-${about.commit}-${names}.${extension}`
       const file = path.join(folder, name)

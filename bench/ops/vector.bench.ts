@@ -1,4 +1,4 @@
-/** Search among vectors against libraries that keep all of them in memory. */
+/** Search among vectors against libraries that keep all of them in memory, and stores that keep them in files. */
 import path from 'node:path'
 import type { Bench } from '../lib/bench.ts'
 import { chart } from '../vector/chart.ts'
@@ -8,7 +8,7 @@ const QUICK_PEERS = ['faiss-flat', 'hnswlib']
 
 export const bench: Bench = {
   name: 'vector',
-  what: 'vectors against hnswlib, faiss, usearch: recall, searches per second, cold, memory, build',
+  what: 'vectors against hnswlib, faiss, usearch, LanceDB, sqlite-vec: recall, searches per second, cold, memory, build',
   onlyNamed: true,
   bars: [
     { condition: 'k=10 default', figure: 'recall_10', value: 0.999 },

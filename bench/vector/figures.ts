@@ -1,6 +1,9 @@
 /** Sets of vectors as files, and what is figured out of answers and times. */
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import path from 'node:path'
+
+/** Rows that are read at once. */
+const PART = 10_000
 
 export type Figures = Record<string, number>
 
@@ -24,17 +27,14 @@ function readMatrix(file: string): { count: number; width: number; bytes: ArrayB
   return { count, width, bytes }
 }
 
-export function readSet(folder: string): VectorSet {
-  const base = readMatrix(path.join(folder, 'base.fbin'))
+/** What a set is asked, and what it has to answer. */
+export function readAsked(folder: string): Pick<VectorSet, 'dim' | 'queries' | 'truth'> {
   const queries = readMatrix(path.join(folder, 'query.fbin'))
   const nearest = readMatrix(path.join(folder, 'truth.ibin'))
   const ids = new Int32Array(nearest.bytes)
   const { width } = nearest
   return {
-    folder,
-    rows: base.count,
-    dim: base.width,
-    base: new Float32Array(base.bytes),
+    dim: queries.width,
     queries: new Float32Array(queries.bytes),
     truth: Array.from({ length: nearest.count }, (_, n) =>
       ids.subarray(n * width, (n + 1) * width),
@@ -42,8 +42,34 @@ export function readSet(folder: string): VectorSet {
   }
 }
 
+export function readSet(folder: string): VectorSet {
+  const base = readMatrix(path.join(folder, 'base.fbin'))
+  const rows = new Float32Array(base.bytes)
+  return { folder, rows: base.count, base: rows, ...readAsked(folder) }
+}
+
+/** The rows of a set in parts, so that they never are in memory all at once. */
+export function* partsOf(folder: string): Generator<{ first: number; rows: Float32Array }> {
+  const file = openSync(path.join(folder, 'base.fbin'), 'r')
+  try {
+    const [count = 0, dim = 0] = readInto(file, new Uint32Array(2), 0)
+    for (let first = 0; first < count; first += PART) {
+      const rows = new Float32Array(Math.min(PART, count - first) * dim)
+      yield { first, rows: readInto(file, rows, 8 + first * dim * 4) }
+    }
+  } finally {
+    closeSync(file)
+  }
+}
+
+function readInto<T extends NodeJS.ArrayBufferView>(file: number, into: T, from: number): T {
+  const read = readSync(file, into, 0, into.byteLength, from)
+  if (read < into.byteLength) throw new Error('the file of the rows ends early')
+  return into
+}
+
 /** The queries of a set, one by one. */
-export function queriesOf({ queries, dim }: VectorSet): Float32Array[] {
+export function queriesOf({ queries, dim }: Pick<VectorSet, 'queries' | 'dim'>): Float32Array[] {
   return Array.from({ length: queries.length / dim }, (_, n) =>
     queries.subarray(n * dim, (n + 1) * dim),
   )

@@ -5,12 +5,13 @@ import path from 'node:path'
 import { best, type Effort, type Row } from '../lib/bench.ts'
 import type { Curve } from './chart.ts'
 import type { Figures, VectorSet } from './figures.ts'
+import { NPM_PEERS, npmPeer } from './npm.ts'
 import { deviceFigures, pythonPeer, PYTHON_PEERS } from './peers.ts'
 import { vectorSet } from './sets.ts'
 import { Served, servedSubjects } from './skeg.ts'
 import type { Subject } from './subject.ts'
 
-export const PEERS = [...PYTHON_PEERS]
+export const PEERS = [...PYTHON_PEERS, ...NPM_PEERS]
 
 export const KS = [10, 100]
 const SECONDS = 1.5
@@ -37,8 +38,12 @@ async function skeg(set: VectorSet, data: string): Promise<Subject[]> {
   return servedSubjects(served, { ...built, ...after, reopened_mib: resident_mib, ...opened })
 }
 
-/** Every point of every subject, in turns. */
-export async function measured(subjects: Subject[], effort: Effort): Promise<Point[]> {
+/** Every point of every subject, in turns; `tell` is called after each round. */
+export async function measured(
+  subjects: Subject[],
+  effort: Effort,
+  tell: (what: string) => void = () => undefined,
+): Promise<Point[]> {
   const seconds = SECONDS * effort.scale
   const points: Point[] = []
   for (const k of KS) {
@@ -56,6 +61,7 @@ export async function measured(subjects: Subject[], effort: Effort): Promise<Poi
           two_to_one: (two['per_second'] ?? 0) / (one['per_second'] ?? 1),
         })
       }
+      tell(`k = ${k}, round ${round + 1} of ${effort.rounds}: measured`)
     }
     for (const { subject, point, rounds } of asked) {
       points.push({ subject, k, point, figures: best(rounds) })
@@ -118,7 +124,11 @@ export async function measureVectors(choice: Choice, effort: Effort): Promise<[R
   const subjects: Subject[] = []
   try {
     subjects.push(...(await skeg(set, path.join(scratch, 'skeg'))))
-    for (const name of choice.peers) subjects.push(await pythonPeer(name, set, cache))
+    for (const name of choice.peers) {
+      const isFromNpm = NPM_PEERS.includes(name)
+      const peer = await (isFromNpm ? npmPeer : pythonPeer)(name, set, cache)
+      if (peer) subjects.push(peer)
+    }
     const points = await measured(subjects, effort)
     const rows = points.map(({ subject, k, point, figures }): Row => {
       const where = point === DEFAULT ? 'default' : `${subject.unit} ${point}`

@@ -12,6 +12,11 @@ import type { Subject } from './subject.ts'
 /** A segment with a graph takes so many times the memory of one without, at least. */
 const LINKED = 1.3
 
+/** Says how far a size is: a large one takes its time. */
+function tell({ rows }: VectorSet, what: string): void {
+  console.error(`${rows} rows: ${what}`)
+}
+
 /** An index that was built and opened again. */
 async function built(
   name: string,
@@ -21,6 +26,7 @@ async function built(
 ): Promise<{ subject: (unit: 'rerank' | 'list') => Subject; bytes: number }> {
   const first = await Served.start(set, data)
   const figures = await first.build(backend)
+  tell(set, `${name}, ${backend}: built in ${Math.round(figures['build_s'] ?? 0)} s`)
   await first.close()
   const [served, opened] = await Served.reopen(set, data)
   const about: Figures = { ...figures, ...(await served.memory()), ...opened }
@@ -54,8 +60,13 @@ export async function measureSize(
   const subjects: Subject[] = []
   try {
     subjects.push(...(await both(set, scratch)))
-    for (const name of peers) subjects.push(await pythonPeer(name, set, cache))
-    const points = await measured(subjects, effort)
+    for (const name of peers) {
+      subjects.push(await pythonPeer(name, set, cache))
+      tell(set, `${name}: built`)
+    }
+    const points = await measured(subjects, effort, (what) => {
+      tell(set, what)
+    })
     const rows = points.map(({ subject, k, point, figures }): Row => {
       return { subject: subject.name, condition: `k=${k} ${subject.unit} ${point}`, figures }
     })

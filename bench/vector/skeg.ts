@@ -2,12 +2,12 @@
  * skeg as it is served: an index in a server process of its own, asked over RESP. The client shares the
  * machine's processors, so rates are also told for each second of the server's processor time.
  */
-import { execFileSync } from 'node:child_process'
-import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuSeconds } from '../lib/process-figures.ts'
 import { startSkeg, type Server } from '../lib/servers.ts'
+import { bytesOf, cachedMib, drop, filesIn } from './files.ts'
 import { percentiles, queriesOf, recalls, type Figures, type VectorSet } from './figures.ts'
 import { Connection, encode, granted, type Reply } from './resp.ts'
 import type { Ask, Subject } from './subject.ts'
@@ -55,28 +55,7 @@ function mib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
 }
 
 function segments(data: string): string[] {
-  const folder = path.join(data, 'vectors')
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.join(entry.parentPath, entry.name))
-}
-
-/** Takes files out of the page cache: GNU dd's way to say POSIX_FADV_DONTNEED. */
-function drop(files: string[]): void {
-  for (const file of files) {
-    execFileSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0', 'status=none'])
-  }
-}
-
-/** MiB of files in the page cache, where the system can tell. */
-function cachedMib(files: string[]): number {
-  try {
-    const sizes = execFileSync('fincore', ['--bytes', '--noheadings', '--output', 'RES', ...files])
-    const numbers = sizes.toString().trim().split(/\s+/).map(Number)
-    return numbers.reduce((sum, bytes) => sum + bytes, 0) / 2 ** 20
-  } catch {
-    return NaN
-  }
+  return filesIn(path.join(data, 'vectors'))
 }
 
 async function ingest(
@@ -285,10 +264,6 @@ export class Served {
     for (const connection of this.#connections) connection.close()
     await this.#server.stop()
   }
-}
-
-function bytesOf(files: string[]): number {
-  return files.reduce((sum, file) => sum + statSync(file).size, 0)
 }
 
 /** The subjects of one server: asked query by query, and several at once. */

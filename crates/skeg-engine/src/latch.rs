@@ -322,10 +322,15 @@ impl Shared {
             work.extend(self.wait_for_walk(ticket, &outlet));
             self.free(held, work);
         } else {
+            let overtakes = ticket.job.overtakes();
             self.enqueue_first(ticket);
             self.stalled(id);
             self.free(held, work);
             work.retain(|queued| *queued != id);
+            // A snapshot may be what he waits for.
+            if !overtakes && let Some(overtaking) = self.latch(id).pop_overtaking() {
+                work.push(self.enqueue_first(overtaking));
+            }
         }
     }
 

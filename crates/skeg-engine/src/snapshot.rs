@@ -11,6 +11,7 @@ mod compact;
 mod due;
 mod errand;
 mod pace;
+mod ration;
 mod run;
 
 use std::time::Duration;
@@ -245,7 +246,7 @@ impl Shared {
             state.started_ms = self.now_ms();
             (state.entries, state.bytes) = (0, 0);
         }
-        Run::new(self, log)
+        Run::new(self, log, files)
     }
 
     fn begin_by_hand(&self) {
@@ -300,6 +301,7 @@ impl Shared {
     }
 
     fn note_progress(&self, run: &Run) {
+        run.ration();
         let mut state = self.snapshots.state.lock();
         (state.entries, state.bytes) = run.figures();
     }

@@ -66,6 +66,8 @@ pub(crate) struct Core {
     pub(crate) position: Mutex<Position>,
     pub(crate) log_wake: Wake,
     pub(crate) disk_wake: Wake,
+    /// The thread that syncs waits for those it has answered.
+    pub(crate) gathers: AtomicBool,
     pub(crate) threads: Mutex<Vec<Box<dyn Join>>>,
     pub(crate) threads_run: AtomicBool,
     pub(crate) threads_stop: AtomicBool,
@@ -130,6 +132,7 @@ impl Core {
             position: Mutex::new(position),
             log_wake: Wake::default(),
             disk_wake: Wake::default(),
+            gathers: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
             threads_run: AtomicBool::new(false),
             threads_stop: AtomicBool::new(false),
@@ -221,6 +224,10 @@ impl Core {
         if pressure.room || pressure.sync {
             self.disk_wake.wake();
         }
+        if pressure.rationed {
+            let now = self.now_ns();
+            self.space.update(|room| room.trickle(now));
+        }
         if self.has_unwritten() {
             self.log_wake.wake();
         }
@@ -230,7 +237,7 @@ impl Core {
     pub(crate) fn request_sync(&self, epoch: Epoch) {
         if self.durable() < epoch {
             self.syncing.want(epoch);
-            self.disk_wake.wake();
+            self.wake_syncer();
         }
     }
 
@@ -241,6 +248,7 @@ impl Core {
         if self.syncing.in_flight() {
             self.log_wake.wake();
         }
+        self.end_gathering();
     }
 
     /// Bytes of history behind the snapshot, at most.

@@ -48,6 +48,8 @@ promises! {
     LooksOnce,
     /// An fsync starts without a look at who cannot wait for its end.
     SyncsBlindly,
+    /// The thread that syncs is not told that all have gathered whom it waits for.
+    GathersOn,
     /// Only the segment written to last is synced.
     SyncsNewestOnly,
     /// A failed fsync counts as done.
@@ -106,6 +108,8 @@ promises! {
     RemovesUnderBackups,
     /// Growth takes the room that the next snapshot needs.
     FillsTheDisk,
+    /// Writers do not wait for a snapshot that they outrun.
+    OutrunsSnapshots,
 }
 
 #[cfg(feature = "failpoints")]

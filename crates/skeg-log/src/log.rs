@@ -16,6 +16,7 @@ use crate::failpoint::{Broken, breaks};
 use crate::layout;
 use crate::recover::{make_writable, replay_kept};
 use crate::reshard::reshard;
+use crate::room::Room;
 use crate::snapshot::SnapshotWriter;
 use crate::space::{Reservation, cost};
 use crate::spare::Spare;
@@ -294,6 +295,12 @@ impl Log {
         (self.core.behind_bytes(), snapshot.map_or(0, |snapshot| snapshot.bytes))
     }
 
+    /// Bytes that are allocated and not written, at most: room in two segments, and the spare.
+    #[must_use]
+    pub fn ahead_bytes(&self) -> u64 {
+        2 * self.core.options.segment_bytes + self.core.space.look(Room::present).allowed
+    }
+
     /// The segments that nothing is written to any more, in the order of the history.
     #[must_use]
     pub fn sealed_segments(&self) -> Vec<SealedSegment> {
@@ -308,6 +315,18 @@ impl Log {
     /// before it. Growth is refused while the disk has not so much left.
     pub fn expect_snapshot(&self, bytes: u64, moved: u64) {
         self.core.forecast.look(bytes, moved, self.core.history_bytes.load(SeqCst));
+    }
+
+    /// Growth waits when so many more bytes were written, but for a little every few milliseconds; until this
+    /// is called again. `None`: it does not wait.
+    pub fn ration_growth(&self, bytes: Option<u64>) {
+        if breaks(Broken::OutrunsSnapshots) {
+            return;
+        }
+        self.core.space.update(|room| room.ration(bytes.unwrap_or(u64::MAX)));
+        if self.core.space.stop_waiting() {
+            self.core.subscribers.room();
+        }
     }
 
     /// Begins a snapshot. One at a time: the caller sees to that.

@@ -5,6 +5,7 @@
 //! May not know: who reserves (that is `space.rs`), files.
 
 use crate::error::ReserveError;
+use crate::ration::Ration;
 use crate::types::Purpose;
 
 /// Free allocated bytes that upkeep keeps ahead of the writer, at first and at most: doubled
@@ -21,6 +22,8 @@ pub(crate) struct Pressure {
     pub(crate) room: bool,
     /// An fsync should free unsynced bytes.
     pub(crate) sync: bool,
+    /// Somebody waits because the ration is used up.
+    pub(crate) rationed: bool,
 }
 
 /// What upkeep should bring about.
@@ -82,6 +85,7 @@ pub(crate) struct Room {
     write_full: bool,
     /// Even the spare has nothing more to give.
     exhausted: bool,
+    ration: Ration,
     /// Poisoned, closed or read-only: nothing is granted any more.
     refusing: Option<ReserveError>,
 }
@@ -105,6 +109,7 @@ impl Room {
             disk_full: false,
             write_full: false,
             exhausted: false,
+            ration: Ration::default(),
             refusing: None,
         }
     }
@@ -139,7 +144,7 @@ impl Room {
 
     /// How many bytes may be outstanding, for growth.
     pub(crate) fn growth_limit(&self) -> u64 {
-        if self.full() { 0 } else { self.release_limit() }
+        if self.full() || self.ration.is_used_up() { 0 } else { self.release_limit() }
     }
 
     /// Whether something should be done, after unsynced bytes have grown.
@@ -148,7 +153,7 @@ impl Room {
         if sync && self.allowed_target <= self.allowed {
             self.want_more_unsynced();
         }
-        Pressure { room: self.is_short(), sync }
+        Pressure { room: self.is_short(), sync, rationed: false }
     }
 
     /// Whether upkeep should allocate.
@@ -178,7 +183,10 @@ impl Room {
             Purpose::Release => self.full() && self.exhausted,
         };
         if no_space {
-            return (ReserveError::NoSpace, Pressure { room: true, sync: false });
+            return (ReserveError::NoSpace, Pressure { room: true, ..Pressure::default() });
+        }
+        if purpose == Purpose::Growth && self.ration.is_used_up() {
+            return (ReserveError::Wait, Pressure { rationed: true, ..Pressure::default() });
         }
         let needed = outstanding + cost;
         let mut pressure = self.pressure();
@@ -188,7 +196,7 @@ impl Room {
         }
         if self.unsynced_left() < needed {
             self.want_more_unsynced();
-            pressure = Pressure { room: true, sync: self.unsynced > 0 };
+            pressure = Pressure { room: true, sync: self.unsynced > 0, ..pressure };
         }
         self.demand(held + cost, purpose);
         (ReserveError::Wait, pressure)
@@ -207,6 +215,7 @@ impl Room {
     pub(crate) fn wrote(&mut self, bytes: u64) -> Pressure {
         self.active.free = self.active.free.saturating_sub(bytes);
         self.unsynced += bytes;
+        self.ration.wrote(bytes);
         self.write_full = false;
         self.pressure()
     }
@@ -332,6 +341,16 @@ impl Room {
     /// The writer found the disk full.
     pub(crate) fn set_write_full(&mut self) {
         self.write_full = true;
+    }
+
+    /// Growth waits when so many more bytes were written.
+    pub(crate) fn ration(&mut self, bytes: u64) {
+        self.ration.set(bytes);
+    }
+
+    /// Somebody waits because the ration is used up.
+    pub(crate) fn trickle(&mut self, now_ns: u64) {
+        self.ration.trickle(now_ns);
     }
 
     /// Refuses everything from here on.

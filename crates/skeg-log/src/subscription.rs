@@ -20,6 +20,12 @@ pub trait Notify: Send + Sync {
     /// Something that was wanted has happened (or the log is poisoned or closed): look again, and
     /// want the next. May come once too often, never too few times.
     fn notify(&self);
+
+    /// Whether it brings more to sync soon after it was told that something is durable, and says then that
+    /// it [has gathered](Subscription::gathered).
+    fn gathers(&self) -> bool {
+        false
+    }
 }
 
 /// What [`Subscription::want`] found.
@@ -40,6 +46,8 @@ struct Subscriber {
     kernel: AtomicU64,
     disk: AtomicU64,
     space: AtomicBool,
+    /// It was told that something is durable, and has not said that it has gathered.
+    gathering: AtomicBool,
     notify: Arc<dyn Notify>,
 }
 
@@ -49,6 +57,7 @@ impl Debug for Subscriber {
             .field("kernel", &self.kernel)
             .field("disk", &self.disk)
             .field("space", &self.space)
+            .field("gathering", &self.gathering)
             .finish_non_exhaustive()
     }
 }
@@ -97,9 +106,17 @@ impl Subscribers {
     pub(crate) fn reached(&self, level: Level, epoch: Epoch) {
         for subscriber in self.list().iter() {
             if subscriber.take(level, epoch) {
+                if level == Level::Disk && subscriber.notify.gathers() {
+                    subscriber.gathering.store(true, SeqCst);
+                }
                 subscriber.notify.notify();
             }
         }
+    }
+
+    /// Whether somebody was told that something is durable, and is about to bring more.
+    pub(crate) fn anybody_gathers(&self) -> bool {
+        self.list().iter().any(|subscriber| subscriber.gathering.load(SeqCst))
     }
 
     /// There may be room for reservations.
@@ -135,6 +152,7 @@ impl Subscription {
             kernel: AtomicU64::new(NOTHING),
             disk: AtomicU64::new(NOTHING),
             space: AtomicBool::new(false),
+            gathering: AtomicBool::new(false),
             notify,
         });
         core.subscribers.add(Arc::clone(&subscriber));
@@ -163,6 +181,19 @@ impl Subscription {
         Want::Waiting
     }
 
+    /// Whether it was told that something is durable, and has not said that it has gathered.
+    pub fn is_gathering(&self) -> bool {
+        self.subscriber.gathering.load(SeqCst)
+    }
+
+    /// Whoever [gathers](Notify::gathers) has nothing more at hand: what there is may be synced.
+    pub fn gathered(&self) {
+        let was_gathering = self.is_gathering() && self.subscriber.gathering.swap(false, SeqCst);
+        if was_gathering && !self.core.subscribers.anybody_gathers() {
+            self.core.end_gathering();
+        }
+    }
+
     /// Asks for one notification when it is worth while to try a reservation again that was
     /// answered with [`ReserveError::Wait`](crate::ReserveError::Wait).
     pub fn want_space(&self, payload_bytes: u64, purpose: Purpose) -> Want {
@@ -182,5 +213,6 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.core.subscribers.remove(&self.subscriber);
+        self.gathered();
     }
 }

@@ -45,8 +45,13 @@ impl Wake {
         self.condition.notify_one();
     }
 
+    /// Whoever has told the thread something that it is going to look at anyway need not keep it awake.
+    pub(crate) fn forget(&self) {
+        self.state.store(AWAKE, SeqCst);
+    }
+
     /// Sleeps until woken, at most for `timeout`, and forgets it: look at everything after this.
-    fn sleep(&self, timeout: Option<Duration>) {
+    pub(crate) fn sleep(&self, timeout: Option<Duration>) {
         let mut guard = self.lock.lock();
         if self.state.compare_exchange(AWAKE, ASLEEP, SeqCst, SeqCst).is_ok() {
             guard = match timeout {
@@ -139,6 +144,7 @@ impl Core {
                 self.look_again();
                 // Under load an fsync is always due: upkeep comes in time, not when there is no room.
                 if !self.space.look(Room::is_short) {
+                    self.gather();
                     continue;
                 }
             } else if wrote {

@@ -285,7 +285,7 @@ impl Core {
         let mut blocks = 0;
         while self.has_unwritten() {
             if by == By::Serving && self.syncer_writes() {
-                self.disk_wake.wake();
+                self.wake_syncer();
                 return or_busy(outcome);
             }
             if by == By::Serving && self.syncing.in_flight() {
@@ -345,7 +345,7 @@ impl Core {
     pub(crate) fn wake_writer(&self) {
         let on_the_way = self.is_written_to_be_synced() && !self.syncing.in_flight();
         if on_the_way || self.syncer_writes() {
-            self.disk_wake.wake();
+            self.wake_syncer();
         } else {
             self.log_wake.wake();
         }

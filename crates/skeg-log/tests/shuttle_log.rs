@@ -263,6 +263,59 @@ fn shuttle_a_serving_thread_is_answered() {
     }
 }
 
+/// A server's thread that gathers.
+#[derive(Default)]
+struct Gatherer(Sleeper);
+
+impl Notify for Gatherer {
+    fn notify(&self) {
+        self.0.notify();
+    }
+
+    fn gathers(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn shuttle_who_gathers_is_waited_for_and_answered() {
+    check(who_gathers_is_waited_for_and_answered);
+}
+
+/// Threads that end their turns by saying that they have gathered, beside one that only wants to see its
+/// change written: time ends no wait here, and all are answered.
+fn who_gathers_is_waited_for_and_answered() {
+    let setup = open(SyncPolicy::Always, true);
+    let serve = |number: u16| {
+        let log = Arc::clone(&setup.log);
+        thread::spawn(move || {
+            let gatherer = Arc::new(Gatherer::default());
+            let subscription = log.subscribe(Arc::<Gatherer>::clone(&gatherer));
+            for round in 0..2 {
+                let epoch = push(&log, number, &[round]);
+                log.try_write();
+                while subscription.want(Level::Disk, epoch) == Want::Waiting {
+                    subscription.gathered();
+                    gatherer.0.sleep();
+                }
+                assert!(log.reached(Level::Disk) >= epoch);
+            }
+        })
+    };
+    let threads = [serve(0), serve(1)];
+    let sleeper = Arc::new(Sleeper::default());
+    let subscription = setup.log.subscribe(Arc::<Sleeper>::clone(&sleeper));
+    let epoch = push(&setup.log, 1, b"written");
+    setup.log.wake_writer();
+    while subscription.want(Level::Kernel, epoch) == Want::Waiting {
+        sleeper.sleep();
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    setup.log.close().unwrap();
+}
+
 #[test]
 fn shuttle_an_fsync_does_not_hold_up_who_only_wants_it_written() {
     check(an_fsync_does_not_hold_up_who_only_wants_it_written);
@@ -490,6 +543,7 @@ mod flaws {
     use super::{
         an_fsync_does_not_hold_up_who_only_wants_it_written, check, every_moment_is_a_prefix,
         no_push_is_left_behind, no_push_is_left_behind_an_fsync,
+        who_gathers_is_waited_for_and_answered,
     };
 
     fn is_caught(broken: Broken, model: fn()) {
@@ -517,5 +571,10 @@ mod flaws {
     #[test]
     fn shuttle_flaw_an_fsync_without_a_look() {
         is_caught(Broken::SyncsBlindly, an_fsync_does_not_hold_up_who_only_wants_it_written);
+    }
+
+    #[test]
+    fn shuttle_flaw_a_wait_for_who_has_gathered() {
+        is_caught(Broken::GathersOn, who_gathers_is_waited_for_and_answered);
     }
 }

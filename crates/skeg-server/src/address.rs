@@ -38,6 +38,10 @@ impl Notify for Inbox {
     fn notify(&self) {
         self.log_moved();
     }
+
+    fn gathers(&self) -> bool {
+        true
+    }
 }
 
 /// The mailbox of a serving thread.

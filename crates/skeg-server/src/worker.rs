@@ -57,6 +57,8 @@ pub(crate) struct Worker {
     asked: [Option<Epoch>; 2],
     /// The log has moved since the waiting connections were looked at.
     log_moved: bool,
+    /// In this turn replies left that had waited for the log: their clients may be back by the next.
+    has_answered: bool,
     window: Window,
     /// When a pause of clients ends, as far as this thread knows of one.
     paused_until_ms: Option<u64>,
@@ -124,6 +126,7 @@ impl Worker {
             waiting: Vec::new(),
             asked: [None; 2],
             log_moved: false,
+            has_answered: false,
             deadline_ns: None,
         }
     }
@@ -275,6 +278,7 @@ impl Worker {
         let mut places = std::mem::take(&mut self.dirty);
         loop {
             if std::mem::take(&mut self.log_moved) {
+                self.has_answered = true;
                 self.asked = [None; 2];
                 places.append(&mut self.waiting);
             }
@@ -354,6 +358,7 @@ impl Turn for Worker {
         self.tools.now_ns = now_ns;
         self.tools.share(ready + self.again.len());
         self.sent_at_commands = self.tools.commands;
+        self.has_answered = false;
         self.tools.now_ms = self.tools.clock.now_ms();
         std::mem::swap(&mut self.again, &mut self.again_now);
         self.take_messages();
@@ -405,6 +410,11 @@ impl Turn for Worker {
             self.tick();
         }
         self.publish();
+        if !self.has_answered
+            && let Some(subscription) = &self.subscription
+        {
+            subscription.gathered();
+        }
         self.rest()
     }
 }
@@ -428,6 +438,9 @@ impl Worker {
         }
         let more = self.gate.as_ref().is_some_and(|gate| gate.more);
         if more || !self.again.is_empty() || !self.messages.is_empty() || self.log_moved {
+            return Rest::None;
+        }
+        if self.has_answered && self.subscription.as_ref().is_some_and(Subscription::is_gathering) {
             return Rest::None;
         }
         let anybody = match &self.gate {

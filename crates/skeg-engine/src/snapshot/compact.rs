@@ -26,6 +26,15 @@ const BATCH_BYTES: u64 = 1 << 20;
 /// One part of the live strings is stated again for each snapshot, at most.
 const PART: u64 = 8;
 
+/// How far a compaction is, in bytes of strings.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moved {
+    /// Live in the segments that are to go.
+    pub(super) chosen: u64,
+    /// Stated again.
+    pub(super) stated: u64,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     /// All shards are to be asked what is live in which segment.
@@ -51,6 +60,7 @@ pub(super) struct Compaction {
     /// Those that are to go.
     segments: Arc<BTreeSet<u64>>,
     found: VecDeque<Stray>,
+    moved: Moved,
     reply: Arc<Reply>,
     /// The newest epoch with something that was stated again.
     last: Epoch,
@@ -66,10 +76,15 @@ impl Compaction {
             shard: ShardId(0),
             segments: Arc::default(),
             found: VecDeque::new(),
+            moved: Moved::default(),
             reply: Arc::new(Reply::new(&shared.snapshots.bell)),
             last: Epoch(0),
             bytes_min: shared.options.snapshot_log_bytes,
         }
+    }
+
+    pub(super) fn moved(&self) -> Moved {
+        self.moved
     }
 
     /// One step.
@@ -90,6 +105,7 @@ impl Compaction {
                 if self.segments.is_empty() {
                     return Ok(Progress::Done(()));
                 }
+                self.moved.chosen = self.segments.iter().map(|id| told.homes[id]).sum();
                 self.stage = Stage::Seek(Seek::default());
                 Ok(Progress::More)
             }
@@ -107,7 +123,7 @@ impl Compaction {
                 self.stage = Stage::Restate(told.seek);
                 Ok(Progress::More)
             }
-            Stage::Restate(next) => self.restate(shared, log, next),
+            Stage::Restate(next) => self.restate(shared, next),
             Stage::Restated(next) => {
                 let Some(outcome) = self.reply.take() else { return Ok(Progress::Waits) };
                 match outcome {
@@ -159,7 +175,6 @@ impl Compaction {
     fn restate(
         &mut self,
         shared: &Shared,
-        log: &Log,
         next: Option<Seek>,
     ) -> Result<Progress<()>, SnapshotError> {
         let values = shared.values.as_ref().expect("there is a log");
@@ -181,9 +196,9 @@ impl Compaction {
             let stated = batch.drain(..).filter(|(stray, value)| shard.restate(stray, value));
             values.note_restated(stated.map(|(_, value)| value.len() as u64).sum());
         };
-        // Where growth is refused, this is how there comes to be space.
-        let bound = if is_full(log) { Bound::release(bytes) } else { Bound::grow(bytes) };
-        let errand = errand(self.shard, bound, &self.reply, restate);
+        self.moved.stated += bytes;
+        // Where growth is refused or has to wait, this is how there comes to be space.
+        let errand = errand(self.shard, Bound::release(bytes), &self.reply, restate);
         post(shared, errand, &mut self.stage, Stage::Restated(next))
     }
 

@@ -106,6 +106,21 @@ impl Files {
         }
     }
 
+    /// Bytes that an open would load and replay.
+    pub(super) fn replayed(&self) -> u64 {
+        self.snapshot + self.behind
+    }
+
+    /// Bytes that the log behind the last snapshot has grown by since.
+    pub(super) fn behind_since(&self, log: &Log) -> u64 {
+        log.behind_bytes().0.saturating_sub(self.behind)
+    }
+
+    /// Bytes of all files, and of what is live if that is known.
+    pub(super) fn used_and_live(&self) -> (u64, Option<u64>) {
+        (self.snapshot + self.log, self.live)
+    }
+
     fn dead(&self, live: u64) -> u64 {
         (self.snapshot + self.log).saturating_sub(live)
     }
@@ -131,9 +146,10 @@ impl Files {
     pub(super) fn left(&self, before: &Self) -> Option<u64> {
         let (live, live_before) = (self.live?, before.live?);
         let dead = self.dead(live);
-        // On a full disk each is bounded by the room there is, and the next one may do better.
-        let least = if before.full { 0 } else { live / PART_FREED };
-        let has_freed = dead < before.dead(live_before).saturating_sub(least);
+        // On a full disk each is bounded by the room there is, and the next one may do better. Otherwise all that
+        // was written meanwhile may have made something dead that was not when it began.
+        let (least, died) = if before.full { (0, 0) } else { (live / PART_FREED, self.behind) };
+        let has_freed = dead + least < before.dead(live_before) + died;
         Some(if has_freed { dead.min(live) } else { dead })
     }
 }
@@ -143,6 +159,13 @@ mod tests {
     use super::*;
 
     const MIN: u64 = 10;
+
+    impl Files {
+        /// Such a snapshot, such a log behind it, and so much that is live.
+        pub(in crate::snapshot) fn new(snapshot: u64, log: u64, live: u64) -> Self {
+            Self { snapshot, behind: log, log, live: Some(live), full: false }
+        }
+    }
 
     fn files(snapshot: u64, behind: u64, log: u64, live: u64) -> Files {
         Files { snapshot, behind, log, live: Some(live), full: false }
@@ -193,6 +216,9 @@ mod tests {
         // Nothing went: it is not tried again before more has died.
         assert_eq!(before.left(&before), Some(4_100));
         assert!(!before.are_due(before.left(&before), MIN));
+        // As much has died meanwhile as was freed.
+        let overwritten = files(100, 1_000, 5_000, 1_000);
+        assert_eq!(overwritten.left(&before), Some(1_000));
         // As good as it gets.
         let clean = files(100, 10, 1_200, 1_000);
         assert_eq!(clean.left(&before), Some(300));

@@ -58,7 +58,7 @@ impl Reply {
     }
 }
 
-/// Posts an errand, after which `stage` is the next one; or it is to be tried again.
+/// Posts an errand, after which `stage` is the next one.
 pub(super) fn post<S, T>(
     shared: &Shared,
     errand: Box<dyn Job>,
@@ -70,7 +70,6 @@ pub(super) fn post<S, T>(
             *stage = next;
             Ok(Progress::More)
         }
-        Err((_, Refusal::Busy)) => Ok(Progress::Waits),
         Err((_, refusal)) => Err(refusal.into()),
     }
 }
@@ -87,7 +86,6 @@ struct Errand<W> {
     shards: ShardList,
     hold: Hold,
     bound: Bound,
-    overtakes: bool,
     work: W,
     told: Told,
     reply: Arc<Reply>,
@@ -98,25 +96,6 @@ pub(super) fn errand(
     id: ShardId,
     bound: Bound,
     reply: &Arc<Reply>,
-    work: impl FnMut(&mut Shard, &mut Told) + Send + 'static,
-) -> Box<dyn Job> {
-    on_one(id, bound, false, reply, work)
-}
-
-/// A slice of a walk on one shard: what waits there may wait for it.
-pub(super) fn walking(
-    id: ShardId,
-    reply: &Arc<Reply>,
-    work: impl FnMut(&mut Shard, &mut Told) + Send + 'static,
-) -> Box<dyn Job> {
-    on_one(id, Bound::READ, true, reply, work)
-}
-
-fn on_one(
-    id: ShardId,
-    bound: Bound,
-    overtakes: bool,
-    reply: &Arc<Reply>,
     mut work: impl FnMut(&mut Shard, &mut Told) + Send + 'static,
 ) -> Box<dyn Job> {
     let work = move |shard: &mut Shard, told: &mut Told| {
@@ -124,7 +103,7 @@ fn on_one(
         JobProgress::Done
     };
     let (shards, hold, reply) = (ShardList::one(id), Hold::Together, Arc::clone(reply));
-    Box::new(Errand { shards, hold, bound, overtakes, work, told: Told::default(), reply })
+    Box::new(Errand { shards, hold, bound, work, told: Told::default(), reply })
 }
 
 /// Which segments the entries of all shards point to, after what is written was sent away.
@@ -143,7 +122,7 @@ pub(super) fn question(shards: u16, log: &Arc<Log>, reply: &Arc<Reply>) -> Box<d
     };
     let (shards, hold, reply) = (ShardList::all(shards), Hold::Each, Arc::clone(reply));
     let (bound, told) = (Bound::READ, Told::default());
-    Box::new(Errand { shards, hold, bound, overtakes: false, work, told, reply })
+    Box::new(Errand { shards, hold, bound, work, told, reply })
 }
 
 impl<W: FnMut(&mut Shard, &mut Told) -> JobProgress + Send> Job for Errand<W> {
@@ -159,8 +138,9 @@ impl<W: FnMut(&mut Shard, &mut Told) -> JobProgress + Send> Job for Errand<W> {
         self.bound
     }
 
+    /// Who queues may wait for the walk to come to a large value, or for more to be written of the snapshot.
     fn overtakes(&self) -> bool {
-        self.overtakes
+        true
     }
 
     fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {

@@ -14,12 +14,15 @@ use skeg_io::sync::{Arc, Weak};
 use skeg_log::{Epoch, Level, Log, ShardId, ShardPlace, SnapshotInfo, SnapshotWriter};
 use skeg_vector::Backend;
 
-use super::compact::{Compaction, is_full};
-use super::errand::{Progress, Reply, Told, post, question, wait_for_log, walking};
+use super::compact::{Compaction, Moved, is_full};
+use super::due::Files;
+use super::errand::{Progress, Reply, Told, errand, post, question, wait_for_log};
+use super::ration::Ration;
 use crate::effect::KIND_EFFECTS;
 use crate::engine::Shared;
 use crate::error::SnapshotError;
 use crate::indexes::Image;
+use crate::job::Bound;
 use crate::shard::Shard;
 use crate::walk::{Handed, Outlet, Started};
 
@@ -49,8 +52,12 @@ pub(super) struct Run {
     log: Arc<Log>,
     /// Until it is over.
     compaction: Option<Compaction>,
-    /// It rests while no more bytes of the log than these are behind the last one.
-    behind_max: u64,
+    moved: Moved,
+    /// As they were when it began.
+    files: Files,
+    /// Bytes that it will have, about.
+    expected: u64,
+    log_bytes_min: u64,
     stage: Stage,
     shards: u16,
     /// The one that is being walked.
@@ -72,17 +79,22 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(shared: &Shared, log: &Arc<Log>) -> Result<Self, SnapshotError> {
+    pub(super) fn new(
+        shared: &Shared,
+        log: &Arc<Log>,
+        files: Files,
+    ) -> Result<Self, SnapshotError> {
         let outlet_bytes = shared.options.snapshot_buffer_bytes;
         let slice_bytes = shared.options.snapshot_slice_bytes;
         let shards = shared.router.shards();
-        let (behind, last) = log.behind_bytes();
-        let grows = shared.options.snapshot_log_bytes.max(last / 4);
         Ok(Self {
             writer: Some(log.start_snapshot()?),
             log: Arc::clone(log),
             compaction: Some(Compaction::new(shared, shards)),
-            behind_max: behind.saturating_add(grows),
+            moved: Moved::default(),
+            expected: shared.live.snapshot_bytes().unwrap_or_else(|| files.replayed()),
+            files,
+            log_bytes_min: shared.options.snapshot_log_bytes,
             stage: Stage::Post { starts: true },
             shards,
             shard: ShardId(0),
@@ -105,14 +117,33 @@ impl Run {
     }
 
     /// Whether somebody is served whom its work delays; but no writer may soon have to wait until what
-    /// he hands out is taken, or waits for a large value already, the log must not grow by much more than what made
-    /// the snapshot due, and growth that is refused must not be refused for long.
+    /// he hands out is taken, or waits for a large value already, or until more may be written, and growth that is
+    /// refused must not be refused for long.
     pub(super) fn may_rest(&self) -> bool {
-        if is_full(&self.log) || self.log.behind_bytes().0 > self.behind_max {
+        let (ration, done) = self.ration_and_done();
+        if is_full(&self.log) || self.grown() > ration.rests_until(done) {
             return false;
         }
         let is_awaited = self.outlet.is_half_full() || self.outlet.is_awaited();
         self.compaction.is_some() || self.in_use && !is_awaited
+    }
+
+    /// Has growth wait that outruns it.
+    pub(super) fn ration(&self) {
+        let (ration, done) = self.ration_and_done();
+        self.log.ration_growth(Some(ration.when(done).saturating_sub(self.grown())));
+    }
+
+    fn ration_and_done(&self) -> (Ration, u64) {
+        let Moved { chosen, stated } = self.moved;
+        let work = self.expected + chosen;
+        let ration = Ration::new(&self.files, work, self.log.ahead_bytes(), self.log_bytes_min);
+        (ration, stated + self.figures().1)
+    }
+
+    /// Bytes that others have written since it began.
+    fn grown(&self) -> u64 {
+        self.files.behind_since(&self.log).saturating_sub(self.moved.stated)
     }
 
     /// One step.
@@ -121,7 +152,9 @@ impl Run {
         shared: &Shared,
     ) -> Result<Progress<SnapshotInfo>, SnapshotError> {
         if let Some(compaction) = &mut self.compaction {
-            return Ok(match compaction.step(shared, &self.log)? {
+            let progress = compaction.step(shared, &self.log)?;
+            self.moved = compaction.moved();
+            return Ok(match progress {
                 Progress::More => Progress::More,
                 Progress::Waits => Progress::Waits,
                 Progress::Done(()) => {
@@ -160,7 +193,7 @@ impl Run {
             told.started = outlet.take().map(|outlet| shard.start_walk(&outlet));
             told.slice = shard.walk_slice();
         };
-        let errand = walking(self.shard, &self.reply, walk);
+        let errand = errand(self.shard, Bound::READ, &self.reply, walk);
         post(shared, errand, &mut self.stage, Stage::Posted)
     }
 
@@ -255,6 +288,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
+        self.log.ration_growth(None);
         let waiting = self.outlet.close();
         if let Some(shared) = self.shared.upgrade() {
             shared.run_again(waiting);

@@ -8,6 +8,7 @@ mod full;
 mod memory;
 mod model;
 mod offline;
+mod overwrite;
 mod readings;
 mod reshard;
 #[cfg(feature = "shuttle")]

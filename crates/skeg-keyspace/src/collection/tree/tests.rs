@@ -1,5 +1,7 @@
 //! The tree against a vector.
 
+use std::ops::Range;
+
 use proptest::prelude::*;
 
 use super::*;

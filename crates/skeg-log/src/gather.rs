@@ -1,0 +1,58 @@
+//! Gathering: under `always`, the thread that syncs waits a moment for those it has just answered.
+//!
+//! Who was told that his change is durable sends replies, and their clients come back with the next
+//! commands. When an fsync began at once for the others, who came during the last one, these and those
+//! would take turns from then on, each fsync serving half of the clients. So a subscriber that
+//! [gathers](crate::Notify::gathers) says when it has gathered
+//! ([`Subscription::gathered`](crate::Subscription::gathered)), and the next fsync waits for that: no
+//! longer than the last fsync took.
+//!
+//! Invariants: who skips a wake-up because the thread gathers has published before what it should look at.
+//! Both change the flag by one read-modify-write each: the later of both sees what the other published.
+//!
+//! May not know: what subscribers do.
+
+use std::time::Duration;
+
+use skeg_io::sync::atomic::Ordering::SeqCst;
+
+use crate::core::Core;
+use crate::failpoint::{Broken, breaks};
+
+/// A thread whose turn takes longer than this is not waited for, however long fsyncs take.
+const GATHER_MAX: Duration = Duration::from_millis(2);
+
+impl Core {
+    /// Waits until all who were told have gathered, or for as long as the last fsync took. Look at everything
+    /// after this.
+    pub(crate) fn gather(&self) {
+        if !self.threads_run.load(SeqCst)
+            || !self.has_unwritten()
+            || !self.subscribers.anybody_gathers()
+        {
+            return;
+        }
+        let limit = Duration::from_nanos(self.syncing.last_duration_ns()).min(GATHER_MAX);
+        self.gathers.swap(true, SeqCst);
+        // What it was told before is looked at afterwards.
+        self.disk_wake.forget();
+        if self.subscribers.anybody_gathers() {
+            self.disk_wake.sleep(Some(limit));
+        }
+        self.gathers.swap(false, SeqCst);
+    }
+
+    /// Wakes the thread that syncs, unless it gathers: then it looks when it has gathered.
+    pub(crate) fn wake_syncer(&self) {
+        if !self.gathers.fetch_or(false, SeqCst) {
+            self.disk_wake.wake();
+        }
+    }
+
+    /// All have gathered, or somebody cannot wait for it.
+    pub(crate) fn end_gathering(&self) {
+        if !breaks(Broken::GathersOn) && self.gathers.fetch_or(false, SeqCst) {
+            self.disk_wake.wake();
+        }
+    }
+}
