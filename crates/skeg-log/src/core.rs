@@ -16,6 +16,7 @@ use crate::buffer::Buffers;
 use crate::condition::Condition;
 use crate::current::Position;
 use crate::error::{LogError, ReserveError};
+use crate::gather::Gathering;
 use crate::room::{Pressure, Room};
 use crate::segment::Segment;
 use crate::side::beside_bytes;
@@ -66,8 +67,7 @@ pub(crate) struct Core {
     pub(crate) position: Mutex<Position>,
     pub(crate) log_wake: Wake,
     pub(crate) disk_wake: Wake,
-    /// The thread that syncs waits for those it has answered.
-    pub(crate) gathers: AtomicBool,
+    pub(crate) gathering: Gathering,
     pub(crate) threads: Mutex<Vec<Box<dyn Join>>>,
     pub(crate) threads_run: AtomicBool,
     pub(crate) threads_stop: AtomicBool,
@@ -132,7 +132,7 @@ impl Core {
             position: Mutex::new(position),
             log_wake: Wake::default(),
             disk_wake: Wake::default(),
-            gathers: AtomicBool::new(false),
+            gathering: Gathering::default(),
             threads: Mutex::new(Vec::new()),
             threads_run: AtomicBool::new(false),
             threads_stop: AtomicBool::new(false),
