@@ -14,6 +14,9 @@ use super::due::Files;
 
 /// Files are to stay below so many times what is live.
 const TIMES_LIVE: u64 = 3;
+/// Files that are together no longer than so many times the least log that a snapshot is taken for are small,
+/// whatever is live in them.
+const TIMES_LEAST: u64 = 16;
 /// What is live is known by what it takes in memory: that is too much, by less than this part.
 const PART_UNSURE: u64 = 8;
 /// Where there is no room for it, this part of what the snapshot writes may be written beside it all the same.
@@ -41,7 +44,8 @@ impl Ration {
         let (used, live) = files.used_and_live();
         let taken = used.saturating_add(work).saturating_add(ahead_bytes);
         let live = live.unwrap_or(work);
-        let room = (TIMES_LIVE * live).saturating_sub(live / PART_UNSURE).saturating_sub(taken);
+        let allowed = (TIMES_LIVE * live).saturating_sub(live / PART_UNSURE);
+        let room = allowed.max(TIMES_LEAST * bytes_min).saturating_sub(taken);
         let bytes = room.max(work / PART_LEAST).max(2 * bytes_min);
         Self { bytes, advance: (bytes / PART_ADVANCE).max(bytes_min), work }
     }
@@ -99,11 +103,12 @@ mod tests {
     #[test]
     fn there_is_always_something_to_be_had() {
         // A small store, one of which most was removed, and one of which nothing is known.
-        assert_eq!(ration(1, 64, 1, 1).when(0), 64 * MIB);
-        assert_eq!(ration(1, 64, 1, 1).when(MIB), 128 * MIB);
+        let small = 1_024 - 66 - 192;
+        assert_eq!(ration(1, 64, 1, 1).when(0), small * MIB / 4);
+        assert_eq!(ration(1, 64, 1, 1).when(MIB), small * MIB);
         let removed = ration(8_192, 100, 2_048, 2_048);
         assert_eq!(removed.when(u64::MAX), 256 * MIB);
         let unknown = Ration::new(&Files::default(), 0, 192 * MIB, 64 * MIB);
-        assert_eq!((unknown.when(0), unknown.when(5)), (64 * MIB, 64 * MIB));
+        assert_eq!((unknown.when(0), unknown.when(5)), (208 * MIB, 208 * MIB));
     }
 }
