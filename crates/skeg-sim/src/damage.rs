@@ -38,8 +38,8 @@ fn place(disk: &SimDisk, file: u64, place: u64) -> std::io::Result<(PathBuf, u64
 }
 
 impl Harm {
-    /// Does it. The name of the file, and what was done.
-    fn inflict(&self, disk: &SimDisk) -> std::io::Result<(String, &'static str)> {
+    /// Does it. The file, what kind it is, and what was done.
+    fn inflict(&self, disk: &SimDisk) -> std::io::Result<(PathBuf, String, &'static str)> {
         let (path, offset, len) = place(disk, self.file, self.place)?;
         let done = match self.kind {
             HarmKind::FlipBit => {
@@ -73,7 +73,8 @@ impl Harm {
         let name = name.unwrap_or_default();
         let kind = [(".seg", "segment"), (".snap", "snapshot"), (".vec", "vectors")];
         let kind = kind.iter().find(|(ending, _)| name.ends_with(ending));
-        Ok((kind.map_or(name.clone(), |(_, kind)| (*kind).to_owned()), done))
+        let kind = kind.map_or(name.clone(), |(_, kind)| (*kind).to_owned());
+        Ok((path, kind, done))
     }
 }
 
@@ -84,13 +85,15 @@ impl Runner<'_> {
         let copy = self.machine.disk.after_kill();
         // The database has its number by now; what a repair takes for it may be another.
         self.settings.shards = None;
-        let (file, done) = harm.inflict(&copy).map_err(|error| error.to_string())?;
+        let (path, file, done) = harm.inflict(&copy).map_err(|error| error.to_string())?;
+        let disk: Arc<dyn Disk> = Arc::new(copy);
+        let io = Io { disk, ..self.machine.io() };
+        let is_spared = has_older(&io, &path);
         let floor = match harm.kind {
+            _ if is_spared => self.oracle.last(),
             HarmKind::FlipBit if is_witnessed => self.oracle.last(),
             _ => self.oracle.start(),
         };
-        let disk: Arc<dyn Disk> = Arc::new(copy);
-        let io = Io { disk, ..self.machine.io() };
         let told = check(&io);
         for read_only in [true, false] {
             let opened = self.open_on(&io, read_only);
@@ -111,7 +114,14 @@ impl Runner<'_> {
                 },
                 Ok(engine) => {
                     let judged = self.judge_damaged(&engine, floor, &told);
-                    judged.map_err(|what| format!("{file}, {done}: {what}"))?
+                    let outcome = judged.map_err(|what| format!("{file}, {done}: {what}"))?;
+                    if is_spared && outcome != "harmless" {
+                        return Err(format!("{file}, {done}: {outcome} in spite of an older one"));
+                    }
+                    outcome
+                }
+                Err(error) if is_spared => {
+                    return Err(format!("{file}, {done}: an older one does not serve: {error}"));
                 }
                 Err(EngineError::Log(
                     LogError::Corrupt(_)
@@ -187,6 +197,16 @@ impl Runner<'_> {
 
 fn check(io: &Io) -> Result<CheckReport, LogError> {
     offline::check(io, &Offline::open(io, Path::new(DIR))?, &|_, _| {})
+}
+
+/// Whether a file is the newest snapshot, and there is an older one with the log behind it: then all is there,
+/// whatever becomes of the file.
+fn has_older(io: &Io, file: &Path) -> bool {
+    let summary = Offline::open(io, Path::new(DIR)).and_then(|offline| offline.summary());
+    summary.is_ok_and(|summary| {
+        summary.snapshot.is_some_and(|(_, newest)| newest == file)
+            && summary.current.is_ok_and(|current| !current.older.is_empty())
+    })
 }
 
 /// Whether a check has found only damage in segments of vectors.
