@@ -233,47 +233,37 @@ fn shuttle_whoever_waits_is_woken() {
     }
 }
 
-/// A server's thread: pushes, ends its turn, and sleeps until it is told. Nobody else wakes anybody.
+/// A server's thread: pushes, ends its turn, and sleeps until it is told.
+fn serve(log: &Arc<Log>, number: u16, level: Level, sleeper: Sleeper) -> thread::JoinHandle<()> {
+    let log = Arc::clone(log);
+    thread::spawn(move || {
+        let sleeper = Arc::new(sleeper);
+        let subscription = log.subscribe(Arc::<Sleeper>::clone(&sleeper));
+        for round in 0..2 {
+            let epoch = push(&log, number, &[round]);
+            log.try_write();
+            while subscription.want(level, epoch) == Want::Waiting {
+                subscription.gathered();
+                sleeper.sleep();
+            }
+            assert!(log.reached(level) >= epoch);
+        }
+    })
+}
+
+/// Nobody but serving threads wakes anybody.
 #[test]
 fn shuttle_a_serving_thread_is_answered() {
     for policy in [SyncPolicy::Never, SyncPolicy::Always] {
         check(move || {
             let setup = open(policy, true);
-            let serve = |number: u16, level: Level| {
-                let log = Arc::clone(&setup.log);
-                thread::spawn(move || {
-                    let sleeper = Arc::new(Sleeper::default());
-                    let subscription = log.subscribe(Arc::<Sleeper>::clone(&sleeper));
-                    for round in 0..2 {
-                        let epoch = push(&log, number, &[round]);
-                        log.try_write();
-                        while subscription.want(level, epoch) == Want::Waiting {
-                            sleeper.sleep();
-                        }
-                        assert!(log.reached(level) >= epoch);
-                    }
-                })
-            };
+            let serve = |number, level| serve(&setup.log, number, level, Sleeper::default());
             let threads = [serve(0, Level::Kernel), serve(1, Level::Disk)];
             for thread in threads {
                 thread.join().unwrap();
             }
             setup.log.close().unwrap();
         });
-    }
-}
-
-/// A server's thread that gathers.
-#[derive(Default)]
-struct Gatherer(Sleeper);
-
-impl Notify for Gatherer {
-    fn notify(&self) {
-        self.0.notify();
-    }
-
-    fn gathers(&self) -> bool {
-        true
     }
 }
 
@@ -286,23 +276,8 @@ fn shuttle_who_gathers_is_waited_for_and_answered() {
 /// change written: time ends no wait here, and all are answered.
 fn who_gathers_is_waited_for_and_answered() {
     let setup = open(SyncPolicy::Always, true);
-    let serve = |number: u16| {
-        let log = Arc::clone(&setup.log);
-        thread::spawn(move || {
-            let gatherer = Arc::new(Gatherer::default());
-            let subscription = log.subscribe(Arc::<Gatherer>::clone(&gatherer));
-            for round in 0..2 {
-                let epoch = push(&log, number, &[round]);
-                log.try_write();
-                while subscription.want(Level::Disk, epoch) == Want::Waiting {
-                    subscription.gathered();
-                    gatherer.0.sleep();
-                }
-                assert!(log.reached(Level::Disk) >= epoch);
-            }
-        })
-    };
-    let threads = [serve(0), serve(1)];
+    let gatherer = || Sleeper { gathers: true, ..Sleeper::default() };
+    let threads = [0, 1].map(|number| serve(&setup.log, number, Level::Disk, gatherer()));
     let sleeper = Arc::new(Sleeper::default());
     let subscription = setup.log.subscribe(Arc::<Sleeper>::clone(&sleeper));
     let epoch = push(&setup.log, 1, b"written");
@@ -378,20 +353,28 @@ fn shuttle_what_is_wanted_durable_is_written_and_synced() {
 
 /// Sleeps until it is told.
 #[derive(Default)]
-struct Sleeper(Mutex<bool>, Condvar);
+struct Sleeper {
+    told: Mutex<bool>,
+    changed: Condvar,
+    gathers: bool,
+}
 
 impl Notify for Sleeper {
     fn notify(&self) {
-        *self.0.lock() = true;
-        self.1.notify_one();
+        *self.told.lock() = true;
+        self.changed.notify_one();
+    }
+
+    fn gathers(&self) -> bool {
+        self.gathers
     }
 }
 
 impl Sleeper {
     fn sleep(&self) {
-        let mut told = self.0.lock();
+        let mut told = self.told.lock();
         while !*told {
-            told = self.1.wait(told);
+            told = self.changed.wait(told);
         }
         *told = false;
     }

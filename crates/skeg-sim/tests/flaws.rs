@@ -83,7 +83,7 @@ flaws! {
     growth_without_room_for_a_snapshot: Flaw::Breaks(Broken::FillsTheDisk), All;
 }
 
-/// What a simulation on one thread and a single fault cannot show. Caught in skeg-log: the first four
+/// What a simulation on one thread and a single fault cannot show. Caught in skeg-log: the first five
 /// by the models of threads (`shuttle_flaw_`), the next two where checksums are (`block.rs`; the chain
 /// through the blocks would catch stale bytes, too), the next by `tests/backup.rs`. The last two by
 /// skeg-engine: its model of threads, and `tests/engine/overwrite.rs`.
