@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use skeg_engine::{Bound, Drain, Engine, EngineOptions, Expiry, Holder, Refusal};
-use skeg_io::sim::SimMachine;
+use skeg_io::sim::{SimMachine, SimRng};
 
 const LIVE_BYTES: u64 = 4 << 20;
 const KEY_BYTES: u64 = 20;
@@ -16,14 +16,7 @@ const PER_STEP: u64 = 128 << 10;
 /// What is written next, if so many keys were written before.
 type Pattern = fn(u64) -> u64;
 
-/// A number that looks random.
-fn mix(number: u64) -> u64 {
-    let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-    number ^ (number >> 29)
-}
-
-const UNIFORM: (&str, Pattern) = ("uniform", mix);
+const UNIFORM: (&str, Pattern) = ("uniform", |number| SimRng::new(number).next_u64());
 const EVERY_SECOND: (&str, Pattern) = ("every second key", |number| 2 * number);
 const ONE: (&str, Pattern) = ("one key", |_| 7);
 
@@ -123,7 +116,7 @@ fn flaw_a_snapshot_that_is_outrun() {
     use skeg_log::{Broken, break_promise};
 
     break_promise(Some(Broken::OutrunsSnapshots));
-    let peak = peak(400, 1, mix);
+    let peak = peak(400, 1, UNIFORM.1);
     break_promise(None);
     assert!(peak >= 3.0, "{peak:.3} times what is live");
 }

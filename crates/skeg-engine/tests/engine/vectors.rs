@@ -18,6 +18,7 @@ use skeg_engine::{
     VectorsError,
 };
 use skeg_io::Io;
+use skeg_io::sim::SimRng;
 use skeg_vector::{Backend, FlatIndex, Hit, Id, IdKind, IndexOptions, Metric, Tier};
 
 const DIM: u32 = 32;
@@ -59,12 +60,8 @@ fn options(tier: Tier) -> IndexOptions {
 
 /// Rows that are far from each other: those nearer than their codes tell may be missed by a walk.
 fn row(seed: u64) -> Vec<f32> {
-    let mixed = |n: u64| {
-        let n = (seed * 1_000 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (n ^ (n >> 27)) >> 40
-    };
-    (0..u64::from(DIM)).map(|n| mixed(n) as f32 / (1 << 23) as f32 - 1.0).collect()
+    let mut rng = SimRng::new(seed);
+    (0..DIM).map(|_| (rng.next_u64() >> 40) as f32 / (1 << 23) as f32 - 1.0).collect()
 }
 
 fn info(engine: &Engine) -> IndexInfo {
