@@ -29,6 +29,7 @@ mod element_scan;
 mod error;
 mod extended;
 mod flow;
+mod foreseen;
 mod generated;
 mod help;
 mod host;

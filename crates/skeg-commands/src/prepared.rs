@@ -2,8 +2,9 @@
 //! first, then run with them under the same latches.
 //!
 //! Invariants: what is prepared changes data, and takes no log space that is reserved only while it
-//! runs. After [`Prepared::check`] it fails only for what its arguments or values are; whoever
-//! prepares commands admits none that does (`docs/decisions/0024-typed-methods.md`).
+//! runs. After [`Prepared::check`] it does not fail: types of keys are checked, and of the commands that fail
+//! by what a value is, those are foreseen that whoever prepares commands admits (`foreseen.rs`,
+//! `docs/decisions/0024-typed-methods.md`).
 //!
 //! May not know: where the arguments come from.
 
@@ -18,13 +19,14 @@ use crate::context::Context;
 use crate::cx::{Cx, State};
 use crate::dispatch;
 use crate::error::CommandError;
+use crate::foreseen::{self, Foreseen};
 use crate::help::wrong_arity;
 use crate::session::Session;
 use crate::spec::{BoundRule, Flags, Group, Handler, KeyFlags, ShardHandler, Spec};
 use crate::table;
 
 /// The database that changes are made in.
-const DB: u8 = 0;
+pub(crate) const DB: u8 = 0;
 
 /// A command with its arguments, ready to be run with others.
 pub struct Prepared {
@@ -42,8 +44,11 @@ pub struct Author {
 
 /// What keys hold when the changes that were checked so far have been made. A key that a change may or
 /// may not remove counts as one of its type: what would be right in one case only is refused.
-#[derive(Default)]
-pub struct Types<'a>(HashMap<&'a [u8], Option<Kind>>);
+pub struct Types<'a> {
+    kinds: HashMap<&'a [u8], Option<Kind>>,
+    /// What values will be, if a command depends on that.
+    values: Option<Foreseen<'a>>,
+}
 
 impl Session {
     /// For the commands that a program prepares.
@@ -54,13 +59,41 @@ impl Session {
 }
 
 impl<'a> Types<'a> {
-    /// Notes what a key holds after a change.
-    pub fn set(&mut self, key: &'a [u8], kind: Option<Kind>) {
-        self.0.insert(key, kind);
+    /// Of no change yet; `with_values`: a command among them fails by what a value is.
+    #[must_use]
+    pub fn new(with_values: bool) -> Self {
+        Self { kinds: HashMap::new(), values: with_values.then(Foreseen::default) }
+    }
+
+    /// Notes that a key will be a string.
+    pub fn store(&mut self, key: &'a [u8], value: &'a [u8]) {
+        self.kinds.insert(key, Some(Kind::String));
+        if let Some(values) = &mut self.values {
+            values.store(key, value.into());
+        }
+    }
+
+    /// Notes that a key will not be there.
+    pub fn remove(&mut self, key: &'a [u8]) {
+        self.kinds.insert(key, None);
+        if let Some(values) = &mut self.values {
+            values.remove(key);
+        }
+    }
+
+    /// Notes that a key may not be there.
+    pub fn may_remove(&mut self, key: &'a [u8]) {
+        if let Some(values) = &mut self.values {
+            values.forget(key);
+        }
+    }
+
+    fn set(&mut self, key: &'a [u8], kind: Option<Kind>) {
+        self.kinds.insert(key, kind);
     }
 
     fn of(&mut self, exec: &mut Exec<'_>, key: &'a [u8]) -> Option<Kind> {
-        *self.0.entry(key).or_insert_with(|| exec.shard(key).kind(DB, key))
+        *self.kinds.entry(key).or_insert_with(|| exec.shard(key).kind(DB, key))
     }
 }
 
@@ -105,11 +138,18 @@ impl Prepared {
         dispatch::bound_of(self.spec, self.args.as_args())
     }
 
-    /// Checks the types of its keys, and reserves the log space that depends on what they hold.
+    /// Whether it fails by what a value is: then [`Types`] have to be with values.
+    #[must_use]
+    pub fn is_dependent(&self) -> bool {
+        foreseen::is_dependent(self.spec)
+    }
+
+    /// Checks the types of its keys and what values will be, and reserves the log space that depends on
+    /// what they hold.
     /// `before` is what changes that were checked before may add to that, in bytes.
     ///
     /// # Errors
-    /// A key holds something else, or there is no space.
+    /// A key holds something else, its value does not do, or there is no space.
     pub fn check<'a>(
         &'a self,
         exec: &mut Exec<'_>,
@@ -139,6 +179,11 @@ impl Prepared {
             }
         }
         let args = self.args.as_args();
+        if let Some(values) = &mut types.values {
+            let changed = self.keys().filter(|(_, flags)| flags.may_change()).map(|(key, _)| key);
+            let bytes_max = author.context.config().bulk_bytes_max();
+            values.run(exec, self.spec, args, changed, bytes_max)?;
+        }
         let stored = author.with(self.spec, |cx| self.spec.bound.stored(exec, cx, args));
         if let Some(bound) = stored {
             exec.reserve(bound.and(Bound::release(before)))?;

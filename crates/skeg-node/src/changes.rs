@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use skeg_commands::{Author, Prepared, Types};
-use skeg_engine::{Bound, Engine, Exec, Incoming, IndexError, Kind, NotifyClass, ShardList};
+use skeg_engine::{Bound, Engine, Exec, Incoming, IndexError, NotifyClass, ShardList};
 use skeg_proto::ArgsBuf;
 use skeg_vector::{IdKind, IdRef};
 
@@ -94,20 +94,27 @@ impl Changes {
 
     /// Everything that could be refused.
     pub(crate) fn check(&self, exec: &mut Exec<'_>) -> Result<(), Failure> {
-        let mut types = Types::default();
+        let is_dependent =
+            |change: &Change| matches!(change, Change::Command(it) if it.is_dependent());
+        let mut types = Types::new(self.list.iter().any(is_dependent));
         let mut bytes = 0;
         let mut incoming: BTreeMap<&[u8], Incoming> = BTreeMap::new();
         for change in &self.list {
             match change {
-                Change::Set { key, .. } => {
+                Change::Set { key, value, .. } => {
                     exec.shard(key).want_change(DB, key);
-                    types.set(key, Some(Kind::String));
+                    types.store(key, value);
                 }
                 Change::Remove { key } => {
                     exec.shard(key).want_change(DB, key);
-                    types.set(key, None);
+                    types.remove(key);
                 }
-                Change::Expire { key, .. } => exec.shard(key).want_change(DB, key),
+                Change::Expire { key, deadline } => {
+                    exec.shard(key).want_change(DB, key);
+                    if !matches!(deadline, Deadline::Clear | Deadline::In(1..)) {
+                        types.may_remove(key);
+                    }
+                }
                 Change::VectorSet { index, id, row } => {
                     let id_bytes = id.len();
                     let id = typed_id(exec, index, id)?;

@@ -157,6 +157,7 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("CORRUPT ", "ERR_CORRUPT"),
     ("IOERR ", "ERR_IO"),
     ("ERR the ids of this index", "ERR_INVALID_ARGUMENT"),
+    ("ERR a change before it decides", "ERR_INVALID_ARGUMENT"),
 ];
 
 impl From<CommandError> for Failure {

@@ -29,7 +29,19 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let (db, key, field) = (cx.db(), args.get(1), args.get(2));
     let delta = parse::int_arg(args.get(3))?;
     let shard = exec.shard(key);
-    let value = match shard.hash(db, key)?.and_then(|hash| hash.get(field)) {
+    let sum = sum(shard.hash(db, key)?.and_then(|hash| hash.get(field)), delta)?;
+    shard.hash_set(db, key, field, sum.to_string().as_bytes())?;
+    shard.notify(NotifyClass::HASH, "hincrby", db, key);
+    reply.int(sum);
+    Ok(())
+}
+
+/// What becomes of a field (none: 0) when `delta` is added to it.
+///
+/// # Errors
+/// It is no integer, or the sum does not fit 64 bits.
+pub(crate) fn sum(value: Option<StrRef<'_>>, delta: i64) -> Result<i64, CommandError> {
+    let value = match value {
         None => 0,
         Some(StrRef::Int(value)) => value,
         // Every integer is stored as one.
@@ -38,9 +50,5 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
         }
     };
     let overflow = CommandError::constant("ERR increment or decrement would overflow");
-    let sum = value.checked_add(delta).ok_or(overflow)?;
-    shard.hash_set(db, key, field, sum.to_string().as_bytes())?;
-    shard.notify(NotifyClass::HASH, "hincrby", db, key);
-    reply.int(sum);
-    Ok(())
+    value.checked_add(delta).ok_or(overflow)
 }

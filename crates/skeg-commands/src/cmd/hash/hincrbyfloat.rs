@@ -27,18 +27,8 @@ pub(crate) const SPEC: Spec = Spec {
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let (db, key, field) = (cx.db(), args.get(1), args.get(2));
-    let increment = Extended::parse(args.get(3)).ok_or(CommandError::NOT_A_FLOAT)?;
-    if increment.is_infinite() {
-        return Err(CommandError::constant("ERR value is NaN or Infinity"));
-    }
-    let not_a_float = CommandError::constant("ERR hash value is not a float");
-    let value = match exec.shard(key).hash(db, key)?.and_then(|hash| hash.get(field)) {
-        None => Extended::from(0),
-        Some(StrRef::Int(value)) => Extended::from(value),
-        Some(StrRef::Bytes(bytes)) => Extended::parse(bytes).ok_or(not_a_float)?,
-    };
-    let infinite = CommandError::constant("ERR increment would produce NaN or Infinity");
-    let sum = value.plus(increment).ok_or(infinite)?.to_string();
+    let increment = increment(args.get(3))?;
+    let sum = sum(exec.shard(key).hash(db, key)?.and_then(|hash| hash.get(field)), increment)?;
     // The longest sum has 4,933 digits, more than the bound by the arguments may cover.
     if sum.len() > 64 {
         exec.reserve(Bound::grow(sum.len() as u64))?;
@@ -48,4 +38,31 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     shard.notify(NotifyClass::HASH, "hincrbyfloat", db, key);
     reply.bulk_str(&sum);
     Ok(())
+}
+
+/// What is added.
+///
+/// # Errors
+/// It is no number, or infinite.
+pub(crate) fn increment(text: &[u8]) -> Result<Extended, CommandError> {
+    let increment = Extended::parse(text).ok_or(CommandError::NOT_A_FLOAT)?;
+    match increment.is_infinite() {
+        true => Err(CommandError::constant("ERR value is NaN or Infinity")),
+        false => Ok(increment),
+    }
+}
+
+/// What becomes of a field (none: 0) when `increment` is added to it.
+///
+/// # Errors
+/// It is no number, or the sum is none.
+pub(crate) fn sum(value: Option<StrRef<'_>>, increment: Extended) -> Result<String, CommandError> {
+    let not_a_float = CommandError::constant("ERR hash value is not a float");
+    let value = match value {
+        None => Extended::from(0),
+        Some(StrRef::Int(value)) => Extended::from(value),
+        Some(StrRef::Bytes(bytes)) => Extended::parse(bytes).ok_or(not_a_float)?,
+    };
+    let infinite = CommandError::constant("ERR increment would produce NaN or Infinity");
+    Ok(value.plus(increment).ok_or(infinite)?.to_string())
 }

@@ -28,11 +28,19 @@ pub(crate) const SPEC: Spec = Spec {
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let (db, key) = (cx.db(), args.get(1));
     let shard = exec.shard(key);
-    let list = shard.list(db, key)?.ok_or(CommandError::NO_SUCH_KEY)?;
-    let index = ranges::index(parse::int_arg(args.get(2))?, list.len())
-        .ok_or(CommandError::constant("ERR index out of range"))?;
+    let index = place(shard.list(db, key)?.map(|list| list.len()), args.get(2))?;
     shard.list_set(db, key, index, args.get(3))?;
     shard.notify(NotifyClass::LIST, "lset", db, key);
     reply.ok();
     Ok(())
+}
+
+/// Where an item is in a list of this length, if there is one.
+///
+/// # Errors
+/// There is no list, or no such item.
+pub(crate) fn place(len: Option<usize>, index: &[u8]) -> Result<usize, CommandError> {
+    let len = len.ok_or(CommandError::NO_SUCH_KEY)?;
+    let place = ranges::index(parse::int_arg(index)?, len);
+    place.ok_or(CommandError::constant("ERR index out of range"))
 }

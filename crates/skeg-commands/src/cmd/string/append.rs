@@ -28,8 +28,9 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     let (db, key, tail) = (cx.db(), args.get(1), args.get(2));
     let max = cx.context.config().bulk_bytes_max();
     let shard = exec.shard(key);
-    let length = match shard.string_len(db, key)? {
-        Some(length) if (length + tail.len()) as u64 > max => return Err(CommandError::TOO_LONG),
+    let before = shard.string_len(db, key)?;
+    length(before, tail, max)?;
+    let length = match before {
         Some(_) => shard.append(db, key, tail)?,
         None => {
             // As SET does, so that an appended number is stored as one.
@@ -40,4 +41,16 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     shard.notify(NotifyClass::STRING, "append", db, key);
     reply.count(length);
     Ok(())
+}
+
+/// How long a string is with `tail` behind it.
+///
+/// # Errors
+/// There is one already, and it would be longer than `max`.
+pub(crate) fn length(before: Option<usize>, tail: &[u8], max: u64) -> Result<usize, CommandError> {
+    let length = before.unwrap_or(0) + tail.len();
+    if before.is_some() && length as u64 > max {
+        return Err(CommandError::TOO_LONG);
+    }
+    Ok(length)
 }

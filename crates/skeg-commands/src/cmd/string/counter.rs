@@ -8,6 +8,20 @@ use crate::error::CommandError;
 use crate::parse;
 use crate::spec::Outcome;
 
+/// What becomes of a string (none: 0) when `delta` is added to it.
+///
+/// # Errors
+/// It is no integer, or the sum does not fit 64 bits.
+pub(crate) fn sum(value: Option<StrRef<'_>>, delta: i64) -> Result<i64, CommandError> {
+    let value = match value {
+        None => 0,
+        Some(StrRef::Int(value)) => value,
+        Some(StrRef::Bytes(bytes)) => parse::int_arg(bytes)?,
+    };
+    let overflow = CommandError::constant("ERR increment or decrement would overflow");
+    value.checked_add(delta).ok_or(overflow)
+}
+
 /// Adds `delta` to the integer that the key holds (0 when it is missing) and replies with the sum.
 ///
 /// # Errors
@@ -20,15 +34,7 @@ pub(super) fn add(
     reply: &mut Reply,
 ) -> Outcome {
     let shard = exec.shard(key);
-    let sum = shard.change_int(cx.db(), key, |value| {
-        let value = match value {
-            None => 0,
-            Some(StrRef::Int(value)) => value,
-            Some(StrRef::Bytes(bytes)) => parse::int_arg(bytes)?,
-        };
-        let overflow = CommandError::constant("ERR increment or decrement would overflow");
-        value.checked_add(delta).ok_or(overflow)
-    })?;
+    let sum = shard.change_int(cx.db(), key, |value| sum(value, delta))?;
     shard.notify(NotifyClass::STRING, "incrby", cx.db(), key);
     reply.int(sum);
     Ok(())

@@ -26,7 +26,14 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    counter::add(exec, cx, args.get(1), delta(args.get(2))?, reply)
+}
+
+/// What is added.
+///
+/// # Errors
+/// It is no integer, or cannot be negated.
+pub(crate) fn delta(decrement: &[u8]) -> Result<i64, CommandError> {
     let overflow = CommandError::constant("ERR decrement would overflow");
-    let delta = parse::int_arg(args.get(2))?.checked_neg().ok_or(overflow)?;
-    counter::add(exec, cx, args.get(1), delta, reply)
+    parse::int_arg(decrement)?.checked_neg().ok_or(overflow)
 }

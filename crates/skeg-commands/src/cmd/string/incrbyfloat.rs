@@ -28,14 +28,7 @@ pub(crate) const SPEC: Spec = Spec {
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let (db, key) = (cx.db(), args.get(1));
     let shard = exec.shard(key);
-    let value = match shard.string(db, key)? {
-        None => Extended::from(0),
-        Some(StrRef::Int(value)) => Extended::from(value),
-        Some(StrRef::Bytes(bytes)) => Extended::parse(bytes).ok_or(CommandError::NOT_A_FLOAT)?,
-    };
-    let increment = Extended::parse(args.get(2)).ok_or(CommandError::NOT_A_FLOAT)?;
-    let infinite = CommandError::constant("ERR increment would produce NaN or Infinity");
-    let sum = value.plus(increment).ok_or(infinite)?.to_string();
+    let sum = sum(shard.string(db, key)?, args.get(2))?;
     // The longest sum has 4,933 digits, more than the bound by the arguments may cover.
     if sum.len() > 64 {
         exec.reserve(Bound::grow(sum.len() as u64))?;
@@ -45,4 +38,19 @@ fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     shard.notify(NotifyClass::STRING, "incrbyfloat", db, key);
     reply.bulk_str(&sum);
     Ok(())
+}
+
+/// What becomes of a string (none: 0) when `increment` is added to it.
+///
+/// # Errors
+/// One of them is no number, or the sum is none.
+pub(crate) fn sum(value: Option<StrRef<'_>>, increment: &[u8]) -> Result<String, CommandError> {
+    let value = match value {
+        None => Extended::from(0),
+        Some(StrRef::Int(value)) => Extended::from(value),
+        Some(StrRef::Bytes(bytes)) => Extended::parse(bytes).ok_or(CommandError::NOT_A_FLOAT)?,
+    };
+    let increment = Extended::parse(increment).ok_or(CommandError::NOT_A_FLOAT)?;
+    let infinite = CommandError::constant("ERR increment would produce NaN or Infinity");
+    Ok(value.plus(increment).ok_or(infinite)?.to_string())
 }

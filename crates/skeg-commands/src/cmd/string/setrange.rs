@@ -26,20 +26,34 @@ pub(crate) const SPEC: Spec = Spec {
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let (db, key, bytes) = (cx.db(), args.get(1), args.get(3));
-    let offset = parse::int_arg(args.get(2))?;
-    let offset =
-        u64::try_from(offset).map_err(|_| CommandError::constant("ERR offset is out of range"))?;
+    let offset = offset(args.get(2))?;
     let shard = exec.shard(key);
     let length = shard.string_len(db, key)?.unwrap_or(0);
     if bytes.is_empty() {
         reply.count(length);
         return Ok(());
     }
-    if offset.saturating_add(bytes.len() as u64) > cx.context.config().bulk_bytes_max() {
-        return Err(CommandError::TOO_LONG);
-    }
+    end(offset, bytes, cx.context.config().bulk_bytes_max())?;
     // The limit is at most 512 MiB.
     reply.count(shard.set_range(db, key, offset as usize, bytes)?);
     shard.notify(NotifyClass::STRING, "setrange", db, key);
     Ok(())
+}
+
+/// Where bytes are written.
+///
+/// # Errors
+/// It is no integer, or negative.
+pub(crate) fn offset(text: &[u8]) -> Result<u64, CommandError> {
+    let offset = u64::try_from(parse::int_arg(text)?);
+    offset.map_err(|_| CommandError::constant("ERR offset is out of range"))
+}
+
+/// Where what is written ends.
+///
+/// # Errors
+/// The string would be longer than `max`.
+pub(crate) fn end(offset: u64, bytes: &[u8], max: u64) -> Result<u64, CommandError> {
+    let end = offset.saturating_add(bytes.len() as u64);
+    if end > max { Err(CommandError::TOO_LONG) } else { Ok(end) }
 }
