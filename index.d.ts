@@ -996,16 +996,32 @@ declare abstract class Commands {
 }
 /** The commands that batches and transactions collect. They are made together with the other changes. */
 declare abstract class ChangeCommands {
+  /** Appends to a string, which is created if it is missing: `APPEND key value`. O(1) amortised. */
+  append(key: Bytes, value: Bytes): this
+  /** Subtracts one from an integer: `DECR key`. O(1). */
+  decr(key: Bytes): this
+  /** Subtracts from an integer: `DECRBY key decrement`. O(1). */
+  decrBy(key: Bytes, decrement: number | bigint): this
   /** Gives a key a time to live in seconds: `EXPIRE key seconds [mode]`. O(1). */
   expire(key: Bytes, seconds: number, mode?: 'NX' | 'XX' | 'GT' | 'LT'): this
   /** Gives a key a deadline in seconds since 1970: `EXPIREAT key timestamp [mode]`. O(1). */
   expireAt(key: Bytes, timestamp: number | Date, mode?: 'NX' | 'XX' | 'GT' | 'LT'): this
   /** Removes fields of a hash, and the hash with the last one: `HDEL key fields ...`. O(N) for N fields. */
   hDel(key: Bytes, fields: Bytes | readonly Bytes[]): this
+  /** Adds to the integer in a field of a hash: `HINCRBY key field increment`. O(1). */
+  hIncrBy(key: Bytes, field: Bytes, increment: number | bigint): this
+  /** Adds to the number in a field of a hash, in extended precision: `HINCRBYFLOAT key field increment`. O(1). */
+  hIncrByFloat(key: Bytes, field: Bytes, increment: number): this
   /** Gives fields of a hash values: `HSET key fields`. O(N) for N fields. */
   hSet(key: Bytes, ...fields: Fields): this
   /** Gives a field of a hash a value if there is no such field: `HSETNX key field value`. O(1). */
   hSetNX(key: Bytes, field: Bytes, value: Bytes): this
+  /** Adds one to an integer: `INCR key`. O(1). */
+  incr(key: Bytes): this
+  /** Adds to an integer: `INCRBY key increment`. O(1). */
+  incrBy(key: Bytes, increment: number | bigint): this
+  /** Adds to a number, in extended precision: `INCRBYFLOAT key increment`. O(1). */
+  incrByFloat(key: Bytes, increment: number): this
   /** Puts an item before or behind another one of a list: `LINSERT key position pivot element`. O(N) for N items up to that one. */
   lInsert(key: Bytes, position: 'BEFORE' | 'AFTER', pivot: Bytes, element: Bytes): this
   /** Removes and returns items of the front of a list: `LPOP key`. O(N) for N items that are returned. */
@@ -1018,6 +1034,8 @@ declare abstract class ChangeCommands {
   lPushX(key: Bytes, elements: Bytes | readonly Bytes[]): this
   /** Removes items of a list that are equal to a value: `LREM key count element`. O(N + M * log(N)) for M items removed from N. */
   lRem(key: Bytes, count: number, element: Bytes): this
+  /** Replaces an item of a list: `LSET key index element`. O(log(N)) for a list of N items. */
+  lSet(key: Bytes, index: number, element: Bytes): this
   /** Removes all items of a list but a range: `LTRIM key start stop`. O(N) for N items that are removed. */
   lTrim(key: Bytes, start: number, stop: number): this
   /** Stores several strings, all at once: `MSET entries`. O(N) for N keys. */
@@ -1028,6 +1046,8 @@ declare abstract class ChangeCommands {
   pExpire(key: Bytes, ms: number, mode?: 'NX' | 'XX' | 'GT' | 'LT'): this
   /** Gives a key a deadline in milliseconds since 1970: `PEXPIREAT key msTimestamp [mode]`. O(1). */
   pExpireAt(key: Bytes, msTimestamp: number | Date, mode?: 'NX' | 'XX' | 'GT' | 'LT'): this
+  /** Stores a string with a time to live in milliseconds: `PSETEX key ms value`. O(1). */
+  pSetEx(key: Bytes, ms: number, value: Bytes): this
   /** Removes and returns items of the back of a list: `RPOP key`. O(N) for N items that are returned. */
   rPop(key: Bytes): this
   /** Removes and returns items of the back of a list: `RPOP key count`. O(N) for N items that are returned. */
@@ -1038,8 +1058,12 @@ declare abstract class ChangeCommands {
   rPushX(key: Bytes, elements: Bytes | readonly Bytes[]): this
   /** Adds members to a set, which is created if it is missing: `SADD key members ...`. O(N) for N members. */
   sAdd(key: Bytes, members: Bytes | readonly Bytes[]): this
+  /** Stores a string with a time to live in seconds: `SETEX key seconds value`. O(1). */
+  setEx(key: Bytes, seconds: number, value: Bytes): this
   /** Stores a string if the key is missing: `SETNX key value`. O(1). */
   setNX(key: Bytes, value: Bytes): this
+  /** Overwrites part of a string from an offset on, zero-filling up to there: `SETRANGE key offset value`. O(1) for a short value; else O(M) for a value of M bytes. */
+  setRange(key: Bytes, offset: number, value: Bytes): this
   /** Moves a member from a set to another: `SMOVE source destination member`. O(1). */
   sMove(source: Bytes, destination: Bytes, member: Bytes): this
   /** Removes members of a set, and the set with the last one: `SREM key members ...`. O(N) for N members. */
@@ -1048,6 +1072,8 @@ declare abstract class ChangeCommands {
   unlink(keys: Bytes | readonly Bytes[]): this
   /** Gives members of a sorted set scores, and adds those that are new: `ZADD key [options] members`. O(log(N)) for each member. */
   zAdd(key: Bytes, members: Scored<Bytes> | readonly Scored<Bytes>[], options?: ZAddOptions): this
+  /** Adds to the score of a member of a sorted set: `ZINCRBY key increment member`. O(log(N)). */
+  zIncrBy(key: Bytes, increment: number, member: Bytes): this
   /** Removes and returns the members of the highest scores of a sorted set: `ZPOPMAX key`. O(M * log(N)) for M members of N. */
   zPopMax(key: Bytes): this
   /** Removes and returns the members of the highest scores of a sorted set: `ZPOPMAX key count`. O(M * log(N)) for M members of N. */

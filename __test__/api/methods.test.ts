@@ -189,8 +189,9 @@ test('types of methods', (t) => {
     await db.transaction(async (tx) => {
       expectTypeOf(await tx.hGet('h', 'f')).toEqualTypeOf<string | null>()
       expectTypeOf(tx.hSet('h', 'f', 'v')).toEqualTypeOf<typeof tx>()
-      // What may fail by what the key holds is no change.
-      expectTypeOf(tx).not.toHaveProperty('incr')
+      expectTypeOf(tx.incr('n')).toEqualTypeOf<typeof tx>()
+      // What depends on several keys is no change.
+      expectTypeOf(tx).not.toHaveProperty('rename')
     })
     expectTypeOf(db.batch().zRem('z', 'm').set('a', 'b').sAdd('s', ['a'])).toHaveProperty('write')
   }

@@ -1288,6 +1288,24 @@ export abstract class ChangeCommands {
   /** @internal */
   abstract collect(keys: readonly Bytes[], words: readonly Bytes[]): void
 
+  /** Appends to a string, which is created if it is missing: `APPEND key value`. O(1) amortised. */
+  append(key: Bytes, value: Bytes): this {
+    this.collect([key], ['APPEND', key, value])
+    return this
+  }
+
+  /** Subtracts one from an integer: `DECR key`. O(1). */
+  decr(key: Bytes): this {
+    this.collect([key], ['DECR', key])
+    return this
+  }
+
+  /** Subtracts from an integer: `DECRBY key decrement`. O(1). */
+  decrBy(key: Bytes, decrement: number | bigint): this {
+    this.collect([key], ['DECRBY', key, args.increment(decrement)])
+    return this
+  }
+
   /** Gives a key a time to live in seconds: `EXPIRE key seconds [mode]`. O(1). */
   expire(key: Bytes, seconds: number, mode?: 'NX' | 'XX' | 'GT' | 'LT'): this {
     this.collect([key], ['EXPIRE', key, args.integer(seconds), ...(mode === undefined ? [] : [args.oneOf(mode, ['NX', 'XX', 'GT', 'LT'])])])
@@ -1306,6 +1324,18 @@ export abstract class ChangeCommands {
     return this
   }
 
+  /** Adds to the integer in a field of a hash: `HINCRBY key field increment`. O(1). */
+  hIncrBy(key: Bytes, field: Bytes, increment: number | bigint): this {
+    this.collect([key], ['HINCRBY', key, field, args.increment(increment)])
+    return this
+  }
+
+  /** Adds to the number in a field of a hash, in extended precision: `HINCRBYFLOAT key field increment`. O(1). */
+  hIncrByFloat(key: Bytes, field: Bytes, increment: number): this {
+    this.collect([key], ['HINCRBYFLOAT', key, field, args.float(increment)])
+    return this
+  }
+
   /** Gives fields of a hash values: `HSET key fields`. O(N) for N fields. */
   hSet(key: Bytes, ...fields: Fields): this {
     this.collect([key], ['HSET', key, ...args.fields(fields)])
@@ -1315,6 +1345,24 @@ export abstract class ChangeCommands {
   /** Gives a field of a hash a value if there is no such field: `HSETNX key field value`. O(1). */
   hSetNX(key: Bytes, field: Bytes, value: Bytes): this {
     this.collect([key], ['HSETNX', key, field, value])
+    return this
+  }
+
+  /** Adds one to an integer: `INCR key`. O(1). */
+  incr(key: Bytes): this {
+    this.collect([key], ['INCR', key])
+    return this
+  }
+
+  /** Adds to an integer: `INCRBY key increment`. O(1). */
+  incrBy(key: Bytes, increment: number | bigint): this {
+    this.collect([key], ['INCRBY', key, args.increment(increment)])
+    return this
+  }
+
+  /** Adds to a number, in extended precision: `INCRBYFLOAT key increment`. O(1). */
+  incrByFloat(key: Bytes, increment: number): this {
+    this.collect([key], ['INCRBYFLOAT', key, args.float(increment)])
     return this
   }
 
@@ -1354,6 +1402,12 @@ export abstract class ChangeCommands {
     return this
   }
 
+  /** Replaces an item of a list: `LSET key index element`. O(log(N)) for a list of N items. */
+  lSet(key: Bytes, index: number, element: Bytes): this {
+    this.collect([key], ['LSET', key, args.integer(index), element])
+    return this
+  }
+
   /** Removes all items of a list but a range: `LTRIM key start stop`. O(N) for N items that are removed. */
   lTrim(key: Bytes, start: number, stop: number): this {
     this.collect([key], ['LTRIM', key, args.integer(start), args.integer(stop)])
@@ -1381,6 +1435,12 @@ export abstract class ChangeCommands {
   /** Gives a key a deadline in milliseconds since 1970: `PEXPIREAT key msTimestamp [mode]`. O(1). */
   pExpireAt(key: Bytes, msTimestamp: number | Date, mode?: 'NX' | 'XX' | 'GT' | 'LT'): this {
     this.collect([key], ['PEXPIREAT', key, args.milliseconds(msTimestamp), ...(mode === undefined ? [] : [args.oneOf(mode, ['NX', 'XX', 'GT', 'LT'])])])
+    return this
+  }
+
+  /** Stores a string with a time to live in milliseconds: `PSETEX key ms value`. O(1). */
+  pSetEx(key: Bytes, ms: number, value: Bytes): this {
+    this.collect([key], ['PSETEX', key, args.integer(ms), value])
     return this
   }
 
@@ -1414,9 +1474,21 @@ export abstract class ChangeCommands {
     return this
   }
 
+  /** Stores a string with a time to live in seconds: `SETEX key seconds value`. O(1). */
+  setEx(key: Bytes, seconds: number, value: Bytes): this {
+    this.collect([key], ['SETEX', key, args.integer(seconds), value])
+    return this
+  }
+
   /** Stores a string if the key is missing: `SETNX key value`. O(1). */
   setNX(key: Bytes, value: Bytes): this {
     this.collect([key], ['SETNX', key, value])
+    return this
+  }
+
+  /** Overwrites part of a string from an offset on, zero-filling up to there: `SETRANGE key offset value`. O(1) for a short value; else O(M) for a value of M bytes. */
+  setRange(key: Bytes, offset: number, value: Bytes): this {
+    this.collect([key], ['SETRANGE', key, args.integer(offset), value])
     return this
   }
 
@@ -1441,6 +1513,12 @@ export abstract class ChangeCommands {
   /** Gives members of a sorted set scores, and adds those that are new: `ZADD key [options] members`. O(log(N)) for each member. */
   zAdd(key: Bytes, members: Scored<Bytes> | readonly Scored<Bytes>[], options?: ZAddOptions): this {
     this.collect([key], ['ZADD', key, ...optionsOf.zAdd(options), ...args.members(members)])
+    return this
+  }
+
+  /** Adds to the score of a member of a sorted set: `ZINCRBY key increment member`. O(log(N)). */
+  zIncrBy(key: Bytes, increment: number, member: Bytes): this {
+    this.collect([key], ['ZINCRBY', key, args.float(increment), member])
     return this
   }
 

@@ -4,11 +4,11 @@
  *
  * `name  WORDS argument:kind argument?:kind -> reply`, with the kinds of `kinds.ts`; arguments that may be left
  * out come last in the method, wherever their words stand. `*` behind the name: also a change of batches and
- * transactions, because it fails for no other reason than the type of a key (`docs/decisions/0024`).
+ * transactions, because whether it fails is known before any of them is made (`docs/decisions/0024`).
  */
 
 export const methods = `
-append                      APPEND key value:bytes -> number
+append*                     APPEND key value:bytes -> number
 bitCount                    BITCOUNT key part?:bitCount -> number
 bitField                    BITFIELD key operations:bitField -> integers?
 bitFieldRo                  BITFIELD_RO key fields:bitFieldRo -> integers
@@ -23,8 +23,8 @@ bzmPop                      BZMPOP timeout:float keys:counted side:extreme optio
 bzPopMax                    BZPOPMAX keys timeout:float options?:wait -> poppedMember
 bzPopMin                    BZPOPMIN keys timeout:float options?:wait -> poppedMember
 copy                        COPY source:key destination:key options?:copy -> number
-decr                        DECR key -> number
-decrBy                      DECRBY key decrement:increment -> number
+decr*                       DECR key -> number
+decrBy*                     DECRBY key decrement:increment -> number
 dump                        DUMP key -> dump
 expire*                     EXPIRE key seconds:integer mode?:expiry -> number
 expireAt*                   EXPIREAT key timestamp:seconds mode?:expiry -> number
@@ -38,8 +38,8 @@ hDel*                       HDEL key fields:list -> number
 hExists                     HEXISTS key field:bytes -> number
 hGet                        HGET key field:bytes -> value?
 hGetAll                     HGETALL key -> map
-hIncrBy                     HINCRBY key field:bytes increment:increment -> number
-hIncrByFloat                HINCRBYFLOAT key field:bytes increment:float -> string
+hIncrBy*                    HINCRBY key field:bytes increment:increment -> number
+hIncrByFloat*               HINCRBYFLOAT key field:bytes increment:float -> string
 hKeys                       HKEYS key -> values
 hLen                        HLEN key -> number
 hmGet                       HMGET key fields:list -> values?
@@ -51,9 +51,9 @@ hSet*                       HSET key fields:fields -> number
 hSetNX*                     HSETNX key field:bytes value:bytes -> number
 hStrLen                     HSTRLEN key field:bytes -> number
 hVals                       HVALS key -> values
-incr                        INCR key -> number
-incrBy                      INCRBY key increment:increment -> number
-incrByFloat                 INCRBYFLOAT key increment:float -> string
+incr*                       INCR key -> number
+incrBy*                     INCRBY key increment:increment -> number
+incrByFloat*                INCRBYFLOAT key increment:float -> string
 keys                        KEYS pattern:bytes -> values
 lcs                         LCS key1:key key2:key -> value
 lcsIdx                      LCS key1:key key2:key IDX options?:lcs -> lcs
@@ -72,7 +72,7 @@ lPush*                      LPUSH key elements:list -> number
 lPushX*                     LPUSHX key elements:list -> number
 lRange                      LRANGE key start:integer stop:integer -> values
 lRem*                       LREM key count:integer element:bytes -> number
-lSet                        LSET key index:integer element:bytes -> ok
+lSet*                       LSET key index:integer element:bytes -> ok
 lTrim*                      LTRIM key start:integer stop:integer -> ok
 mGet                        MGET keys -> values?
 mSet*                       MSET entries:entries -> ok
@@ -85,7 +85,7 @@ persist*                    PERSIST key -> number
 pExpire*                    PEXPIRE key ms:integer mode?:expiry -> number
 pExpireAt*                  PEXPIREAT key msTimestamp:milliseconds mode?:expiry -> number
 pExpireTime                 PEXPIRETIME key -> number
-pSetEx                      PSETEX key ms:integer value:bytes -> ok
+pSetEx*                     PSETEX key ms:integer value:bytes -> ok
 pTTL                        PTTL key -> number
 randomKey                   RANDOMKEY -> value?
 rename                      RENAME key newKey:key -> ok
@@ -101,9 +101,9 @@ sCard                       SCARD key -> number
 sDiff                       SDIFF keys -> values
 sDiffStore                  SDIFFSTORE destination:key keys -> number
 setBit                      SETBIT key offset:natural bit:bit -> number
-setEx                       SETEX key seconds:integer value:bytes -> ok
+setEx*                      SETEX key seconds:integer value:bytes -> ok
 setNX*                      SETNX key value:bytes -> number
-setRange                    SETRANGE key offset:integer value:bytes -> number
+setRange*                   SETRANGE key offset:integer value:bytes -> number
 sInter                      SINTER keys -> values
 sInterCard                  SINTERCARD keys:counted options?:limit -> number
 sInterStore                 SINTERSTORE destination:key keys -> number
@@ -134,7 +134,7 @@ zCount                      ZCOUNT key min:bound max:bound -> number
 zDiff                       ZDIFF keys:counted -> values
 zDiffStore                  ZDIFFSTORE destination:key keys:counted -> number
 zDiffWithScores             ZDIFF keys:counted WITHSCORES -> scored
-zIncrBy                     ZINCRBY key increment:float member:bytes -> number
+zIncrBy*                    ZINCRBY key increment:float member:bytes -> number
 zInter                      ZINTER keys:weighted options?:aggregate -> values
 zInterCard                  ZINTERCARD keys:counted options?:limit -> number
 zInterStore                 ZINTERSTORE destination:key keys:weighted options?:aggregate -> number
