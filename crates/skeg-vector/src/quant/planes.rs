@@ -313,10 +313,11 @@ impl Codec for Planes {
         self.put_signs(block, place);
         self.slopes[block][place] = factors.slope;
         self.norms[block][place] = factors.norm2;
-        let tail = self.coder.plane(self.bits - 1).skip(self.head / 8);
-        let further = (0..self.bits - 1).rev().flat_map(|plane| self.coder.plane(plane));
         self.rest.clear();
-        self.rest.extend(tail.chain(further));
+        for plane in (0..self.bits).rev() {
+            let from = if plane == self.bits - 1 { self.head } else { 0 };
+            self.coder.append_plane(plane, from, &mut self.rest);
+        }
         self.rests.extend_from_slice(&self.rest);
         if self.bits > 1 {
             self.fine.push(factors.fine);
