@@ -163,6 +163,7 @@ fn persistence(report: &mut Report<'_>) {
     report.line("snapshot_entries", if snapshot.running { snapshot.entries } else { 0 });
     report.line("snapshot_bytes", if snapshot.running { snapshot.bytes } else { 0 });
     report.line("snapshot_last_bytes", snapshot.last.map_or(0, |last| last.bytes));
+    report.line("snapshot_longest_hold_usec", snapshot.longest_hold_ns / 1_000);
     report.line("snapshot_last_error", snapshot.last_error.unwrap_or_default());
     let kept = engine.log().map_or(0, |log| log.status().snapshots);
     report.line("snapshots_kept", kept);

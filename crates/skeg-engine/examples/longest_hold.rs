@@ -78,6 +78,8 @@ fn snapshot(engine: &Engine, holder: &mut Holder, keys: u64) {
         change_hash(engine, &waits);
         turn(engine);
     }
+    let held_ns = engine.snapshot_status().longest_hold_ns;
+    println!("longest hold of a latch: {:.1}", held_ns as f64 / 1_000.0);
     tell("steps of the snapshot without a block", holds);
     tell("steps of the snapshot with a block", writing);
     tell("writes of keys", writes);

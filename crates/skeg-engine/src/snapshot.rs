@@ -65,6 +65,8 @@ pub struct SnapshotStatus {
     pub last_ms: u64,
     /// How long the last one took that ended, in milliseconds.
     pub last_duration_ms: Option<u64>,
+    /// Processor time that it, or the last one, has held a shard's latch for at most, in nanoseconds.
+    pub longest_hold_ns: u64,
     /// Why the last one failed, if it did.
     pub last_error: Option<String>,
     /// Snapshots published since the database was opened.
@@ -101,6 +103,7 @@ struct State {
     /// Records pushed when the last one began that was published.
     last_pushed: u64,
     last_duration_ms: Option<u64>,
+    longest_hold_ns: u64,
     last_error: Option<String>,
     published: u64,
     /// None is taken by itself before this, in milliseconds of the monotonic clock.
@@ -151,6 +154,7 @@ impl Engine {
             last: log.snapshot,
             last_ms: state.last_ms,
             last_duration_ms: state.last_duration_ms,
+            longest_hold_ns: state.longest_hold_ns,
             last_error: state.last_error.clone(),
             published: state.published,
             changes: pushed.saturating_sub(state.last_pushed),
@@ -304,6 +308,7 @@ impl Shared {
         run.ration();
         let mut state = self.snapshots.state.lock();
         (state.entries, state.bytes) = run.figures();
+        state.longest_hold_ns = run.longest_hold_ns();
     }
 
     fn end_snapshot(&self, run: Run, result: &Result<SnapshotInfo, SnapshotError>) -> bool {

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use skeg_io::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use skeg_io::sync::{Arc, Mutex};
+use skeg_io::thread_cpu_ns;
 use skeg_log::{Health, Level, Log, ShardId};
 
 use crate::engine::Shared;
@@ -45,16 +47,23 @@ pub(super) struct Told {
 /// Where an errand leaves what it came to.
 pub(super) struct Reply {
     outcome: Mutex<Option<Result<Told, Refusal>>>,
+    longest_hold_ns: AtomicU64,
     bell: Arc<Bell>,
 }
 
 impl Reply {
     pub(super) fn new(bell: &Arc<Bell>) -> Self {
-        Self { outcome: Mutex::default(), bell: Arc::clone(bell) }
+        let (outcome, longest_hold_ns) = (Mutex::default(), AtomicU64::new(0));
+        Self { outcome, longest_hold_ns, bell: Arc::clone(bell) }
     }
 
     pub(super) fn take(&self) -> Option<Result<Told, Refusal>> {
         self.outcome.lock().take()
+    }
+
+    /// Processor time that an errand has held a latch for at most, in nanoseconds.
+    pub(super) fn longest_hold_ns(&self) -> u64 {
+        self.longest_hold_ns.load(Relaxed)
     }
 }
 
@@ -146,7 +155,11 @@ impl<W: FnMut(&mut Shard, &mut Told) -> JobProgress + Send> Job for Errand<W> {
     fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
         // It is given one shard at a time, however many there are.
         let shard = exec.shards().next().expect("a job has a shard");
-        (self.work)(shard, &mut self.told)
+        let begun_ns = thread_cpu_ns();
+        let progress = (self.work)(shard, &mut self.told);
+        let held_ns = thread_cpu_ns().saturating_sub(begun_ns);
+        self.reply.longest_hold_ns.fetch_max(held_ns, Relaxed);
+        progress
     }
 
     fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {

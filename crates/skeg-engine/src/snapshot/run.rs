@@ -116,6 +116,11 @@ impl Run {
         self.writer.as_ref().map_or((0, 0), |writer| (writer.entries(), writer.bytes()))
     }
 
+    /// Processor time that its walk has held a latch for at most, in nanoseconds.
+    pub(super) fn longest_hold_ns(&self) -> u64 {
+        self.reply.longest_hold_ns()
+    }
+
     /// Whether somebody is served whom its work delays; but no writer may soon have to wait until what
     /// he hands out is taken, or waits for a large value already, or until more may be written, and growth that is
     /// refused must not be refused for long.
