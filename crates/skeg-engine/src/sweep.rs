@@ -1,8 +1,8 @@
 //! Eviction of groups: when a sweep begins, and who goes on with it.
 //!
 //! Looking at a shard for the keys of one group would cost as much as looking for those of many. So a sweep
-//! takes a share of all keys, a thirty-second unless memory is shorter than that, and looks at about as many
-//! for each that goes as other policies do. Who writes while memory is short goes on with it until there is
+//! takes a share of all keys, a sixteenth unless memory is shorter than that, and looks at sixteen for each that
+//! goes. Who writes while memory is short goes on with it until there is
 //! room; home threads end it also when there is room already, so that no group stays there in part.
 //!
 //! May not know: command names, settings.
@@ -18,15 +18,15 @@ use crate::holder::Holder;
 use crate::job::Bound;
 
 /// The share of all keys that a sweep takes at least.
-const SHARE_MIN: f64 = 1.0 / 32.0;
+const SHARE_MIN: f64 = 1.0 / 16.0;
 /// Keys by whose groups the age of a sweep is chosen, for each sample that was asked for.
 const SAMPLED_FOR_EACH: usize = 128;
 /// Of each shard so many at least, if it has them.
 const SAMPLED_OF_A_SHARD_MIN: usize = 8;
-/// Entries that are looked at under one hold of a latch: some fifty microseconds.
+/// Entries that are looked at under one hold of a latch: some hundred microseconds.
 const LOOKS_SLICE: usize = 512;
 /// Entries that are looked at before one command at most: a fraction of a millisecond.
-const LOOKS_BEFORE_COMMAND: usize = 4_096;
+const LOOKS_BEFORE_COMMAND: usize = 2_048;
 /// Entries that a home thread looks at in a shard in one tick at most.
 const LOOKS_TICK: usize = 65_536;
 
@@ -112,7 +112,7 @@ impl Holder {
         let shared = &engine.shared;
         let all = || (0..engine.shards()).map(ShardId);
         let mut open: SmallVec<[ShardId; 16]> = all().collect();
-        let (mut removed, mut looked, mut is_busy) = (0, 0, false);
+        let (mut removed, mut looked, mut is_busy, mut has_begun) = (0, 0, false, false);
         while removed < BEFORE_COMMAND && looked < LOOKS_BEFORE_COMMAND {
             let over = shared.over();
             if over == 0 {
@@ -122,7 +122,10 @@ impl Holder {
             let Some((place, &id)) = largest else {
                 match self.begin_sweep()? {
                     Begun::Yes(sampled) => {
-                        looked += sampled;
+                        // Now there is something to take away, and perhaps not any more at the next
+                        // command: all groups may be in use.
+                        looked = if has_begun { looked + sampled } else { 0 };
+                        has_begun = true;
                         open = all().collect();
                         continue;
                     }
@@ -147,7 +150,7 @@ impl Holder {
             removed += swept.removed;
             looked += swept.looked;
         }
-        if is_busy || removed > 0 || looked > 0 {
+        if is_busy || has_begun || removed > 0 || looked > 0 {
             return Ok(true);
         }
         self.is_within_limit()
