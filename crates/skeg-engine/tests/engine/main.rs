@@ -24,3 +24,4 @@ mod support;
 mod threads;
 mod values;
 mod vectors;
+mod writings;
