@@ -263,6 +263,7 @@ impl ValueWriter {
         published?;
         // As much as if the log had it: what counts is what there is to be written before the next snapshot.
         core.history_bytes.fetch_add(self.length, SeqCst);
+        core.space.update(|room| room.wrote_beside(self.length));
         let trimmed = upkeeper.trim();
         *core.inventory.lock() = upkeeper.inventory();
         drop(upkeeper);
