@@ -189,7 +189,7 @@ fn it_is_a_string_as_any_other() {
     assert!(get(&engine, &all[0]) == Some(appended.clone()));
     set_in_parts(&engine, &all[2], 2);
     let key = all[2].clone();
-    run(&engine, true, move |exec| exec.shard(&key).set_expiry(0, &key, Some(1 << 40)));
+    run(&engine, true, move |exec| exec.shard(&key).set_expiry(0, &key, Some(1 << 44)));
     give(&engine, &all[2], &written(&engine, 3), Expiry::Keep);
     engine.close().expect("closes");
     // From the records, then with another number of shards.
@@ -201,7 +201,7 @@ fn it_is_a_string_as_any_other() {
         assert!(get(&engine, &all[2]) == Some(value(3)), "{shards}");
         let key = all[2].clone();
         let expiry = run(&engine, true, move |exec| exec.shard(&key).expiry(0, &key)).0;
-        assert_eq!(expiry, Some(Some(1 << 40)), "{shards}");
+        assert_eq!(expiry, Some(Some(1 << 44)), "{shards}");
         engine.close().expect("closes");
     }
 }
