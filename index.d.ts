@@ -1449,7 +1449,9 @@ interface SnapshotEvery {
 /**
  * What goes when the data takes more than `maxMemory`: of all keys, or of those with a deadline, the ones
  * not used for the longest time (`lru`), used least often (`lfu`), or any; or those that expire first
- * (`volatile-ttl`). The names are those of Redis's `maxmemory-policy`.
+ * (`volatile-ttl`). The names are those of Redis's `maxmemory-policy`. With `allkeys-group-lru` keys that
+ * belong together, such as those of one session, go together: of the group that none was used of for the
+ * longest time, all. `groupDepth` and `groupDelimiter` say what is a group.
  */
 type Eviction =
   | 'noeviction'
@@ -1460,6 +1462,7 @@ type Eviction =
   | 'volatile-lfu'
   | 'volatile-random'
   | 'volatile-ttl'
+  | 'allkeys-group-lru'
 /** Options of {@link open} for a data directory. */
 interface OpenOptions {
   /**
@@ -1506,6 +1509,18 @@ interface OpenOptions {
    */
   eviction?: Eviction
   /**
+   * For `'allkeys-group-lru'`: how many parts of a key name its group, 0 to 16. With 2, `session:42:turn:7`
+   * and `session:42` are of the group `session:42`; a key of fewer parts is a group of its own. A hash tag is
+   * the group in any case (`turn:7:{session:42}`), with 0 nothing else is.
+   * @defaultValue 2
+   */
+  groupDepth?: number
+  /**
+   * What stands between the parts of a key: one visible ASCII character.
+   * @defaultValue `':'`
+   */
+  groupDelimiter?: string
+  /**
    * Take snapshots by time, too.
    * @defaultValue only when the log is half as large as the last one
    */
@@ -1544,6 +1559,10 @@ interface MemoryOptions {
   maxMemory?: number
   /** As for a data directory. */
   eviction?: Eviction
+  /** As for a data directory. */
+  groupDepth?: number
+  /** As for a data directory. */
+  groupDelimiter?: string
   /** As for a data directory. */
   maxPendingBytes?: number
   /** As for a data directory. */
@@ -2413,6 +2432,16 @@ interface ServeOptions {
    * @defaultValue `'noeviction'`
    */
   eviction?: Eviction
+  /**
+   * For `'allkeys-group-lru'`: how many parts of a key name its group, 0 to 16; with 0 only hash tags do.
+   * @defaultValue 2
+   */
+  groupDepth?: number
+  /**
+   * What stands between the parts of a key: one visible ASCII character.
+   * @defaultValue `':'`
+   */
+  groupDelimiter?: string
   /**
    * Take snapshots by time, too.
    * @defaultValue only when the log is half as large as the last one

@@ -39,10 +39,11 @@ export const NEVER = 2
 export const FAILED = -1
 export const BLOCKED = -2
 
-/** Flags of `open`; above them is the number of the eviction policy. */
+/** Flags of `open`; above them are the number of the eviction policy, and how keys are grouped. */
 export const OPEN_READ_ONLY = 1
 export const OPEN_CREATE = 2
 export const OPEN_EVICTION_SHIFT = 2
+export const OPEN_GROUPING_SHIFT = 8
 
 /** The functions of the addon for one environment. */
 export interface Binding {

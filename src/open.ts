@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import {
   OPEN_CREATE,
   OPEN_EVICTION_SHIFT,
+  OPEN_GROUPING_SHIFT,
   OPEN_READ_ONLY,
   TARGET_DIRECTORY,
   TARGET_NAMED,
@@ -20,6 +21,7 @@ import {
   checkKeys,
   evictionOf,
   expected,
+  groupingOf,
   integer,
   level,
   type MemoryOptions,
@@ -32,6 +34,8 @@ const SHARED_KEYS = [
   'shards',
   'maxMemory',
   'eviction',
+  'groupDepth',
+  'groupDelimiter',
   'maxPendingBytes',
   'maxPendingCalls',
 ] as const
@@ -80,7 +84,8 @@ async function openWhenFree(environment: Environment, request: OpenRequest): Pro
   const flags =
     (request.readOnly ? OPEN_READ_ONLY : 0) |
     (request.createIfMissing ? OPEN_CREATE : 0) |
-    (request.eviction << OPEN_EVICTION_SHIFT)
+    (request.eviction << OPEN_EVICTION_SHIFT) |
+    (request.grouping << OPEN_GROUPING_SHIFT)
   const end = performance.now() + request.waitForLock
   for (;;) {
     const id = environment.binding.open(
@@ -121,6 +126,7 @@ interface OpenRequest {
   cache: number
   maxMemory: number
   eviction: number
+  grouping: number
   pendingBytes: number
   pendingCalls: number
 }
@@ -177,7 +183,7 @@ function hasMemory(options: unknown): boolean {
 
 type Shared = Pick<
   OpenRequest,
-  'shards' | 'maxMemory' | 'eviction' | 'pendingBytes' | 'pendingCalls'
+  'shards' | 'maxMemory' | 'eviction' | 'grouping' | 'pendingBytes' | 'pendingCalls'
 >
 
 function shared(options: MemoryOptions | OpenOptions): Shared {
@@ -187,6 +193,7 @@ function shared(options: MemoryOptions | OpenOptions): Shared {
     shards: shards === 'auto' ? 0 : integer('shards', shards, 1, 65_535, 0),
     maxMemory: integer('maxMemory', maxMemory, 0, 2 ** 50, 0),
     eviction: evictionOf(eviction),
+    grouping: groupingOf(options.groupDepth, options.groupDelimiter),
     pendingBytes: integer('maxPendingBytes', maxPendingBytes, 1, 2 ** 40, 64 << 20),
     pendingCalls: integer('maxPendingCalls', maxPendingCalls, 1, 2 ** 30, 65_536),
   }

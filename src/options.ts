@@ -26,7 +26,9 @@ export interface SnapshotEvery {
 /**
  * What goes when the data takes more than `maxMemory`: of all keys, or of those with a deadline, the ones
  * not used for the longest time (`lru`), used least often (`lfu`), or any; or those that expire first
- * (`volatile-ttl`). The names are those of Redis's `maxmemory-policy`.
+ * (`volatile-ttl`). The names are those of Redis's `maxmemory-policy`. With `allkeys-group-lru` keys that
+ * belong together, such as those of one session, go together: of the group that none was used of for the
+ * longest time, all. `groupDepth` and `groupDelimiter` say what is a group.
  */
 export type Eviction =
   | 'noeviction'
@@ -37,6 +39,7 @@ export type Eviction =
   | 'volatile-lfu'
   | 'volatile-random'
   | 'volatile-ttl'
+  | 'allkeys-group-lru'
 
 /** Options of {@link open} for a data directory. */
 export interface OpenOptions {
@@ -84,6 +87,18 @@ export interface OpenOptions {
    */
   eviction?: Eviction
   /**
+   * For `'allkeys-group-lru'`: how many parts of a key name its group, 0 to 16. With 2, `session:42:turn:7`
+   * and `session:42` are of the group `session:42`; a key of fewer parts is a group of its own. A hash tag is
+   * the group in any case (`turn:7:{session:42}`), with 0 nothing else is.
+   * @defaultValue 2
+   */
+  groupDepth?: number
+  /**
+   * What stands between the parts of a key: one visible ASCII character.
+   * @defaultValue `':'`
+   */
+  groupDelimiter?: string
+  /**
    * Take snapshots by time, too.
    * @defaultValue only when the log is half as large as the last one
    */
@@ -123,6 +138,10 @@ export interface MemoryOptions {
   maxMemory?: number
   /** As for a data directory. */
   eviction?: Eviction
+  /** As for a data directory. */
+  groupDepth?: number
+  /** As for a data directory. */
+  groupDelimiter?: string
   /** As for a data directory. */
   maxPendingBytes?: number
   /** As for a data directory. */
@@ -195,6 +214,7 @@ export const EVICTIONS: readonly Eviction[] = [
   'volatile-lfu',
   'volatile-random',
   'volatile-ttl',
+  'allkeys-group-lru',
 ]
 
 /** The number of an eviction policy. */
@@ -203,6 +223,21 @@ export function evictionOf(value: unknown): number {
   const number = EVICTIONS.indexOf(value as Eviction)
   if (number < 0) throw expected('eviction', `one of ${EVICTIONS.join(', ')}`)
   return number
+}
+
+/** How many parts of a key may name its group. */
+export const GROUP_DEPTH_MAX = 16
+
+/** A delimiter of the parts of a key. */
+export function groupDelimiter(name: string, value: unknown): string {
+  if (typeof value === 'string' && /^[!-~]$/.test(value)) return value
+  throw expected(name, 'one visible ASCII character')
+}
+
+/** How keys are grouped, as the addon takes it. */
+export function groupingOf(depth: unknown, delimiter: unknown = ':'): number {
+  const parts = integer('groupDepth', depth, 0, GROUP_DEPTH_MAX, 2)
+  return (parts << 8) | groupDelimiter('groupDelimiter', delimiter).charCodeAt(0)
 }
 
 const LEVELS: Record<Durability, number> = { memory: 0, kernel: 1, disk: 2 }

@@ -4,6 +4,8 @@ import {
   boolean,
   checkKeys,
   EVICTIONS,
+  GROUP_DEPTH_MAX,
+  groupDelimiter,
   expected,
   integer,
   level,
@@ -58,6 +60,16 @@ export interface ServeOptions {
    * @defaultValue `'noeviction'`
    */
   eviction?: Eviction
+  /**
+   * For `'allkeys-group-lru'`: how many parts of a key name its group, 0 to 16; with 0 only hash tags do.
+   * @defaultValue 2
+   */
+  groupDepth?: number
+  /**
+   * What stands between the parts of a key: one visible ASCII character.
+   * @defaultValue `':'`
+   */
+  groupDelimiter?: string
   /**
    * Take snapshots by time, too.
    * @defaultValue only when the log is half as large as the last one
@@ -176,6 +188,8 @@ const FLAGS: Partial<Record<keyof ServeOptions, [flag: string, write: Writer]>> 
   cache: ['cache', whole(0, 2 ** 40)],
   maxMemory: ['maxmemory', whole(0, 2 ** 50)],
   eviction: ['eviction', oneOf(EVICTIONS)],
+  groupDepth: ['maxmemory-group-depth', whole(0, GROUP_DEPTH_MAX)],
+  groupDelimiter: ['maxmemory-group-delimiter', groupDelimiter],
   snapshotEvery: ['save', save],
   keepSnapshots: ['keep-snapshots', whole(1, 8)],
   unixSocket: ['unix-socket', text],

@@ -3,7 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import test from 'ava'
+import { setTimeout } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
 import { open, type Database } from 'skeg'
 
 const VALUE = 'x'.repeat(400)
@@ -55,6 +56,60 @@ test('without a policy what would grow is refused, and what shrinks is not', asy
   await db.close()
 })
 
+/** How many of its ten keys each session has that has any. */
+async function sessions(db: Database): Promise<Map<string, number>> {
+  const counts = new Map<string, number>()
+  for (const key of await db.keys('*')) {
+    const session = /session[:/]\d+/.exec(key)?.[0] ?? key
+    counts.set(session, (counts.get(session) ?? 0) + 1)
+  }
+  return counts
+}
+
+async function fillSessions(db: Database, to: number, name: (id: number) => string): Promise<void> {
+  for (let id = 0; id < to; id++) {
+    for (let turn = 0; turn < 9; turn++) await db.set(`${name(id)}:turn:${turn}`, VALUE)
+    await db.set(name(id), 'title')
+    // One key is used, and keeps all of its session.
+    await db.get(`${name(0)}:turn:${id % 9}`)
+  }
+}
+
+/** Ends what is going on: home threads do within ticks of 100 ms. */
+async function wholeSessions(t: ExecutionContext, db: Database): Promise<Map<string, number>> {
+  for (;;) {
+    const counts = await sessions(db)
+    if ([...counts.values()].every((count) => count === 10)) return counts
+    t.true(counts.size > 10)
+    await setTimeout(20)
+  }
+}
+
+test('groups go whole', async (t) => {
+  const eviction = 'allkeys-group-lru'
+  const db = await open({ memory: true, maxMemory: 400_000, eviction })
+  await fillSessions(db, 300, (id) => `session:${id}`)
+  let counts = await wholeSessions(t, db)
+  t.true(counts.size < 100, `${counts.size} sessions`)
+  t.is(counts.get('session:0'), 10)
+  t.is(counts.get('session:299'), 10)
+  t.false(counts.has('session:1'))
+  t.regex(await db.info(), /^maxmemory_policy:allkeys-group-lru\r$/m)
+  await db.close()
+
+  const options = { eviction, groupDepth: 1, groupDelimiter: '.' } as const
+  const other = await open({ memory: true, maxMemory: 400_000, ...options })
+  t.deepEqual(await other.call('CONFIG', 'GET', 'maxmemory-group-*'), {
+    'maxmemory-group-delimiter': '.',
+    'maxmemory-group-depth': '1',
+  })
+  // A hash tag is a group in any case.
+  await fillSessions(other, 300, (id) => (id % 2 === 0 ? `session/${id}.x` : `{session/${id}}`))
+  counts = await wholeSessions(t, other)
+  t.true(counts.size < 100 && counts.get('session/0') === 10 && !counts.has('session/1'))
+  await other.close()
+})
+
 test('what was evicted stays away; a store that is too large for its limit shrinks', async (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'skeg-eviction-'))
   t.teardown(() => {
@@ -83,6 +138,11 @@ test('what was evicted stays away; a store that is too large for its limit shrin
 test('options are checked', async (t) => {
   const code = 'ERR_INVALID_ARGUMENT'
   await t.throwsAsync(open({ memory: true, maxMemory: -1 }), { code })
+  await t.throwsAsync(open({ memory: true, groupDepth: 17 }), { code, message: /groupDepth/ })
+  for (const groupDelimiter of ['', '::', ' ', 'é']) {
+    const opened = open({ memory: true, groupDelimiter })
+    await t.throwsAsync(opened, { code, message: /groupDelimiter/ })
+  }
   await t.throwsAsync(open({ memory: true, eviction: 'lru' as 'allkeys-lru' }), {
     code,
     message: /volatile-ttl/,

@@ -28,7 +28,7 @@ export class Child {
     return this.#process.pid ?? 0
   }
 
-  measure(ask: Ask): Promise<Figures> {
+  measure(ask: Ask | Figures): Promise<Figures> {
     this.#process.stdin?.write(`${JSON.stringify(ask)}\n`)
     return this.#next()
   }

@@ -8,14 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuSeconds } from '../lib/process-figures.ts'
 import { startSkeg, type Server } from '../lib/servers.ts'
 import { bytesOf, cachedMib, drop, filesIn } from './files.ts'
+import { store, storing } from './ingest.ts'
 import { percentiles, queriesOf, recalls, type Figures, type VectorSet } from './figures.ts'
 import { Connection, encode, granted, type Reply } from './resp.ts'
 import type { Ask, Subject } from './subject.ts'
 
 const INDEX = 'v'
-/** Vectors of one command, and commands under way, while vectors are stored. */
-const ROWS_A_COMMAND = 16
-const COMMANDS = 8
 /** Queries of one SKEG.VMSEARCH: so many are one part, which one thread answers. */
 const TOGETHER = 16
 /** Searches after which memory is looked at. */
@@ -56,36 +54,6 @@ function mib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
 
 function segments(data: string): string[] {
   return filesIn(path.join(data, 'vectors'))
-}
-
-async function ingest(
-  connection: Connection,
-  { base, dim, rows }: VectorSet,
-  backend: Backend,
-): Promise<void> {
-  await connection.call('SKEG.VINDEX.CREATE', INDEX, `${dim}`, 'TQ2', backend, 'IDS', 'U64')
-  const bytes = new Uint8Array(base.buffer)
-  const underWay: Promise<Reply>[] = []
-  for (let row = 0; row < rows; row += ROWS_A_COMMAND) {
-    const count = Math.min(ROWS_A_COMMAND, rows - row)
-    const words: (string | Uint8Array)[] = ['SKEG.VMSET', INDEX, `${count}`]
-    for (let n = row; n < row + count; n++) {
-      words.push(`${n}`, bytes.subarray(n * dim * 4, (n + 1) * dim * 4))
-    }
-    if (underWay.length >= COMMANDS) await underWay.shift()
-    underWay.push(set(connection, encode(...words)))
-  }
-  await Promise.all(underWay)
-}
-
-/** Stores; what is refused because segments are behind is tried again. */
-async function set(connection: Connection, command: Buffer): Promise<Reply> {
-  for (;;) {
-    const reply = await connection.ask(command)
-    if (!(reply instanceof Error)) return reply
-    if (!reply.message.startsWith('BUSY')) throw reply
-    await sleep(5)
-  }
 }
 
 function commands(
@@ -141,7 +109,9 @@ export class Served {
     const [connection] = this.#connections
     if (!connection) return {}
     const start = performance.now()
-    await ingest(connection, this.#set, backend)
+    const { base, dim } = this.#set
+    await connection.call('SKEG.VINDEX.CREATE', INDEX, `${dim}`, 'TQ2', backend, 'IDS', 'U64')
+    await store(connection, storing(INDEX, base, dim))
     const stored = performance.now()
     await connection.call('SKEG.VINDEX.CONSOLIDATE', INDEX)
     const { pid } = this.#server

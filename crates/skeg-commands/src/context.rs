@@ -55,12 +55,16 @@ impl Context {
         let save = save::show(&engine.save_points());
         let limit = engine.memory_limit();
         let (max_bytes, samples) = (limit.max_bytes.to_string(), limit.samples.to_string());
+        let (delimiter, depth) =
+            (char::from(limit.grouping.delimiter).to_string(), limit.grouping.depth.to_string());
         let facts = [
             ("appendonly", if engine.log().is_some() { "yes" } else { "no" }),
             ("appendfsync", fsync_policy(&engine)),
             ("shards", shards.as_str()),
             ("save", save.as_str()),
             ("maxmemory", max_bytes.as_str()),
+            ("maxmemory-group-delimiter", delimiter.as_str()),
+            ("maxmemory-group-depth", depth.as_str()),
             ("maxmemory-policy", POLICIES[limit.policy as usize]),
             ("maxmemory-samples", samples.as_str()),
         ];

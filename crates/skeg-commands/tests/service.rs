@@ -257,6 +257,42 @@ fn with_a_policy_keys_make_room() {
 }
 
 #[test]
+fn groups_go_whole_as_the_settings_say() {
+    let store = Store::new(4);
+    let mut client = store.client(Version::Resp2);
+    assert!(client.show("CONFIG SET maxmemory-group-depth 17").starts_with("-ERR"));
+    assert!(client.show("CONFIG SET maxmemory-group-delimiter ::").starts_with("-ERR"));
+    let setting = "CONFIG SET maxmemory-policy allkeys-group-lru maxmemory-group-depth 1";
+    assert_eq!(client.show(&format!("{setting} maxmemory-group-delimiter /")), "OK");
+    for number in 0..1_000 {
+        client.call(&format!("SET group{}/{} {number:064}", number / 10, number % 10));
+    }
+    let used = |info: &str| field(info, "used_memory").parse::<u64>().unwrap();
+    let limit = used(&text(&mut client, "INFO memory"));
+    client.call(&format!("CONFIG SET maxmemory {limit}"));
+    for number in 0..500 {
+        client.call("GET group7/3");
+        assert_eq!(
+            client.show(&format!("SET next{}/{} {number:064}", number / 10, number % 10)),
+            "OK"
+        );
+    }
+    let info = text(&mut client, "INFO");
+    assert!(used(&info) < limit + 4_096, "{} of {limit}", used(&info));
+    assert_eq!(field(&info, "maxmemory_policy"), "allkeys-group-lru");
+    let mut parts = 0;
+    for group in 0..100 {
+        let keys: Vec<String> = (0..10).map(|number| format!("group{group}/{number}")).collect();
+        let count = client.show(&format!("EXISTS {}", keys.join(" ")));
+        parts += usize::from(count != ":0" && count != ":10");
+        assert!(group != 7 || count == ":10", "a key of it was used");
+    }
+    assert!(parts < 20, "{parts} groups are there in part");
+    assert_eq!(client.show("OBJECT IDLETIME group7/3"), ":0");
+    assert!(client.show("OBJECT FREQ group7/3").starts_with("-ERR An LFU"));
+}
+
+#[test]
 fn what_is_restored_was_used_as_it_says() {
     let store = Store::new(4);
     let mut client = store.client(Version::Resp2);

@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 use crate::engine::{Engine, Shared};
 use crate::error::Refusal;
 use crate::exec::Exec;
+use crate::groups::{Grouping, Groups};
 use crate::holder::Holder;
 use crate::job::Bound;
 use crate::options::DATABASES;
@@ -26,9 +27,9 @@ use crate::router::ShardList;
 use crate::shard::Shard;
 
 /// Entries that go under one hold of a latch before the shards are compared again.
-const SLICE: usize = 16;
+pub(crate) const SLICE: usize = 16;
 /// Entries that go before one command at most: a fraction of a millisecond.
-const BEFORE_COMMAND: usize = 256;
+pub(crate) const BEFORE_COMMAND: usize = 256;
 /// Entries that a home thread removes from a shard in one tick at most.
 const TICK: usize = 16_384;
 /// Entries of a sample at most.
@@ -55,11 +56,13 @@ pub enum EvictionPolicy {
     VolatileRandom,
     /// Those that expire first.
     VolatileTtl,
+    /// Whole groups of keys, those of which no key was used for the longest time.
+    AllGroupLru,
 }
 
 impl EvictionPolicy {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::None,
         Self::AllLru,
         Self::AllLfu,
@@ -68,12 +71,20 @@ impl EvictionPolicy {
         Self::VolatileLfu,
         Self::VolatileRandom,
         Self::VolatileTtl,
+        Self::AllGroupLru,
     ];
 
     /// Whether the time of the last use is noted.
     #[must_use]
     pub fn is_lru(self) -> bool {
-        matches!(self, Self::AllLru | Self::VolatileLru)
+        matches!(self, Self::AllLru | Self::VolatileLru | Self::AllGroupLru)
+    }
+
+    /// Whether groups of keys go, not single ones.
+    #[inline]
+    #[must_use]
+    pub fn is_by_groups(self) -> bool {
+        matches!(self, Self::AllGroupLru)
     }
 
     /// Whether uses are counted.
@@ -85,7 +96,8 @@ impl EvictionPolicy {
     /// Whether only entries with a deadline go.
     #[must_use]
     pub fn is_volatile(self) -> bool {
-        !matches!(self, Self::None | Self::AllLru | Self::AllLfu | Self::AllRandom)
+        let all = [Self::None, Self::AllLru, Self::AllLfu, Self::AllRandom, Self::AllGroupLru];
+        !all.contains(&self)
     }
 }
 
@@ -98,11 +110,14 @@ pub struct MemoryLimit {
     pub policy: EvictionPolicy,
     /// Of how many entries the best one goes, 1 to 64.
     pub samples: usize,
+    /// Which keys go together, where groups go.
+    pub grouping: Grouping,
 }
 
 impl Default for MemoryLimit {
     fn default() -> Self {
-        Self { max_bytes: 0, policy: EvictionPolicy::None, samples: 5 }
+        let grouping = Grouping::default();
+        Self { max_bytes: 0, policy: EvictionPolicy::None, samples: 5, grouping }
     }
 }
 
@@ -114,6 +129,7 @@ pub(crate) struct Limit {
     samples: AtomicU64,
     /// Since when uses are noted as they are now, in Unix milliseconds.
     noted_since_ms: AtomicU64,
+    pub(crate) groups: Groups,
 }
 
 impl Limit {
@@ -122,6 +138,7 @@ impl Limit {
             max_bytes: self.max_bytes.load(Ordering::Relaxed),
             policy: self.policy(),
             samples: (self.samples.load(Ordering::Relaxed) as usize).clamp(1, SAMPLES_MAX),
+            grouping: self.groups.grouping(),
         }
     }
 
@@ -132,6 +149,8 @@ impl Limit {
             self.noted_since_ms.store(now_ms, Ordering::Relaxed);
         }
         self.samples.store(limit.samples as u64, Ordering::Relaxed);
+        let (goes, went) = (limit.policy.is_by_groups(), before.is_by_groups());
+        self.groups.set(limit.grouping, limit.max_bytes, goes, went);
         self.policy.store(limit.policy as u8, Ordering::Relaxed);
         self.max_bytes.store(limit.max_bytes, Ordering::Relaxed);
     }
@@ -146,7 +165,8 @@ impl Limit {
 
     #[inline]
     pub(crate) fn policy(&self) -> EvictionPolicy {
-        EvictionPolicy::ALL[usize::from(self.policy.load(Ordering::Relaxed)) % 8]
+        let place = usize::from(self.policy.load(Ordering::Relaxed));
+        EvictionPolicy::ALL.get(place).copied().unwrap_or_default()
     }
 
     /// What a use of an entry is noted as, if it is noted.
@@ -169,7 +189,7 @@ impl Meter {
         Self((0..shards).map(|_| AtomicU64::new(0)).collect())
     }
 
-    fn note(&self, shard: &Shard) {
+    pub(crate) fn note(&self, shard: &Shard) {
         self.set(shard.id, shard.used_bytes());
     }
 
@@ -177,7 +197,7 @@ impl Meter {
         self.0[usize::from(id.0)].store(bytes, Ordering::Relaxed);
     }
 
-    fn of(&self, id: ShardId) -> u64 {
+    pub(crate) fn of(&self, id: ShardId) -> u64 {
         self.0[usize::from(id.0)].load(Ordering::Relaxed)
     }
 
@@ -212,7 +232,7 @@ impl Shared {
     }
 
     /// By how many bytes the data is over its limit.
-    fn over(&self) -> u64 {
+    pub(crate) fn over(&self) -> u64 {
         match self.switches.limit.max_bytes.load(Ordering::Relaxed) {
             0 => 0,
             max => self.meter.total().saturating_sub(max),
@@ -225,6 +245,9 @@ impl Shared {
         let limit = self.switches.limit.get();
         if limit.max_bytes == 0 {
             return;
+        }
+        if limit.policy.is_by_groups() {
+            return self.sweep(id);
         }
         let part = limit.max_bytes / u64::from(self.router.shards());
         let mut removed = 0;
@@ -299,6 +322,9 @@ impl Holder {
         let engine = self.engine().clone();
         let shared = &engine.shared;
         let policy = shared.switches.limit.policy();
+        if policy.is_by_groups() {
+            return self.make_room_by_groups();
+        }
         let evicts = policy != EvictionPolicy::None;
         let mut open: SmallVec<[ShardId; 16]> = (0..engine.shards()).map(ShardId).collect();
         let mut left = if evicts { BEFORE_COMMAND } else { 0 };
@@ -332,7 +358,13 @@ impl Holder {
         if is_busy || evicts && left < BEFORE_COMMAND {
             return Ok(true);
         }
-        // What has expired in the background makes room too.
+        self.is_within_limit()
+    }
+
+    /// Whether the data is within its limit, counted anew: what has expired in the background makes room too.
+    pub(crate) fn is_within_limit(&mut self) -> Result<bool, Refusal> {
+        let engine = self.engine().clone();
+        let shared = &engine.shared;
         let all = ShardList::all(engine.shards());
         if self.try_hold(&all)? {
             all.as_slice().iter().for_each(|id| shared.meter.note(self.shard(*id)));

@@ -278,6 +278,10 @@ impl Holder {
         self.held[usize::from(id.0)].as_ref().expect("the latch is held")
     }
 
+    pub(crate) fn shard_mut(&mut self, id: ShardId) -> &mut Shard {
+        self.held[usize::from(id.0)].as_mut().expect("the latch is held")
+    }
+
     /// Runs a command on one shard that is held.
     ///
     /// # Errors

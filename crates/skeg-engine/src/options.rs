@@ -4,6 +4,7 @@ use skeg_log::{Level, SyncPolicy};
 
 use crate::error::EngineError;
 use crate::evict::{MemoryLimit, SAMPLES_MAX};
+use crate::groups::DEPTH_MAX;
 use crate::router::SHARDS_MAX;
 use crate::snapshot::SavePoint;
 
@@ -122,6 +123,9 @@ impl EngineOptions {
         }
         if !(1..=SAMPLES_MAX).contains(&self.memory_limit.samples) {
             return refuse("samples", "must be from 1 to 64");
+        }
+        if self.memory_limit.grouping.depth > DEPTH_MAX {
+            return refuse("groupDepth", "must be from 0 to 16");
         }
         if !(1..=8).contains(&self.keep_snapshots) {
             return refuse("keepSnapshots", "must be from 1 to 8");

@@ -11,6 +11,7 @@
 mod databases;
 mod evict;
 mod expiry;
+mod groups;
 mod hashed;
 mod hashes;
 mod large;
@@ -84,6 +85,7 @@ pub struct Shard {
     slice: Slice,
     hashed: HashedKey,
     draws: evict::Draws,
+    lap: groups::Lap,
     tidying: Tidying,
 }
 
@@ -118,6 +120,7 @@ impl Shard {
             slice: Slice::new(),
             hashed: HashedKey::default(),
             draws: evict::Draws::new(index_seed ^ u64::from(id.0)),
+            lap: groups::Lap::default(),
             tidying: Tidying::default(),
         }
     }

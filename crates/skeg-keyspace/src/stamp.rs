@@ -70,6 +70,18 @@ impl Stamp {
         Self((minute(now_ms) << COUNT_BITS | u32::from(count)).max(1))
     }
 
+    /// The four bytes, to be kept elsewhere.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The stamp that has these bytes.
+    #[must_use]
+    pub fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     /// Whether the entry has not been used since anybody takes note.
     #[must_use]
     pub fn is_unknown(self) -> bool {

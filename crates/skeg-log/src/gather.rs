@@ -5,8 +5,8 @@
 //! would take turns from then on, each fsync serving half of the clients. So a subscriber that
 //! [gathers](crate::Notify::gathers) says when it has gathered
 //! ([`Subscription::gathered`](crate::Subscription::gathered)), and the next fsync waits for that: no
-//! longer than the last fsync took; and where that was in vain, fsyncs are so fast that it is not worth while, and
-//! the next ones do not wait.
+//! longer than some fsyncs take; and where that was in vain, turns are so long that it is not worth while, and
+//! the next fsyncs do not wait.
 //!
 //! Invariants: who skips a wake-up because the thread gathers has published before what it should look at.
 //! Both change the flag by one read-modify-write each: the later of both sees what the other published.
@@ -21,11 +21,14 @@ use skeg_io::sync::atomic::{AtomicBool, AtomicU64};
 use crate::core::Core;
 use crate::failpoint::{Broken, breaks};
 
+/// The next fsync waits so many times as long as the last one took, at most.
+const FSYNCS: u32 = 8;
+
 /// A thread whose turn takes longer than this is not waited for, however long fsyncs take.
 const GATHER_MAX: Duration = Duration::from_millis(2);
 
 /// Fsyncs that do not wait after one has waited in vain.
-const SKIPPED: u64 = 32;
+const SKIPPED: u64 = 16;
 
 /// Whether the thread that syncs waits.
 #[derive(Debug, Default)]
@@ -36,7 +39,7 @@ pub(crate) struct Gathering {
 }
 
 impl Core {
-    /// Waits until all who were told have gathered, or for as long as the last fsync took. Look at everything
+    /// Waits until all who were told have gathered, or for as long as some fsyncs take. Look at everything
     /// after this.
     pub(crate) fn gather(&self) {
         if !self.threads_run.load(SeqCst)
@@ -50,7 +53,8 @@ impl Core {
             self.gathering.skips.store(skips - 1, Relaxed);
             return;
         }
-        let limit = Duration::from_nanos(self.syncing.last_duration_ns()).min(GATHER_MAX);
+        let limit =
+            (FSYNCS * Duration::from_nanos(self.syncing.last_duration_ns())).min(GATHER_MAX);
         self.gathering.waits.swap(true, SeqCst);
         // What it was told before is looked at afterwards.
         self.disk_wake.forget();

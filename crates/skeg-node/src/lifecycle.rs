@@ -5,7 +5,9 @@
 
 use std::path::PathBuf;
 
-use skeg_engine::{EngineOptions, EvictionPolicy, Level, MemoryLimit, SavePoint, SyncPolicy};
+use skeg_engine::{
+    EngineOptions, EvictionPolicy, Grouping, Level, MemoryLimit, SavePoint, SyncPolicy,
+};
 
 use crate::calls::value_of;
 use crate::database::Database;
@@ -16,8 +18,9 @@ use crate::registry::{self, Target};
 use crate::{reading, reply, serving, writing};
 
 /// `open(kind, name, shards, level, flags, snapshotMs, snapshotWrites, inlineMax, cacheBytes, memoryMax,
-/// keepSnapshots)`: the number of the request. The flags: 1 for read-only, 2 to create what is missing, and above them the policy as
-/// a place in [`EvictionPolicy::ALL`]. 0 writes stand for no snapshots by time, 0 bytes of memory for no limit.
+/// keepSnapshots)`: the number of the request. The flags: 1 for read-only, 2 to create what is missing, in the next six bits the policy as
+/// a place in [`EvictionPolicy::ALL`], in eight the delimiter of groups, and above them their depth. 0 writes stand for no snapshots by time,
+/// 0 bytes of memory for no limit.
 pub(crate) struct Open;
 
 impl Function<Environment> for Open {
@@ -41,6 +44,8 @@ fn open<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Fai
         _ => (Level::Disk, SyncPolicy::Always),
     };
     let flags = frame.u32(4)?;
+    let policy = EvictionPolicy::ALL.get((flags as usize >> 2) & 0x3f);
+    let grouping = Grouping { delimiter: (flags >> 8) as u8, depth: (flags >> 16) as u8 };
     let snapshot = SavePoint { after_ms: frame.u32(5)?.into(), changes: frame.u32(6)?.into() };
     let options = EngineOptions {
         // 0 stands for `auto`; what does not fit is refused by the engine like any wrong count.
@@ -56,7 +61,8 @@ fn open<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Fai
         cache_bytes: frame.number(8)? as usize,
         memory_limit: MemoryLimit {
             max_bytes: frame.number(9)? as u64,
-            policy: EvictionPolicy::ALL.get(flags as usize >> 2).copied().unwrap_or_default(),
+            policy: policy.copied().unwrap_or_default(),
+            grouping,
             ..MemoryLimit::default()
         },
         keep_snapshots: frame.u32(10)? as usize,

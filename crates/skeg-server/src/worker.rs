@@ -57,8 +57,9 @@ pub(crate) struct Worker {
     asked: [Option<Epoch>; 2],
     /// The log has moved since the waiting connections were looked at.
     log_moved: bool,
-    /// In this turn replies left that had waited for the log: their clients may be back by the next.
-    has_answered: bool,
+    /// In this turn somebody was ready, or replies left that had waited for the log: others of their kind
+    /// may be by the next.
+    expects_more: bool,
     window: Window,
     /// When a pause of clients ends, as far as this thread knows of one.
     paused_until_ms: Option<u64>,
@@ -126,7 +127,7 @@ impl Worker {
             waiting: Vec::new(),
             asked: [None; 2],
             log_moved: false,
-            has_answered: false,
+            expects_more: false,
             deadline_ns: None,
         }
     }
@@ -278,7 +279,7 @@ impl Worker {
         let mut places = std::mem::take(&mut self.dirty);
         loop {
             if std::mem::take(&mut self.log_moved) {
-                self.has_answered = true;
+                self.expects_more = true;
                 self.asked = [None; 2];
                 places.append(&mut self.waiting);
             }
@@ -358,7 +359,7 @@ impl Turn for Worker {
         self.tools.now_ns = now_ns;
         self.tools.share(ready + self.again.len());
         self.sent_at_commands = self.tools.commands;
-        self.has_answered = false;
+        self.expects_more = ready > 0;
         self.tools.now_ms = self.tools.clock.now_ms();
         std::mem::swap(&mut self.again, &mut self.again_now);
         self.take_messages();
@@ -410,7 +411,7 @@ impl Turn for Worker {
             self.tick();
         }
         self.publish();
-        if !self.has_answered
+        if !self.expects_more
             && let Some(subscription) = &self.subscription
         {
             subscription.gathered();
@@ -440,7 +441,7 @@ impl Worker {
         if more || !self.again.is_empty() || !self.messages.is_empty() || self.log_moved {
             return Rest::None;
         }
-        if self.has_answered && self.subscription.as_ref().is_some_and(Subscription::is_gathering) {
+        if self.expects_more && self.subscription.as_ref().is_some_and(Subscription::is_gathering) {
             return Rest::None;
         }
         let anybody = match &self.gate {

@@ -43,12 +43,8 @@ fn coded_rows(kernels: &Kernels) {
             }
         });
         let test = RowTest { floor: 1.0, ..RowTest::default() };
-        let block = |plane| SignBlock {
-            plane,
-            slopes: &[1.0; ROWS],
-            norms: &[1.0; ROWS],
-            soon: [&[], &[]],
-        };
+        let block =
+            |plane| SignBlock { plane, slopes: &[1.0; ROWS], norms: &[1.0; ROWS], soon: &[] };
         for (name, queries) in [("sift_signs, 1", 1), ("sift_signs, 8", 8)] {
             let sieves = vec![Sieve { table: &table, test }; queries];
             report(kernels, name, size, length * queries, || {

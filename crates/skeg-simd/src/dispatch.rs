@@ -106,6 +106,18 @@ pub struct RowTest {
     pub known: f32,
 }
 
+impl RowTest {
+    /// Whether a row passes: what [`Kernels::passing`] says of it. A sum must be below 2^24.
+    #[inline]
+    #[must_use]
+    pub fn passes(&self, sum: u32, slope: f32, norm2: f32) -> bool {
+        let product = slope * (sum as f32 * self.step + self.offset);
+        let short = self.floor - ((norm2 * self.weight + self.base) + product);
+        let spread = slope * slope * self.noise - norm2 * self.known;
+        short <= 0.0 || short * short <= spread
+    }
+}
+
 /// Signs of [`ROWS`] rows, cut as [`Kernels::scan_signs`] says, and what else is known of each row.
 #[derive(Debug, Clone, Copy)]
 pub struct SignBlock<'a> {
@@ -115,9 +127,9 @@ pub struct SignBlock<'a> {
     pub slopes: &'a [f32; ROWS],
     /// The squared norm of each row.
     pub norms: &'a [f32; ROWS],
-    /// What is read soon: of each as many bytes as there are signs are fetched beside, or none of an empty
-    /// one. So memory is asked for as evenly as the scan goes on.
-    pub soon: [&'a [u8]; 2],
+    /// What is read soon: as many bytes as there are signs are fetched beside, or none when it is empty. So
+    /// memory is asked for as evenly as the scan goes on.
+    pub soon: &'a [u8],
 }
 
 /// What one query lets through.

@@ -254,8 +254,7 @@ proptest! {
         let numbers = floats(2 * ROWS, seed ^ 1);
         let slopes: [f32; ROWS] = std::array::from_fn(|n| numbers[n].abs());
         let norms: [f32; ROWS] = std::array::from_fn(|n| numbers[ROWS + n].abs());
-        let soon = [&plane[..], &[]];
-        let block = SignBlock { plane: &plane, slopes: &slopes, norms: &norms, soon };
+        let block = SignBlock { plane: &plane, slopes: &slopes, norms: &norms, soon: &plane };
         let tables: Vec<Vec<u8>> = (0..queries as u64)
             .map(|n| bytes(units * UNIT, seed ^ (2 + n)).into_iter().map(|x| x & ENTRY_MAX).collect())
             .collect();

@@ -9,7 +9,7 @@ pub(crate) mod save;
 mod settings;
 mod value;
 
-use skeg_engine::{EvictionPolicy, MemoryLimit, NotifyClass, SavePoint};
+use skeg_engine::{EvictionPolicy, Grouping, MemoryLimit, NotifyClass, SavePoint};
 use skeg_io::sync::Mutex;
 use skeg_io::sync::atomic::{AtomicU64, Ordering};
 
@@ -247,6 +247,16 @@ impl Config {
             max_bytes: self.memory_max(),
             policy: place.map_or(EvictionPolicy::None, |place| EvictionPolicy::ALL[place]),
             samples: self.signed("maxmemory-samples").unsigned_abs() as usize,
+            grouping: self.grouping(),
+        }
+    }
+
+    /// Which keys go together, where groups go.
+    fn grouping(&self) -> Grouping {
+        let delimiter = self.get("maxmemory-group-delimiter").unwrap_or_default();
+        Grouping {
+            delimiter: delimiter.bytes().next().unwrap_or(Grouping::default().delimiter),
+            depth: self.signed("maxmemory-group-depth").unsigned_abs() as u8,
         }
     }
 

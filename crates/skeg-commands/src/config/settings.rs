@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Integer(i64, i64),
     /// Bytes, with a unit if wanted.
     Bytes(u64, u64),
+    /// One character of ASCII that is seen.
+    Character,
     /// One of these words.
     Word(&'static [&'static str]),
     /// Limits of output buffers, by class of client.
@@ -92,7 +94,7 @@ const BYTES: Kind = Kind::Bytes(0, i64::MAX as u64);
 const SIGNED: Kind = Kind::Integer(i32::MIN as i64, i32::MAX as i64);
 
 /// What may go when memory is short, by [`skeg_engine::EvictionPolicy`].
-pub(crate) const POLICIES: [&str; 8] = [
+pub(crate) const POLICIES: [&str; 9] = [
     "noeviction",
     "allkeys-lru",
     "allkeys-lfu",
@@ -101,6 +103,7 @@ pub(crate) const POLICIES: [&str; 8] = [
     "volatile-lfu",
     "volatile-random",
     "volatile-ttl",
+    "allkeys-group-lru",
 ];
 
 /// Which transactions run, by [`super::TransactionMode`].
@@ -147,6 +150,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     alias("list-max-ziplist-size", "list-max-listpack-size", SIGNED),
     live("maxclients", Kind::Integer(1, u32::MAX as i64), "10000", |live| &live.clients_max),
     live("maxmemory", BYTES, "0", |live| &live.memory_max),
+    tuning("maxmemory-group-delimiter", Kind::Character, ":"),
+    tuning("maxmemory-group-depth", Kind::Integer(0, 16), "2"),
     tuning("maxmemory-policy", Kind::Word(&POLICIES), "noeviction"),
     tuning("maxmemory-samples", Kind::Integer(1, 64), "5"),
     tuning("notify-keyspace-events", Kind::NotifyClasses, ""),

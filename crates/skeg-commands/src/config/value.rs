@@ -37,6 +37,12 @@ impl Kind {
                 between(value, min, max)?;
                 Ok(number(value, &value.to_string()))
             }
+            Self::Character => match text {
+                [byte] if byte.is_ascii_graphic() => {
+                    Ok(number(u64::from(*byte), &char::from(*byte).to_string()))
+                }
+                _ => Err("argument must be one visible ASCII character".into()),
+            },
             Self::Word(words) => {
                 let found = words.iter().position(|word| parse::is_word(text, word));
                 found.map(|place| number(place as u64, words[place])).ok_or_else(|| {
@@ -172,6 +178,11 @@ mod tests {
     fn a_value_out_of_range_says_what_the_range_is() {
         let reason = Kind::Integer(1, 5).read(b"6").unwrap_err();
         assert_eq!(reason, "argument must be between 1 and 5 inclusive");
+        assert_eq!(Kind::Character.read(b"/").unwrap().text, "/");
+        for text in [&b""[..], b"ab", b" ", b"\n", b"\xc3"] {
+            let reason = Kind::Character.read(text).unwrap_err();
+            assert_eq!(reason, "argument must be one visible ASCII character");
+        }
         let reason = Kind::Word(&["a", "b"]).read(b"c").unwrap_err();
         assert_eq!(reason, "argument(s) must be one of the following: a, b");
     }

@@ -24,7 +24,7 @@ impl Draws {
         Self(seed)
     }
 
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -62,7 +62,11 @@ impl Shard {
     pub(super) fn note_use_of(&mut self, db: u8, hash: u64, key: &[u8]) {
         let Self { switches, slice, draws, .. } = self;
         if let Some(used) = switches.limit.used(slice.now_ms, || draws.next()) {
-            self.databases[usize::from(db)].note_use(hash, key, used);
+            let is_there = self.databases[usize::from(db)].note_use(hash, key, used);
+            // What is not there any more keeps no group alive.
+            if is_there && switches.limit.policy().is_by_groups() {
+                self.note_use_of_group(key);
+            }
         }
     }
 
@@ -101,27 +105,35 @@ impl Shard {
         let (mut removed, mut freed) = (0, 0);
         while removed < limit && freed < bytes {
             let Some((db, key)) = self.victim(policy, samples) else { break };
-            if !self.reserve_removals(key.len() as u64 + EFFECT_SLACK) {
-                break;
-            }
-            let hash = self.hash_of(&key);
-            if self.is_left_to_walk(db, hash) {
-                break;
-            }
-            let keyspace = self.keyspace(db);
-            freed += keyspace.entry_bytes(hash, &key).unwrap_or(0) as u64;
+            let Some(bytes) = self.evict_entry(db, &key) else { break };
+            freed += bytes;
             removed += 1;
-            let entry = keyspace.get(hash, &key).and_then(|entry| entry.expire_at_ms);
-            if entry.is_some_and(|at| at <= self.slice.now_ms) {
-                self.expire(db, hash, &key);
-                continue;
-            }
-            self.writable(db, hash).remove(hash, &key);
-            self.stats.evicted += 1;
-            self.changed(db, hash, &key, &Effect::Remove { db, key: &key });
-            self.notify(NotifyClass::EVICTED, "evicted", db, &key);
         }
         removed
+    }
+
+    /// Removes an entry; the bytes that it took. `None`: the log has no room to say so, or a snapshot has to
+    /// hand it out first.
+    pub(super) fn evict_entry(&mut self, db: u8, key: &[u8]) -> Option<u64> {
+        if !self.reserve_removals(key.len() as u64 + EFFECT_SLACK) {
+            return None;
+        }
+        let hash = self.hash_of(key);
+        if self.is_left_to_walk(db, hash) {
+            return None;
+        }
+        let keyspace = self.keyspace(db);
+        let bytes = keyspace.entry_bytes(hash, key).unwrap_or(0) as u64;
+        let deadline = keyspace.get(hash, key).and_then(|entry| entry.expire_at_ms);
+        if deadline.is_some_and(|at| at <= self.slice.now_ms) {
+            self.expire(db, hash, key);
+        } else {
+            self.writable(db, hash).remove(hash, key);
+            self.stats.evicted += 1;
+            self.changed(db, hash, key, &Effect::Remove { db, key });
+            self.notify(NotifyClass::EVICTED, "evicted", db, key);
+        }
+        Some(bytes)
     }
 
     /// The best of a sample of every database.
@@ -138,7 +150,8 @@ impl Shard {
                 continue;
             }
             match policy {
-                EvictionPolicy::None => {}
+                // Groups go in sweeps.
+                EvictionPolicy::None | EvictionPolicy::AllGroupLru => {}
                 EvictionPolicy::AllLru | EvictionPolicy::AllLfu => {
                     let count = samples * LOOKED_AT_FOR_EACH;
                     keyspace.sample(self.draws.next(), count, &mut |candidate| {

@@ -4,6 +4,7 @@
 mod ahead;
 mod durable;
 mod evict;
+mod evict_groups;
 mod full;
 mod memory;
 mod model;

@@ -21,15 +21,16 @@ pub struct Candidate<'a> {
 }
 
 impl Keyspace {
-    /// Notes a use of `key`, if it is there.
-    pub fn note_use(&mut self, hash: u64, key: &[u8], used: Used) {
-        let Some((_, handle)) = self.find(hash, key) else { return };
+    /// Notes a use of `key`, if it is there; whether it is.
+    pub fn note_use(&mut self, hash: u64, key: &[u8], used: Used) -> bool {
+        let Some((_, handle)) = self.find(hash, key) else { return false };
         let cell = self.store.cell_mut(handle);
         let before = entry::stamp(cell);
         let after = before.after(used);
         if after != before {
             entry::set_stamp(cell, after);
         }
+        true
     }
 
     /// Says when or how often `key` was used, if it is there.

@@ -45,6 +45,8 @@ pub enum Eviction {
     VolatileRandom,
     /// Those that expire first.
     VolatileTtl,
+    /// Whole groups of keys, those of which no key was used for the longest time.
+    AllGroupLru,
 }
 
 /// The least important messages that are still printed.
@@ -83,6 +85,10 @@ pub struct ServeOptions {
     pub memory_max_bytes: u64,
     /// What goes when they take more.
     pub eviction: Eviction,
+    /// What stands between the parts of a key, of which the first name its group.
+    pub group_delimiter: u8,
+    /// How many parts name it.
+    pub group_depth: u8,
     /// Snapshots are taken after such a time with so many writes, beside when the log has outgrown the
     /// last one.
     pub save_points: Vec<(Duration, u64)>,
@@ -131,6 +137,8 @@ impl Default for ServeOptions {
             cache_bytes: 64 << 20,
             memory_max_bytes: 0,
             eviction: Eviction::None,
+            group_delimiter: b':',
+            group_depth: 2,
             save_points: Vec::new(),
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port: 6379,

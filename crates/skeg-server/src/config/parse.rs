@@ -63,12 +63,21 @@ pub(super) fn eviction(text: &str) -> Parsed<Eviction> {
         "volatile-lfu" => Eviction::VolatileLfu,
         "volatile-random" => Eviction::VolatileRandom,
         "volatile-ttl" => Eviction::VolatileTtl,
+        "allkeys-group-lru" => Eviction::AllGroupLru,
         _ => {
-            return Err("is not noeviction, allkeys- or volatile- with lru, lfu or random, or \
-                        volatile-ttl"
+            return Err("is not noeviction, allkeys- or volatile- with lru, lfu or random, \
+                        volatile-ttl, or allkeys-group-lru"
                 .into());
         }
     })
+}
+
+/// One character of ASCII that is seen.
+pub(super) fn character(text: &str) -> Parsed<u8> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii_graphic() => Ok(*byte),
+        _ => Err("is not one visible ASCII character".into()),
+    }
 }
 
 /// Which transactions run, in the words of CONFIG.

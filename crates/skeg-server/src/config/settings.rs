@@ -212,8 +212,27 @@ pub const SETTINGS: &[Setting] = &[
         default: Some("noeviction"),
         help: "What goes when they take more: noeviction (growth\n\
                is refused), allkeys-lru, -lfu, -random,\n\
-               volatile-lru, -lfu, -random, -ttl",
+               volatile-lru, -lfu, -random, -ttl; or whole groups\n\
+               of keys: allkeys-group-lru",
         apply: |options, text| parse::eviction(text).map(|policy| options.eviction = policy),
+        ..PLAIN
+    },
+    Setting {
+        name: "maxmemory-group-depth",
+        value: Some("PARTS"),
+        default: Some("2"),
+        help: "How many parts of a key name its group, 0 to 16: with 2,\n\
+               session:42:turn:7 is of session:42 (a hash tag is a\n\
+               group in any case, with 0 nothing else is)",
+        apply: |options, text| parse::number(text, 0..=16).map(|depth| options.group_depth = depth),
+        ..PLAIN
+    },
+    Setting {
+        name: "maxmemory-group-delimiter",
+        value: Some("CHARACTER"),
+        default: Some(":"),
+        help: "What stands between the parts of a key",
+        apply: |options, text| parse::character(text).map(|byte| options.group_delimiter = byte),
         ..PLAIN
     },
     Setting {

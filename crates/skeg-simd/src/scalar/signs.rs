@@ -34,11 +34,7 @@ pub(crate) fn passing(
 ) -> u32 {
     let mut mask = 0;
     for (place, ((&sum, &slope), &norm)) in sums.iter().zip(slopes).zip(norms).enumerate() {
-        let product = slope * (sum as f32 * test.step + test.offset);
-        let short = test.floor - ((norm * test.weight + test.base) + product);
-        let spread = slope * slope * test.noise - norm * test.known;
-        let passes = short <= 0.0 || short * short <= spread;
-        mask |= u32::from(passes) << place;
+        mask |= u32::from(test.passes(sum, slope, norm)) << place;
     }
     mask
 }

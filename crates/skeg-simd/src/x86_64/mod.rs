@@ -23,23 +23,21 @@ const AHEAD: usize = 384;
 
 /// What a scan of a plane asks for beside the plane, from its start on.
 #[derive(Clone, Copy)]
-struct Soon([*const u8; 2]);
+struct Soon(*const u8);
 
 impl Soon {
     /// In place of nothing the plane itself, which is at hand.
     #[inline]
-    fn new(plane: &[u8], soon: [&[u8]; 2]) -> Self {
-        Self(soon.map(|soon| if soon.is_empty() { plane.as_ptr() } else { soon.as_ptr() }))
+    fn new(plane: &[u8], soon: &[u8]) -> Self {
+        Self(if soon.is_empty() { plane.as_ptr() } else { soon.as_ptr() })
     }
 
-    /// Asks for the cache lines at an offset.
+    /// Asks for the cache line at an offset.
     #[expect(unsafe_code, reason = "an instruction of SSE")]
     #[inline]
     fn fetch(self, offset: usize) {
-        for start in self.0 {
-            // SAFETY: every x86-64 has SSE. The instruction never faults, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset).cast()) };
-        }
+        // SAFETY: every x86-64 has SSE. The instruction never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(self.0.wrapping_add(offset).cast()) };
     }
 }
 
@@ -47,8 +45,9 @@ impl Soon {
 #[expect(unsafe_code, reason = "an instruction of SSE")]
 #[inline]
 pub(crate) fn prefetch<T>(items: &[T]) {
-    let start = items.as_ptr().cast::<i8>();
-    for offset in (0..size_of_val(items)).step_by(LINE) {
+    let before = items.as_ptr().addr() % LINE;
+    let start = items.as_ptr().wrapping_byte_sub(before).cast::<i8>();
+    for offset in (0..before + size_of_val(items)).step_by(LINE) {
         // SAFETY: every x86-64 has SSE. The instruction never faults, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset)) };
     }

@@ -118,11 +118,11 @@ impl Coder {
         (kernels.dot_f32(&self.code, &self.sizes), kernels.norm2_f32(&self.code))
     }
 
-    /// Appends one bit of each element, the first element in the lowest bit of the first byte.
-    pub(crate) fn append_plane(&self, plane: u32, to: &mut Vec<u8>) {
-        to.extend(self.levels.as_chunks::<8>().0.iter().map(|eight| {
+    /// One bit of each element, the first element in the lowest bit of the first byte.
+    pub(crate) fn plane(&self, plane: u32) -> impl Iterator<Item = u8> {
+        self.levels.as_chunks::<8>().0.iter().map(move |eight| {
             eight.iter().enumerate().fold(0, |byte, (n, level)| byte | (level >> plane & 1) << n)
-        }));
+        })
     }
 }
 
@@ -189,13 +189,8 @@ mod tests {
             let ratio = if bits == 1 { 1.0 } else { factors.fine.ratio() };
             let slope = factors.slope * ratio;
             assert!((slope * dot / factors.norm2 - 1.0).abs() < 1e-3, "{bits}: {slope}");
-            let planes: Vec<Vec<u8>> = (0..bits)
-                .map(|plane| {
-                    let mut bytes = Vec::new();
-                    coder.append_plane(plane, &mut bytes);
-                    bytes
-                })
-                .collect();
+            let planes: Vec<Vec<u8>> =
+                (0..bits).map(|plane| coder.plane(plane).collect()).collect();
             for (n, &level) in coder.levels.iter().enumerate() {
                 let bit = |plane: &Vec<u8>| u32::from(plane[n / 8] >> (n % 8) & 1);
                 let read: u32 = planes.iter().enumerate().map(|(p, plane)| bit(plane) << p).sum();

@@ -14,7 +14,7 @@ use super::planes::Planes;
 use super::ready::{Ready, Scores};
 use super::scan::{QUERIES_MAX, Stretch, begin, scan};
 use super::stored::{Fill, Sink};
-use super::{CodeKind, Codec, Found, Parameters, RowSource, ScanOptions, Scratch, Soon};
+use super::{CodeKind, Codec, Found, Parameters, RowSource, ScanOptions, Scratch};
 use crate::metric::{Query, admit};
 use crate::row_set::RowSet;
 use crate::{K_MAX, Metric, VectorError};
@@ -199,10 +199,10 @@ impl CodedRows {
     }
 
     /// Where codes of bits lie: nothing of others, which a scan reads from end to end.
-    pub(crate) fn blocks(&self) -> [&[u8]; 3] {
+    pub(crate) fn blocks(&self) -> [&[u8]; 2] {
         match &self.codec {
             AnyCodec::Planes(planes) => planes.blocks(),
-            _ => [&[]; 3],
+            _ => [&[]; 2],
         }
     }
 
@@ -328,7 +328,7 @@ impl CodedRows {
             codec.prepare(query, deviations, &mut ready);
             for block in 0..codec.len().div_ceil(ROWS) {
                 let asked = [(&ready, f32::NEG_INFINITY)];
-                codec.sift(block, Soon::default(), &asked, &mut sifted);
+                codec.sift(block, None, &asked, &mut sifted);
                 let mask =
                     codec.score(&ready, block, f32::NEG_INFINITY, &sifted[0], &mut scores);
                 for place in super::ready::places(mask) {

@@ -13,10 +13,13 @@
 mod bytes;
 mod code;
 mod coded;
+mod cut;
 mod exact;
 mod half;
+mod lines;
 mod parameters;
 mod planes;
+mod planes_stored;
 mod points;
 #[cfg(test)]
 mod points_tests;
@@ -42,15 +45,6 @@ use stored::{Fill, Sink};
 
 use crate::Metric;
 
-/// Blocks whose codes are looked at soon.
-#[derive(Debug, Clone, Copy, Default)]
-struct Soon {
-    /// The one that [`Codec::sift`] comes to [`Codec::ahead`] blocks later.
-    first: Option<usize>,
-    /// The one that [`Codec::score`] comes to next.
-    second: Option<usize>,
-}
-
 /// How rows become codes, and how codes are scored.
 trait Codec {
     /// Rows coded.
@@ -72,17 +66,22 @@ trait Codec {
     }
 
     /// Looks at a block for some queries at once, each with the floor that its rows must reach, and says
-    /// which of them [`Self::score`] is to look at: all, unless a first step can tell. Fetches beside what
-    /// is looked at soon.
-    fn sift(&self, block: usize, soon: Soon, asked: &[(&Ready, f32)], sifted: &mut [Sifted]) {
+    /// which of them [`Self::score`] is to look at: all, unless a first step can tell. Fetches the block that
+    /// it comes to [`Self::ahead`] blocks later beside.
+    fn sift(
+        &self,
+        block: usize,
+        soon: Option<usize>,
+        asked: &[(&Ready, f32)],
+        sifted: &mut [Sifted],
+    ) {
         let _ = soon;
         debug_assert_eq!(asked.len(), sifted.len(), "one result for each query");
         let rows = live(block, self.len());
         sifted.iter_mut().for_each(|sifted| sifted.rows = rows);
     }
 
-    /// Asks for what [`Self::score`] looks at when these rows are left, but for what [`Self::sift`] fetches
-    /// beside the next block.
+    /// Asks for what [`Self::score`] looks at when these rows are left.
     fn prefetch(&self, block: usize, rows: u32) {
         let _ = (block, rows);
     }

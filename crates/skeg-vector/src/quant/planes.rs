@@ -1,5 +1,6 @@
-//! Codes of b bits a dimension, kept as planes: the signs first, for the scan, then the further bits,
-//! for what the scan leaves. Tiers `tq1`, `tq2`, `tq4`; `binary` is one plane without a rotation.
+//! Codes of b bits a dimension, kept as planes: the first signs of 32 rows together, for the scan, and row by
+//! row the other signs and the further bits, for what the scan leaves, which are one or two rows of a block.
+//! Tiers `tq1`, `tq2`, `tq4`; `binary` is one plane without a rotation.
 //!
 //! RaBitQ: Gao and Long, "RaBitQ: Quantizing High-Dimensional Vectors with a Theoretical Error Bound
 //! for Approximate Nearest Neighbor Search" (SIGMOD 2024, arXiv 2405.12497), and its extension to
@@ -27,14 +28,15 @@
 use skeg_simd::{ENTRY_MAX, Kernels, ROWS, RowTest, Sieve, Sifted, SignBlock};
 
 use super::code::{Coder, Fine};
+use super::lines::Lines;
 use super::ready::{Ready, Scores, live, places};
 use super::rotation::{MULTIPLE, Rotation};
-use super::stored::{Fill, Sink, load, load_bytes, save};
-use super::{Codec, Soon, unit_into};
+use super::stored::{Fill, Sink, load, save};
+use super::{Codec, unit_into};
 use crate::Metric;
 
 /// Bytes of a block's signs for one dimension.
-const BYTES: usize = ROWS / 8;
+pub(super) const BYTES: usize = ROWS / 8;
 
 /// Dimensions from which on signs are scanned in two steps.
 const SPLIT_FROM: usize = 512;
@@ -58,22 +60,23 @@ pub(crate) struct Planes {
     metric: Metric,
     bits: u32,
     /// Dimensions of a code.
-    dim: usize,
+    pub(super) dim: usize,
     /// Those of the first step of a scan.
-    head: usize,
+    pub(super) head: usize,
     rotation: Option<Rotation>,
     centroid: Vec<f32>,
-    len: usize,
-    /// Signs of the first dimensions, block after block, and those of the others.
-    heads: Vec<u8>,
-    tails: Vec<u8>,
-    /// The further planes, row after row.
-    further: Vec<u8>,
+    pub(super) len: usize,
+    /// Signs of the first dimensions, block after block.
+    pub(super) heads: Lines,
+    /// Row after row: signs of the other dimensions, then the further planes.
+    pub(super) rests: Lines,
     slopes: Vec<[f32; ROWS]>,
     norms: Vec<[f32; ROWS]>,
     fine: Vec<Fine>,
     coder: Coder,
     residual: Vec<f32>,
+    /// What is kept of the last row.
+    rest: Vec<u8>,
 }
 
 impl Planes {
@@ -97,60 +100,61 @@ impl Planes {
             rotation: rotation_seed.map(|seed| Rotation::new(kernels, seed, dim)),
             centroid,
             len: 0,
-            heads: Vec::new(),
-            tails: Vec::new(),
-            further: Vec::new(),
+            heads: Lines::default(),
+            rests: Lines::default(),
             slopes: Vec::new(),
             norms: Vec::new(),
             fine: Vec::new(),
             coder: Coder::default(),
             residual: Vec::new(),
+            rest: Vec::new(),
         }
     }
 
     /// All codes, as they are kept.
-    pub(super) fn blocks(&self) -> [&[u8]; 3] {
-        [&self.heads, &self.tails, &self.further]
+    pub(super) fn blocks(&self) -> [&[u8]; 2] {
+        [&self.heads, &self.rests]
     }
 
-    /// Bytes of the further planes of one row.
-    fn further_bytes(&self) -> usize {
-        (self.bits as usize - 1) * self.dim / 8
+    /// Bytes of a row's signs that the first step does not look at.
+    pub(super) fn tail_bytes(&self) -> usize {
+        (self.dim - self.head) / 8
+    }
+
+    /// Bytes of what is kept of one row beside what the first step looks at.
+    pub(super) fn rest_bytes(&self) -> usize {
+        self.tail_bytes() + (self.bits as usize - 1) * self.dim / 8
+    }
+
+    /// That of one row.
+    pub(super) fn rest(&self, place: usize) -> &[u8] {
+        let bytes = self.rest_bytes();
+        &self.rests[place * bytes..][..bytes]
     }
 
     /// The first step's.
     fn sieve<'a>(&self, &(ready, floor): &(&'a Ready, f32)) -> Sieve<'a> {
         let test = RowTest { floor: Self::below(ready, floor), ..ready.head };
-        Sieve { table: &ready.table[..self.head * BYTES], test }
+        Sieve { table: &ready.table, test }
     }
 
-    /// The signs of a block that only the second step looks at; none when there is one step.
-    fn tail(&self, block: usize) -> &[u8] {
-        let bytes = (self.dim - self.head) * BYTES;
-        &self.tails[block * bytes..][..bytes]
-    }
-
-    /// Writes the signs of a row into its places of the scan's layout.
+    /// Writes the first signs of a row into its places of the scan's layout.
     fn put_signs(&mut self, block: usize, place: usize) {
-        let (head, dim) = (self.head, self.dim);
         let shift = place / 16 * 4;
-        for (group, four) in self.coder.levels.chunks_exact(4).enumerate() {
+        let bytes = self.head * BYTES;
+        let groups = self.heads[block * bytes..][..bytes].as_chunks_mut::<16>().0;
+        for (group, four) in groups.iter_mut().zip(self.coder.levels.as_chunks::<4>().0) {
             let top = self.bits - 1;
             let bit = |n: usize| (four[n] >> top & 1) << n;
             let pattern = (bit(0) | bit(1) | bit(2) | bit(3)) << shift;
-            let byte = if group * 4 < head {
-                &mut self.heads[block * head * BYTES + group * 16 + place % 16]
-            } else {
-                let group = group - head / 4;
-                &mut self.tails[block * (dim - head) * BYTES + group * 16 + place % 16]
-            };
+            let byte = &mut group[place % 16];
             *byte = *byte & !(0x0f << shift) | pattern;
         }
     }
 
-    /// The query's integers and the table of what four signs add. Gives the squared norm of the
-    /// rounding error.
-    fn round(ready: &mut Ready) -> f32 {
+    /// The query's integers and, for the first dimensions, the table of what four signs add. Gives the squared
+    /// norm of the rounding error.
+    fn round(ready: &mut Ready, head: usize) -> f32 {
         let largest = ready.vector.chunks_exact(4).fold(0.0_f32, |largest, four| {
             largest.max(four[0].abs() + four[1].abs() + four[2].abs() + four[3].abs())
         });
@@ -172,7 +176,7 @@ impl Planes {
         ready.total = total as f32;
         ready.below = below as f32;
         ready.table.clear();
-        for four in ready.numbers.as_chunks::<4>().0 {
+        for four in ready.numbers[..head].as_chunks::<4>().0 {
             let negative: i8 = four.iter().map(|&k| k.min(0)).sum();
             let mut entries = [negative.wrapping_neg().cast_unsigned(); 16];
             for (n, &k) in four.iter().enumerate() {
@@ -252,8 +256,7 @@ impl Planes {
         }
         let mut weight = (1_u32 << (self.bits - 1)) as f32;
         let mut sum = weight * (signs as f32 + ready.below);
-        let bytes = self.further_bytes();
-        for plane in self.further[place * bytes..][..bytes].chunks_exact(self.dim / 8) {
+        for plane in self.rest(place)[self.tail_bytes()..].chunks_exact(self.dim / 8) {
             weight *= 0.5;
             sum += weight * self.kernels.sum_where(plane, &ready.numbers) as f32;
         }
@@ -283,18 +286,16 @@ impl Codec for Planes {
     fn reserve(&mut self, rows: usize) {
         let blocks = rows.div_ceil(ROWS);
         self.heads.reserve_exact(blocks * self.head * BYTES);
-        self.tails.reserve_exact(blocks * (self.dim - self.head) * BYTES);
+        self.rests.reserve_exact(rows * self.rest_bytes());
         self.slopes.reserve_exact(blocks);
         self.norms.reserve_exact(blocks);
-        self.further.reserve_exact(rows * self.further_bytes());
         self.fine.reserve_exact(if self.bits > 1 { rows } else { 0 });
     }
 
     fn push(&mut self, row: &[f32]) {
         let (block, place) = (self.len / ROWS, self.len % ROWS);
         if place == 0 {
-            self.heads.resize((block + 1) * self.head * BYTES, 0);
-            self.tails.resize((block + 1) * (self.dim - self.head) * BYTES, 0);
+            self.heads.extend_zeros(self.head * BYTES);
             self.slopes.push([0.0; ROWS]);
             self.norms.push([0.0; ROWS]);
         }
@@ -312,11 +313,13 @@ impl Codec for Planes {
         self.put_signs(block, place);
         self.slopes[block][place] = factors.slope;
         self.norms[block][place] = factors.norm2;
+        let tail = self.coder.plane(self.bits - 1).skip(self.head / 8);
+        let further = (0..self.bits - 1).rev().flat_map(|plane| self.coder.plane(plane));
+        self.rest.clear();
+        self.rest.extend(tail.chain(further));
+        self.rests.extend_from_slice(&self.rest);
         if self.bits > 1 {
             self.fine.push(factors.fine);
-            for plane in (0..self.bits - 1).rev() {
-                self.coder.append_plane(plane, &mut self.further);
-            }
         }
         self.len += 1;
     }
@@ -335,7 +338,7 @@ impl Codec for Planes {
         if let Some(rotation) = &self.rotation {
             rotation.turn(&mut ready.vector);
         }
-        ready.rounding = Self::round(ready) / self.dim as f32;
+        ready.rounding = Self::round(ready, self.head) / self.dim as f32;
         let (base, size) = match self.metric {
             Metric::Cosine => (1.0 - 0.5 * ready.norm2, 1.0),
             Metric::InnerProduct => {
@@ -345,6 +348,7 @@ impl Codec for Planes {
             Metric::Euclidean => (-ready.norm2, ready.norm2),
         };
         ready.size = size;
+        ready.rest_below = ready.numbers[self.head..].iter().map(|&k| i32::from(k.min(0))).sum();
         ready.head = self.test(ready, base, self.head);
         ready.whole = self.test(ready, base, self.dim);
     }
@@ -354,19 +358,23 @@ impl Codec for Planes {
     }
 
     #[inline]
-    fn sift(&self, block: usize, soon: Soon, asked: &[(&Ready, f32)], sifted: &mut [Sifted]) {
+    fn sift(
+        &self,
+        block: usize,
+        soon: Option<usize>,
+        asked: &[(&Ready, f32)],
+        sifted: &mut [Sifted],
+    ) {
         let head = |block| &self.heads[block * self.head * BYTES..][..self.head * BYTES];
-        if let Some(first) = soon.first {
-            skeg_simd::prefetch(&self.slopes[first]);
-            skeg_simd::prefetch(&self.norms[first]);
+        if let Some(soon) = soon {
+            skeg_simd::prefetch(&self.slopes[soon]);
+            skeg_simd::prefetch(&self.norms[soon]);
         }
-        let first = soon.first.map_or(&[][..], head);
-        let second = soon.second.map_or(&[][..], |block| self.tail(block));
         let signs = SignBlock {
             plane: head(block),
             slopes: &self.slopes[block],
             norms: &self.norms[block],
-            soon: [first, second],
+            soon: soon.map_or(&[][..], head),
         };
         if let [one] = asked {
             self.kernels.sift_signs(&signs, &[self.sieve(one)], sifted);
@@ -385,13 +393,11 @@ impl Codec for Planes {
 
     #[inline]
     fn prefetch(&self, block: usize, rows: u32) {
-        if self.bits == 1 {
-            return;
-        }
-        let bytes = self.further_bytes();
         for place in places(rows).map(|place| block * ROWS + place) {
-            skeg_simd::prefetch(&self.further[place * bytes..][..bytes]);
-            skeg_simd::prefetch(&self.fine[place..][..1]);
+            skeg_simd::prefetch(self.rest(place));
+            if self.bits > 1 {
+                skeg_simd::prefetch(&self.fine[place..][..1]);
+            }
         }
     }
 
@@ -406,25 +412,30 @@ impl Codec for Planes {
     ) -> u32 {
         let (slopes, norms) = (&self.slopes[block], &self.norms[block]);
         let floor = Self::below(ready, floor);
-        let Sifted { rows: mut mask, mut sums } = *sifted;
-        let tail_table = &ready.table[self.head * BYTES..];
-        if !tail_table.is_empty() {
-            self.kernels.scan_signs(self.tail(block), tail_table, &mut sums);
-            let test = RowTest { floor, ..ready.whole };
-            mask &= self.kernels.passing(&test, &sums, slopes, norms);
-        }
+        let test = RowTest { floor, ..ready.whole };
         let mut reaching = 0;
-        for place in places(mask) {
-            let (estimate, bound) = self.refine(ready, block * ROWS + place, sums[place]);
-            scores.estimates[place] = estimate;
-            scores.bounds[place] = bound;
-            reaching |= u32::from(estimate + bound >= floor) << place;
+        for within in places(sifted.rows) {
+            let place = block * ROWS + within;
+            let mut sum = sifted.sums[within];
+            if self.head < self.dim {
+                let tail = &self.rest(place)[..self.tail_bytes()];
+                let tail = self.kernels.sum_where(tail, &ready.numbers[self.head..]);
+                // As in the tables of the first step, what numbers below zero add comes off.
+                sum = sum.wrapping_add_signed(tail - ready.rest_below);
+                if !test.passes(sum, slopes[within], norms[within]) {
+                    continue;
+                }
+            }
+            let (estimate, bound) = self.refine(ready, place, sum);
+            scores.estimates[within] = estimate;
+            scores.bounds[within] = bound;
+            reaching |= u32::from(estimate + bound >= floor) << within;
         }
         reaching
     }
 
     fn code_bytes(&self) -> usize {
-        self.heads.len() + self.tails.len() + self.further.len()
+        self.heads.len() + self.rests.len()
     }
 
     fn factor_bytes(&self) -> usize {
@@ -432,9 +443,7 @@ impl Codec for Planes {
     }
 
     fn save_codes<E>(&self, out: &mut impl Sink<E>) -> Result<(), E> {
-        out(&self.heads)?;
-        out(&self.tails)?;
-        out(&self.further)
+        self.save_planes(out)
     }
 
     fn save_factors<E>(&self, out: &mut impl Sink<E>) -> Result<(), E> {
@@ -450,9 +459,7 @@ impl Codec for Planes {
         factors: &mut impl Fill<E>,
     ) -> Result<(), E> {
         let blocks = rows.div_ceil(ROWS);
-        self.heads = load_bytes(blocks * self.head * BYTES, codes)?;
-        self.tails = load_bytes(blocks * (self.dim - self.head) * BYTES, codes)?;
-        self.further = load_bytes(rows * self.further_bytes(), codes)?;
+        self.load_planes(rows, codes)?;
         self.slopes = load_blocks(blocks, factors)?;
         self.norms = load_blocks(blocks, factors)?;
         self.fine = load(if self.bits > 1 { rows } else { 0 }, factors)?;

@@ -4,6 +4,8 @@
 
 use skeg_simd::{ROWS, RowTest};
 
+use super::lines::Lines;
+
 /// A query made ready. One serves every codec, so that a scan's scratch is kept whatever it scans;
 /// each uses the parts that it needs.
 #[derive(Debug, Default)]
@@ -13,7 +15,7 @@ pub(crate) struct Ready {
     /// It in small integers.
     pub(crate) numbers: Vec<i8>,
     /// What each pattern of four signs adds.
-    pub(crate) table: Vec<u8>,
+    pub(crate) table: Lines,
     /// The tests after the first dimensions and after all.
     pub(crate) head: RowTest,
     pub(crate) whole: RowTest,
@@ -23,6 +25,8 @@ pub(crate) struct Ready {
     pub(crate) total: f32,
     /// Σ of those below zero: what the scan's sums leave out.
     pub(crate) below: f32,
+    /// That of the dimensions behind the first ones.
+    pub(crate) rest_below: i32,
     /// Squared norm.
     pub(crate) norm2: f32,
     /// The variance of what rounding the query adds, for a code of length 1.

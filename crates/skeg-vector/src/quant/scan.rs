@@ -27,7 +27,7 @@ use skeg_simd::{ROWS, Sifted};
 
 use super::coded::{Asked, Known, is_coded, search_parts};
 use super::ready::{Ready, Scores, places};
-use super::{Codec, RowSource, Soon};
+use super::{Codec, RowSource};
 use crate::metric::Query;
 use crate::row_set::RowSet;
 use crate::{Metric, VectorError};
@@ -333,7 +333,6 @@ fn pass(
     let blocks = codec.len().div_ceil(ROWS);
     let of_run = |run: usize| run * RUN..((run + 1) * RUN).min(blocks);
     let mut ahead = runs(blocks.div_ceil(RUN)).flat_map(of_run).skip(codec.ahead());
-    let mut second = None;
     for (number, run) in runs(blocks.div_ceil(RUN)).enumerate() {
         let share = (number * RUN) as f32 / blocks as f32;
         let expected = wanted as f32 * share;
@@ -343,9 +342,8 @@ fn pass(
             state.bounds_max = bounds_max;
         }
         for block in of_run(run) {
-            codec.sift(block, Soon { first: ahead.next(), second }, asked, sifted);
+            codec.sift(block, ahead.next(), asked, sifted);
             let left = sifted.iter().fold(0, |left, sifted| left | sifted.rows);
-            second = (left != 0).then_some(block);
             if left != 0 {
                 codec.prefetch(block, left);
             }

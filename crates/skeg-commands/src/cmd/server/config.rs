@@ -116,6 +116,15 @@ fn get(cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     Ok(())
 }
 
+/// What together is the limit of memory.
+const MEMORY_SETTINGS: [&str; 5] = [
+    "maxmemory",
+    "maxmemory-group-delimiter",
+    "maxmemory-group-depth",
+    "maxmemory-policy",
+    "maxmemory-samples",
+];
+
 /// Holds every shard, so that a memory limit starts with figures that are right.
 fn set(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     if !args.len().is_multiple_of(2) {
@@ -134,7 +143,7 @@ fn set(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) 
     if names("save") {
         cx.context.engine().set_save_points(config.save_points());
     }
-    if ["maxmemory", "maxmemory-policy", "maxmemory-samples"].into_iter().any(names) {
+    if MEMORY_SETTINGS.into_iter().any(names) {
         cx.engine().set_memory_limit(config.memory_limit());
         exec.note_memory();
     }

@@ -12,8 +12,8 @@ use std::time::Instant;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use skeg_engine::{
-    Bound, Drain, Engine, EngineOptions, EvictionPolicy, Holder, Level, MemoryLimit, Refusal,
-    SavePoint, ShardId, SyncPolicy,
+    Bound, Drain, Engine, EngineOptions, EvictionPolicy, Grouping, Holder, Level, MemoryLimit,
+    Refusal, SavePoint, ShardId, SyncPolicy,
 };
 use skeg_io::Io;
 
@@ -128,7 +128,9 @@ fn engine_options(options: &ServeOptions) -> EngineOptions {
                 Eviction::VolatileLfu => EvictionPolicy::VolatileLfu,
                 Eviction::VolatileRandom => EvictionPolicy::VolatileRandom,
                 Eviction::VolatileTtl => EvictionPolicy::VolatileTtl,
+                Eviction::AllGroupLru => EvictionPolicy::AllGroupLru,
             },
+            grouping: Grouping { delimiter: options.group_delimiter, depth: options.group_depth },
             ..MemoryLimit::default()
         },
         save_points: options

@@ -1,0 +1,119 @@
+/** Vectors stored as fast as they are taken, and searches meanwhile. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fromRoot } from '../../scripts/lib/root.ts'
+import { best, type Bench } from '../lib/bench.ts'
+import { cpuSeconds } from '../lib/process-figures.ts'
+import { startSkeg } from '../lib/servers.ts'
+import { Child } from '../vector/child.ts'
+import { percentiles, queriesOf, readAsked, type Figures } from '../vector/figures.ts'
+import { Connection, encode, granted } from '../vector/resp.ts'
+import { vectorSet } from '../vector/sets.ts'
+
+const INDEX = 'v'
+const DIM = 384
+/** Rows that are there when searches begin, and those that come alone and beside them. */
+const BEFORE = 50_000
+const ROWS = 100_000
+const IDLE_SEARCHES = 5_000
+
+/** Asks one search after the other until `isOver`; gives the times. */
+async function search(
+  connection: Connection,
+  commands: Buffer[],
+  isOver: (done: number) => boolean,
+): Promise<number[]> {
+  const times: number[] = []
+  while (!isOver(times.length)) {
+    const command = commands[times.length % commands.length]
+    if (!command) break
+    const asked = performance.now()
+    granted(await connection.ask(command))
+    times.push(performance.now() - asked)
+  }
+  return times
+}
+
+/** Waits until nothing is written to segments any more. */
+async function rest(pid: number): Promise<void> {
+  for (let quiet = 0, before = cpuSeconds(pid); quiet < 4;) {
+    await sleep(250)
+    const now = cpuSeconds(pid)
+    quiet = now - before < 0.02 ? quiet + 1 : 0
+    before = now
+  }
+}
+
+async function measure(folder: string, scale: number): Promise<Record<string, Figures>> {
+  const data = mkdtempSync(path.join(tmpdir(), 'skeg-ingest-'))
+  const server = await startSkeg('everysec', data)
+  const { pid, port } = server
+  const connection = await Connection.open(port)
+  await connection.call('SKEG.VINDEX.CREATE', INDEX, `${DIM}`, 'TQ2', 'AUTO', 'IDS', 'U64')
+  const script = fromRoot('bench', 'vector', 'ingest-child.ts')
+  const args = ['--import', 'tsx', script, `${port}`, INDEX, folder, `${DIM}`]
+  const [child] = await Child.start('ingest', process.execPath, args)
+  let stored = 0
+  const store = async (rows: number): Promise<Figures> => {
+    const used = cpuSeconds(pid)
+    const { seconds = 1 } = await child.measure({ first: stored, rows })
+    stored += rows
+    const per_cpu_second = rows / (cpuSeconds(pid) - used)
+    return { per_second: rows / seconds, per_cpu_second }
+  }
+  try {
+    await store(BEFORE * scale)
+    await connection.call('SKEG.VINDEX.CONSOLIDATE', INDEX)
+    await rest(pid)
+    const set = readAsked(folder)
+    const queries = queriesOf(set).map((query) => {
+      const bytes = new Uint8Array(query.buffer, query.byteOffset, DIM * 4)
+      return encode('SKEG.VSEARCH', INDEX, '10', '0', bytes)
+    })
+    const idle = percentiles(
+      await search(connection, queries, (done) => done >= IDLE_SEARCHES * scale),
+    )
+    const alone = await store(ROWS * scale)
+    await rest(pid)
+    let over = false
+    const busyTimes = search(connection, queries, () => over)
+    const beside = await store(ROWS * scale)
+    over = true
+    const busy = percentiles(await busyTimes)
+    const ratio = (busy['p99_ms'] ?? 0) / (idle['p99_ms'] ?? 1)
+    const { p50_ms: idle_p50_ms = 0, p99_ms: idle_p99_ms = 0 } = idle
+    return {
+      alone,
+      'beside searches': { ...beside, ...busy, idle_p50_ms, idle_p99_ms, p99_ratio: ratio },
+    }
+  } finally {
+    await child.close()
+    connection.close()
+    await server.stop()
+    rmSync(data, { recursive: true, force: true })
+  }
+}
+
+export const bench: Bench = {
+  name: 'ingest',
+  what: 'vectors of 384 dimensions stored as fast as they are taken, alone and beside searches',
+  onlyNamed: true,
+  bars: [
+    { condition: 'alone', figure: 'per_cpu_second', value: 20_000 },
+    { condition: 'beside searches', figure: 'p99_ratio', value: 2, atMost: true },
+  ],
+  async run({ rounds, scale, vectors }) {
+    const [{ folder }] = await vectorSet(vectors?.data)
+    const all: Record<string, Figures>[] = []
+    for (let n = 0; n < rounds; n++) all.push(await measure(folder, scale))
+    return ['alone', 'beside searches'].map((condition) => {
+      const figures = best(all.map((round) => round[condition] ?? {}))
+      // A ratio of times is better small.
+      const ratios = all.flatMap((round) => round[condition]?.['p99_ratio'] ?? [])
+      if (ratios.length > 0) figures['p99_ratio'] = Math.min(...ratios)
+      return { subject: 'skeg', condition, figures }
+    })
+  },
+}
