@@ -1861,6 +1861,14 @@ declare class ValueStream extends Readable {
   private constructor()
 }
 
+/** Options of {@link Database.setStream}: those of {@link Database.set}, but for `GET`, and a signal. */
+interface SetStreamOptions extends Omit<SetOptions, 'GET'> {
+  /** Gives the value up with `ERR_ABORTED`; once all of it is on the disk, it is set all the same. */
+  signal?: AbortSignal
+}
+/** Pieces of a value, one after the other: a `Readable`, an async generator, an array. */
+type ValueSource = AsyncIterable<Bytes> | Iterable<Bytes>
+
 /** How near two vectors are. */
 type Metric = 'cosine' | 'ip' | 'euclidean'
 /**
@@ -2147,6 +2155,19 @@ declare class Database extends Commands implements AsyncDisposable {
     },
   ): Promise<string | null>
   set(key: Bytes, value: Bytes, options?: SetOptions): Promise<boolean>
+  /**
+   * Sets the value of a key to the pieces that a source gives, one after the other: for values that are not to be held
+   * in memory whole. The store takes a piece when it has written those before, so the process holds a few MiB, however
+   * long the value is. The key keeps what it holds until the last piece is on the disk, then it changes at once; when the
+   * source fails or the call is called off, it stays as it is and nothing is left. Resolves as {@link set} does. A
+   * value of up to 1 MiB, and one of a store in memory, is gathered and set.
+   *
+   * @example
+   * ```ts
+   * await db.setStream('video:1', createReadStream('video.mp4'), { ttl: 86_400_000 })
+   * ```
+   */
+  setStream(key: Bytes, source: ValueSource, options?: SetStreamOptions): Promise<boolean>
   /** Sets a key that must not be there: otherwise rejects with `ERR_KEY_EXISTS`. */
   insert(key: Bytes, value: Bytes, options?: SetOptions): Promise<void>
   /**
@@ -2642,6 +2663,7 @@ export type {
   ServeOptions,
   SetOptions,
   SetStep,
+  SetStreamOptions,
   SnapshotEvery,
   SortOptions,
   SortedSetStep,
@@ -2650,6 +2672,7 @@ export type {
   SubscribeOptions,
   Tier,
   TransactionIndex,
+  ValueSource,
   Vector,
   VectorId,
   VectorWriteOptions,

@@ -95,12 +95,32 @@ export interface Binding {
   readPart(handle: Handle, reading: number, start: number, bytes: number): RequestId | undefined
   /** The reading is over. */
   endReading(handle: Handle, reading: number): undefined
+  /** Begins to write a value in parts: its number; `null` when there is no disk to write it to. */
+  beginWriting(handle: Handle, key: unknown): number | null | undefined
+  /** Writes the next part; the one before must have ended. */
+  writePart(handle: Handle, writing: number, part: Uint8Array): RequestId | undefined
+  /** Ends when all of the value is on the disk. */
+  endWriting(handle: Handle, writing: number): RequestId | undefined
+  /**
+   * Gives the value to its key: in any case (condition 0), if that is not there (1), if it is (2). Whether it did;
+   * `ended` tells.
+   */
+  setWritten(
+    handle: Handle,
+    writing: number,
+    key: unknown,
+    deadline: number,
+    ms: number,
+    condition: number,
+  ): unknown
+  /** The value is not to be had any more: what there is of it is removed. */
+  giveUpWriting(handle: Handle, writing: number): undefined
   /** Makes the changes, all or none, unless something that was watched has changed. */
   commit(handle: Handle, transaction: number, changes: readonly unknown[]): undefined
   /** The transaction is over. */
   release(handle: Handle, transaction: number): undefined
   /**
-   * How the last of these five calls ended: the epoch that it wrote (0: none), the negative number of
+   * How the last of these calls ended: the epoch that it wrote (0: none), the negative number of
    * its request when it has not ended, NaN when it failed.
    */
   ended(): number

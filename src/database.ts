@@ -11,13 +11,20 @@ import { aborted, type Lane } from './lane.ts'
 import { checkIterable, checkList, expected, signalOf } from './options.ts'
 import { readCall, type CallArguments, type Reply } from './reply.ts'
 import { readScanOptions, scanKeys, type ScanOptions } from './scan.ts'
-import { deadlineWords, milliseconds, readSetOptions, type SetOptions } from './set-options.ts'
+import {
+  deadlineWords,
+  milliseconds,
+  readSetOptions,
+  type SetOptions,
+  type SetRequest,
+} from './set-options.ts'
 import type { ListenOptions, Server } from './server.ts'
 import { readStats, type Stats } from './stats.ts'
 import { Subscription, type Channels, type SubscribeOptions } from './subscription.ts'
 import { transact, type Transaction } from './transaction.ts'
 import { Updates, type Change } from './update.ts'
 import { ValueStream, type GetStreamOptions } from './value-stream.ts'
+import { writeStream, type SetStreamOptions, type ValueSource } from './value-writer.ts'
 import {
   checkSame,
   createWords,
@@ -148,9 +155,34 @@ export class Database extends Commands implements AsyncDisposable {
     return this.#set(key, value, 0, 0, this.#lane.options.level)
   }
 
+  /**
+   * Sets the value of a key to the pieces that a source gives, one after the other: for values that are not to be held
+   * in memory whole. The store takes a piece when it has written those before, so the process holds a few MiB, however
+   * long the value is. The key keeps what it holds until the last piece is on the disk, then it changes at once; when the
+   * source fails or the call is called off, it stays as it is and nothing is left. Resolves as {@link set} does. A
+   * value of up to 1 MiB, and one of a store in memory, is gathered and set.
+   *
+   * @example
+   * ```ts
+   * await db.setStream('video:1', createReadStream('video.mp4'), { ttl: 86_400_000 })
+   * ```
+   */
+  setStream(key: Bytes, source: ValueSource, options: SetStreamOptions = {}): Promise<boolean> {
+    return writeStream(
+      this.#lane,
+      key,
+      source,
+      options,
+      (value, request) => this.#setAs(key, value, request) as Promise<boolean>,
+    )
+  }
+
   #setWith(key: Bytes, value: Bytes, options: SetOptions): Promise<boolean | string | null> {
+    return attempt(() => this.#setAs(key, value, readSetOptions(options, this.#lane.options.level)))
+  }
+
+  #setAs(key: Bytes, value: Bytes, request: SetRequest): Promise<boolean | string | null> {
     return attempt<boolean | string | null>(() => {
-      const request = readSetOptions(options, this.#lane.options.level)
       const { deadline, ms, level, ifAbsent, ifPresent, returnsOld } = request
       if (!ifAbsent && !ifPresent && !returnsOld) {
         return this.#set(key, value, deadline, ms, level)

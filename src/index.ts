@@ -76,6 +76,7 @@ export {
 export type { Change } from './update.ts'
 export { Transaction, type TransactionIndex } from './transaction.ts'
 export { ValueStream, type GetStreamOptions } from './value-stream.ts'
+export type { SetStreamOptions, ValueSource } from './value-writer.ts'
 export {
   VectorIndex,
   type Backend,

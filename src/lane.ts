@@ -2,7 +2,7 @@
 
 import { Acknowledgements, DISK } from './acknowledgements.ts'
 import { MODE_LOCAL, type Handle } from './binding.ts'
-import { attempt, rejected, sizeOfAll } from './bytes.ts'
+import { attempt, rejected, sizeOfAll, type Bytes } from './bytes.ts'
 import type { Environment } from './environment.ts'
 import { SkegError } from './errors.ts'
 import { Paces } from './pace.ts'
@@ -211,6 +211,27 @@ export class Lane {
     const request = this.environment.binding.readPart(this.handle, reading, start, bytes)
     if (request === undefined) return Promise.reject(this.environment.failure())
     return this.request(request, (part) => part as Buffer)
+  }
+
+  /** Begins to write a value in parts: its number; `null` when there is no disk to write it to. */
+  beginWriting(key: Bytes): number | null {
+    const writing = this.environment.binding.beginWriting(this.handle, key)
+    if (writing === undefined) throw this.environment.failure()
+    return writing
+  }
+
+  /** Writes the next part of a value; its bytes are copied before this returns. */
+  writePart(writing: number, part: Uint8Array): Promise<void> {
+    const request = this.environment.binding.writePart(this.handle, writing, part)
+    if (request === undefined) return Promise.reject(this.environment.failure())
+    return this.request(request, () => undefined, part.length)
+  }
+
+  /** All parts of a value are written: resolves when it is on the disk. */
+  endWriting(writing: number): Promise<void> {
+    const request = this.environment.binding.endWriting(this.handle, writing)
+    if (request === undefined) return Promise.reject(this.environment.failure())
+    return this.request(request, () => undefined)
   }
 
   addDependent(dependent: { close(): void }): void {

@@ -37,7 +37,8 @@ export interface SetOptions {
   GET?: boolean
 }
 
-const KEYS = [
+/** Names of the options. */
+export const SET_KEYS = [
   ...['ttl', 'expireAt', 'keepTtl', 'ifAbsent', 'ifPresent', 'durability'],
   ...['EX', 'PX', 'EXAT', 'PXAT', 'KEEPTTL', 'NX', 'XX', 'GET'],
 ]
@@ -54,7 +55,7 @@ export interface SetRequest {
 
 /** Reads the options of a set. */
 export function readSetOptions(options: SetOptions, standardLevel: number): SetRequest {
-  checkKeys('the options of set', options, KEYS)
+  checkKeys('the options of set', options, SET_KEYS)
   const [deadline, ms] = readDeadline(options)
   const either = (a: unknown, b: unknown, name: string): boolean => boolean(name, a ?? b, false)
   const request = {

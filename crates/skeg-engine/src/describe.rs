@@ -105,9 +105,13 @@ fn describe<'a>(effect: &Effect<'a>) -> EffectInfo<'a> {
             ("set", Subject::Key { db, key }, details.collect())
         }
         Effect::SetAway { db, key, value, expire_at_ms } => {
+            let home = match value.place.own_file() {
+                Some(id) => ("value file", Number(id.into())),
+                None => ("segment", Number(value.place.segment.into())),
+            };
             let place = [
                 ("bytes", Size(value.bytes.into())),
-                ("segment", Number(value.place.segment.into())),
+                home,
                 ("offset", Number(value.place.offset.into())),
             ];
             let details = place.into_iter().chain(until(expire_at_ms)).collect();

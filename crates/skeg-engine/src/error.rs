@@ -101,6 +101,29 @@ pub enum PartError {
     Refused(Refusal),
 }
 
+/// Why a string that is written part by part is not to be had. Its key is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// It would be longer than any may be.
+    #[error("a value has at most 536870912 bytes")]
+    TooLong,
+    /// It has been ended, given up, or has failed before.
+    #[error("the value is not written any more")]
+    Over,
+    /// The log or the disk refused.
+    #[error("{reason}")]
+    Failed {
+        /// The class of the error.
+        kind: ErrorKind,
+        /// What was said.
+        reason: String,
+    },
+    /// The engine refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
 /// Why there is no backup. The database is as it was, and so is the backup that was to be brought up
 /// to date.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

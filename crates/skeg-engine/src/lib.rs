@@ -53,6 +53,7 @@ mod values;
 mod vectors;
 mod walk;
 mod watch;
+mod writing;
 
 pub use backup::BackupDone;
 pub use blocking::{Blocked, Room, Wait, WaitEnd, Waiter};
@@ -61,6 +62,7 @@ pub use dump::{DumpError, Dumped, DumpedElements};
 pub use engine::Engine;
 pub use error::{
     BackupError, EngineError, PartError, ReadError, Refusal, SnapshotError, VectorsError,
+    WriteError,
 };
 pub use evict::{EvictionPolicy, MemoryLimit};
 pub use exec::Exec;
@@ -89,3 +91,4 @@ pub use stats::{ShardFigures, ShardStats};
 pub use values::ValueFigures;
 pub use vectors::{BuildProgress, ConsolidateDone, ConsolidateProgress, VectorsStatus};
 pub use watch::{WatchFlag, WatchedKey};
+pub use writing::{TakeWritten, Writing, WrittenString, WrotePart};

@@ -164,7 +164,7 @@ impl<'a> Verify<'a> {
             Effect::SetRange { offset, .. } => drop(place_of(offset)?),
             Effect::SetAway { value, .. } => {
                 let reader = self.reader.as_ref().ok_or("a string that nobody can read")?;
-                match reader.read(&value) {
+                match reader.sum_parts(&value) {
                     Err(LogError::Corrupt(found)) if self.unreadable.len() < UNREADABLE_MAX => {
                         self.unreadable.push(*found);
                     }

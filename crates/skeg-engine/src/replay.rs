@@ -265,7 +265,7 @@ pub(crate) fn segments_of(name: &[u8]) -> String {
 /// Where an effect comes from.
 struct Source<'a> {
     reader: Option<&'a ValueReader>,
-    /// From a record that has the bytes of all its strings.
+    /// From a record that has the bytes of all its strings but of those with files of their own.
     is_whole: bool,
     unreadable: &'a mut Option<LogError>,
 }
@@ -309,7 +309,7 @@ impl Shard {
                 keyspace.set(hash, key, value, expire_at_ms);
             }
             Effect::SetAway { db, key, value, expire_at_ms } => {
-                if source.is_whole {
+                if source.is_whole && value.place.own_file().is_none() {
                     return Err("a place of the log in the log itself".to_owned());
                 }
                 let keyspace = self.keyspace_mut(db);

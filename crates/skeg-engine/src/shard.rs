@@ -200,6 +200,7 @@ impl Shard {
             slice.touched.clear();
             slice.touched_all = false;
             slice.made_changes = false;
+            slice.given.recorded(epoch);
         }
         slice.has_room = false;
         if !slice.pins.is_empty() {
@@ -432,11 +433,7 @@ impl Shard {
     pub fn set(&mut self, db: u8, key: &[u8], value: &[u8], expiry: Expiry) -> bool {
         let hash = self.hash_of(key);
         self.clear_expired(db, hash, key);
-        let expire_at_ms = match expiry {
-            Expiry::Clear => None,
-            Expiry::At(at) => Some(at),
-            Expiry::Keep => self.keyspace(db).get(hash, key).and_then(|entry| entry.expire_at_ms),
-        };
+        let expire_at_ms = self.deadline_of(db, hash, key, expiry);
         let replaced = self.writable(db, hash).set(hash, key, value, expire_at_ms);
         if !replaced {
             self.notify(NotifyClass::NEW, "new", db, key);
@@ -444,6 +441,15 @@ impl Shard {
         self.changed(db, hash, key, &Effect::Set { db, key, value, expire_at_ms });
         self.note_string(db, hash, key, value.len());
         replaced
+    }
+
+    /// The deadline that a value gets which takes the place of what the key holds.
+    fn deadline_of(&self, db: u8, hash: u64, key: &[u8], expiry: Expiry) -> Option<u64> {
+        match expiry {
+            Expiry::Clear => None,
+            Expiry::At(at) => Some(at),
+            Expiry::Keep => self.keyspace(db).get(hash, key).and_then(|entry| entry.expire_at_ms),
+        }
     }
 
     /// Stores an integer and keeps the deadline: what INCR does.

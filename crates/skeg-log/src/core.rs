@@ -27,6 +27,7 @@ use crate::sync::Syncing;
 use crate::threads::Wake;
 use crate::types::{Epoch, Health, Level, LogOptions, LogStatus, SyncPolicy};
 use crate::upkeep::{Inventory, Upkeeper};
+use crate::value_file::Pins;
 use crate::values::ValueReader;
 use crate::writer::Writer;
 
@@ -50,6 +51,7 @@ pub(crate) struct Core {
     pub(crate) upkeeper: Mutex<Upkeeper>,
     pub(crate) inventory: Mutex<Inventory>,
     pub(crate) values: Arc<ValueReader>,
+    pub(crate) value_pins: Pins,
     /// Newest epoch handed to the kernel.
     pub(crate) written: AtomicU64,
     /// Newest epoch that `kernel`-level acknowledgements may be given for.
@@ -120,6 +122,7 @@ impl Core {
             syncing: Syncing::new(dirty, parts.last.0),
             inventory: Mutex::new(parts.upkeeper.inventory()),
             values: parts.values,
+            value_pins: Pins::of(&parts.upkeeper.current, parts.last),
             upkeeper: Mutex::new(parts.upkeeper),
             written: AtomicU64::new(parts.last.0),
             kernel: AtomicU64::new(parts.last.0),

@@ -13,6 +13,7 @@ use crate::format::{FORMAT_VERSION, u32_at, u64_at};
 use crate::small_file::{Fields, open_frame};
 use crate::snapshot::SnapshotInfo;
 use crate::types::{Epoch, ShardPlace};
+use crate::value_file::HEADER_BYTES as VALUE_HEADER_BYTES;
 
 /// Name of the file in the database directory.
 pub(crate) const FILE_NAME: &str = "CURRENT";
@@ -22,9 +23,14 @@ const SEGMENT_BYTES: usize = 32;
 const VECTOR_SEGMENT_BYTES: usize = 40;
 const SNAPSHOT_BYTES: usize = 32;
 const OLDER_BYTES: usize = 48;
+const VALUE_BYTES: usize = 24;
+/// Of the count of files of values.
+const COUNT_BYTES: usize = 4;
 /// Version of a CURRENT that names older snapshots: builds that do not know them must not take what they rely
 /// on for leftovers.
 const WITH_OLDER: u32 = 2;
+/// Version of a CURRENT that names files of values, for the same reason.
+const WITH_VALUES: u32 = 3;
 /// Snapshots that can be kept, the newest included: one bit for each.
 pub(crate) const SNAPSHOTS_MAX: usize = u8::BITS as usize;
 /// No database gets as far as this; larger numbers are refused, so that none can overflow.
@@ -145,6 +151,32 @@ impl VectorRef {
     }
 }
 
+/// A file of one value as CURRENT names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ValueRef {
+    /// From 1.
+    pub(crate) id: u64,
+    /// Bytes of its file.
+    pub(crate) length: u64,
+    /// Checksum of the value.
+    pub(crate) sum: u32,
+    /// Which snapshots name it or are replayed from before its record on: bit 0 for the newest, or for the log
+    /// without one, then the older ones. Never 0.
+    pub(crate) needed: u8,
+}
+
+impl ValueRef {
+    fn decode(bytes: &[u8; VALUE_BYTES]) -> Option<Self> {
+        let this = Self {
+            id: u64_at(bytes, 0),
+            length: u64_at(bytes, 8),
+            sum: u32_at(bytes, 16),
+            needed: bytes[20],
+        };
+        (bytes[21..] == [0; 3]).then_some(this)
+    }
+}
+
 /// A segment as CURRENT names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NamedSegment {
@@ -175,7 +207,7 @@ pub(crate) struct Current {
     pub(crate) generation: u64,
     /// An epoch that was durable when this was written: a log that ends before it is damaged.
     pub(crate) durable: u64,
-    /// No segment with this id or a higher one has been published yet.
+    /// No segment and no value with this id or a higher one has been published yet.
     pub(crate) next_segment: u64,
     pub(crate) shards: u16,
     /// Where replay starts: the first segment, and the position before its first block.
@@ -187,6 +219,8 @@ pub(crate) struct Current {
     pub(crate) older: Vec<Older>,
     pub(crate) segments: Vec<NamedSegment>,
     pub(crate) vectors: Vec<VectorRef>,
+    /// Files of one value each.
+    pub(crate) values: Vec<ValueRef>,
 }
 
 impl Current {
@@ -194,7 +228,11 @@ impl Current {
         let segments = u32::try_from(self.segments.len()).expect("so many files cannot be open");
         let vectors = u32::try_from(self.vectors.len()).expect("so many files cannot be open");
         let older = u16::try_from(self.older.len()).expect("they are few");
-        let version = if older == 0 { FORMAT_VERSION } else { WITH_OLDER };
+        let version = match (self.values.is_empty(), older) {
+            (false, _) => WITH_VALUES,
+            (true, 0) => FORMAT_VERSION,
+            (true, _) => WITH_OLDER,
+        };
         let mut fields = Fields::new(MAGIC, version)
             .bytes(&self.database_id.to_le_bytes())
             .u64(self.generation)
@@ -237,12 +275,19 @@ impl Current {
                 .u64(*start_segment)
                 .u64(start.epoch);
         }
+        if !self.values.is_empty() {
+            let values = u32::try_from(self.values.len()).expect("so many files cannot be open");
+            fields = fields.u32(values);
+        }
+        for ValueRef { id, length, sum, needed } in &self.values {
+            fields = fields.u64(*id).u64(*length).u32(*sum).bytes(&[*needed, 0, 0, 0]);
+        }
         fields.seal()
     }
 
     /// `None` when the file is not of skeg at all.
     pub(crate) fn decode(file: &Path, bytes: &[u8]) -> Result<Option<Self>, LogError> {
-        let Some((version, content)) = open_frame(file, bytes, MAGIC, WITH_OLDER)? else {
+        let Some((version, content)) = open_frame(file, bytes, MAGIC, WITH_VALUES)? else {
             return Ok(None);
         };
         let wrong = |expected: &str| corrupt(file, 16, Mismatch::new(expected, "something else"));
@@ -251,16 +296,17 @@ impl Current {
         }
         let (segments, vectors) = (u32_at(content, 44) as usize, u32_at(content, 48) as usize);
         let older = usize::from(u16::from_le_bytes([content[42], content[43]]));
-        if (version == WITH_OLDER) != (older > 0) {
+        if version != WITH_VALUES && (version == WITH_OLDER) != (older > 0) {
             return Err(wrong("older snapshots in version 2 alone"));
         }
         let lists =
             [(segments, SEGMENT_BYTES), (vectors, VECTOR_SEGMENT_BYTES), (older, OLDER_BYTES)];
         let lists = lists.map(|(count, bytes)| count * bytes);
         let expected = FIXED_BYTES + lists.iter().sum::<usize>();
-        if content.len() != expected {
-            return Err(wrong("a length that its counts add up to"));
-        }
+        let (content, value_bytes) = content
+            .split_at_checked(expected)
+            .and_then(|(content, rest)| Some((content, value_list(version, rest)?)))
+            .ok_or_else(|| wrong("a length that its counts add up to"))?;
         let snapshot = &content[72..FIXED_BYTES];
         let unnamed = if snapshot[..8] == [0; 8] { snapshot } else { &snapshot[28..] };
         if unnamed.iter().any(|byte| *byte != 0) {
@@ -288,6 +334,8 @@ impl Current {
                 .ok_or_else(|| wrong("segments that are open or sealed"))?,
             vectors: list(vector_bytes, VectorRef::decode)
                 .ok_or_else(|| wrong("vector segments with zeros at their ends"))?,
+            values: list(value_bytes, ValueRef::decode)
+                .ok_or_else(|| wrong("files of values with zeros at their ends"))?,
         };
         current.check().map_err(wrong)?;
         Ok(Some(current))
@@ -313,11 +361,18 @@ impl Current {
             self.older.insert(0, Older { snapshot: before, start_segment, start });
         }
         self.older.truncate(keep.clamp(1, SNAPSHOTS_MAX) - 1);
-        let known = if self.older.is_empty() { 0 } else { u8::MAX >> (7 - self.older.len()) };
+        let known = if self.older.is_empty() { 0 } else { self.all_snapshots() };
         for named in &mut self.segments {
             let alone = !had_older && named.id < self.start_segment;
             named.needed = (named.needed | u8::from(alone)) << 1 & known;
         }
+        let known = self.all_snapshots();
+        self.values.iter_mut().for_each(|named| named.needed = named.needed << 1 & known);
+    }
+
+    /// A bit for the newest snapshot, or the log where there is none, and one for each older one.
+    pub(crate) fn all_snapshots(&self) -> u8 {
+        u8::MAX >> (7 - self.older.len())
     }
 
     /// As it is without its newest snapshot, if there is an older one.
@@ -334,12 +389,16 @@ impl Current {
             }
             stays
         });
+        let mut values = self.values.clone();
+        values.iter_mut().for_each(|named| named.needed >>= 1);
+        values.retain(|named| named.needed != 0);
         Some(Self {
             snapshot,
             start_segment,
             start,
             older: rest.to_vec(),
             segments,
+            values,
             ..self.clone()
         })
     }
@@ -349,6 +408,8 @@ impl Current {
         let mut segments = std::mem::take(&mut self.segments);
         segments.retain(|named| named.id >= self.start_segment || self.is_for_values(named));
         segments.iter_mut().for_each(|named| named.needed = 0);
+        self.values.retain(|named| named.needed & 1 != 0);
+        self.values.iter_mut().for_each(|named| named.needed = 1);
         Self { segments, older: Vec::new(), ..self }
     }
 
@@ -361,7 +422,7 @@ impl Current {
         if !ids.is_sorted_by(|a, b| a > b) {
             return Err("older snapshots, the newest first");
         }
-        let known = if self.older.is_empty() { 0 } else { u8::MAX >> (7 - self.older.len()) };
+        let known = if self.older.is_empty() { 0 } else { self.all_snapshots() };
         if self.segments.iter().any(|named| named.needed & !known != 0) {
             return Err("segments for snapshots that there are");
         }
@@ -402,6 +463,23 @@ impl Current {
         if vectors.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err("each vector segment once");
         }
+        let known = self.all_snapshots();
+        let is_sound = |named: &ValueRef| {
+            named.id != 0
+                && named.id <= NUMBER_MAX
+                && named.needed != 0
+                && named.needed & !known == 0
+                && (VALUE_HEADER_BYTES..=NUMBER_MAX).contains(&named.length)
+        };
+        if !self.values.iter().all(is_sound) {
+            return Err("files of values for snapshots that there are");
+        }
+        if !self.values.is_sorted_by(|a, b| a.id < b.id) {
+            return Err("ascending files of values");
+        }
+        if self.values.last().is_some_and(|named| named.id >= self.next_segment) {
+            return Err("files of values below the next id");
+        }
         if !self.shards.is_power_of_two() {
             return Err("a power of two as shard count");
         }
@@ -419,6 +497,17 @@ impl Current {
         }
         Ok(())
     }
+}
+
+/// The entries of the files of values in what stands behind the other lists; `None` when that is not what the version has
+/// there.
+fn value_list(version: u32, rest: &[u8]) -> Option<&[u8]> {
+    if version != WITH_VALUES {
+        return rest.is_empty().then_some(rest);
+    }
+    let (count, entries) = rest.split_first_chunk::<COUNT_BYTES>()?;
+    let count = u32::from_le_bytes(*count) as usize;
+    (count > 0 && entries.len() == count * VALUE_BYTES).then_some(entries)
 }
 
 /// Entries of one length, one behind the other; `None` when one of them is none.
@@ -462,7 +551,12 @@ mod tests {
                 VectorRef { id: 9, index: 5 << 44, length: 8192, covered: 12, sum: 77, shard: 3 },
                 VectorRef { id: 2, index: 1, length: 4096, covered: 1, sum: 1, shard: 0 },
             ],
+            values: Vec::new(),
         }
+    }
+
+    fn value(id: u64, needed: u8) -> ValueRef {
+        ValueRef { id, length: 64 + 5_000, sum: 0xfeed, needed }
     }
 
     #[test]
@@ -523,8 +617,39 @@ mod tests {
     }
 
     #[test]
+    fn files_of_values_are_named_in_a_version_of_their_own() {
+        for before in [example(), with_older()] {
+            let needed = before.all_snapshots();
+            let values = vec![value(2, needed), value(7, 1)];
+            let current = Current { values, ..before.clone() };
+            let bytes = current.encode();
+            assert_eq!(bytes.len(), before.encode().len() + 4 + 2 * 24, "docs/format/current.md");
+            assert_eq!(bytes[8..12], [3, 0, 0, 0]);
+            assert_eq!(Current::decode(Path::new("CURRENT"), &bytes).unwrap(), Some(current));
+        }
+    }
+
+    #[test]
+    fn files_of_values_are_kept_as_long_as_a_snapshot_needs_them() {
+        let ids = |current: &Current| -> Vec<(u64, u8)> {
+            current.values.iter().map(|named| (named.id, named.needed)).collect()
+        };
+        let values = vec![value(1, 2), value(2, 1), value(3, 3)];
+        let current = Current { values, ..with_older() };
+        assert_eq!(ids(&current.without_newest().unwrap()), [(1, 1), (3, 1)]);
+        assert_eq!(ids(&current.clone().newest_alone()), [(2, 1), (3, 1)]);
+        let newest = SnapshotRef { id: 4, ..current.snapshot.unwrap() };
+        let mut next = current.clone();
+        next.take_snapshot(newest, 3);
+        assert_eq!(ids(&next), [(1, 4), (2, 2), (3, 6)], "whether the newest does is for others");
+        let mut next = current;
+        next.take_snapshot(newest, 1);
+        assert_eq!(ids(&next), [(1, 0), (2, 0), (3, 0)]);
+    }
+
+    #[test]
     fn every_flipped_bit_and_every_cut_is_found() {
-        let bytes = with_older().encode();
+        let bytes = Current { values: vec![value(1, 2)], ..with_older() }.encode();
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
@@ -560,6 +685,13 @@ mod tests {
         refused(|current| current.vectors[0].id = 2);
         refused(|current| current.vectors[1].id = 0);
         refused(|current| current.segments[0].needed = 1);
+        refused(|current| current.values = vec![value(0, 1)]);
+        refused(|current| current.values = vec![value(u64::MAX, 1)]);
+        refused(|current| current.values = vec![value(1, 0)]);
+        refused(|current| current.values = vec![value(8, 1)]);
+        refused(|current| current.values = vec![value(1, 2)]);
+        refused(|current| current.values = vec![value(2, 1), value(2, 1)]);
+        refused(|current| current.values = vec![ValueRef { length: 63, ..value(1, 1) }]);
         refused(|current| *current = Current { snapshot: None, ..with_older() });
         refused(|current| {
             *current = with_older();

@@ -100,6 +100,12 @@ promises! {
     ForgetsVectorEntries,
     /// Segments of vectors are removed before the CURRENT that does without them is durable.
     RemovesVectorsEarly,
+    /// The directory entry of a value's file is not synced.
+    ForgetsValueEntries,
+    /// A record gives a value to a key whose file no CURRENT names.
+    NamesValuesLate,
+    /// A value's file goes although its record may be replayed.
+    ForgetsValueRecords,
     /// A backup's CURRENT is put in place before its files are there.
     PublishesBackupsFirst,
     /// A backup shares segments with the database that a recovery may still cut.

@@ -35,6 +35,8 @@ pub enum LiveFile {
     Snapshot(u64),
     /// A segment of vectors that CURRENT names, by its id.
     Vectors(u64),
+    /// The file of a value that CURRENT names, by its id.
+    Value(u64),
 }
 
 impl Current {
@@ -45,6 +47,7 @@ impl Current {
             .map(|named| LiveFile::Segment(named.id))
             .chain(self.snapshots().map(|named| LiveFile::Snapshot(named.id)))
             .chain(self.vectors.iter().map(|named| LiveFile::Vectors(named.id)))
+            .chain(self.values.iter().map(|named| LiveFile::Value(named.id)))
             .chain([LiveFile::Current, LiveFile::Manifest])
     }
 }
@@ -85,6 +88,8 @@ pub struct CurrentInfo {
     pub start_segment: u64,
     /// The last epoch before it.
     pub start_epoch: Epoch,
+    /// Files of one value each: number and bytes.
+    pub values: Vec<(u64, u64)>,
     /// Snapshots that are kept beside the newest, that one first which is loaded in its place.
     pub older: Vec<SnapshotInfo>,
 }
@@ -388,6 +393,7 @@ impl Current {
             shards: self.shards,
             start_segment: self.start_segment,
             start_epoch: Epoch(self.start.epoch),
+            values: self.values.iter().map(|named| (named.id, named.length)).collect(),
             older: self.older.iter().map(|older| older.snapshot.info()).collect(),
         }
     }

@@ -22,7 +22,7 @@ use crate::small_file::{new_name, read, remove_if_there, replace};
 use crate::snapshot::format as snapshot;
 use crate::spare::Spare;
 use crate::types::LogOptions;
-use crate::vector;
+use crate::{value_file, vector};
 
 pub(crate) const LOCK_NAME: &str = "LOCK";
 /// Shards of a database when nothing else was asked for.
@@ -113,6 +113,7 @@ pub(crate) fn create(io: &Io, dir: &Path, options: &LogOptions) -> Result<Curren
         older: Vec::new(),
         segments: vec![NamedSegment::open(1)],
         vectors: Vec::new(),
+        values: Vec::new(),
     };
     replace(disk, &dir.join(current::FILE_NAME), &current.encode())?;
     replace(disk, &dir.join(manifest::FILE_NAME), &Manifest { database_id }.encode())?;
@@ -127,6 +128,7 @@ pub(crate) fn refuse_foreign(disk: &dyn Disk, dir: &Path) -> Result<(), LogError
         FILES.folder,
         snapshot::FILES.folder,
         vector::FILES.folder,
+        value_file::FILES.folder,
         current::FILE_NAME,
         manifest::FILE_NAME,
         "lost+found",
@@ -157,7 +159,7 @@ pub(crate) fn refuse_remains(disk: &dyn Disk, dir: &Path) -> Result<(), LogError
     refuse_blocks(disk, dir)
 }
 
-/// Nobody writes a block, a snapshot or vectors before MANIFEST is there: with one of them it has been lost.
+/// Nobody writes a block, a snapshot, vectors or values before MANIFEST is there: with one of them it has been lost.
 fn refuse_blocks(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     let lost = |beside: &str| {
         let mismatch = Mismatch::new(format!("a MANIFEST beside {beside}"), "no file");
@@ -168,6 +170,9 @@ fn refuse_blocks(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     }
     if !vector::FILES.ids(disk, dir)?.is_empty() {
         return lost("vectors");
+    }
+    if !value_file::FILES.ids(disk, dir)?.is_empty() {
+        return lost("values");
     }
     for id in FILES.ids(disk, dir)? {
         let segment = match SegmentFile::open(disk, dir, id) {
@@ -242,7 +247,7 @@ pub(crate) fn check_owner(
     Ok(())
 }
 
-/// Removes segments, snapshots and vectors that CURRENT does not name, and replacements that were not finished.
+/// Removes segments, snapshots, vectors and values that CURRENT does not name, and replacements that were not finished.
 pub(crate) fn remove_leftovers(
     disk: &dyn Disk,
     dir: &Path,
@@ -263,12 +268,15 @@ pub(crate) fn leftovers(
     snapshots.retain(|id| !current.snapshots().any(|named| named.id == *id));
     let mut vectors = vector::FILES.ids(disk, dir)?;
     vectors.retain(|id| !current.vectors.iter().any(|named| named.id == *id));
+    let mut values = value_file::FILES.ids(disk, dir)?;
+    values.retain(|id| !current.values.iter().any(|named| named.id == *id));
     let replacements = [current::FILE_NAME, manifest::FILE_NAME];
     Ok(ids
         .into_iter()
         .map(|id| FILES.path(dir, id))
         .chain(snapshots.into_iter().map(|id| snapshot::FILES.path(dir, id)))
         .chain(vectors.into_iter().map(|id| vector::FILES.path(dir, id)))
+        .chain(values.into_iter().map(|id| value_file::FILES.path(dir, id)))
         .chain(replacements.map(|name| new_name(&dir.join(name))))
         .collect())
 }

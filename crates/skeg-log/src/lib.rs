@@ -50,6 +50,7 @@ mod sync;
 mod threads;
 mod types;
 mod upkeep;
+mod value_file;
 mod values;
 mod vector;
 mod walk;
@@ -76,5 +77,6 @@ pub use types::{
     Epoch, Health, Level, LogOptions, LogStatus, Purpose, Recovered, Replay, SealedSegment,
     ShardId, ShardPlace, SyncPolicy, Upkeep, Written, Wrote,
 };
+pub use value_file::{ValueFile, ValueWriter};
 pub use values::{Logged, Moved, PART_BYTES, Place, ValueReader};
 pub use vector::{VectorEntry, VectorFile, VectorWriter};

@@ -33,6 +33,7 @@ use crate::snapshot::read::{self as snapshot, Loaded};
 use crate::spare::{CURRENT_BYTES, Spare};
 use crate::types::{Epoch, LogOptions, Recovered, Replay, ShardId, ShardPlace};
 use crate::upkeep::Upkeeper;
+use crate::value_file::find_all;
 use crate::values::{Moved, Place as ValuePlace, ValueReader};
 use crate::vector::open_all;
 use crate::writer::Writer;
@@ -84,6 +85,7 @@ pub(crate) fn replay_all(
     let refused = |source| LogError::Replay { shard: 0, epoch: 0, source };
     replay.start(current.shards).map_err(refused)?;
     open_all(&*io.disk, dir, current)?.iter().try_for_each(|file| replay.vectors(file))?;
+    find_all(&*io.disk, dir, current)?;
     let first = current.segments.iter().take_while(|s| s.id < current.start_segment).count();
     let log_bytes: u64 = segments[first..].iter().map(|segment| segment.bytes).sum();
     let values = ValueReader::new(io, dir);

@@ -26,7 +26,7 @@ use crate::salvage::{Fresh, NewHistory, RepairPlan};
 use crate::segment::{FILES, HEADER_BYTES, Segment, SegmentHeader, fsync_error};
 use crate::small_file::{remove_if_there, replace, write_all};
 use crate::snapshot::format as snapshot;
-use crate::vector;
+use crate::{value_file, vector};
 
 /// Where a repair puts together what it needs.
 pub(crate) const STAGE_NAME: &str = "repair.new";
@@ -138,7 +138,13 @@ impl Offline {
             vectors.retain(|id| !current.vectors.iter().any(|named| named.id == *id));
             let mut snapshots = snapshot::FILES.ids(disk, &self.dir)?;
             snapshots.retain(|id| !current.snapshots().any(|named| named.id == *id));
-            for (files, ids) in [(vector::FILES, vectors), (snapshot::FILES, snapshots)] {
+            let mut values = value_file::FILES.ids(disk, &self.dir)?;
+            values.retain(|id| !current.values.iter().any(|named| named.id == *id));
+            for (files, ids) in [
+                (vector::FILES, vectors),
+                (snapshot::FILES, snapshots),
+                (value_file::FILES, values),
+            ] {
                 if !ids.is_empty() {
                     create_dir(disk, &originals.join(files.folder))?;
                     folders.push(files.folder);

@@ -21,11 +21,12 @@ use crate::segment::{HEADER_BYTES, Segment, SegmentHeader};
 use crate::snapshot::SnapshotWriter;
 use crate::types::{Epoch, Replay, ShardId, ShardPlace};
 use crate::upkeep::Upkeeper;
+use crate::values::Place;
 
 /// What was dealt out beside the entries in the snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dealt {
-    /// Segments with values that the snapshot names.
+    /// Segments and files with values that the snapshot names, as in [`Place::segment`].
     pub segments: BTreeSet<u64>,
     /// The new shard of each vector index that has segments, by the index's number.
     pub indexes: BTreeMap<u64, ShardId>,
@@ -73,6 +74,8 @@ impl Upkeeper {
         next.segments.retain(|named| dealt.segments.contains(&named.id));
         next.segments.iter_mut().for_each(|named| named.needed = 0);
         next.segments.push(NamedSegment::open(id));
+        next.values.retain(|named| dealt.segments.contains(&Place::in_own_file(named.id).segment));
+        next.values.iter_mut().for_each(|named| named.needed = 1);
         next.next_segment = id + 1;
         (next.start_segment, next.start) = (id, after);
         for named in &mut next.vectors {

@@ -348,6 +348,11 @@ impl Room {
         self.ration.set(bytes);
     }
 
+    /// So much was written beside the log.
+    pub(crate) fn wrote_beside(&mut self, bytes: u64) {
+        self.ration.wrote(bytes);
+    }
+
     /// Somebody waits because the ration is used up.
     pub(crate) fn trickle(&mut self, now_ns: u64) {
         self.ration.trickle(now_ns);

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use crate::block::Mismatch;
 use crate::check::CheckReport;
-use crate::current::{Current, NamedSegment, Position, SnapshotRef, VectorRef};
+use crate::current::{Current, NamedSegment, Position, SnapshotRef, ValueRef, VectorRef};
 use crate::error::{Corruption, LogError, corrupt};
 use crate::inspect::{BlockInfo, RecordInfo};
 use crate::manifest;
@@ -23,6 +23,7 @@ use crate::segment::{FILES, HEADER_BYTES};
 use crate::snapshot;
 use crate::snapshot::read::Loaded;
 use crate::types::{Epoch, Replay};
+use crate::value_file;
 use crate::values::ValueReader;
 use crate::vector;
 use crate::walk::{ANY_SHARDS, Stretch, walk};
@@ -122,6 +123,8 @@ const WITHOUT_VALUES: &str =
     "restore a backup: strings that the snapshot names stand in a damaged segment and nowhere else";
 const WITHOUT_VECTORS: &str =
     "restore a backup: with a snapshot, the vectors of a segment are nowhere else";
+const WITHOUT_OWN_FILE: &str = "restore a backup: the value in that file is nowhere else; if the store opens, it is enough to \
+     remove or replace its key and take a snapshot";
 const WITHOUT_DROP: &str = "restore a backup: the snapshot has a vector index that was dropped in what \
      would be cut, and its vectors are not there any more";
 
@@ -216,6 +219,13 @@ impl Offline {
             };
             if current.vectors.iter().any(is_lost) {
                 return lost_for(WITHOUT_VECTORS);
+            }
+            let is_lost = |named: &ValueRef| {
+                let path = value_file::FILES.path(&self.dir, named.id);
+                report.damage.iter().any(|damage| damage.file == path)
+            };
+            if current.values.iter().any(is_lost) {
+                return lost_for(WITHOUT_OWN_FILE);
             }
             if prefix.lacks.is_some() {
                 return lost_for(WITHOUT_DROP);
@@ -372,6 +382,11 @@ impl Offline {
         let above = known.max().map_or(1, |id| id + 1);
         let mut dropped = present;
         dropped.retain(|id| !kept.iter().any(|named| named.id == *id));
+        let values = match current {
+            Some(current) => current.values.clone(),
+            None => value_file::all_there(&*self.disk, &self.dir, database_id)?,
+        };
+        let above = values.last().map_or(above, |last| above.max(last.id + 1));
         let new_id = current.map_or(above, |current| current.next_segment.max(above));
         let start_segment =
             prefix.sections[..whole].first().map_or(new_id, |first| first.segment.header.id);
@@ -392,6 +407,7 @@ impl Offline {
             snapshot: current.and_then(|current| current.snapshot),
             older: Vec::new(),
             vectors: current.map_or_else(Vec::new, |current| current.vectors.clone()),
+            values,
         };
         Ok(RepairPlan {
             damage: report.damage,

@@ -1,4 +1,4 @@
-//! A file beside the log while it is written: a snapshot, or a segment of vectors.
+//! A file beside the log while it is written: a snapshot, a segment of vectors, or a value.
 //!
 //! Invariants: what the disk cannot hold, with room to spare for the log, is refused before anything is written;
 //! blocks are reserved before they are written; a file that is not kept is removed when it is dropped, or by
@@ -12,7 +12,7 @@ use skeg_io::sync::Arc;
 use skeg_io::{File, OpenMode};
 
 use crate::core::Core;
-use crate::error::{LogError, io_error};
+use crate::error::{LogError, ReserveError, io_error};
 use crate::numbered::Numbered;
 use crate::segment::fsync_error;
 use crate::small_file::{remove_if_there, write_all};
@@ -109,10 +109,16 @@ impl SideFile {
 
     /// Sees to it that there are blocks up to `end`.
     pub(crate) fn make_room(&mut self, end: u64) -> Result<(), LogError> {
-        if end > self.allocated {
-            self.allocate(end + STEP_BYTES.min(self.core.options.segment_bytes))?;
+        match self.wanting(end) {
+            Some(bytes) => self.allocate(self.allocated + bytes),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// How many more bytes it takes of the disk when something is written up to `end`, if it does.
+    pub(crate) fn wanting(&self, end: u64) -> Option<u64> {
+        let step = STEP_BYTES.min(self.core.options.segment_bytes);
+        (end > self.allocated).then(|| end + step - self.allocated)
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), LogError> {
@@ -155,7 +161,9 @@ fn make_again(core: &Core, folder: &Path) -> Result<(), LogError> {
 
 impl Drop for SideFile {
     fn drop(&mut self) {
-        if !self.kept {
+        // Once the log is closed the directory may be somebody else's.
+        let is_closed = self.core.condition.refusal() == Some(ReserveError::Closed);
+        if !self.kept && !is_closed {
             // What cannot be removed now is at the next open.
             let _ = remove_if_there(&*self.core.io.disk, &self.path);
         }

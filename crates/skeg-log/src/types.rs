@@ -294,7 +294,7 @@ pub struct LogStatus {
     pub durable: Epoch,
     /// Segments named in CURRENT.
     pub segments: u64,
-    /// Bytes of all segments up to their last block.
+    /// Bytes of all segments up to their last block, and of files of values.
     pub bytes: u64,
     /// Bytes reserved or buffered and not yet written.
     pub outstanding_bytes: u64,
@@ -312,9 +312,9 @@ pub struct LogStatus {
     pub snapshots: u64,
     /// Bytes of history that an open would replay behind the snapshot, at most.
     pub behind_bytes: u64,
-    /// Bytes of segments that an open does not replay, and that stay for values in them.
+    /// Bytes of segments that an open does not replay and that stay for values in them, and of files of values.
     pub kept_bytes: u64,
-    /// Bytes of segments that are there for older snapshots alone.
+    /// Bytes of those that are there for older snapshots alone.
     pub older_bytes: u64,
     /// Bytes pushed beyond what was reserved for them: a wrong bound of a command.
     pub overdrawn_bytes: u64,

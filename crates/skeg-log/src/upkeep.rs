@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use skeg_io::sync::Arc;
 
 use crate::core::Core;
-use crate::current::{self, Current, NamedSegment, SnapshotRef};
+use crate::current::{self, Current, NamedSegment, SnapshotRef, ValueRef};
 use crate::error::LogError;
 use crate::failpoint::{Broken, breaks};
 use crate::room::{Present, Room, UNSYNCED_BYTES, Wanted};
@@ -48,6 +48,8 @@ pub(crate) struct Upkeeper {
     demanded_ns: u64,
     /// The greatest number that a segment of vectors was given.
     pub(crate) vectors_begun: u64,
+    /// The greatest number that the file of a value was given.
+    pub(crate) values_begun: u64,
     /// Backups under way.
     backups: u32,
     /// What is to be removed when they have ended.
@@ -60,10 +62,11 @@ pub(crate) struct Inventory {
     pub(crate) segments: u64,
     pub(crate) snapshot: Option<SnapshotInfo>,
     pub(crate) snapshots: u64,
+    /// Of segments and of files of values.
     sealed_bytes: u64,
-    /// Bytes of segments that an open does not replay: they stay for their values.
+    /// Bytes of segments that an open does not replay and that stay for their values, and of files of values.
     pub(crate) kept_bytes: u64,
-    /// Bytes of segments that are there for older snapshots alone.
+    /// Bytes of those that are there for older snapshots alone.
     pub(crate) older_bytes: u64,
     live: Vec<Arc<Segment>>,
 }
@@ -94,6 +97,7 @@ impl Upkeeper {
             retry_ns: 0,
             demanded_ns: 0,
             vectors_begun: 0,
+            values_begun: 0,
             backups: 0,
             withheld: Vec::new(),
         }
@@ -144,13 +148,18 @@ impl Upkeeper {
         let bytes = |named: &[&NamedSegment]| -> u64 {
             named.iter().filter_map(|named| named.sealed).map(|end| end.length).sum()
         };
+        let (own, own_older): (Vec<_>, Vec<_>) =
+            self.current.values.iter().partition(|named| named.needed & 1 != 0);
+        let length = |named: &[&ValueRef]| named.iter().map(|named| named.length).sum::<u64>();
         Inventory {
             segments: self.current.segments.len() as u64,
             snapshot: self.current.snapshot.map(SnapshotRef::info),
             snapshots: self.current.snapshots().count() as u64,
-            sealed_bytes: sealed.map(|end| end.length).sum(),
-            kept_bytes: bytes(&kept),
-            older_bytes: bytes(&older),
+            sealed_bytes: sealed.map(|end| end.length).sum::<u64>()
+                + length(&own)
+                + length(&own_older),
+            kept_bytes: bytes(&kept) + length(&own),
+            older_bytes: bytes(&older) + length(&own_older),
             live: self.live.clone(),
         }
     }

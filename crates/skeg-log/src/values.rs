@@ -1,4 +1,5 @@
-//! Bytes of records read back: a large value stays in the log only, whoever owns it knows its place.
+//! Bytes of records read back: a large value stays in the log only, or in a file of its own (`value_file.rs`); whoever
+//! owns it knows its place.
 //!
 //! Invariants: what is handed out has the length and the checksum that were asked for, or it is an
 //! error that names file and offset, also when it is a part of a value; no allocation is larger than the file; segments are opened for
@@ -13,7 +14,8 @@ use skeg_io::{Disk, File, Io, OpenMode};
 
 use crate::block::Mismatch;
 use crate::error::{LogError, corrupt, io_error};
-use crate::segment::FILES;
+use crate::segment;
+use crate::value_file;
 
 /// Segments that stay open for reading.
 const OPEN_MAX: usize = 64;
@@ -22,16 +24,31 @@ const SUM_SEED: u32 = 0;
 /// A value that is not read whole is verified in parts of so many bytes.
 pub const PART_BYTES: u32 = 256 << 10;
 
-/// Where bytes stand in the log.
+/// In the place of a segment's number this bit says that it is the number of a file of one value; no segment's
+/// gets so far.
+const OWN_FILE: u64 = 1 << 63;
+
+/// Where bytes stand in the log, or in the file of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// The segment, by its number.
+    /// The segment, by its number; or the file of a value, by its number and [`Place::own_file`]'s bit.
     pub segment: u64,
     /// Offset in its file.
     pub offset: u64,
 }
 
 impl Place {
+    /// Where the value stands that has the file of this number to itself.
+    pub(crate) fn in_own_file(id: u64) -> Self {
+        Self { segment: OWN_FILE | id, offset: value_file::HEADER_BYTES }
+    }
+
+    /// The number of the file that holds this value and nothing else, if it is in one. Such a value is never moved.
+    #[must_use]
+    pub fn own_file(self) -> Option<u64> {
+        (self.segment & OWN_FILE != 0).then_some(self.segment & !OWN_FILE)
+    }
+
     /// So many bytes behind it.
     #[must_use]
     pub fn plus(self, bytes: u64) -> Self {
@@ -148,7 +165,7 @@ impl ValueReader {
 
     /// The file that a value is in, if it is long enough.
     fn file_of(&self, value: &Logged) -> Result<(PathBuf, Arc<dyn File>), LogError> {
-        let path = FILES.path(&self.dir, value.place.segment);
+        let path = self.path(value.place.segment);
         let file = self.file(value.place.segment)?;
         let offset = value.place.offset;
         let length = file.len().map_err(|error| io_error("measure", &path, error))?;
@@ -177,6 +194,14 @@ impl ValueReader {
         (Logged::sum(&bytes) == value.sum).then(|| bytes.into())
     }
 
+    /// The file that [`Place::segment`] says.
+    fn path(&self, segment: u64) -> PathBuf {
+        match (Place { segment, offset: 0 }).own_file() {
+            Some(id) => value_file::FILES.path(&self.dir, id),
+            None => segment::FILES.path(&self.dir, segment),
+        }
+    }
+
     fn opened(&self, segment: u64) -> Option<Arc<dyn File>> {
         let open = self.open.lock();
         open.iter().rev().find(|(id, _)| *id == segment).map(|(_, file)| Arc::clone(file))
@@ -186,11 +211,11 @@ impl ValueReader {
         if let Some(file) = self.opened(segment) {
             return Ok(file);
         }
-        let path = FILES.path(&self.dir, segment);
+        let path = self.path(segment);
         let file = match self.disk.open(&path, OpenMode::Read) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(corrupt(&path, 0, Mismatch::new("a segment with a value", "no file")));
+                return Err(corrupt(&path, 0, Mismatch::new("a file with a value", "no file")));
             }
             Err(error) => return Err(io_error("open", &path, error)),
         };
@@ -204,7 +229,7 @@ impl ValueReader {
         Ok(file)
     }
 
-    /// A segment is removed: its space is free when nobody has it open any more.
+    /// A segment or the file of a value is removed: its space is free when nobody has it open any more.
     pub(crate) fn forget(&self, segment: u64) {
         self.open.lock().retain(|(id, _)| *id != segment);
     }

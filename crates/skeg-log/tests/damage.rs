@@ -355,7 +355,7 @@ fn unknown_versions_are_told_from_damage() {
     for (name, sum_at) in [("MANIFEST", None), ("CURRENT", None), ("log/00000002.seg", Some(60))] {
         let file = Harness::path(name);
         let mut bytes = victim.disk.contents(&file).unwrap();
-        bytes[8] = 3;
+        bytes[8] = 4;
         let sum_at = sum_at.unwrap_or(bytes.len() - 4);
         let sum = skeg_simd::crc32c(0, &bytes[..sum_at]);
         bytes[sum_at..sum_at + 4].copy_from_slice(&sum.to_le_bytes());

@@ -407,7 +407,7 @@ fn a_newer_version_is_neither_checked_nor_repaired() {
         let file = Harness::path(name);
         let disk = &subject.harness.machine.disk;
         let mut bytes = disk.contents(&file).unwrap();
-        bytes[8] = 3;
+        bytes[8] = 4;
         let sum_at = sum_at.unwrap_or(bytes.len() - 4);
         let sum = skeg_simd::crc32c(0, &bytes[..sum_at]);
         bytes[sum_at..sum_at + 4].copy_from_slice(&sum.to_le_bytes());

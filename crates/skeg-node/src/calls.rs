@@ -153,7 +153,7 @@ fn release<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<(Value<'e>,
     }
 }
 
-fn begin<'e>(
+pub(crate) fn begin<'e>(
     state: &mut Environment,
     frame: &Frame<'e>,
     handle: u32,
@@ -173,6 +173,7 @@ pub(crate) fn value_of<'e>(js: Js<'e>, outcome: Outcome) -> Result<(Value<'e>, f
     let epoch = |epoch: Epoch| epoch.0 as f64;
     Ok(match outcome {
         Outcome::Written(written) => (js.undefined(), epoch(written)),
+        Outcome::Given { made, written } => (js.boolean(made), epoch(written)),
         Outcome::Read { value: None, .. } => (js.null(), 0.0),
         Outcome::Read { value: Some(value), form } => (form.of(js, &value)?, 0.0),
         Outcome::Replied { reply, form, written } => {
@@ -181,6 +182,7 @@ pub(crate) fn value_of<'e>(js: Js<'e>, outcome: Outcome) -> Result<(Value<'e>, f
         // These need the environment, which takes them before.
         Outcome::Opened(_)
         | Outcome::Reading(_)
+        | Outcome::WroteString { .. }
         | Outcome::Closed
         | Outcome::Blocked
         | Outcome::Completed(_)

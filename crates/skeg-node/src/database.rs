@@ -22,6 +22,7 @@ use crate::reading::Readings;
 use crate::registry::Lease;
 use crate::watching::Watchings;
 use crate::work::{Back, Queued, Work};
+use crate::writing::Writings;
 
 /// How long a synchronous call tries, in nanoseconds.
 const SYNC_WAIT_NS: u64 = 2_000_000;
@@ -38,6 +39,7 @@ pub(crate) struct Database {
     sessions: Sessions,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) readings: Readings,
+    pub(crate) writings: Writings,
     /// The request that everything after it waits for.
     barrier: Option<u32>,
     held_back: VecDeque<(Back, HeldBack)>,
@@ -89,6 +91,7 @@ impl Database {
             sessions: Sessions::new(&lease),
             subscriptions: Subscriptions::new(engine),
             readings: Readings::default(),
+            writings: Writings::default(),
             barrier: None,
             held_back: VecDeque::new(),
             waits_are_over: false,

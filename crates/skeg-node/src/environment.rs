@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use skeg_engine::{Epoch, Reading};
+use skeg_engine::{Epoch, Reading, WrittenString};
 use skeg_io::sync::Arc;
 use skeg_server::Server;
 
@@ -17,7 +17,7 @@ use crate::raw::{Export, Frame, Js, State, Value, Waker};
 use crate::registry::Lease;
 use crate::ring::Ring;
 use crate::work::Back;
-use crate::{calls, keys, levels, lifecycle, messages, reading, serving};
+use crate::{calls, keys, levels, lifecycle, messages, reading, serving, writing};
 
 /// The way back to an environment.
 pub(crate) type WayBack = Ring<Completion, Waker>;
@@ -45,6 +45,10 @@ pub(crate) enum Outcome {
     Read { value: Option<Vec<u8>>, form: Form },
     /// A string is read part by part from now on, if there is one.
     Reading(Option<Reading>),
+    /// A string was written, under the number of its writing.
+    WroteString { number: u32, string: Arc<WrittenString> },
+    /// Whether a key was given a string that was written before.
+    Given { made: bool, written: Epoch },
     /// A command that was held back has replied.
     Replied { reply: Vec<u8>, form: Form, written: Epoch },
     /// A command waits for keys: the call goes on, those behind it as well.
@@ -132,6 +136,11 @@ impl State for Environment {
         Export::of::<reading::BeginReading>(),
         Export::of::<reading::ReadPart>(),
         Export::of::<reading::EndReading>(),
+        Export::of::<writing::BeginWriting>(),
+        Export::of::<writing::WritePart>(),
+        Export::of::<writing::EndWriting>(),
+        Export::of::<writing::SetWritten>(),
+        Export::of::<writing::GiveUpWriting>(),
         Export::of::<messages::Subscribe>(),
         Export::of::<messages::Messages>(),
         Export::of::<messages::Unsubscribe>(),

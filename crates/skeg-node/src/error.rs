@@ -5,7 +5,10 @@
 
 use std::borrow::Cow;
 
-use skeg_engine::{EngineError, LogError, LogErrorKind, PartError, ReadError, Refusal, WrongType};
+use skeg_engine::{
+    EngineError, LogError, LogErrorKind, PartError, ReadError, Refusal, VALUE_BYTES_MAX,
+    WriteError, WrongType,
+};
 
 use crate::raw::Unsuitable;
 
@@ -99,6 +102,20 @@ impl From<PartError> for Failure {
             PartError::Refused(refusal) => refusal.into(),
             _ => Self::new("ERR_CONFLICT", error.to_string()),
         }
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        let code = match &error {
+            WriteError::Refused(refusal) => return (*refusal).into(),
+            WriteError::TooLong => return Self::too_large("value", VALUE_BYTES_MAX),
+            WriteError::Failed { kind: LogErrorKind::Full, .. } => "ERR_NO_SPACE",
+            WriteError::Failed { kind: LogErrorKind::ReadOnly, .. } => "ERR_READ_ONLY",
+            WriteError::Failed { kind: LogErrorKind::Closed, .. } => return Self::closed(),
+            _ => "ERR_IO",
+        };
+        Self::new(code, error.to_string())
     }
 }
 

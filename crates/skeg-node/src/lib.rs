@@ -27,3 +27,4 @@ mod ring;
 mod serving;
 mod watching;
 mod work;
+mod writing;

@@ -15,7 +15,7 @@ use crate::environment::{Completion, Environment, Outcome};
 use crate::error::Failure;
 use crate::raw::{Frame, Function, Js, Value};
 use crate::registry::{self, Target};
-use crate::{reading, reply, serving};
+use crate::{reading, reply, serving, writing};
 
 /// `open(kind, name, shards, level, flags, snapshotMs, snapshotWrites, inlineMax, cacheBytes, memoryMax,
 /// keepSnapshots)`: the number of the request. The flags: 1 for read-only, 2 to create what is missing, in the next six bits the policy as
@@ -182,6 +182,9 @@ fn settle<'e>(
             Ok((value?, receipt.written.0 as f64))
         }
         Outcome::Reading(found) => Ok((reading::install(state, js, handle, found)?, 0.0)),
+        Outcome::WroteString { number, string } => {
+            Ok((writing::install(state, js, handle, number, string)?, 0.0))
+        }
         Outcome::Blocked => Ok((js.undefined(), -2.0)),
         outcome => value_of(js, outcome),
     }

@@ -11,6 +11,7 @@ use crate::environment::{Completion, Form, Outcome, WayBack};
 use crate::error::Failure;
 use crate::raw::{Frame, Unsuitable};
 use crate::watching::Watching;
+use crate::writing::GiveString;
 
 /// The logical database that the calls of the package work on.
 pub(crate) const DB: u8 = 0;
@@ -25,6 +26,8 @@ pub(crate) enum Work {
     Watch { key: Vec<u8>, watching: Arc<Watching> },
     /// Stores a string.
     Write { key: Vec<u8>, value: Vec<u8>, deadline: Deadline },
+    /// Gives a key a string that was written to a file of its own.
+    WriteFile(GiveString),
     /// Makes the changes of a transaction or batch: all of them, or none.
     Commit { changes: Changes, watching: Option<Arc<Watching>> },
     /// Ends a transaction.
@@ -45,6 +48,7 @@ impl Work {
             | Self::Write { key, .. } => {
                 shards.insert(engine.shard_of(key));
             }
+            Self::WriteFile(given) => shards.insert(engine.shard_of(&given.key)),
             Self::Commit { changes, watching } => {
                 changes.add_shards(engine, &mut shards);
                 if let Some(watching) = watching {
@@ -64,6 +68,7 @@ impl Work {
             | Self::Watch { .. }
             | Self::Release { .. } => Bound::READ,
             Self::Write { key, value, .. } => write_bound(key, value),
+            Self::WriteFile(given) => given.bound(),
             Self::Commit { changes, .. } => changes.bound(),
         }
     }
@@ -71,7 +76,7 @@ impl Work {
     /// Whether it may grow the data.
     pub(crate) fn may_grow(&self) -> bool {
         match self {
-            Self::Write { .. } => true,
+            Self::Write { .. } | Self::WriteFile(_) => true,
             Self::Commit { changes, .. } => changes.may_grow(),
             Self::Read { .. }
             | Self::BeginReading { .. }
@@ -107,6 +112,7 @@ impl Work {
                 write(exec, key, value, *deadline);
                 Ok(None)
             }
+            Self::WriteFile(given) => Ok(given.run(exec).then(Vec::new)),
             Self::Commit { changes, watching } => {
                 if watching.as_ref().is_some_and(|watching| watching.is_outdated()) {
                     return Err(Failure::conflict());
@@ -138,6 +144,9 @@ impl Work {
         Ok(match self {
             Self::Read { form, .. } => Outcome::Read { value, form: *form },
             Self::BeginReading { found, .. } => Outcome::Reading(found.lock().take()),
+            Self::WriteFile(_) => {
+                Outcome::Given { made: value.is_some(), written: receipt.written }
+            }
             _ => Outcome::Written(receipt.written),
         })
     }

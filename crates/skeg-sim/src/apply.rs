@@ -23,6 +23,7 @@ impl Op {
                 of(&[&at.key])
             }
             Self::Set { at, .. }
+            | Self::SetWritten { at, .. }
             | Self::SetInt { at, .. }
             | Self::Add { at, .. }
             | Self::Append { at, .. }
@@ -62,6 +63,7 @@ impl Op {
         match self {
             Self::Get(_) | Self::Exists(_) | Self::Expiry(_) | Self::VectorGet { .. } => 0,
             Self::Set { at, value, .. } => write(at, value.len()),
+            Self::SetWritten { at, .. } => write(at, 0),
             Self::Append { at, tail } => write(at, tail.len()),
             Self::SetRange { at, bytes, .. } => write(at, bytes.len()),
             Self::Element { at, change } => write(at, 0) + change.bytes(),
@@ -107,6 +109,7 @@ impl Op {
         let mut want = |at: &At| exec.shard(&at.key).want_change(at.db, &at.key);
         match self {
             Self::Set { at, .. }
+            | Self::SetWritten { at, .. }
             | Self::Add { at, .. }
             | Self::Append { at, .. }
             | Self::Remove(at)
@@ -133,12 +136,14 @@ impl Op {
                 on_key(exec, at, |shard| Answer::Expiry(shard.expiry(at.db, &at.key)))
             }
             Self::Set { at, value, deadline } => {
-                let expiry = match deadline {
-                    Deadline::Clear => Expiry::Clear,
-                    Deadline::Keep => Expiry::Keep,
-                    Deadline::After(ms) => Expiry::At(later(exec.now_ms(), *ms)),
-                };
+                let expiry = deadline.expiry(exec.now_ms());
                 Answer::Flag(exec.shard(&at.key).set(at.db, &at.key, value, expiry)).into()
+            }
+            Self::SetWritten { at, deadline, written, .. } => {
+                let written = written.as_ref().expect("it was written before");
+                let expiry = deadline.expiry(exec.now_ms());
+                Answer::Flag(exec.shard(&at.key).set_written(at.db, &at.key, written, expiry))
+                    .into()
             }
             Self::SetInt { at, value } => {
                 exec.shard(&at.key).set_int(at.db, &at.key, *value);
@@ -221,6 +226,16 @@ impl Op {
                 lapsed: Vec::new(),
                 parts: ops.iter().map(|op| op.run_now(exec)).collect(),
             },
+        }
+    }
+}
+
+impl Deadline {
+    fn expiry(self, now_ms: u64) -> Expiry {
+        match self {
+            Self::Clear => Expiry::Clear,
+            Self::Keep => Expiry::Keep,
+            Self::After(ms) => Expiry::At(later(now_ms, ms)),
         }
     }
 }

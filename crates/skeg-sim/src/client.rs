@@ -4,8 +4,8 @@
 //! Invariant: everything that ran is in the journal, in the order in which it ran.
 
 use skeg_engine::{
-    Bound, Drain, Engine, Epoch, Exec, Hold, Holder, Job, Progress, Receipt, Refusal, Router,
-    ShardList,
+    Bound, Drain, Engine, Epoch, Exec, Hold, Holder, Job, LogErrorKind, Progress, Receipt, Refusal,
+    Router, ShardList, WriteError, WrittenString,
 };
 use skeg_io::sync::{Arc, Mutex};
 
@@ -43,6 +43,7 @@ pub(crate) enum Route {
 pub(crate) struct Client {
     number: usize,
     router: Router,
+    engine: Engine,
     holder: Holder,
     journal: Journal,
     /// An operation of it is queued: nothing else of it may run.
@@ -58,6 +59,7 @@ impl Client {
         Self {
             number,
             router: Router::new(engine.shards()),
+            engine: engine.clone(),
             holder: Holder::new(engine, drain),
             journal: Arc::clone(journal),
             waits: false,
@@ -65,8 +67,15 @@ impl Client {
         }
     }
 
-    /// Runs an operation, or queues it.
+    /// Runs an operation, or queues it. What has to be written before is.
     pub(crate) fn run(&mut self, op: &Op, route: Route) {
+        match op.clone().written_on(&self.engine) {
+            Ok(op) => self.run_written(&op, route),
+            Err(refusal) => self.refused(refusal),
+        }
+    }
+
+    fn run_written(&mut self, op: &Op, route: Route) {
         let shards = op.shards(self.router);
         let bound = op.bound(self.router);
         let each = matches!(op, Op::FlushEach(_));
@@ -112,6 +121,43 @@ impl Client {
     pub(crate) fn release(&mut self) {
         self.holder.release();
     }
+}
+
+impl Op {
+    /// Writes the strings that are to have files of their own, in parts, on the calling thread.
+    fn written_on(mut self, engine: &Engine) -> Result<Self, Refusal> {
+        match &mut self {
+            Self::SetWritten { value, written, .. } => *written = Some(write(engine, value)?),
+            Self::All(ops) => {
+                for op in ops {
+                    *op = op.clone().written_on(engine)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(self)
+    }
+}
+
+/// Writes a string to a file of its own.
+fn write(engine: &Engine, value: &[u8]) -> Result<Arc<WrittenString>, Refusal> {
+    let refused = |error| match error {
+        WriteError::Refused(refusal) => refusal,
+        WriteError::Failed { kind: LogErrorKind::Full, .. } => Refusal::NoSpace,
+        _ => Refusal::Poisoned,
+    };
+    let writing = engine.begin_writing()?.expect("there is a disk");
+    let outcome = Arc::new(Mutex::new(Ok(())));
+    for part in value.chunks((value.len() / 3).max(1)) {
+        let to = Arc::clone(&outcome);
+        engine.write_part(&writing, part.to_vec(), Box::new(move |wrote| *to.lock() = wrote));
+        outcome.lock().clone().map_err(refused)?;
+    }
+    let written = Arc::new(Mutex::new(None));
+    let to = Arc::clone(&written);
+    engine.end_writing(&writing, Box::new(move |string| *to.lock() = Some(string)));
+    let written = written.lock().take().expect("nobody else does it");
+    written.map_err(refused)
 }
 
 /// Runs an operation, and notes what has lapsed when it is to be run again.

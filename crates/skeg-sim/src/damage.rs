@@ -71,7 +71,8 @@ impl Harm {
         };
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_default();
-        let kind = [(".seg", "segment"), (".snap", "snapshot"), (".vec", "vectors")];
+        let kind =
+            [(".seg", "segment"), (".snap", "snapshot"), (".vec", "vectors"), (".val", "value")];
         let kind = kind.iter().find(|(ending, _)| name.ends_with(ending));
         let kind = kind.map_or(name.clone(), |(_, kind)| (*kind).to_owned());
         Ok((path, kind, done))

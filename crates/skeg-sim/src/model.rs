@@ -113,7 +113,7 @@ impl Step<'_> {
             Op::Get(at) => self.text(at).map_or(Answer::Failed, Answer::Bytes),
             Op::Exists(at) => Answer::Flag(self.live(at).is_some()),
             Op::Expiry(at) => Answer::Expiry(self.live(at).map(|entry| entry.expire_at_ms)),
-            Op::Set { at, value, deadline } => {
+            Op::Set { at, value, deadline } | Op::SetWritten { at, value, deadline, .. } => {
                 let kept = self.live(at).map(|entry| entry.expire_at_ms);
                 let deadline = match deadline {
                     Deadline::Clear => None,

@@ -1,5 +1,7 @@
 //! Operations of logical connections, and what was observed when one ran.
 
+use skeg_engine::WrittenString;
+use skeg_io::sync::Arc;
 use skeg_vector::{Id, IndexOptions};
 
 use crate::elements::Change;
@@ -24,6 +26,13 @@ pub(crate) enum Op {
         at: At,
         value: Vec<u8>,
         deadline: Deadline,
+    },
+    /// A string that is written to a file of its own first, in parts: by who runs it, before it has latches.
+    SetWritten {
+        at: At,
+        value: Vec<u8>,
+        deadline: Deadline,
+        written: Option<Arc<WrittenString>>,
     },
     SetInt {
         at: At,

@@ -214,6 +214,8 @@ struct Draw {
     rng: SimRng,
     /// For what is about large strings.
     strings: SimRng,
+    /// For what is about strings with files of their own.
+    written: SimRng,
     /// For how much of a shard a snapshot takes at a time.
     slices: SimRng,
     /// For what is about numbers of shards and of snapshots.
@@ -251,11 +253,13 @@ impl Draw {
             _ => 24,
         };
         let strings = SimRng::new(seed ^ 0x6c61_7267_6500_0000);
+        let written = SimRng::new(seed ^ 0x7772_6974_7465_6e00);
         let (vectors, vector_operations) =
             if themes == Themes::Vectors { (3, 70) } else { (20, 0) };
         Self {
             rng,
             strings,
+            written,
             slices: SimRng::new(seed ^ 0x736c_6963_6573_0000),
             shards: SimRng::new(seed ^ 0x7368_6172_6473_0000),
             set_last: None,
@@ -540,7 +544,11 @@ impl Draw {
             14..=35 => {
                 let at = self.at();
                 self.set_last = Some(at.clone());
-                Op::Set { at, value: self.bytes(), deadline: self.deadline() }
+                let (value, deadline) = (self.bytes(), self.deadline());
+                match self.written.below(4) {
+                    0 => Op::SetWritten { at, value, deadline, written: None },
+                    _ => Op::Set { at, value, deadline },
+                }
             }
             36 | 37 => Op::SetInt { at: self.at(), value: self.rng.next_u64().cast_signed() },
             38..=48 => Op::Add { at: self.at(), by: self.rng.below(200).cast_signed() - 100 },

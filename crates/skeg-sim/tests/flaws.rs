@@ -72,6 +72,10 @@ flaws! {
     strings_looked_for_where_they_were: Flaw::Breaks(Broken::ForgetsMoves), PowerLoss;
     a_string_sent_away_after_a_change: Flaw::Breaks(Broken::SendsChanged), PowerLoss;
     a_string_stated_again_after_a_change: Flaw::Breaks(Broken::RestatesChanged), Snapshots;
+    // Strings with files of their own.
+    the_entry_of_a_value_not_synced: Flaw::Breaks(Broken::ForgetsValueEntries), PowerLoss;
+    a_value_that_no_current_names: Flaw::Breaks(Broken::NamesValuesLate), PowerLoss;
+    a_value_removed_whose_record_is_replayed: Flaw::Breaks(Broken::ForgetsValueRecords), Snapshots;
     // Segments of vectors.
     vectors_published_before_they_are_durable: Flaw::Breaks(Broken::PublishesVectorsEarly), Vectors;
     the_entry_of_vectors_not_synced: Flaw::Breaks(Broken::ForgetsVectorEntries), Vectors;

@@ -15,6 +15,7 @@ use super::{Shard, large};
 use crate::effect::Run;
 use crate::error::ReadError;
 use crate::values::{Fetched, Values, Wanted, logged};
+use crate::writing::Given;
 
 /// What the current slice knows and has done.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(super) struct Slice {
     pub(super) made_changes: bool,
     /// Large strings in the record.
     pub(super) large: Vec<large::Large>,
+    /// Strings of the record that have files to themselves.
+    pub(super) given: Given,
     /// Values from the log that are at hand.
     pub(super) pins: HashMap<Wanted, Result<Arc<[u8]>, ReadError>>,
     /// Values that were asked for and are not.
@@ -62,6 +65,7 @@ impl Slice {
             touched_all: false,
             made_changes: false,
             large: Vec::new(),
+            given: Given::default(),
             pins: HashMap::new(),
             missing: Vec::new(),
             is_held_up: false,

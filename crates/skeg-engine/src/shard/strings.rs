@@ -1,4 +1,4 @@
-//! Strings: those that are read, wherever they are, and those that are changed in place.
+//! Strings: those that are read, wherever they are, those that were written to files of their own, and those that are changed in place.
 //!
 //! Invariant: what is changed in place is in memory, whole, before anything of it is logged.
 //! May not know: more than its parent.
@@ -8,11 +8,12 @@ use std::ops::Range;
 use skeg_keyspace::{Keyspace, StrRef, ValueRef, WrongType};
 use skeg_log::Logged;
 
-use super::{Shard, Slice};
+use super::{Expiry, Shard, Slice};
 use crate::effect::Effect;
 use crate::error::ReadError;
 use crate::notify::NotifyClass;
-use crate::values::{Values, Wanted, logged};
+use crate::values::{Values, Wanted, away_of, logged};
+use crate::writing::WrittenString;
 
 /// The string of a key, from memory or what is wanted of it from where it is.
 #[inline]
@@ -137,6 +138,28 @@ impl Shard {
     #[must_use]
     pub fn fetched(&self) -> Option<&[u8]> {
         self.slice.pins.values().next()?.as_deref().ok()
+    }
+
+    /// Stores a string that was written before ([`Engine::begin_writing`](crate::Engine::begin_writing)); `true` when the key was there. Once for each.
+    pub fn set_written(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        written: &WrittenString,
+        expiry: Expiry,
+    ) -> bool {
+        let hash = self.hash_of(key);
+        self.clear_expired(db, hash, key);
+        let expire_at_ms = self.deadline_of(db, hash, key, expiry);
+        let value = written.value();
+        let keyspace = self.writable(db, hash);
+        let replaced = keyspace.put_away(hash, key, away_of(&value), expire_at_ms);
+        if !replaced {
+            self.notify(NotifyClass::NEW, "new", db, key);
+        }
+        self.changed(db, hash, key, &Effect::SetAway { db, key, value, expire_at_ms });
+        self.slice.given.add(written);
+        replaced
     }
 
     /// Appends to the string, which is created if missing, and returns its new length.

@@ -25,3 +25,4 @@ mod support;
 mod threads;
 mod values;
 mod vectors;
+mod writings;

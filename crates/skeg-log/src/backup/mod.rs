@@ -15,7 +15,7 @@ mod target;
 
 use std::path::Path;
 
-use crate::current::{Current, VectorRef};
+use crate::current::{Current, ValueRef, VectorRef};
 use crate::error::LogError;
 use crate::failpoint::{Broken, breaks};
 use crate::inspect::LiveFile;
@@ -24,7 +24,7 @@ use crate::offline::Offline;
 use crate::salvage::Fresh;
 use crate::snapshot::format as snapshot;
 use crate::types::{Epoch, Level};
-use crate::vector;
+use crate::{value_file, vector};
 use source::{Held, Source};
 use target::Target;
 
@@ -141,6 +141,15 @@ fn copy(
                 let is_this = |before: VectorRef| VectorRef { shard: this.shard, ..before } == this;
                 let same = target.before().and_then(named).map(is_this);
                 target.whole(vector::FILES, id, this.length, same, &mut tell)?;
+            }
+            LiveFile::Value(id) => {
+                let named =
+                    |current: &Current| current.values.iter().find(|named| named.id == id).copied();
+                let this = named(current).expect("it is one of them");
+                // Which snapshots need it is not in the file.
+                let is_this = |before: ValueRef| ValueRef { needed: this.needed, ..before } == this;
+                let same = target.before().and_then(named).map(is_this);
+                target.whole(value_file::FILES, id, this.length, same, &mut tell)?;
             }
             LiveFile::Manifest | LiveFile::Current => {}
         }

@@ -95,6 +95,7 @@ impl<'a> Source<'a> {
         segments.map(|end| end.length).sum::<u64>()
             + current.snapshots().map(|named| named.length).sum::<u64>()
             + current.vectors.iter().map(|named| named.length).sum::<u64>()
+            + current.values.iter().map(|named| named.length).sum::<u64>()
     }
 }
 

@@ -24,12 +24,16 @@ use crate::segment::FILES;
 use crate::small_file::{new_name, read, remove_if_there, replace};
 use crate::snapshot::format as snapshot;
 use crate::types::{Epoch, LogOptions};
-use crate::vector;
+use crate::{value_file, vector};
 
 /// Name of the mark.
 const MARK_NAME: &str = "BACKUP.unfinished";
 /// What it says.
 const MARK: &str = "A backup into this directory was not finished: make it again, or remove it.\n";
+
+/// Where its files are.
+const FOLDERS: [&str; 4] =
+    [FILES.folder, snapshot::FILES.folder, vector::FILES.folder, value_file::FILES.folder];
 
 /// Told how many more bytes are copied.
 pub(super) type Tell<'a> = &'a mut dyn FnMut(u64) -> Result<(), LogError>;
@@ -186,7 +190,7 @@ impl<'a> Target<'a> {
     pub(super) fn publish(&self) -> Result<(), LogError> {
         let source = self.source;
         let mut next = source.current.clone();
-        for folder in [FILES.folder, snapshot::FILES.folder, vector::FILES.folder] {
+        for folder in FOLDERS {
             let folder = self.dir.join(folder);
             if self.disk.metadata(&folder).is_ok() {
                 sync_dir(self.disk, &folder)?;
@@ -225,7 +229,7 @@ fn wipe(disk: &dyn Disk, dir: &Path) -> Result<bool, LogError> {
             return Ok(false);
         }
     }
-    for folder in [FILES.folder, snapshot::FILES.folder, vector::FILES.folder] {
+    for folder in FOLDERS {
         remove_tree(disk, &dir.join(folder))?;
     }
     for name in [current::FILE_NAME, manifest::FILE_NAME] {

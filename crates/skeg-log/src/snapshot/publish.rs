@@ -16,6 +16,7 @@ use crate::failpoint::{Broken, breaks};
 use crate::segment;
 use crate::types::Epoch;
 use crate::upkeep::Upkeeper;
+use crate::values::Place;
 
 impl Upkeeper {
     /// Number for the next snapshot, the database's id, and how large the snapshot may be expected to
@@ -42,6 +43,11 @@ impl Upkeeper {
         next.take_snapshot(snapshot, core.options.keep_snapshots);
         let kept_from = if breaks(Broken::DropsTooMuch) { Epoch(u64::MAX) } else { needed };
         drop_superfluous(&mut next, kept_from, kept);
+        for named in &mut next.values {
+            let is_kept = kept.contains(&Place::in_own_file(named.id).segment);
+            named.needed |= u8::from(core.needs_value(named.id, kept_from, is_kept));
+        }
+        next.values.retain(|named| named.needed != 0);
         if breaks(Broken::RemovesEarly) {
             self.remove_unnamed(core, &before, &next)?;
         }
@@ -63,6 +69,11 @@ impl Upkeeper {
             if !now.segments.iter().any(|kept| kept.id == named.id) {
                 core.values.forget(named.id);
                 self.remove(core, segment::FILES.path(&core.dir, named.id))?;
+            }
+        }
+        for named in &before.values {
+            if !now.values.iter().any(|kept| kept.id == named.id) {
+                self.remove_value(core, named.id)?;
             }
         }
         for old in before.snapshots() {

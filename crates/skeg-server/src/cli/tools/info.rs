@@ -63,6 +63,8 @@ fn run(request: &Request) -> Result<(), Trouble> {
     let newest = summary.snapshot.iter().map(|(info, _)| info);
     let snapshots: Vec<_> = newest.chain(&current.older).collect();
     let snapshot_size = snapshots.iter().map(|info| info.bytes).sum();
+    let values: Vec<u64> = current.values.iter().map(|(_, bytes)| *bytes).collect();
+    let (value_files, value_bytes) = (values.len() as u64, values.iter().sum());
     if request.has("json") {
         json(&[
             ("database", text(id(database))),
@@ -74,6 +76,8 @@ fn run(request: &Request) -> Result<(), Trouble> {
             ("bytes", number(size)),
             ("snapshots", number(snapshots.len() as u64)),
             ("snapshot_bytes", number(snapshot_size)),
+            ("value_files", number(value_files)),
+            ("value_bytes", number(value_bytes)),
             ("spare_bytes", number(summary.spare_bytes)),
             ("contents", contents.as_ref().map_or(Value::Null, contents_json)),
         ])?;
@@ -86,6 +90,9 @@ fn run(request: &Request) -> Result<(), Trouble> {
     if !snapshots.is_empty() {
         let count = counted(snapshots.len() as u64, "snapshot");
         shown.row("kept", format!("{count}, {}", bytes(snapshot_size)));
+    }
+    if value_files > 0 {
+        shown.row("values", format!("{}, {}", counted(value_files, "file"), bytes(value_bytes)));
     }
     let (generation, durable) = (current.generation, current.durable.0);
     shown

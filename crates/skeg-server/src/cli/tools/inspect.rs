@@ -152,6 +152,10 @@ fn current(current: &CurrentInfo) -> (String, Vec<(&'static str, Value)>) {
         let (number, covered) = (older.id, older.covered.0);
         line.push_str(&format!("; also kept: snapshot {number}, up to epoch {covered}"));
     }
+    for (file, bytes) in &current.values {
+        line.push_str(&format!("; value {file} in a file of {bytes} bytes"));
+    }
+    let value = |(file, _): &(u64, u64)| number(*file);
     let fields = vec![
         ("database", text(id(current.database_id))),
         ("generation", number(generation)),
@@ -160,6 +164,7 @@ fn current(current: &CurrentInfo) -> (String, Vec<(&'static str, Value)>) {
         ("start_segment", number(start_segment)),
         ("start_epoch", number(start)),
         ("next_segment", number(next_segment)),
+        ("value_files", Value::Array(current.values.iter().map(value).collect())),
         ("older_snapshots", Value::Array(current.older.iter().map(|it| number(it.id)).collect())),
     ];
     (line, fields)
