@@ -167,7 +167,8 @@ fn a_group_that_is_larger_than_the_limit_goes_in_part() {
     for turn in 0..30_000 {
         clock.advance(1);
         assert!(set(&engine, &mut holder, &key(1, turn), &[7; 64], Expiry::Clear));
-        assert!(used(&engine) < max + 4_096, "{} at {turn}", used(&engine));
+        // Some are written before the walk is over that nothing goes in any more, and the table grows.
+        assert!(used(&engine) < max + max / 50, "{} at {turn}", used(&engine));
     }
     assert!(contents(&engine).len() > 10_000);
 }
