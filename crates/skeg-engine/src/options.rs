@@ -61,7 +61,7 @@ pub struct EngineOptions {
     /// Bytes that writers may hand to a snapshot before they wait for it to write them (4 MiB), but
     /// for one command's.
     pub snapshot_buffer_bytes: usize,
-    /// What a snapshot hands out under one hold of a latch, in bytes of entries, about (128 KiB: some 100
+    /// What a snapshot hands out under one hold of a latch, in bytes of entries, about (64 KiB: some 50
     /// microseconds). A value that is a large part of that is handed out in pieces of its own, and who
     /// changes it waits for its end.
     pub snapshot_slice_bytes: usize,
@@ -94,7 +94,7 @@ impl Default for EngineOptions {
             save_points: Vec::new(),
             keep_snapshots: 1,
             snapshot_buffer_bytes: 4 << 20,
-            snapshot_slice_bytes: 128 << 10,
+            snapshot_slice_bytes: 64 << 10,
             vector_delta_bytes: 8 << 20,
             vector_beside_bytes: 64 << 20,
             vector_idle_ms: 30_000,

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// It works at least so long before it rests: a slice and what follows from it.
 const BURST_NS: u64 = 100_000;
 /// It rests so many times as long as it has worked.
-const RESTS: u64 = 9;
+const RESTS: u64 = 24;
 /// Whatever has kept it (a disk, a busy machine), it does not rest longer.
 const REST_NS_MAX: u64 = 5_000_000;
 
@@ -43,7 +43,7 @@ mod tests {
         let pace = Pace::new(1_000);
         assert_eq!(pace.due(1_000), None);
         assert_eq!(pace.due(100_999), None);
-        assert_eq!(pace.due(101_000), Some(Duration::from_micros(900)));
+        assert_eq!(pace.due(101_000), Some(Duration::from_micros(2_400)));
         assert_eq!(pace.due(10_000_000_000), Some(Duration::from_millis(5)));
         assert_eq!(pace.due(0), None);
     }
