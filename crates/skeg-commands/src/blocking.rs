@@ -98,6 +98,21 @@ impl Blocking {
         Ok(Looked::Nothing(plan, timeout_ms))
     }
 
+    /// As by itself, but without waiting.
+    pub(crate) fn try_once(
+        &'static self,
+        spec: &'static Spec,
+        exec: &mut Exec<'_>,
+        cx: &mut Cx<'_>,
+        args: Args<'_>,
+        reply: &mut Reply,
+    ) -> Outcome {
+        if let Looked::Nothing(..) = look_first(spec, self, exec, cx, args, reply)? {
+            (self.nothing)(reply);
+        }
+        Ok(())
+    }
+
     /// As part of a transaction: without waiting.
     pub(crate) fn run_once(
         &self,
@@ -241,7 +256,7 @@ impl Session {
         reply: &mut Reply,
         complete: &Arc<dyn Complete>,
     ) -> Result<Flow, Failed> {
-        let shards = dispatch::shards_of(spec, args, holder.engine());
+        let shards = dispatch::shards_of(spec, args, holder.engine().router());
         let bound = dispatch::bound_of(spec, args);
         if holder.try_hold(&shards)? {
             let mut waits = false;

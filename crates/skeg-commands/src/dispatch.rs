@@ -4,7 +4,7 @@
 //! place; otherwise it is delegated with its own copy of the arguments.
 
 use skeg_engine::{
-    Bound, Engine, Exec, Holder, Job, KEY_BYTES_MAX, Receipt, Refusal, SHARDS_MAX, ShardList,
+    Bound, Exec, Holder, Job, KEY_BYTES_MAX, Receipt, Refusal, Router, SHARDS_MAX, ShardList,
 };
 use skeg_io::sync::Arc;
 use skeg_proto::{Args, Reply, Version};
@@ -201,7 +201,7 @@ impl Session {
                 Ok(Flow::done())
             }
             Handler::AllShards(run) | Handler::Reaching(run, _) => {
-                let shards = shards_of(spec, args, holder.engine());
+                let shards = shards_of(spec, args, holder.engine().router());
                 self.on_shards(spec, run, &shards, holder, args, reply, complete)
             }
             Handler::Blocking(blocking) => {
@@ -237,7 +237,7 @@ impl Session {
         complete: &Arc<dyn Complete>,
     ) -> Result<Flow, Failed> {
         if !matches!(spec.keys, Keys::One(_)) {
-            let shards = shards_of(spec, args, holder.engine());
+            let shards = shards_of(spec, args, holder.engine().router());
             return self.on_shards(spec, run, &shards, holder, args, reply, complete);
         }
         let shard = holder.shard_of(args.get(1));
@@ -438,14 +438,14 @@ pub(crate) fn finished(
 }
 
 /// The shards that a command needs.
-pub(crate) fn shards_of(spec: &Spec, args: Args<'_>, engine: &Engine) -> ShardList {
+pub(crate) fn shards_of(spec: &Spec, args: Args<'_>, router: Router) -> ShardList {
     match spec.run {
-        Handler::Reaching(_, reaches_all) if reaches_all(args) => ShardList::all(engine.shards()),
+        Handler::Reaching(_, reaches_all) if reaches_all(args) => ShardList::all(router.shards()),
         Handler::Keyed(_) | Handler::Reaching(..) | Handler::Blocking(_) => {
             let keys = spec.keys.positions(args);
-            keys.map(|index| engine.shard_of(args.get(index))).collect()
+            keys.map(|index| router.shard_of(args.get(index))).collect()
         }
-        Handler::AllShards(_) | Handler::Walk(_) => ShardList::all(engine.shards()),
+        Handler::AllShards(_) | Handler::Walk(_) => ShardList::all(router.shards()),
         Handler::Session(_) | Handler::Message(_) | Handler::Control(_) | Handler::Container(_) => {
             ShardList::new()
         }

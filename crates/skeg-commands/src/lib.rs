@@ -23,6 +23,7 @@ mod cx;
 mod deadline;
 mod delegate;
 mod describe;
+mod direct;
 mod dispatch;
 mod draws;
 mod element_scan;
@@ -67,6 +68,7 @@ pub use clients::{Buffers, Client, ClientRegistry, Connection, Incoming, Origin}
 pub use config::{Config, ConfigError};
 pub use context::Context;
 pub use cx::Cx;
+pub use direct::Direct;
 pub use error::CommandError;
 pub use flow::{Complete, Completion, Flow};
 pub use host::{Host, NetworkFigures, ProcessFigures, Shutdown};

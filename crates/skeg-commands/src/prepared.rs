@@ -184,7 +184,7 @@ impl Prepared {
             let bytes_max = author.context.config().bulk_bytes_max();
             values.run(exec, self.spec, args, changed, bytes_max)?;
         }
-        let stored = author.with(self.spec, |cx| self.spec.bound.stored(exec, cx, args));
+        let stored = author.with(self.spec, DB, |cx| self.spec.bound.stored(exec, cx, args));
         if let Some(bound) = stored {
             exec.reserve(bound.and(Bound::release(before)))?;
         }
@@ -203,13 +203,18 @@ impl Prepared {
     /// See the module.
     pub fn run(&self, exec: &mut Exec<'_>, author: &Author) -> Result<(), CommandError> {
         let mut reply = Reply::new(Version::Resp3);
-        author.with(self.spec, |cx| (self.run)(exec, cx, self.args.as_args(), &mut reply))
+        author.with(self.spec, DB, |cx| (self.run)(exec, cx, self.args.as_args(), &mut reply))
     }
 }
 
 impl Author {
-    fn with<T>(&self, spec: &'static Spec, run: impl FnOnce(&mut Cx<'_>) -> T) -> T {
-        let mut state = State { db: DB, version: Version::Resp3, ..State::default() };
+    pub(crate) fn with<T>(
+        &self,
+        spec: &'static Spec,
+        db: u8,
+        run: impl FnOnce(&mut Cx<'_>) -> T,
+    ) -> T {
+        let mut state = State { db, version: Version::Resp3, ..State::default() };
         let (context, client) = (&self.context, &self.client);
         run(&mut Cx { context, client, state: &mut state, spec, written: Epoch::default() })
     }

@@ -100,6 +100,13 @@ impl Drop for TransactionTask {
 }
 
 impl TransactionTask {
+    /// Of commands that nobody has queued.
+    pub(crate) fn of(commands: &[(CommandId, ArgsBuf)], engine: &Engine) -> Self {
+        let queued = |(id, args): &(CommandId, ArgsBuf)| Queued { id: *id, args: args.clone() };
+        let queue = commands.iter().map(queued).collect();
+        Self { queue, watching: None, engine: engine.clone() }
+    }
+
     pub(crate) fn new(
         transaction: Transaction,
         watching: Option<Box<Watching>>,
@@ -113,7 +120,7 @@ impl TransactionTask {
         let mut shards = ShardList::new();
         let watched = self.watching.as_ref().map(|watching| watching.shards(&self.engine));
         let of_commands = self.queue.iter().map(|queued| {
-            dispatch::shards_of(queued.id.spec(), queued.args.as_args(), &self.engine)
+            dispatch::shards_of(queued.id.spec(), queued.args.as_args(), self.engine.router())
         });
         for list in of_commands.chain(watched) {
             list.as_slice().iter().for_each(|id| shards.insert(*id));

@@ -220,6 +220,13 @@ impl Engine {
         self.shared.router.shard_of(key)
     }
 
+    /// Which shard owns which key.
+    #[inline]
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.shared.router
+    }
+
     /// The wall clock, in Unix milliseconds.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
@@ -300,6 +307,7 @@ impl Engine {
         for id in (0..self.shards()).map(ShardId) {
             self.shared.attend(id);
             self.shared.expire(id);
+            self.shared.keep_limit(id);
             self.shared.send_away(id);
             self.shared.defragment(id);
             self.shared.flush_idle(id);

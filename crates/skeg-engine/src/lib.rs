@@ -78,8 +78,8 @@ pub use reading::{Reading, TakePart};
 pub use router::{Router, SHARDS_MAX, SLOTS, ShardList, hash_tag, slot_of};
 pub use shard::{Expiry, Held, Shard};
 pub use skeg_keyspace::{
-    End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, Stamp, StrRef, Value,
-    ValueRef, WrongType,
+    Away, End, EntryRef, HashRef, Keyspace, Kind, ListRef, SetRef, SortedSetRef, Stamp, StrRef,
+    Value, ValueRef, WrongType,
 };
 pub use skeg_log::{
     Copied, CopyOptions, Epoch, ErrorKind as LogErrorKind, Health, Level, Log, LogError, LogStatus,

@@ -56,6 +56,19 @@ impl Shard {
         })
     }
 
+    /// Visits every entry as it lies there, also those whose deadline has passed; whoever looks this way
+    /// shows it to nobody. For tests.
+    #[cfg(feature = "failpoints")]
+    pub fn inspect(&self, db: u8, visit: &mut dyn FnMut(&[u8], EntryRef<'_>)) {
+        let mut cursor = 0;
+        loop {
+            cursor = self.keyspace(db).scan(cursor, 64, visit);
+            if cursor == 0 {
+                return;
+            }
+        }
+    }
+
     /// A key drawn by the random number, if there is one; its deadline may have passed.
     #[must_use]
     pub fn random(&self, db: u8, draw: u64) -> Option<&[u8]> {
