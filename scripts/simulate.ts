@@ -6,6 +6,7 @@
  *   --from N    the first (default 1)
  *   --power     power losses only
  *   --vectors   in the middle of making segments of vectors
+ *   --memory    while memory is short
  *   --save      keep the figures in bench/results/
  *
  * Exit code 0: every seed passed. For one seed, hours, or to cut a failing seed down:
@@ -18,6 +19,16 @@ import { machine } from '../bench/lib/machine.ts'
 import { run } from './lib/process.ts'
 import { fromRoot } from './lib/root.ts'
 
+const themes = ['power', 'vectors', 'memory'] as const
+
+/** What the figures of each theme are called. */
+const names = {
+  all: 'crashes',
+  power: 'power-losses',
+  vectors: 'vector-crashes',
+  memory: 'memory-crashes',
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -25,14 +36,15 @@ async function main(): Promise<void> {
       from: { type: 'string', default: '1' },
       power: { type: 'boolean', default: false },
       vectors: { type: 'boolean', default: false },
+      memory: { type: 'boolean', default: false },
       save: { type: 'boolean', default: false },
     },
   })
   const seeds = ['--seeds', values.seeds, '--from', values.from]
   const args = ['run', '--release', '--locked', '-p', 'skeg-sim', '--', ...seeds, '--json']
-  if (values.power && values.vectors) throw new Error('one of --power and --vectors')
-  if (values.power) args.push('--power')
-  if (values.vectors) args.push('--vectors')
+  const chosen = themes.filter((theme) => values[theme])
+  if (chosen.length > 1) throw new Error('one of --power, --vectors and --memory')
+  args.push(...chosen.map((theme) => `--${theme}`))
   const { code, stdout } = await run('cargo', args, { quietStdout: true })
   if (code !== 0) throw new Error('a seed failed')
   const about = machine(`cargo ${args.join(' ')}`)
@@ -40,7 +52,7 @@ async function main(): Promise<void> {
   const document = `${JSON.stringify({ machine: about, results }, null, 2)}\n`
   process.stdout.write(document)
   if (values.save) {
-    const name = values.power ? 'power-losses' : values.vectors ? 'vector-crashes' : 'crashes'
+    const name = names[chosen[0] ?? 'all']
     const day = about.date.slice(0, 10)
     const file = fromRoot('bench', 'results', `${day}-${about.commit}-${name}.json`)
     mkdirSync(path.dirname(file), { recursive: true })

@@ -116,6 +116,12 @@ promises! {
     FillsTheDisk,
     /// Writers do not wait for a snapshot that they outrun.
     OutrunsSnapshots,
+    /// Keys without a deadline go although the policy spares them.
+    EvictsAny,
+    /// That a key was evicted is not logged.
+    ForgetsEvictions,
+    /// Log space for the removal of what is evicted is not reserved.
+    EvictsUnreserved,
 }
 
 #[cfg(feature = "failpoints")]

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use skeg_commands::Author;
 use skeg_engine::{Bound, Exec, Expiry, Purpose, ReadError, Router, Shard, ShardId, ShardList};
 
 use crate::elements::bytes;
@@ -38,6 +39,7 @@ impl Op {
             | Self::VectorSet { name, .. }
             | Self::VectorRemove { name, .. }
             | Self::VectorGet { name, .. } => of(&[name]),
+            Self::Commands(commands) => commands.shards(router),
             Self::All(ops) => {
                 let lists = ops.iter().map(|op| op.shards(router));
                 lists.flat_map(|list| list.as_slice().to_vec()).collect()
@@ -47,6 +49,9 @@ impl Op {
 
     /// The log space that it needs at most; a move to another shard finds out when it runs.
     pub(crate) fn bound(&self, router: Router) -> Bound {
+        if let Self::Commands(commands) = self {
+            return commands.bound();
+        }
         let records = self.shards(router).as_slice().len() as u64;
         match self.effect_bytes() {
             0 => Bound::READ,
@@ -78,6 +83,7 @@ impl Op {
                 name.len() as u64 + 2 * EFFECT_BYTES + 4 * row.len() as u64
             }
             Self::All(ops) => ops.iter().map(Self::effect_bytes).sum(),
+            Self::Commands(_) => unreachable!("commands say themselves what they need"),
         }
     }
 
@@ -95,13 +101,30 @@ impl Op {
         }
     }
 
+    /// Whether it is refused while memory is short.
+    pub(crate) fn takes_memory(&self) -> bool {
+        match self {
+            Self::SetExpiry { .. } | Self::Swap(..) => false,
+            Self::All(ops) => ops.iter().any(Self::takes_memory),
+            Self::Commands(commands) => commands.takes_memory(),
+            _ => self.effect_bytes() > 0 && self.grows(),
+        }
+    }
+
     /// Runs it on shards that are held; or it has to wait, and nothing was changed.
-    pub(crate) fn run(&self, exec: &mut Exec<'_>) -> Observed {
+    pub(crate) fn run(&self, exec: &mut Exec<'_>, author: Option<&Author>) -> Observed {
+        if let Self::Commands(commands) = self {
+            return commands.run(exec, author.expect("commands have an author"));
+        }
         self.want_changes(exec);
         if exec.must_wait() {
             return Answer::Nothing.into();
         }
-        self.run_now(exec)
+        let observed = self.run_now(exec);
+        if self.effect_bytes() > 0 {
+            exec.note_memory();
+        }
+        observed
     }
 
     /// Says what it is about to change. Some operations say nothing, as those do that cannot wait.
@@ -221,11 +244,11 @@ impl Op {
                     Err(_) => Answer::Failed.into(),
                 }
             }
-            Self::All(ops) => Observed {
-                answer: Answer::Nothing,
-                lapsed: Vec::new(),
-                parts: ops.iter().map(|op| op.run_now(exec)).collect(),
-            },
+            Self::All(ops) => {
+                let parts = ops.iter().map(|op| op.run_now(exec)).collect();
+                Observed { parts, ..Answer::Nothing.into() }
+            }
+            Self::Commands(_) => unreachable!("commands run by themselves"),
         }
     }
 }
@@ -270,11 +293,8 @@ fn on_key(exec: &mut Exec<'_>, at: &At, run: impl FnOnce(&mut Shard) -> Answer) 
     };
     let lapsed = removed && !has_removed;
     debug_assert!(now_ms == shard.now_ms());
-    Observed {
-        answer,
-        lapsed: if lapsed { vec![at.clone()] } else { Vec::new() },
-        parts: Vec::new(),
-    }
+    let lapsed = if lapsed { vec![at.clone()] } else { Vec::new() };
+    Observed { lapsed, ..answer.into() }
 }
 
 /// What RENAME and COPY do.
@@ -285,11 +305,8 @@ fn move_key(exec: &mut Exec<'_>, from: &At, to: &At, keep: bool) -> Observed {
         let before = exec.shard(&from.key).len(from.db);
         let moved = exec.shard(&from.key).move_key(source, destination, keep);
         let lapsed = !moved && exec.shard(&from.key).len(from.db) < before;
-        return Observed {
-            answer: Answer::Flag(moved),
-            lapsed: if lapsed { vec![from.clone()] } else { Vec::new() },
-            parts: Vec::new(),
-        };
+        let lapsed = if lapsed { vec![from.clone()] } else { Vec::new() };
+        return Observed { lapsed, ..Answer::Flag(moved).into() };
     }
     let mut bytes = 0;
     let observed = on_key(exec, from, |shard| {

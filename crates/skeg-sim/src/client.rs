@@ -3,14 +3,20 @@
 //!
 //! Invariant: everything that ran is in the journal, in the order in which it ran.
 
+use skeg_commands::Author;
 use skeg_engine::{
     Bound, Drain, Engine, Epoch, Exec, Hold, Holder, Job, LogErrorKind, Progress, Receipt, Refusal,
     Router, ShardList, WriteError, WrittenString,
 };
 use skeg_io::sync::{Arc, Mutex};
 
+use crate::contents::Contents;
+use crate::memory::{Ear, Taken};
 use crate::op::{Observed, Op};
 use crate::state::At;
+
+/// Of so many changes that room is made for, one looks whether there is room.
+const LOOKS_EACH: u64 = 3;
 
 /// What happened.
 #[derive(Debug)]
@@ -19,11 +25,18 @@ pub(crate) enum Event {
     Ran { op: Op, now_ms: u64, observed: Observed, receipt: Option<Receipt>, delegated: bool },
     /// A connection's operation has to wait, and is run again. These were removed on the way, because
     /// their deadline had passed.
-    Lapsed { conn: usize, now_ms: u64, lapsed: Vec<At> },
+    Lapsed { conn: usize, now_ms: u64, lapsed: Vec<At>, contents: Option<Contents> },
     /// A connection's operation was refused, without having changed anything.
     Refused { conn: usize, refusal: Refusal },
     /// A connection's queued operation is over.
     Done { conn: usize, receipt: Receipt },
+    /// A key was evicted.
+    Evicted { at: At, epoch: Epoch },
+    /// A key was removed when room was made, because its deadline had passed.
+    LapsedForRoom { at: At, epoch: Epoch, now_ms: u64 },
+    /// Room was made before a change, or there is none and it was refused. What the data takes, if all
+    /// latches were to be had.
+    Room { made: bool, taken: Option<Taken> },
 }
 
 /// What has happened and was not looked at yet.
@@ -39,13 +52,18 @@ pub(crate) enum Route {
 }
 
 /// A connection.
-#[derive(Debug)]
 pub(crate) struct Client {
     number: usize,
     router: Router,
     engine: Engine,
     holder: Holder,
     journal: Journal,
+    ear: Arc<Ear>,
+    author: Author,
+    /// The time of the slice, if it holds latches.
+    now_ms: u64,
+    /// Changes that room was made for.
+    grown: u64,
     /// An operation of it is queued: nothing else of it may run.
     pub(crate) waits: bool,
     /// What its operation has written before it had to wait.
@@ -53,7 +71,13 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(number: usize, engine: &Engine, journal: &Journal) -> Self {
+    pub(crate) fn new(
+        number: usize,
+        engine: &Engine,
+        journal: &Journal,
+        ear: &Arc<Ear>,
+        author: &Author,
+    ) -> Self {
         // The JavaScript thread and the serving ones differ in what they do for others.
         let drain = if number == 0 { Drain::WakeOnly } else { Drain::Serve };
         Self {
@@ -62,6 +86,10 @@ impl Client {
             engine: engine.clone(),
             holder: Holder::new(engine, drain),
             journal: Arc::clone(journal),
+            ear: Arc::clone(ear),
+            author: author.clone(),
+            now_ms: 0,
+            grown: 0,
             waits: false,
             written: Epoch(0),
         }
@@ -79,6 +107,13 @@ impl Client {
         let shards = op.shards(self.router);
         let bound = op.bound(self.router);
         let each = matches!(op, Op::FlushEach(_));
+        if op.takes_memory() && self.holder.engine().is_memory_limited() {
+            match self.make_room() {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(refusal) => return self.refused(refusal),
+            }
+        }
         if route == Route::Borrow && !each {
             match self.borrow(op, &shards, bound) {
                 Ok(true) => return,
@@ -92,6 +127,7 @@ impl Client {
             shards,
             bound,
             journal: Arc::clone(&self.journal),
+            author: self.author.clone(),
             ran: None,
         };
         self.waits = true;
@@ -100,12 +136,38 @@ impl Client {
         }
     }
 
+    /// Makes room for a change, as every command does that may grow the data.
+    fn make_room(&mut self) -> Result<bool, Refusal> {
+        self.note_slice();
+        let (ear, holder) = (&self.ear, &mut self.holder);
+        let made = ear.while_making_room(self.now_ms, || holder.make_room())?;
+        self.grown += 1;
+        let all = ShardList::all(self.router.shards());
+        let looks = !made || self.grown.is_multiple_of(LOOKS_EACH);
+        let taken = if looks && self.holder.try_hold(&all)? {
+            Some(self.holder.run(&all, Bound::READ, Taken::of)?.0)
+        } else {
+            None
+        };
+        self.journal.lock().push(Event::Room { made, taken });
+        Ok(made)
+    }
+
+    /// Notes the time of a slice that is about to begin.
+    fn note_slice(&mut self) {
+        if !self.holder.is_holding() {
+            self.now_ms = self.holder.engine().now_ms();
+        }
+    }
+
     fn borrow(&mut self, op: &Op, shards: &ShardList, bound: Bound) -> Result<bool, Refusal> {
+        self.note_slice();
         if !self.holder.try_hold(shards)? {
             return Ok(false);
         }
         let conn = self.number;
-        let run = |exec: &mut Exec<'_>| (exec.now_ms(), run(op, exec, conn, &self.journal));
+        let (journal, author) = (&self.journal, &self.author);
+        let run = |exec: &mut Exec<'_>| (exec.now_ms(), run(op, exec, conn, journal, author));
         let ((now_ms, observed), receipt) = self.holder.run(shards, bound, run)?;
         let receipt = Some(receipt);
         let ran = Event::Ran { op: op.clone(), now_ms, observed, receipt, delegated: false };
@@ -161,11 +223,12 @@ fn write(engine: &Engine, value: &[u8]) -> Result<Arc<WrittenString>, Refusal> {
 }
 
 /// Runs an operation, and notes what has lapsed when it is to be run again.
-fn run(op: &Op, exec: &mut Exec<'_>, conn: usize, journal: &Journal) -> Observed {
-    let observed = op.run(exec);
+fn run(op: &Op, exec: &mut Exec<'_>, conn: usize, journal: &Journal, author: &Author) -> Observed {
+    let observed = op.run(exec, Some(author));
     let lapsed = observed.all_lapsed();
-    if exec.runs_again() && !lapsed.is_empty() {
-        journal.lock().push(Event::Lapsed { conn, now_ms: exec.now_ms(), lapsed });
+    if exec.runs_again() && (!lapsed.is_empty() || observed.contents.is_some()) {
+        let (now_ms, contents) = (exec.now_ms(), observed.contents.clone());
+        journal.lock().push(Event::Lapsed { conn, now_ms, lapsed, contents });
     }
     observed
 }
@@ -177,6 +240,7 @@ struct OpJob {
     shards: ShardList,
     bound: Bound,
     journal: Journal,
+    author: Author,
     ran: Option<(u64, Observed)>,
 }
 
@@ -203,12 +267,12 @@ impl Job for OpJob {
         if let Op::FlushEach(db) = self.op {
             let shard = exec.shards().next().expect("a job has a shard").id();
             let op = Op::FlushShard(db, shard.0);
-            let observed = op.run(exec);
+            let observed = op.run(exec, None);
             let ran = Event::Ran { op, now_ms, observed, receipt: None, delegated: true };
             self.journal.lock().push(ran);
         } else {
             // When it runs again, only the last run counts.
-            self.ran = Some((now_ms, run(&self.op, exec, self.conn, &self.journal)));
+            self.ran = Some((now_ms, run(&self.op, exec, self.conn, &self.journal, &self.author)));
         }
         Progress::Done
     }

@@ -14,8 +14,14 @@ pub struct Figures {
     pub cross_shard: u64,
     /// Operations that were refused, by the reason.
     pub refused: BTreeMap<String, u64>,
+    /// Commands that changed something, by their names.
+    pub changed_by: BTreeMap<String, u64>,
     /// Entries removed because their deadline had passed.
     pub expired: u64,
+    /// Entries removed because memory was short.
+    pub evicted: u64,
+    /// Times that the data was looked at under a limit of memory, and kept to it.
+    pub kept_to_limit: u64,
     /// Blocks that were written.
     pub blocks: u64,
     /// Epochs that were acknowledged as durable and looked for after a crash.
@@ -65,13 +71,14 @@ pub struct Figures {
 impl Figures {
     /// Adds the figures of another run to these.
     pub fn add(&mut self, other: &Self) {
-        let Self { refused, crashes, places, faults, damages, .. } = other;
+        let Self { refused, crashes, places, faults, damages, changed_by, .. } = other;
         for (mine, theirs) in [
             (&mut self.refused, refused),
             (&mut self.crashes, crashes),
             (&mut self.places, places),
             (&mut self.faults, faults),
             (&mut self.damages, damages),
+            (&mut self.changed_by, changed_by),
         ] {
             theirs.iter().for_each(|(name, count)| *mine.entry(name.clone()).or_default() += count);
         }
@@ -82,12 +89,14 @@ impl Figures {
         }
     }
 
-    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 22] {
+    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 24] {
         [
             ("operations", &mut self.operations),
             ("delegated", &mut self.delegated),
             ("crossShard", &mut self.cross_shard),
             ("expired", &mut self.expired),
+            ("evicted", &mut self.evicted),
+            ("keptToLimit", &mut self.kept_to_limit),
             ("blocks", &mut self.blocks),
             ("acknowledgedEpochs", &mut self.acknowledged),
             ("lostUnacknowledgedEpochs", &mut self.lost_unacknowledged),
@@ -146,6 +155,7 @@ impl Figures {
             ("crashPlaces", &self.places),
             ("faults", &self.faults),
             ("damages", &self.damages),
+            ("changedBy", &self.changed_by),
         ];
         for (number, (name, counts)) in kinds.into_iter().enumerate() {
             let _ = writeln!(text, "{pad}  \"{name}\": {{");

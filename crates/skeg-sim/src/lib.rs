@@ -17,6 +17,8 @@
 mod apply;
 mod backup;
 mod client;
+mod commands;
+mod contents;
 mod damage;
 mod describe;
 mod disk;
@@ -24,6 +26,7 @@ mod dump;
 mod elements;
 mod figures;
 mod fill;
+mod memory;
 mod model;
 mod op;
 mod oracle;

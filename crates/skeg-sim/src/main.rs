@@ -25,6 +25,7 @@ Options:
   --snapshots       Power losses and kills without faults, mostly in the middle of snapshots
   --vectors         The same in the middle of making segments of vectors
   --backups         The same in the middle of backups
+  --memory          Power losses and kills without faults, while memory is short
   --seed <n>        Play one seed; when it fails, cut it down and show what happens in it
   --jobs <n>        Seeds played at the same time (default: the processors)
   --json            The closing figures as JSON, on standard output
@@ -67,6 +68,7 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
             Long("snapshots") => options.themes = Themes::Snapshots,
             Long("vectors") => options.themes = Themes::Vectors,
             Long("backups") => options.themes = Themes::Backups,
+            Long("memory") => options.themes = Themes::Memory,
             Long("seed") => options.one = Some(parser.value()?.parse()?),
             Long("jobs") => options.jobs = parser.value()?.parse::<usize>()?.max(1),
             Long("json") => options.json = true,
@@ -193,6 +195,7 @@ fn play_many(options: &Options) -> bool {
         Themes::Snapshots => " --snapshots",
         Themes::Vectors => " --vectors",
         Themes::Backups => " --backups",
+        Themes::Memory => " --memory",
     };
     let seed = violation.seed;
     note(&format!("FAILED: {violation}\n"));

@@ -41,6 +41,16 @@ impl Step<'_> {
         Err(format!("{op:?} answered {:?}, expected {expected:?}", observed.answer))
     }
 
+    /// Does what a command of vectors has done, which has not failed.
+    pub(crate) fn run_meant(&mut self, ops: &[Op]) -> Result<(), String> {
+        for op in ops {
+            if self.answer(op) == Answer::Failed {
+                return Err(format!("{op:?} was done, and must fail"));
+            }
+        }
+        Ok(())
+    }
+
     fn change(&mut self, change: Change) {
         self.state.apply(&change);
         self.changes.push(change);
@@ -198,6 +208,7 @@ impl Step<'_> {
                 Answer::Nothing
             }
             Op::FlushEach(_) | Op::All(_) => unreachable!("taken apart before"),
+            Op::Commands(_) => unreachable!("what it does is seen"),
             _ => self.answer_of_index(op),
         }
     }

@@ -4,6 +4,8 @@ use skeg_engine::WrittenString;
 use skeg_io::sync::Arc;
 use skeg_vector::{Id, IndexOptions};
 
+use crate::commands::Commands;
+use crate::contents::Contents;
 use crate::elements::Change;
 use crate::state::At;
 
@@ -95,6 +97,8 @@ pub(crate) enum Op {
     },
     /// One transaction.
     All(Vec<Op>),
+    /// Commands as clients send them.
+    Commands(Arc<Commands>),
 }
 
 /// What an operation answered.
@@ -109,6 +113,8 @@ pub(crate) enum Answer {
     Vector(Option<Vec<f32>>),
     /// The bits of the score that a member had.
     Score(Option<u64>),
+    /// What commands replied.
+    Reply(Vec<u8>),
     /// It failed as operations may: no integer, no such index.
     Failed,
     /// There was no log space for what it turned out to need: nothing was changed.
@@ -124,6 +130,8 @@ pub(crate) struct Observed {
     /// Keys that it met whose deadline had passed, and whose entries were removed for that.
     pub(crate) lapsed: Vec<At>,
     pub(crate) parts: Vec<Observed>,
+    /// What the shards of commands hold then.
+    pub(crate) contents: Option<Contents>,
 }
 
 impl Observed {
@@ -141,6 +149,6 @@ impl Observed {
 
 impl From<Answer> for Observed {
     fn from(answer: Answer) -> Self {
-        Self { answer, lapsed: Vec::new(), parts: Vec::new() }
+        Self { answer, lapsed: Vec::new(), parts: Vec::new(), contents: None }
     }
 }

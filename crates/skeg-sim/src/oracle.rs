@@ -47,7 +47,11 @@ impl Oracle {
         for change in &changes {
             match change {
                 Change::Entry(at, _) => drop(self.pending.keys.insert(at.clone(), epoch)),
-                Change::Swap(..) => self.pending.databases = epoch,
+                Change::Swap(a, b) => {
+                    self.pending.databases = epoch;
+                    let unseen = std::mem::take(&mut self.unseen).into_iter();
+                    self.unseen = unseen.map(|(at, ms)| (at.swapped(*a, *b), ms)).collect();
+                }
                 Change::Index(name, _) | Change::Vector(name, ..) => {
                     self.pending.indexes.insert(name.clone(), epoch);
                 }
@@ -67,6 +71,24 @@ impl Oracle {
     /// Notes that an entry has lapsed, and that it is not seen whether it was removed.
     pub(crate) fn note_unseen(&mut self, at: At, deadline_ms: u64) {
         self.unseen.insert((at, deadline_ms));
+    }
+
+    /// Notes that an entry that has lapsed is still there.
+    pub(crate) fn note_seen(&mut self, at: &At) {
+        self.unseen.retain(|(unseen, _)| unseen != at);
+    }
+
+    /// Whether an entry that has lapsed may have been removed, unseen.
+    pub(crate) fn is_unseen(&self, at: &At, deadline_ms: u64) -> bool {
+        self.unseen.contains(&(at.clone(), deadline_ms))
+    }
+
+    /// Whether nothing was changed, but for removals that may have happened before, unseen.
+    pub(crate) fn are_unseen(&self, changes: &[Change]) -> bool {
+        changes.iter().all(|change| match change {
+            Change::Entry(at, None) => self.unseen.iter().any(|(unseen, _)| unseen == at),
+            _ => false,
+        })
     }
 
     /// The epoch that the history starts behind.
@@ -90,6 +112,7 @@ impl Oracle {
             Op::VectorGet { name, .. } | Op::VectorRemove { name, .. } | Op::IndexDrop(name) => {
                 self.pending.indexes.get(name).copied().unwrap_or(0)
             }
+            Op::Commands(commands) => commands.key().map_or(0, |at| of_key(&at)),
             Op::All(ops) => ops.iter().map(|op| self.shown_by(op)).max().unwrap_or(0),
             _ => 0,
         }

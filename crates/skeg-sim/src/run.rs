@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use skeg_engine::{Engine, EngineError, EngineOptions, Level, LogError};
+use skeg_engine::{Engine, EngineError, EngineOptions, Level, LogError, MemoryLimit};
 use skeg_io::sim::{CrashPolicy, Failure, FaultRates, SimMachine};
 use skeg_io::sync::{Arc, Mutex};
 use skeg_io::{Disk, Io};
@@ -100,6 +100,8 @@ pub(crate) struct Runner<'a> {
     /// The size of the disk, once it was given one.
     pub(crate) capacity: Option<u64>,
     pub(crate) settings: Settings,
+    /// The limit of memory that was set last; the database is opened with it again.
+    pub(crate) limit: MemoryLimit,
     /// Whether the database was ever opened.
     exists: bool,
     round: usize,
@@ -121,6 +123,7 @@ impl<'a> Runner<'a> {
             floors: Floors::default(),
             capacity: None,
             settings: plan.rounds.first().map_or_else(Settings::default, |round| round.settings),
+            limit: MemoryLimit::default(),
             exists: false,
             round: 0,
         }
@@ -152,11 +155,14 @@ impl<'a> Runner<'a> {
         }
         let engine = self.open_unaided()?;
         self.judge(&engine)?;
+        // Opened on a full disk, it may refuse growth for a while.
+        let was_limited = self.capacity.is_some();
         self.set_capacity(None);
         if let Some(crash) = round.end {
             self.machine.disk.stop_at(self.machine.disk.changes() + crash.at);
         }
-        let mut work = Work::new(&engine, self.plan.clients);
+        let mut work = Work::new(&engine, self.plan.clients)?;
+        work.was_limited = was_limited;
         for (number, step) in round.steps.iter().enumerate() {
             if self.machine.disk.is_stopped() {
                 break;
@@ -227,6 +233,7 @@ impl<'a> Runner<'a> {
             vector_delta_bytes: settings.vector_delta_bytes,
             vector_beside_bytes: settings.vector_beside_bytes,
             vector_idle_ms: settings.vector_idle_ms,
+            memory_limit: self.limit,
             ..EngineOptions::default()
         };
         Engine::open(io, Some(dir), &options)

@@ -7,6 +7,11 @@ use skeg_engine::{End, Level, SyncPolicy};
 use skeg_io::sim::{CrashPolicy, Failure, Fault, FaultRates, Injection, Operation, SimRng};
 use skeg_vector::{Backend, IdKind, IndexOptions, Metric, Tier};
 
+mod commands;
+mod memory;
+
+pub(crate) use memory::Limit;
+
 use crate::client::Route;
 use crate::dump::{IDS, id};
 use crate::elements::Change;
@@ -27,6 +32,8 @@ pub enum Themes {
     Vectors,
     /// The same in the middle of backups, beside snapshots.
     Backups,
+    /// Power losses and kills without faults, while memory is short.
+    Memory,
 }
 
 /// Shares are given in millionths.
@@ -183,6 +190,8 @@ pub(crate) enum Step {
     Inject(Injection),
     /// So many bytes are left on the disk; `None`: any number.
     Room(Option<u64>),
+    /// Memory is limited, or is not any more.
+    Limit(Limit),
     /// The store fills its disk, and gets space back when what has filled it is removed.
     Fill,
 }
@@ -220,6 +229,16 @@ struct Draw {
     slices: SimRng,
     /// For what is about numbers of shards and of snapshots.
     shards: SimRng,
+    /// For what is about the limit of memory.
+    memory: SimRng,
+    /// For what is about commands.
+    commands: SimRng,
+    /// The keys that commands have used last, by kind, and their database.
+    recent: [Option<Vec<u8>>; 5],
+    recent_db: Option<u8>,
+    recent_index: Option<u64>,
+    /// Of 100 operations, how many are commands.
+    command_operations: u64,
     /// The key that was set last: perhaps its string is not yet written.
     set_last: Option<At>,
     keys: u64,
@@ -254,6 +273,13 @@ impl Draw {
         };
         let strings = SimRng::new(seed ^ 0x6c61_7267_6500_0000);
         let written = SimRng::new(seed ^ 0x7772_6974_7465_6e00);
+        let mut commands = SimRng::new(seed ^ 0x636f_6d6d_616e_6400);
+        let shares = match themes {
+            Themes::Snapshots => [0, 0, 0, 50],
+            Themes::Vectors | Themes::Backups => [0, 0, 0, 20],
+            _ => [0, 20, 50, 90],
+        };
+        let command_operations = shares[commands.index(4)];
         let (vectors, vector_operations) =
             if themes == Themes::Vectors { (3, 70) } else { (20, 0) };
         Self {
@@ -262,6 +288,12 @@ impl Draw {
             written,
             slices: SimRng::new(seed ^ 0x736c_6963_6573_0000),
             shards: SimRng::new(seed ^ 0x7368_6172_6473_0000),
+            memory: SimRng::new(seed ^ 0x6d65_6d6f_7279_0000),
+            commands,
+            recent: Default::default(),
+            recent_db: None,
+            recent_index: None,
+            command_operations,
             set_last: None,
             keys,
             databases,
@@ -285,10 +317,9 @@ impl Draw {
 
     fn plan(&mut self, seed: u64, themes: Themes) -> Plan {
         let trouble = match (themes, self.rng.below(10)) {
-            (Themes::PowerLoss | Themes::Snapshots | Themes::Vectors | Themes::Backups, _)
-            | (_, 0..=5) => Trouble::None,
-            (_, 6 | 7) => Trouble::Space,
-            _ => Trouble::Io,
+            (Themes::All, 6 | 7) => Trouble::Space,
+            (Themes::All, 8..) => Trouble::Io,
+            _ => Trouble::None,
         };
         let nuisance = if self.one_in(4) {
             FaultRates {
@@ -328,6 +359,9 @@ impl Draw {
                 let at = self.rng.index(steps.len() + 1);
                 steps.insert(at, Step::Backup { link: self.rng.coin() });
             }
+        }
+        if self.is_limited(themes) {
+            self.add_limits(&mut steps);
         }
         self.add_trouble(&mut steps, trouble);
         let openings = self.pick(&[0, 0, 0, 1, 1, 2, 3]);
@@ -517,6 +551,9 @@ impl Draw {
     fn op(&mut self) -> Op {
         if self.rng.below(100) < self.vector_operations {
             return self.on_index();
+        }
+        if self.commands.below(100) < self.command_operations {
+            return self.commands();
         }
         if self.strings.below(20) == 0
             && let Some(at) = self.set_last.take()

@@ -19,6 +19,18 @@ pub(crate) struct At {
     pub(crate) key: Vec<u8>,
 }
 
+impl At {
+    /// The same when two databases have changed places.
+    pub(crate) fn swapped(self, a: u8, b: u8) -> Self {
+        let db = match self.db {
+            db if db == a => b,
+            db if db == b => a,
+            db => db,
+        };
+        Self { db, ..self }
+    }
+}
+
 /// What a key holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
@@ -55,15 +67,8 @@ impl State {
             Change::Entry(at, Some(entry)) => drop(self.entries.insert(at.clone(), entry.clone())),
             Change::Entry(at, None) => drop(self.entries.remove(at)),
             Change::Swap(a, b) => {
-                let swapped = |db| match db {
-                    db if db == *a => *b,
-                    db if db == *b => *a,
-                    db => db,
-                };
-                self.entries = std::mem::take(&mut self.entries)
-                    .into_iter()
-                    .map(|(at, entry)| (At { db: swapped(at.db), key: at.key }, entry))
-                    .collect();
+                let entries = std::mem::take(&mut self.entries).into_iter();
+                self.entries = entries.map(|(at, entry)| (at.swapped(*a, *b), entry)).collect();
             }
             Change::Index(name, Some(options)) => {
                 let index = IndexState { options: *options, vectors: BTreeMap::new() };

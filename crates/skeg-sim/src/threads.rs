@@ -21,7 +21,7 @@ pub(crate) fn execute(
     let (shards, bound) = (op.shards(router), op.bound(router));
     let mut holder = Holder::new(engine, drain);
     if holder.try_hold(&shards)? {
-        match holder.run(&shards, bound, |exec| op.run(exec)) {
+        match holder.run(&shards, bound, |exec| op.run(exec, None)) {
             Err(Refusal::Wait) => {}
             other => return other,
         }
@@ -54,7 +54,7 @@ impl Job for Posted {
     }
 
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
-        *self.observed.lock() = Some(self.op.run(exec));
+        *self.observed.lock() = Some(self.op.run(exec, None));
         Progress::Done
     }
 

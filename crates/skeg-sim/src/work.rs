@@ -13,16 +13,18 @@ use skeg_io::Clock;
 use skeg_io::sync::Arc;
 
 use crate::client::{Client, Event, Journal};
+use crate::commands::{self, is_error, is_fault};
 use crate::dump::at_time_zero;
 use crate::figures::Figures;
+use crate::memory::Ear;
 use crate::model;
-use crate::op::{Observed, Op};
+use crate::op::{Answer, Observed, Op};
 use crate::run::Runner;
 use crate::scenario::Step;
 use crate::state::At;
 
 /// When the simulated wall clock starts, in Unix milliseconds.
-const START_MS: u64 = 1_735_689_600_000;
+pub(crate) const START_MS: u64 = 1_735_689_600_000;
 /// Rounds of background work that bring everything to an end, when nothing is in the way.
 const SETTLE_ROUNDS: usize = 300;
 /// Steps of a snapshot in each of them, while somebody may wait for it.
@@ -37,22 +39,31 @@ pub(crate) struct Work {
     /// The disk had a size at some time: growth may be refused, also for a while after it was given more.
     pub(crate) was_limited: bool,
     was_poisoned: bool,
+    /// Entries that went since room was made.
+    pub(crate) evicted: u64,
+    /// Every shard was looked at since memory was limited.
+    pub(crate) is_counted: bool,
     /// The snapshot that was published last.
     snapshot: Option<SnapshotInfo>,
 }
 
 impl Work {
-    pub(crate) fn new(engine: &Engine, clients: usize) -> Self {
+    pub(crate) fn new(engine: &Engine, clients: usize) -> Result<Self, String> {
         let journal = Journal::default();
-        Self {
+        let ear = Ear::new(engine, &journal);
+        let author = commands::author(engine)?;
+        let client = |number| Client::new(number, engine, &journal, &ear, &author);
+        Ok(Self {
             engine: engine.clone(),
-            clients: (0..clients).map(|number| Client::new(number, engine, &journal)).collect(),
+            clients: (0..clients).map(client).collect(),
             journal,
             was_full: false,
             was_limited: false,
             was_poisoned: false,
+            evicted: 0,
+            is_counted: false,
             snapshot: engine.snapshot_status().last,
-        }
+        })
     }
 
     /// Whether an operation is queued, or waits elsewhere.
@@ -73,11 +84,15 @@ impl Runner<'_> {
     /// Does one step and judges what came of it.
     pub(crate) fn step(&mut self, work: &mut Work, step: &Step) -> Result<(), String> {
         let before = (work.log().reached(Level::Kernel), work.log().reached(Level::Disk));
+        let was_queued = work.engine.queued() > 0;
         self.act(work, step)?;
         work.was_limited |= self.capacity.is_some();
         self.read_journal(work)?;
         if matches!(step, Step::Tick | Step::Turn | Step::Vectors { .. }) {
             self.notice_lapsed(work)?;
+        }
+        if matches!(step, Step::Tick | Step::Turn) && !was_queued {
+            self.judge_memory(work)?;
         }
         // An index was frozen, perhaps.
         self.oracle.note_epoch(work.log().last_epoch().0);
@@ -180,6 +195,7 @@ impl Runner<'_> {
             }
             Step::Room(None) => self.set_capacity(None),
             Step::Fill => self.fill(work)?,
+            Step::Limit(limit) => self.limit_memory(work, *limit)?,
         }
         Ok(())
     }
@@ -196,10 +212,24 @@ impl Runner<'_> {
                     let router = Router::new(work.engine.shards());
                     let wide = op.shards(router).as_slice().len() > 1;
                     self.figures.cross_shard += u64::from(wide);
+                    if let Answer::Reply(reply) = &observed.answer
+                        && is_fault(reply)
+                        && !self.is_hindered(work)
+                    {
+                        return Err(format!("{op:?} replied {}", reply.escape_ascii()));
+                    }
                     let reached = work.log().reached(work.engine.level());
                     self.check(&op, now_ms, &observed, (epoch, receipt, reached), router)?;
                 }
-                Event::Lapsed { conn, now_ms, lapsed } => {
+                Event::Lapsed { conn, now_ms, contents: Some(contents), .. } => {
+                    let router = Router::new(work.engine.shards());
+                    let changes = self.lapsed_by(&contents, (epoch, now_ms), router)?;
+                    if !changes.is_empty() {
+                        self.oracle.note(epoch.0, changes)?;
+                        work.clients[conn].written = epoch;
+                    }
+                }
+                Event::Lapsed { conn, now_ms, lapsed, contents: None } => {
                     self.figures.expired += lapsed.len() as u64;
                     let router = Router::new(work.engine.shards());
                     let state = &mut self.oracle.now;
@@ -208,6 +238,26 @@ impl Runner<'_> {
                     let changes = step.changes;
                     self.oracle.note(epoch.0, changes)?;
                     work.clients[conn].written = epoch;
+                }
+                Event::Evicted { at, epoch: told } => {
+                    let epoch = if told.0 == 0 { epoch } else { told };
+                    self.evicted(work, at, epoch.0)?;
+                }
+                Event::LapsedForRoom { at, epoch: told, now_ms } => {
+                    let router = Router::new(work.engine.shards());
+                    let state = &mut self.oracle.now;
+                    let mut step = model::Step { state, router, now_ms, changes: Vec::new() };
+                    step.lapse_one(&at)?;
+                    self.figures.expired += 1;
+                    work.evicted += 1;
+                    let changes = step.changes;
+                    self.oracle.note(told.0, changes)?;
+                }
+                Event::Room { made, taken } => {
+                    if !made {
+                        Figures::count(&mut self.figures.refused, "Memory");
+                    }
+                    self.judge_room(work, made, taken)?;
                 }
                 Event::Refused { conn, refusal } => {
                     work.clients[conn].waits = false;
@@ -243,17 +293,41 @@ impl Runner<'_> {
         if harmless && observed.has_unreadable() {
             return Err(format!("{op:?} could not read what is there"));
         }
-        let shown = self.oracle.shown_by(op);
-        let state = &mut self.oracle.now;
-        let mut step = model::Step { state, router, now_ms, changes: Vec::new() };
-        step.run(op, observed)?;
-        let changes = step.changes;
+        let shown = match &observed.answer {
+            // An error may be about the arguments alone.
+            Answer::Reply(reply) if is_error(reply) => 0,
+            _ => self.oracle.shown_by(op),
+        };
+        let changes = match (op, &observed.answer) {
+            (Op::Commands(commands), Answer::Reply(reply)) => match &observed.contents {
+                Some(contents) => {
+                    self.changed_by(commands, contents, reply, (epoch, now_ms), router)?
+                }
+                None if is_error(reply) => Vec::new(),
+                None => {
+                    let state = &mut self.oracle.now;
+                    let mut step = model::Step { state, router, now_ms, changes: Vec::new() };
+                    step.run_meant(&commands.meant)?;
+                    let changes = step.changes;
+                    if !changes.is_empty() {
+                        self.count_change(commands);
+                    }
+                    changes
+                }
+            },
+            _ => {
+                let state = &mut self.oracle.now;
+                let mut step = model::Step { state, router, now_ms, changes: Vec::new() };
+                step.run(op, observed)?;
+                step.changes
+            }
+        };
         self.figures.expired += observed.lapsed.len() as u64;
         self.digest.write(format!("{:?}", observed.answer).as_bytes());
         self.digest.write_u64(epoch.0);
         if let Some(Receipt { written, seen }) = receipt {
             // A run before this one, which had to wait, may have written.
-            let is_earlier = changes.is_empty() && written <= epoch;
+            let is_earlier = self.oracle.are_unseen(&changes) && written <= epoch;
             if written != epoch && !is_earlier {
                 return Err(format!(
                     "{op:?} changed {changes:?} in {epoch:?}, its receipt says {written:?}"
@@ -298,7 +372,10 @@ impl Runner<'_> {
         for (at, deadline_ms) in due {
             match self.is_gone(work, router, &at)? {
                 Some(true) => {}
-                Some(false) => continue,
+                Some(false) => {
+                    self.oracle.note_seen(&at);
+                    continue;
+                }
                 None => {
                     self.oracle.note_unseen(at, deadline_ms);
                     continue;

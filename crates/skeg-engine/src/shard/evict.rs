@@ -3,6 +3,7 @@
 //! May not know: the limit.
 
 use skeg_keyspace::{Candidate, Stamp};
+use skeg_log::{Broken, breaks};
 
 use super::{EFFECT_SLACK, Shard};
 use crate::effect::Effect;
@@ -115,7 +116,9 @@ impl Shard {
     /// Removes an entry; the bytes that it took. `None`: the log has no room to say so, or a snapshot has to
     /// hand it out first.
     pub(super) fn evict_entry(&mut self, db: u8, key: &[u8]) -> Option<u64> {
-        if !self.reserve_removals(key.len() as u64 + EFFECT_SLACK) {
+        if !breaks(Broken::EvictsUnreserved)
+            && !self.reserve_removals(key.len() as u64 + EFFECT_SLACK)
+        {
             return None;
         }
         let hash = self.hash_of(key);
@@ -130,7 +133,11 @@ impl Shard {
         } else {
             self.writable(db, hash).remove(hash, key);
             self.stats.evicted += 1;
-            self.changed(db, hash, key, &Effect::Remove { db, key });
+            if breaks(Broken::ForgetsEvictions) {
+                self.note_change(db, hash, key);
+            } else {
+                self.changed(db, hash, key, &Effect::Remove { db, key });
+            }
             self.notify(NotifyClass::EVICTED, "evicted", db, key);
         }
         Some(bytes)
@@ -139,6 +146,8 @@ impl Shard {
     /// The best of a sample of every database.
     fn victim(&mut self, policy: EvictionPolicy, samples: usize) -> Option<(u8, Vec<u8>)> {
         let now_ms = self.slice.now_ms;
+        let goes_astray = policy.is_volatile() && breaks(Broken::EvictsAny);
+        let policy = if goes_astray { EvictionPolicy::AllRandom } else { policy };
         let rank = |Candidate { stamp, .. }: &Candidate<'_>| match policy.is_lfu() {
             true => u64::from(!stamp.count(now_ms)),
             false => u64::from(stamp.idle_ms(now_ms)),

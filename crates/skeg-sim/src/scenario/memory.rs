@@ -1,0 +1,55 @@
+//! When memory is short in a plan, and how.
+//!
+//! Invariant: limits leave room for most of what clients do: what is refused tells little.
+
+use skeg_engine::EvictionPolicy;
+
+use super::{Draw, Step, Themes};
+
+/// A limit of memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    /// So many bytes more than are taken now, or fewer; `None`: there is no limit.
+    pub(crate) room: Option<i64>,
+    pub(crate) policy: EvictionPolicy,
+    pub(crate) samples: usize,
+}
+
+impl Draw {
+    /// Whether memory is short in a round.
+    pub(super) fn is_limited(&mut self, themes: Themes) -> bool {
+        match themes {
+            Themes::Memory => true,
+            Themes::All | Themes::PowerLoss | Themes::Snapshots => self.memory.below(3) == 0,
+            Themes::Vectors | Themes::Backups => self.memory.below(8) == 0,
+        }
+    }
+
+    /// Memory is limited once there is something that may go, and by others later.
+    pub(super) fn add_limits(&mut self, steps: &mut Vec<Step>) {
+        let mut at = self.memory.index(1 + steps.len() / 2);
+        loop {
+            steps.insert(at, Step::Limit(self.limit()));
+            at += 1 + self.memory.index(60);
+            if at > steps.len() {
+                return;
+            }
+        }
+    }
+
+    fn limit(&mut self) -> Limit {
+        use EvictionPolicy::None as Keep;
+        let samples = [1, 5, 5, 64][self.memory.index(4)];
+        if self.memory.below(8) == 0 {
+            return Limit { room: None, policy: Keep, samples };
+        }
+        let policy = EvictionPolicy::ALL[self.memory.index(8)];
+        // Where little may go, changes are refused soon.
+        let rooms = if policy == Keep || policy.is_volatile() {
+            [1_000, 20_000, 100_000, 400_000]
+        } else {
+            [-5_000, 0, 1_000, 20_000]
+        };
+        Limit { room: Some(rooms[self.memory.index(4)]), policy, samples }
+    }
+}
