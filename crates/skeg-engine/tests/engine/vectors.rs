@@ -69,7 +69,7 @@ fn info(engine: &Engine) -> IndexInfo {
 }
 
 fn wait_for(engine: &Engine, what: &str, done: impl Fn(&IndexInfo) -> bool) {
-    for _ in 0..3_000 {
+    for _ in 0..30_000 {
         if done(&info(engine)) {
             return;
         }
