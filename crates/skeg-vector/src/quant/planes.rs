@@ -1,12 +1,10 @@
-//! Codes of b bits a dimension, kept as planes: the first signs of 32 rows together, for the scan, and row by
-//! row the other signs and the further bits, for what the scan leaves, which are one or two rows of a block.
-//! Tiers `tq1`, `tq2`, `tq4`; `binary` is one plane without a rotation.
+//! Codes of b bits a dimension, kept as planes: the first signs of 32 rows together, for the scan, and row by row
+//! the other bits, for the one or two rows of a block that it leaves. Tiers `tq1`, `tq2`, `tq4`; `binary`: one plane, unrotated.
 //!
-//! RaBitQ: Gao and Long, "RaBitQ: Quantizing High-Dimensional Vectors with a Theoretical Error Bound
-//! for Approximate Nearest Neighbor Search" (SIGMOD 2024, arXiv 2405.12497), and its extension to
-//! more bits: Gao et al., arXiv 2409.09913. Notation: a row's residual o = R(r − c), with the
-//! centroid c and the rotation R over D dimensions; its code x of elements in {±1/2, ±3/2, ...}; the
-//! query q = R(query − c), under inner product R(query).
+//! RaBitQ: Gao and Long, "RaBitQ: Quantizing High-Dimensional Vectors with a Theoretical Error Bound for Approximate
+//! Nearest Neighbor Search" (SIGMOD 2024, arXiv 2405.12497), and its extension to more bits: Gao et al., arXiv
+//! 2409.09913. Notation: a row's residual o = R(r − c), with the centroid c and the rotation R over D dimensions; its
+//! code x of elements in {±1/2, ±3/2, ...}; the query q = R(query − c), under inner product R(query).
 //!
 //! - The estimator of ⟨o, q⟩ is `slope·⟨x, q⟩` with `slope = |o|² / ⟨x, o⟩` (Theorem 3.2: unbiased
 //!   over rotations).
