@@ -142,16 +142,13 @@ impl Runner<'_> {
         for (at, now) in contents.changes(&self.oracle.now, router)? {
             let deadline = self.oracle.now.entries.get(&at).and_then(|entry| entry.expire_at_ms);
             if let (None, Some(deadline)) = (&now, deadline) {
-                // Others may have removed it, unseen, and perhaps the clock was set back since.
-                if self.oracle.is_unseen(&at, deadline) {
+                // Others may have removed it: home threads just before, or somebody unseen, and perhaps the
+                // clock was set back since.
+                if deadline <= now_ms || self.oracle.is_unseen(&at, deadline) {
+                    self.figures.expired += 1;
                     let gone = Change::Entry(at, None);
                     self.oracle.now.apply(&gone);
                     self.oracle.note(epoch.0, vec![gone])?;
-                    continue;
-                }
-                if deadline <= now_ms {
-                    self.figures.expired += 1;
-                    changes.push(Change::Entry(at, now));
                     continue;
                 }
             }
@@ -177,9 +174,9 @@ impl Runner<'_> {
         contents: &Contents,
         at: (Epoch, u64),
         router: Router,
-    ) -> Result<Vec<Change>, String> {
+    ) -> Result<(), String> {
         let nobody = Commands { db: 0, lines: vec![vec![b"flushall".to_vec()]], meant: Vec::new() };
-        self.changed_by(&nobody, contents, b"-", at, router)
+        self.changed_by(&nobody, contents, b"-", at, router).map(drop)
     }
 
     pub(crate) fn count_change(&mut self, commands: &Commands) {

@@ -221,13 +221,9 @@ impl Runner<'_> {
                     let reached = work.log().reached(work.engine.level());
                     self.check(&op, now_ms, &observed, (epoch, receipt, reached), router)?;
                 }
-                Event::Lapsed { conn, now_ms, contents: Some(contents), .. } => {
+                Event::Lapsed { now_ms, contents: Some(contents), .. } => {
                     let router = Router::new(work.engine.shards());
-                    let changes = self.lapsed_by(&contents, (epoch, now_ms), router)?;
-                    if !changes.is_empty() {
-                        self.oracle.note(epoch.0, changes)?;
-                        work.clients[conn].written = epoch;
-                    }
+                    self.lapsed_by(&contents, (epoch, now_ms), router)?;
                 }
                 Event::Lapsed { conn, now_ms, lapsed, contents: None } => {
                     self.figures.expired += lapsed.len() as u64;
