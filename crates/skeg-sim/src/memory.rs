@@ -107,6 +107,11 @@ impl Taken {
     }
 }
 
+/// What grows without a command, such as vectors on their way into segments, counts from the next look on.
+fn uncounted(limit: MemoryLimit) -> u64 {
+    limit.max_bytes / 16
+}
+
 /// Asks what the data takes, if all latches are free.
 fn look(engine: &Engine) -> Result<Option<Taken>, String> {
     let mut holder = Holder::new(engine, Drain::Serve);
@@ -182,9 +187,7 @@ impl Runner<'_> {
             // Who has found something that goes goes on, and home threads look for the rest.
             let goes_on = evicted > 0 && taken.may_go(limit.policy, 0) == 0;
             let is_kept = hindered || !work.is_counted || goes_on;
-            // What grows without a command, such as segments of vectors, counts from the next look on.
-            let uncounted = limit.max_bytes / 16;
-            let is_over = !is_kept && taken.bytes() > limit.max_bytes + uncounted;
+            let is_over = !is_kept && taken.bytes() > limit.max_bytes + uncounted(limit);
             let what = || format!("room was made, and {taken:?} is over {limit:?}");
             return if is_over { Err(what()) } else { Ok(()) };
         }
@@ -210,7 +213,7 @@ impl Runner<'_> {
         self.figures.kept_to_limit += 1;
         let part = limit.max_bytes / u64::from(work.engine.shards());
         let may_go = taken.may_go(limit.policy, part) > 0 && !taken.walked;
-        if taken.bytes() > limit.max_bytes && may_go {
+        if taken.bytes() > limit.max_bytes + uncounted(limit) && may_go {
             return Err(format!("{taken:?} is over {limit:?}, and nothing goes"));
         }
         Ok(())
