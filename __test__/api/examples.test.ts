@@ -1,7 +1,8 @@
 /** The examples of the documentation run: those of the README as they stand, those of the reference
  * with what they take for granted around them. */
 import test from 'ava'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { directory } from '../fixtures/stores.ts'
 import { runProgram } from '../fixtures/programs.ts'
 
@@ -35,9 +36,12 @@ test('the examples of the reference', async (t) => {
     // A store of its own, unless the example opens one; ports that are taken are not its concern.
     const code = example.replace(/port: 6379/, 'port: 0')
     const opens = /\bopen\(|\bserve\(/.test(code)
+    const folder = directory(t)
+    writeFileSync(path.join(folder, 'video.mp4'), Buffer.alloc(3 << 20))
     const ended = await runProgram(
-      directory(t),
-      `const { open, serve, SkegError } = skeg
+      folder,
+      `import { createReadStream } from 'node:fs'
+       const { open, serve, SkegError } = skeg
        const token = 'token', embedding = [0.5, 0.5], query = [1, 0]
        ${opens ? '' : 'const db = await open({ memory: true })'}
        {

@@ -4,7 +4,7 @@
 //! is, `$` stands for something drawn (`scenario/commands.rs`), and what is between `(` and `)+` comes once or
 //! several times.
 //!
-//! Invariant: each command of the table of commands that has the flag `write` is here, or in [`ELSEWHERE`] with
+//! Invariant: each command of the table of commands that has the flag `write` is here, or in `ELSEWHERE` with
 //! the reason why it is not.
 
 /// A name, and arguments in several forms.
