@@ -95,7 +95,8 @@ test('the space of a value is given back when its stream is over or destroyed', 
     break
   }
   t.true(given.destroyed)
-  await db.snapshot()
+  // What is being read when a stream is destroyed counts until it is there.
+  for (let tries = 0; oldest() === before && tries < 100; tries++) await db.snapshot()
   t.not(oldest(), before)
   await db.close()
 })

@@ -130,8 +130,12 @@ fn an_index_larger_than_its_delta_is_flushed_merged_and_opened_again() {
         if round % 1_999 == 0 {
             check(&engine, &model);
         }
+        // However late its thread comes to run, there is more than one to merge.
+        if round == 3_000 {
+            wait_for(&engine, "flushed", |info| info.figures.segments > 0);
+        }
     }
-    wait_for(&engine, "flushed", |info| info.figures.segments > 1);
+    wait_for(&engine, "flushed again", |_| engine.vectors_status().published > 1);
     check(&engine, &model);
     engine.close().unwrap();
 
