@@ -10,7 +10,9 @@ use std::collections::{HashMap, VecDeque};
 use skeg_commands::{
     Author, Complete, Completion as CommandCompletion, Flow, Lane, Origin, Session,
 };
-use skeg_engine::{Drain, Engine, Holder, Log, Notify, Receipt, Refusal, ShardId, Subscription};
+use skeg_engine::{
+    Drain, Engine, Holder, Log, Notify, Reading, Receipt, Refusal, ShardId, Subscription,
+};
 use skeg_io::sync::Arc;
 use skeg_io::sync::thread::yield_now;
 use skeg_proto::{ArgsBuf, Reply, Version};
@@ -18,7 +20,7 @@ use skeg_proto::{ArgsBuf, Reply, Version};
 use crate::environment::{Form, Outcome, WayBack};
 use crate::error::Failure;
 use crate::messages::Subscriptions;
-use crate::reading::Readings;
+use crate::numbered::Numbered;
 use crate::registry::Lease;
 use crate::watching::Watchings;
 use crate::work::{Back, Queued, Work};
@@ -38,7 +40,7 @@ pub(crate) struct Database {
     reply: Reply,
     sessions: Sessions,
     pub(crate) subscriptions: Subscriptions,
-    pub(crate) readings: Readings,
+    pub(crate) readings: Numbered<Reading>,
     pub(crate) writings: Writings,
     /// The request that everything after it waits for.
     barrier: Option<u32>,
@@ -90,7 +92,7 @@ impl Database {
             reply: Reply::new(Version::Resp3),
             sessions: Sessions::new(&lease),
             subscriptions: Subscriptions::new(engine),
-            readings: Readings::default(),
+            readings: Numbered::default(),
             writings: Writings::default(),
             barrier: None,
             held_back: VecDeque::new(),

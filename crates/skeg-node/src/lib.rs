@@ -19,6 +19,7 @@ mod keys;
 mod levels;
 mod lifecycle;
 mod messages;
+mod numbered;
 mod raw;
 mod reading;
 mod registry;

@@ -1,8 +1,6 @@
 //! Strings that JavaScript reads part by part: each reading has a number, from its beginning until it is
 //! given up.
 
-use std::collections::HashMap;
-
 use skeg_engine::Reading;
 use skeg_io::sync::{Arc, Mutex};
 
@@ -11,21 +9,6 @@ use crate::environment::{Environment, Form, Outcome};
 use crate::error::Failure;
 use crate::raw::{Frame, Function, Js, Value};
 use crate::work::{Work, check_key};
-
-/// The readings of an open store, by their numbers.
-#[derive(Default)]
-pub(crate) struct Readings {
-    open: HashMap<u32, Arc<Reading>>,
-    last: u32,
-}
-
-impl Readings {
-    fn add(&mut self, reading: Reading) -> u32 {
-        self.last = self.last.wrapping_add(1);
-        self.open.insert(self.last, Arc::new(reading));
-        self.last
-    }
-}
 
 /// `beginReading(handle, key)`: the number of a reading and how many bytes the string has; `null` without
 /// key. `ended()` tells whether that comes later.
@@ -69,7 +52,7 @@ pub(crate) fn install<'e>(
 ) -> Result<Value<'e>, Failure> {
     let Some(reading) = found else { return Ok(js.null()) };
     let bytes = js.number(reading.len() as f64);
-    let number = state.database(handle)?.readings.add(reading);
+    let number = state.database(handle)?.readings.add(Arc::new(reading));
     Ok(js.array([js.number(f64::from(number)), bytes].into_iter()))
 }
 
@@ -92,7 +75,7 @@ fn read_part<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>
     let back = state.back(handle);
     let request = back.request;
     let database = state.database(handle)?;
-    let reading = database.readings.open.get(&frame.u32(1)?).ok_or_else(Failure::closed)?;
+    let reading = database.readings.find(frame.u32(1)?)?;
     let take = move |part: Result<Arc<[u8]>, _>| {
         let read =
             |bytes: Arc<[u8]>| Outcome::Read { value: Some(bytes.to_vec()), form: Form::Bytes };
@@ -116,6 +99,6 @@ impl Function<Environment> for EndReading {
 
 fn end_reading<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e>, Failure> {
     let number = frame.u32(1)?;
-    state.database(frame.u32(0)?)?.readings.open.remove(&number);
+    state.database(frame.u32(0)?)?.readings.remove(number);
     Ok(frame.js.undefined())
 }

@@ -9,27 +9,15 @@ use skeg_io::sync::Arc;
 use crate::calls;
 use crate::environment::{Environment, Outcome};
 use crate::error::Failure;
+use crate::numbered::Numbered;
 use crate::raw::{Frame, Function, Js, Value};
 use crate::work::{DB, Deadline, Work, check_key, notify_set};
 
 /// The writings of an open store, by their numbers.
 #[derive(Default)]
 pub(crate) struct Writings {
-    open: HashMap<u32, Arc<Writing>>,
+    open: Numbered<Writing>,
     written: HashMap<u32, Arc<WrittenString>>,
-    last: u32,
-}
-
-impl Writings {
-    fn add(&mut self, writing: Arc<Writing>) -> u32 {
-        self.last = self.last.wrapping_add(1);
-        self.open.insert(self.last, writing);
-        self.last
-    }
-
-    fn find(&self, number: u32) -> Result<&Arc<Writing>, Failure> {
-        self.open.get(&number).ok_or_else(Failure::closed)
-    }
 }
 
 /// `beginWriting(handle, key)`: the number of a writing, for a string that the key is to get; `null` when there is no disk
@@ -52,7 +40,7 @@ fn begin_writing<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value
     check_key(&key)?;
     let database = state.database(frame.u32(0)?)?;
     Ok(match database.engine().begin_writing()? {
-        Some(writing) => js.number(f64::from(database.writings.add(writing))),
+        Some(writing) => js.number(f64::from(database.writings.open.add(writing))),
         None => js.null(),
     })
 }
@@ -76,7 +64,7 @@ fn write_part<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'e
     let back = state.back(handle);
     let request = back.request;
     let database = state.database(handle)?;
-    let writing = database.writings.find(frame.u32(1)?)?;
+    let writing = database.writings.open.find(frame.u32(1)?)?;
     let wrote = move |done: Result<(), _>| {
         back.send(done.map(|()| Outcome::Written(skeg_engine::Epoch(0))).map_err(Failure::from));
     };
@@ -101,7 +89,7 @@ fn end_writing<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Value<'
     let back = state.back(handle);
     let request = back.request;
     let database = state.database(handle)?;
-    let writing = database.writings.find(number)?;
+    let writing = database.writings.open.find(number)?;
     let take = move |string: Result<Arc<WrittenString>, _>| {
         let wrote = |string| Outcome::WroteString { number, string };
         back.send(string.map(wrote).map_err(Failure::from));
@@ -120,7 +108,7 @@ pub(crate) fn install<'e>(
 ) -> Result<Value<'e>, Failure> {
     let writings = &mut state.database(handle)?.writings;
     // Otherwise it was given up meanwhile.
-    if writings.open.contains_key(&number) {
+    if writings.open.has(number) {
         writings.written.insert(number, string);
     }
     Ok(js.undefined())
@@ -154,7 +142,7 @@ fn set_written<'e>(
         _ => Condition::Present,
     };
     let writings = &mut state.database(handle)?.writings;
-    writings.open.remove(&number);
+    writings.open.remove(number);
     let string = writings.written.remove(&number).ok_or_else(Failure::closed)?;
     let work = Work::WriteFile(GiveString { key, string, deadline, condition });
     calls::begin(state, frame, handle, work)
@@ -176,7 +164,7 @@ fn give_up_writing<'e>(state: &mut Environment, frame: &Frame<'e>) -> Result<Val
     let number = frame.u32(1)?;
     let database = state.database(frame.u32(0)?)?;
     database.writings.written.remove(&number);
-    if let Some(writing) = database.writings.open.remove(&number) {
+    if let Some(writing) = database.writings.open.remove(number) {
         database.engine().give_up_writing(&writing);
     }
     Ok(frame.js.undefined())
