@@ -15,6 +15,7 @@ mod code;
 mod coded;
 mod cut;
 mod exact;
+mod frame;
 mod half;
 mod lines;
 mod parameters;
@@ -26,17 +27,23 @@ mod points_tests;
 mod ready;
 mod rotation;
 mod scan;
+mod sketch;
+#[cfg(test)]
+mod sketch_tests;
 mod source;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
 
 pub use coded::CodedRows;
-pub(crate) use coded::{Asked, Known, Part, check_dim, check_queries, is_coded, search_parts};
+pub(crate) use coded::{
+    Asked, Codes, Known, Part, check_dim, check_queries, is_coded, search_parts,
+};
 pub use parameters::{CodeKind, Parameters, Trainer};
 pub use points::Points;
 pub(crate) use points::Target;
 pub use scan::{Found, ScanOptions, Scratch};
+pub(crate) use sketch::{Sketch, Sketched};
 pub use source::{Memory, RowSource};
 
 use ready::{Ready, Scores, live};
@@ -45,16 +52,10 @@ use stored::{Fill, Sink};
 
 use crate::Metric;
 
-/// How rows become codes, and how codes are scored.
-trait Codec {
+/// Rows as codes in blocks, and how those are scored.
+trait Blocks {
     /// Rows coded.
     fn len(&self) -> usize;
-
-    /// Makes room for as many rows, and no more.
-    fn reserve(&mut self, rows: usize);
-
-    /// Codes a further row: not a vector of zeros under cosine, and with a norm that `f32` squares.
-    fn push(&mut self, row: &[f32]);
 
     /// Makes a query ready; what is said of rows holds of it, too. A bound is `deviations` standard
     /// deviations of an estimate where that is random.
@@ -96,6 +97,15 @@ trait Codec {
         sifted: &Sifted,
         scores: &mut Scores,
     ) -> u32;
+}
+
+/// How rows become codes, and how those are kept.
+trait Codec: Blocks {
+    /// Makes room for as many rows, and no more.
+    fn reserve(&mut self, rows: usize);
+
+    /// Codes a further row: not a vector of zeros under cosine, and with a norm that `f32` squares.
+    fn push(&mut self, row: &[f32]);
 
     /// Bytes of codes.
     fn code_bytes(&self) -> usize;

@@ -117,6 +117,11 @@ impl Parameters {
         self.dim
     }
 
+    /// What is taken off every row.
+    pub(super) fn into_centroid(self) -> Vec<f32> {
+        self.centroid
+    }
+
     /// The stored form.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -8,7 +8,8 @@ use std::ops::Range;
 use skeg_simd::ROWS;
 
 use super::cut::{to_groups, to_rows};
-use super::planes::{BYTES, Planes};
+use super::frame::BYTES;
+use super::planes::Planes;
 use super::stored::{Fill, Sink};
 
 /// Bytes that are brought from one layout into the other at once.
@@ -46,7 +47,7 @@ impl Planes {
         let (stride, tail) = (self.rest_bytes(), self.tail_bytes());
         let blocks = rows.div_ceil(ROWS);
         for (lines, bytes) in
-            [(&mut self.heads, blocks * self.head * BYTES), (&mut self.rests, rows * stride)]
+            [(&mut self.heads, blocks * self.frame.head * BYTES), (&mut self.rests, rows * stride)]
         {
             lines.reserve_exact(bytes);
             lines.extend_zeros(bytes);
@@ -80,7 +81,7 @@ mod tests {
     fn planes(bits: u32, dim: usize, head: usize, rows: usize) -> Planes {
         let kernels = skeg_simd::kernels();
         let mut planes = Planes::new(kernels, Metric::Euclidean, bits, Some(7), vec![0.0; dim]);
-        planes.head = head;
+        planes.frame.head = head;
         for row in 0..rows {
             let row: Vec<f32> =
                 (0..dim).map(|n| ((n * n + 31 * row * n + row) % 97) as f32 - 48.0).collect();
