@@ -79,11 +79,16 @@ impl Run<'_> {
     }
 }
 
+/// A sequence of more entries is long: a leaf at an end is a small part of it, and may have all the room that
+/// it will need, or has needed.
+const SHORT_ENTRIES_MAX: usize = 1024;
+
 /// Which ends of the sequence a place is at, as far as the way down has shown.
 #[derive(Clone, Copy)]
 struct Edges {
     front: bool,
     back: bool,
+    is_long: bool,
 }
 
 /// What is split off behind a node, and where the entry was put that split it.
@@ -233,7 +238,8 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
 
     fn insert_at(&mut self, seek: &mut impl Seek<K>, elements: &[Element<'_>; WIDTH]) {
         let Some(root) = &mut self.root else { unreachable!("there are entries") };
-        let everywhere = Edges { front: true, back: true };
+        let is_long = root.count > SHORT_ENTRIES_MAX;
+        let everywhere = Edges { front: true, back: true, is_long };
         if let Some((later, _)) = root.insert(seek, elements, everywhere, &mut self.bytes) {
             let first = self.root.take().expect("it was there");
             let root = Child::branch(vec![first, later]);

@@ -98,8 +98,12 @@ impl<K: Key> Child<K> {
                 let len = leaf.len() + elements.iter().map(Element::len).sum::<usize>();
                 let is_full = is_full::<K>(self.count, len);
                 let later = if is_full && (edges.front || edges.back) {
-                    let new = Leaf::of(elements);
-                    leaf.shrink_to_fit();
+                    let side = if edges.back { Side::Back } else { Side::Front };
+                    let new = match edges.is_long {
+                        true => Leaf::beside(leaf, side, elements),
+                        false => Leaf::of(elements),
+                    };
+                    leaf.close();
                     if edges.back {
                         Some(Self::leaf(new, 1))
                     } else {

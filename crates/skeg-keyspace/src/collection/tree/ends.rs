@@ -3,7 +3,7 @@
 //!
 //! May not know: more than its parent.
 
-use super::{Child, Key, Node, Tree, is_full};
+use super::{Child, Key, Node, SHORT_ENTRIES_MAX, Tree, is_full};
 use crate::collection::element::Element;
 
 /// An end of the sequence.
@@ -68,6 +68,7 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
         if self.root.as_ref().is_none_or(|root| root.end(side).count < 2) {
             return false;
         }
+        let is_long = self.len() > SHORT_ENTRIES_MAX;
         let mut next = self.root.as_mut();
         while let Some(child) = next {
             child.count -= 1;
@@ -77,7 +78,12 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
                 Node::Leaf(leaf) => {
                     let index = if side == Side::Front { 0 } else { others };
                     self.bytes -= leaf.memory_bytes();
-                    leaf.splice(leaf.part::<WIDTH>(index..index + 1), &[]);
+                    let part = leaf.part::<WIDTH>(index..index + 1);
+                    if is_long {
+                        leaf.take_out(part);
+                    } else {
+                        leaf.splice(part, &[]);
+                    }
                     self.bytes += leaf.memory_bytes();
                     None
                 }

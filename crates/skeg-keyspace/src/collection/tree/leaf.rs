@@ -12,6 +12,9 @@ use super::{Key, lengths};
 use crate::collection::element::Element;
 use crate::collection::flat::{entry_len, place_in};
 
+/// Room that a full leaf may keep is this part of it.
+const SLACK: usize = 64;
+
 #[derive(Debug)]
 pub(super) struct Leaf<K> {
     room: Box<[u8]>,
@@ -103,6 +106,14 @@ impl<K: Key> Leaf<K> {
         leaf
     }
 
+    /// A leaf of one entry at an end of a long sequence, with all the room that the full one beside it has.
+    pub(super) fn beside(full: &Self, side: Side, elements: &[Element<'_>]) -> Self {
+        let mut leaf = Self::default();
+        leaf.settle(full.len().max(len_of(elements)), side);
+        leaf.extend(side, 0, elements);
+        leaf
+    }
+
     /// The lengths of the entries, as far as they are known.
     #[inline]
     pub(super) fn lengths(&self) -> &[u8] {
@@ -127,6 +138,18 @@ impl<K: Key> Leaf<K> {
 
     /// Replaces some entries by one, or by none.
     pub(super) fn splice(&mut self, part: Part, elements: &[Element<'_>]) {
+        self.replace(part, elements);
+        if self.room() > 2 * self.len() + 64 {
+            self.settle(roomy(self.len()), Side::Back);
+        }
+    }
+
+    /// Removes some entries, and keeps their room.
+    pub(super) fn take_out(&mut self, part: Part) {
+        self.replace(part, &[]);
+    }
+
+    fn replace(&mut self, part: Part, elements: &[Element<'_>]) {
         let Part { entries, bytes } = part;
         let added = len_of(elements);
         let after = self.len() - bytes.len() + added;
@@ -143,9 +166,6 @@ impl<K: Key> Leaf<K> {
             }
         }
         self.exchange(bytes, elements, added);
-        if self.room() > 2 * after + 64 {
-            self.settle(roomy(after), Side::Back);
-        }
     }
 
     /// Adds an entry behind `count` others, or before them, where more will follow: so there is room for half
@@ -199,9 +219,11 @@ impl<K: Key> Leaf<K> {
         self.end = narrow(after);
     }
 
-    /// Gives back the room on both sides.
-    pub(super) fn shrink_to_fit(&mut self) {
-        self.settle(self.len(), Side::Back);
+    /// Gives back the room on both sides, if that is worth it: no more entries are to come for now.
+    pub(super) fn close(&mut self) {
+        if self.room() > self.len() + self.len() / SLACK {
+            self.settle(self.len(), Side::Back);
+        }
     }
 
     /// The bytes that there are for entries.
@@ -281,7 +303,7 @@ mod tests {
         Extend(bool, usize),
         SplitOff(usize),
         Join(usize),
-        Shrink,
+        Close,
         Copy,
     }
 
@@ -292,7 +314,7 @@ mod tests {
             6 => (any::<bool>(), 0_usize..300).prop_map(|(front, added)| Step::Extend(front, added)),
             1 => any::<usize>().prop_map(Step::SplitOff),
             1 => (0_usize..20).prop_map(Step::Join),
-            1 => Just(Step::Shrink),
+            1 => Just(Step::Close),
             1 => Just(Step::Copy),
         ]
     }
@@ -322,7 +344,11 @@ mod tests {
                         continue;
                     }
                     if added % 4 == 0 {
-                        leaf.splice(part, &[]);
+                        if added % 8 == 0 {
+                            leaf.splice(part, &[]);
+                        } else {
+                            leaf.take_out(part);
+                        }
                         model.drain(entries);
                     } else {
                         leaf.splice(part, &[Element::new(&text)]);
@@ -351,9 +377,10 @@ mod tests {
                     model.extend((0..count).map(|len| entry(&text(len * len))));
                 }
                 Step::Join(_) => {}
-                Step::Shrink => {
-                    leaf.shrink_to_fit();
-                    assert_eq!(leaf.memory_bytes(), model.concat().len() + Leaf::<K>::HEAD);
+                Step::Close => {
+                    leaf.close();
+                    let len = model.concat().len();
+                    assert!(leaf.memory_bytes() <= len + len / SLACK + Leaf::<K>::HEAD);
                 }
                 Step::Copy => leaf = leaf.clone(),
             }
