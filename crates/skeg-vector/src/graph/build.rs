@@ -62,6 +62,8 @@ struct Worker {
     keys: Vec<f32>,
     candidates: Vec<Entry>,
     links: Vec<u32>,
+    /// How many of the first places, and then of the first links, were chosen by pruning.
+    chosen: usize,
 }
 
 /// Bytes that building a graph of so many rows takes beside the points, for a crew of so many.
@@ -160,13 +162,13 @@ impl<C: Crew> Work<'_, C> {
             self.pool.with(|worker| {
                 for &place in places {
                     worker.links_of(draft, points, entry, place, list, alpha, degree);
-                    append_list(place, &worker.links, out);
+                    append_list(place, &worker.links, worker.chosen, out);
                 }
             });
         });
         let mut back: Vec<u64> = Vec::new();
-        for (from, links) in found.iter().flat_map(|lists| lists_of(lists)) {
-            self.draft.set(from, links);
+        for (from, links, chosen) in found.iter().flat_map(|lists| lists_of(lists)) {
+            self.draft.set(from, links, chosen);
             back.extend(links.iter().map(|&to| u64::from(to) << 32 | u64::from(from)));
         }
         self.link_back(back, alpha);
@@ -188,8 +190,9 @@ impl<C: Crew> Work<'_, C> {
                             worker.places.push(to);
                         }
                     }
+                    worker.chosen = draft.chosen(from);
                     worker.choose(points, from, draft.slots, draft.degree, alpha);
-                    append_list(from, &worker.links, out);
+                    append_list(from, &worker.links, worker.chosen, out);
                 }
             });
         });
@@ -197,8 +200,8 @@ impl<C: Crew> Work<'_, C> {
     }
 
     fn set_all(&mut self, lists: &[Vec<u32>]) {
-        for (place, links) in lists.iter().flat_map(|lists| lists_of(lists)) {
-            self.draft.set(place, links);
+        for (place, links, chosen) in lists.iter().flat_map(|lists| lists_of(lists)) {
+            self.draft.set(place, links, chosen);
         }
     }
 
@@ -213,8 +216,9 @@ impl<C: Crew> Work<'_, C> {
                 for &place in places {
                     worker.places.clear();
                     worker.places.extend_from_slice(draft.links(place));
+                    worker.chosen = draft.chosen(place);
                     worker.choose(points, place, degree, degree, alpha);
-                    append_list(place, &worker.links, out);
+                    append_list(place, &worker.links, worker.chosen, out);
                 }
             });
         });
@@ -288,11 +292,13 @@ impl Worker {
         self.candidates.extend_from_slice(&self.walker.expanded);
         self.places.clear();
         self.places.extend_from_slice(draft.links(place));
+        self.chosen = draft.chosen(place);
         self.add_candidates(points);
         self.prune(points, place, alpha, degree);
     }
 
-    /// Links a row to those in `places`: to all of them if they are at most `few`.
+    /// Links a row to those in `places`, of which the first were chosen before: to all of them if they are
+    /// at most `few`.
     fn choose(&mut self, points: &Points, place: u32, few: usize, degree: usize, alpha: f32) {
         if self.places.len() <= few {
             self.links.clone_from(&self.places);
@@ -309,28 +315,31 @@ impl Worker {
         self.keys.resize(self.places.len(), 0.0);
         points.keys(&self.target, &self.places, &mut self.keys);
         let keyed = self.places.iter().zip(&self.keys);
-        self.candidates.extend(keyed.map(|(&to, &key)| Entry::new(key, to, true)));
+        self.candidates.extend(keyed.enumerate().map(|(number, (&to, &key))| {
+            if number < self.chosen { Entry::chosen(key, to) } else { Entry::new(key, to, true) }
+        }));
     }
 
     fn prune(&mut self, points: &Points, place: u32, alpha: f32, degree: usize) {
         self.candidates.retain(|candidate| candidate.place() != place);
         self.links.clear();
         self.pruner.prune(points, &self.candidates, alpha, degree, &mut self.links);
+        self.chosen = self.links.len();
     }
 }
 
 /// Appends a row's list to a list of lists.
-fn append_list(place: u32, links: &[u32], to: &mut Vec<u32>) {
-    to.extend([place, links.len() as u32]);
+fn append_list(place: u32, links: &[u32], chosen: usize, to: &mut Vec<u32>) {
+    to.extend([place, links.len() as u32, chosen as u32]);
     to.extend_from_slice(links);
 }
 
 /// Takes a list of lists apart.
-fn lists_of(mut lists: &[u32]) -> impl Iterator<Item = (u32, &[u32])> {
+fn lists_of(mut lists: &[u32]) -> impl Iterator<Item = (u32, &[u32], usize)> {
     std::iter::from_fn(move || {
-        let (&[place, count], rest) = lists.split_first_chunk()?;
+        let (&[place, count, chosen], rest) = lists.split_first_chunk()?;
         let (links, rest) = rest.split_at(count as usize);
         lists = rest;
-        Some((place, links))
+        Some((place, links, chosen as usize))
     })
 }

@@ -299,8 +299,8 @@ fn the_stored_form_is_fixed() {
     let mut draft = Draft::new(4).unwrap();
     draft.grow(5).unwrap();
     draft.entry = Some(3);
-    draft.set(0, &[4, 1]);
-    draft.set(3, &[0]);
+    draft.set(0, &[4, 1], 0);
+    draft.set(3, &[0], 0);
     let graph = Graph::new(&draft);
     // Three bits a link: 100, 001, 000, the first in the lowest bits.
     let mut expected = vec![5, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 1, 0];
@@ -323,7 +323,7 @@ proptest! {
         draft.entry = (!lists.is_empty()).then_some(0);
         for (place, list) in (0..).zip(&lists) {
             let list: Vec<u32> = list.iter().map(|to| to % lists.len() as u32).collect();
-            draft.set(place, &list);
+            draft.set(place, &list, 0);
         }
         let graph = Graph::new(&draft);
         let mut bytes = graph.to_bytes();
