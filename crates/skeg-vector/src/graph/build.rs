@@ -8,7 +8,10 @@
 //! its own and changes nothing that others look at: so the graph depends on the seed and the rows, not on
 //! who did what.
 //!
-//! The first pass is with α = 1, the second with the α of the options over all rows again. A row that
+//! Walks look at far more rows than links are chosen from, so they may be over coarser codes of the same rows, those that
+//! searches will walk on: a fourth of the memory to be fetched. Links are chosen by the finer ones.
+//!
+//! There is one pass: a second over all rows found no more, and made lists shorter. A row that
 //! pruning has cut off from the entry is linked again at the end.
 //!
 //! May not know: threads, files, how graphs are stored.
@@ -19,6 +22,7 @@ use super::draft::Draft;
 use super::nearest::{Entry, PLACES_MAX};
 use super::prune::Pruner;
 use super::walk::{Reach, Walker, starts};
+use crate::Metric;
 use crate::quant::{Points, Target};
 use crate::random::SplitMix;
 
@@ -39,7 +43,7 @@ pub struct BuildOptions {
 
 impl Default for BuildOptions {
     fn default() -> Self {
-        Self { degree: 32, list: 96, alpha: 1.05, seed: 0, memory_max: usize::MAX }
+        Self { degree: 32, list: 128, alpha: 1.05, seed: 0, memory_max: usize::MAX }
     }
 }
 
@@ -58,6 +62,8 @@ struct Worker {
     walker: Walker,
     pruner: Pruner,
     target: Target,
+    /// A row as coarser codes are compared with it.
+    coarse: Target,
     places: Vec<u32>,
     keys: Vec<f32>,
     candidates: Vec<Entry>,
@@ -74,17 +80,24 @@ pub fn memory_needed(rows: usize, options: &BuildOptions, crew: usize) -> usize 
     Draft::bytes_of(options.degree, rows) + work
 }
 
-/// Builds the graph of all points.
+/// Builds the graph of all points. Walks meanwhile are over `coarse`, if there are: other codes of the same
+/// rows, in the same order, of points that are not rotated. Under inner product these are left alone, as there
+/// they do not tell how far rows are from each other.
 ///
 /// # Errors
 /// [`GraphError::Memory`] before anything is done; [`GraphError::Degree`], [`GraphError::Rows`],
 /// [`GraphError::Cancelled`].
+///
+/// # Panics
+/// When there are not as many coarser codes as points.
 pub fn build(
     points: &Points,
+    coarse: Option<&Points>,
     options: &BuildOptions,
     crew: &impl Crew,
 ) -> Result<Draft, GraphError> {
     let rows = points.len();
+    assert!(coarse.is_none_or(|coarse| coarse.len() == rows), "codes of other rows");
     let needed = points.memory_bytes() + memory_needed(rows, options, crew.size());
     if needed > options.memory_max {
         return Err(GraphError::Memory { needed, allowed: options.memory_max });
@@ -97,10 +110,9 @@ pub fn build(
     let mut order: Vec<u32> = (0..rows as u32).collect();
     SplitMix::new(options.seed).shuffle(&mut order);
     draft.entry = middle(points, &order);
-    let mut work = Work { draft, points, options, pool: Pool::default(), crew };
-    let total = 2 * rows;
-    work.insert(&order, 1.0, 0, (0, total))?;
-    work.insert(&order, options.alpha, rows, (rows, total))?;
+    let coarse = coarse.filter(|_| points.metric() != Metric::InnerProduct);
+    let mut work = Work { draft, points, coarse, options, pool: Pool::default(), crew };
+    work.insert(&order)?;
     work.settle()?;
     Ok(work.draft)
 }
@@ -125,43 +137,40 @@ fn middle(points: &Points, order: &[u32]) -> Option<u32> {
 struct Work<'a, C> {
     draft: Draft,
     points: &'a Points,
+    coarse: Option<&'a Points>,
     options: &'a BuildOptions,
     pool: Pool<Worker>,
     crew: &'a C,
 }
 
 impl<C: Crew> Work<'_, C> {
-    /// Links the rows of `order`, when `linked` rows are in the graph.
-    fn insert(
-        &mut self,
-        order: &[u32],
-        alpha: f32,
-        linked: usize,
-        (done, total): (usize, usize),
-    ) -> Result<(), GraphError> {
+    /// Links the rows in this order.
+    fn insert(&mut self, order: &[u32]) -> Result<(), GraphError> {
         let batch_max = (self.draft.len() / 50).clamp(CHUNK, BATCH_MAX);
         let mut rest = order;
         while !rest.is_empty() {
             let inserted = order.len() - rest.len();
-            let size = (linked + inserted).clamp(1, batch_max).min(rest.len());
+            let size = inserted.clamp(1, batch_max).min(rest.len());
             let (batch, later) = rest.split_at(size);
-            self.insert_batch(batch, alpha);
+            self.insert_batch(batch);
             rest = later;
-            if !self.crew.goes_on(done + order.len() - rest.len(), total) {
+            if !self.crew.goes_on(order.len() - rest.len(), order.len()) {
                 return Err(GraphError::Cancelled);
             }
         }
         Ok(())
     }
 
-    fn insert_batch(&mut self, batch: &[u32], alpha: f32) {
+    fn insert_batch(&mut self, batch: &[u32]) {
         let Some(entry) = self.draft.entry else { return };
-        let (draft, points, degree) = (&self.draft, self.points, self.draft.degree);
+        let (draft, points, coarse, alpha) =
+            (&self.draft, self.points, self.coarse, self.options.alpha);
         let list = self.options.list.max(1);
         let found = by_chunks(self.crew, batch, CHUNK, |places, out| {
             self.pool.with(|worker| {
                 for &place in places {
-                    worker.links_of(draft, points, entry, place, list, alpha, degree);
+                    worker.look_around(draft, points, coarse, entry, place, list);
+                    worker.prune(points, place, alpha, draft.degree);
                     append_list(place, &worker.links, worker.chosen, out);
                 }
             });
@@ -171,14 +180,14 @@ impl<C: Crew> Work<'_, C> {
             self.draft.set(from, links, chosen);
             back.extend(links.iter().map(|&to| u64::from(to) << 32 | u64::from(from)));
         }
-        self.link_back(back, alpha);
+        self.link_back(back);
     }
 
     /// Adds links, given with where they start in the upper half.
-    fn link_back(&mut self, mut back: Vec<u64>, alpha: f32) {
+    fn link_back(&mut self, mut back: Vec<u64>) {
         back.sort_unstable();
         let starts: Vec<&[u64]> = back.chunk_by(|a, b| a >> 32 == b >> 32).collect();
-        let (draft, points) = (&self.draft, self.points);
+        let (draft, points, alpha) = (&self.draft, self.points, self.options.alpha);
         let changed = by_chunks(self.crew, &starts, CHUNK, |groups, out| {
             self.pool.with(|worker| {
                 for group in groups {
@@ -239,7 +248,8 @@ impl<C: Crew> Work<'_, C> {
             if reached[place as usize] {
                 continue;
             }
-            worker.look_around(&self.draft, self.points, entry, place, self.options.list.max(1));
+            let list = self.options.list.max(1);
+            worker.look_around(&self.draft, self.points, self.coarse, entry, place, list);
             let near = worker.walker.entries().iter().map(|found| found.place());
             let from = near
                 .chain(0..self.draft.len() as u32)
@@ -265,36 +275,34 @@ impl<C: Crew> Work<'_, C> {
 }
 
 impl Worker {
-    /// Walks towards a row.
-    fn look_around(&mut self, draft: &Draft, points: &Points, entry: u32, place: u32, list: usize) {
+    /// Walks towards a row. Those that the walk expands become candidates for its links.
+    fn look_around(
+        &mut self,
+        draft: &Draft,
+        points: &Points,
+        coarse: Option<&Points>,
+        entry: u32,
+        place: u32,
+        list: usize,
+    ) {
         points.aim_at_row(place, &mut self.target);
         let reach = Reach { list, list_max: list, slack: None };
         // Rows without links are not in the graph yet.
         let starts = starts(entry, draft.len());
         let starts = starts.filter(|&from| from == entry || !draft.links(from).is_empty());
-        self.walker.walk(draft, points, &self.target, starts, reach, |_| true);
-    }
-
-    /// Finds the links of a row among those that a walk expands and those that it has.
-    #[expect(clippy::too_many_arguments, reason = "of one caller")]
-    fn links_of(
-        &mut self,
-        draft: &Draft,
-        points: &Points,
-        entry: u32,
-        place: u32,
-        list: usize,
-        alpha: f32,
-        degree: usize,
-    ) {
-        self.look_around(draft, points, entry, place, list);
-        self.candidates.clear();
-        self.candidates.extend_from_slice(&self.walker.expanded);
+        let Some(coarse) = coarse else {
+            self.walker.walk(draft, points, &self.target, starts, reach, |_| true);
+            self.candidates.clone_from(&self.walker.expanded);
+            return;
+        };
+        points.aim_at_decoded(place, coarse, &mut self.coarse);
+        self.walker.walk(draft, coarse, &self.coarse, starts, reach, |_| true);
         self.places.clear();
-        self.places.extend_from_slice(draft.links(place));
-        self.chosen = draft.chosen(place);
+        self.places.extend(self.walker.expanded.iter().map(|entry| entry.place()));
+        self.places.iter().for_each(|&place| points.prefetch(place));
+        self.chosen = 0;
+        self.candidates.clear();
         self.add_candidates(points);
-        self.prune(points, place, alpha, degree);
     }
 
     /// Links a row to those in `places`, of which the first were chosen before: to all of them if they are
