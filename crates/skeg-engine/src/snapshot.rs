@@ -26,7 +26,7 @@ use crate::home::Bell;
 use due::Files;
 pub(crate) use due::Live;
 use errand::Progress;
-use pace::Pace;
+use pace::{Pace, REST_MAX};
 use run::Run;
 
 /// After a failure none is taken by itself for so long.
@@ -295,7 +295,7 @@ impl Shared {
                     }
                 }
                 Progress::Rests => {
-                    self.rest(run, pace.rest(now_ns()));
+                    self.rest(run, REST_MAX);
                     pace = Pace::new(now_ns());
                 }
                 Progress::Waits => {

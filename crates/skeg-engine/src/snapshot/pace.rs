@@ -12,10 +12,9 @@ use std::time::Duration;
 const BURST_NS: u64 = 100_000;
 /// It rests so many times as long as it has worked.
 const RESTS: u64 = 64;
-/// While others do its work it rests so long at least.
-const REST_NS_MIN: u64 = 10_000_000;
-/// Whatever has kept it (a disk, a busy machine), it does not rest longer.
-const REST_NS_MAX: u64 = 25_000_000;
+/// It does not rest longer, whatever has kept it (a disk, a busy machine), and so long while others walk along:
+/// what is to be written grows meanwhile, and with it the next burst.
+pub(super) const REST_MAX: Duration = Duration::from_millis(10);
 
 /// A burst of work. Time is in nanoseconds of the monotonic clock.
 #[derive(Debug)]
@@ -30,20 +29,9 @@ impl Pace {
 
     /// How long to rest now, if it is time to.
     pub(super) fn due(&self, now_ns: u64) -> Option<Duration> {
-        (self.worked_ns(now_ns) >= BURST_NS).then(|| Duration::from_nanos(self.rest_ns(now_ns)))
-    }
-
-    /// How long to rest now that others do the work.
-    pub(super) fn rest(&self, now_ns: u64) -> Duration {
-        Duration::from_nanos(self.rest_ns(now_ns).max(REST_NS_MIN))
-    }
-
-    fn worked_ns(&self, now_ns: u64) -> u64 {
-        now_ns.saturating_sub(self.from_ns)
-    }
-
-    fn rest_ns(&self, now_ns: u64) -> u64 {
-        self.worked_ns(now_ns).saturating_mul(RESTS).min(REST_NS_MAX)
+        let worked_ns = now_ns.saturating_sub(self.from_ns);
+        let rest = Duration::from_nanos(worked_ns.saturating_mul(RESTS));
+        (worked_ns >= BURST_NS).then(|| rest.min(REST_MAX))
     }
 }
 
@@ -57,9 +45,7 @@ mod tests {
         assert_eq!(pace.due(1_000), None);
         assert_eq!(pace.due(100_999), None);
         assert_eq!(pace.due(101_000), Some(Duration::from_micros(6_400)));
-        assert_eq!(pace.due(10_000_000_000), Some(Duration::from_millis(25)));
+        assert_eq!(pace.due(10_000_000_000), Some(REST_MAX));
         assert_eq!(pace.due(0), None);
-        assert_eq!(pace.rest(1_001), Duration::from_millis(10));
-        assert_eq!(pace.rest(201_000), Duration::from_micros(12_800));
     }
 }
