@@ -114,6 +114,8 @@ promises! {
     RemovesUnderBackups,
     /// Growth takes the room that the next snapshot needs.
     FillsTheDisk,
+    /// Older snapshots stay where the disk is full.
+    HoardsSnapshots,
     /// Writers do not wait for a snapshot that they outrun.
     OutrunsSnapshots,
     /// Keys without a deadline go although the policy spares them.

@@ -50,6 +50,8 @@ pub struct Figures {
     pub refilled: u64,
     /// Snapshots that were published.
     pub snapshots: u64,
+    /// Older snapshots that they gave up for that.
+    pub given_up: u64,
     /// Segments of vectors that were published.
     pub vector_segments: u64,
     /// Of them, those published while a larger one of the same index was being built.
@@ -89,7 +91,7 @@ impl Figures {
         }
     }
 
-    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 24] {
+    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 25] {
         [
             ("operations", &mut self.operations),
             ("delegated", &mut self.delegated),
@@ -109,6 +111,7 @@ impl Figures {
             ("snapshots", &mut self.snapshots),
             ("vectorSegments", &mut self.vector_segments),
             ("vectorSegmentsBeside", &mut self.vector_segments_beside),
+            ("givenUp", &mut self.given_up),
             ("snapshotsLoaded", &mut self.snapshots_loaded),
             ("resharded", &mut self.resharded),
             ("fellBack", &mut self.fell_back),

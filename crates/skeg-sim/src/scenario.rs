@@ -192,8 +192,10 @@ pub(crate) enum Step {
     Room(Option<u64>),
     /// Memory is limited, or is not any more.
     Limit(Limit),
-    /// The store fills its disk, and gets space back when what has filled it is removed.
-    Fill,
+    /// The store fills its disk, and gets space back when what has filled it is removed: one by one, or all at once.
+    Fill {
+        flush: bool,
+    },
 }
 
 /// Faults of one plan.
@@ -452,7 +454,7 @@ impl Draw {
             Trouble::Space => {
                 let begin = place(&mut self.rng, steps);
                 if self.strings.index(3) == 0 {
-                    return steps.insert(begin, Step::Fill);
+                    return steps.insert(begin, Step::Fill { flush: self.strings.coin() });
                 }
                 let step = if self.one_in(4) {
                     let failure = self.pick(&[Failure::OutOfSpace, Failure::OverQuota]);

@@ -194,7 +194,7 @@ impl Runner<'_> {
                 self.set_capacity(Some(bytes));
             }
             Step::Room(None) => self.set_capacity(None),
-            Step::Fill => self.fill(work)?,
+            Step::Fill { flush } => self.fill(work, *flush)?,
             Step::Limit(limit) => self.limit_memory(work, *limit)?,
         }
         Ok(())
