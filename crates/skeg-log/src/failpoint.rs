@@ -120,6 +120,8 @@ promises! {
     OutrunsSnapshots,
     /// Keys without a deadline go although the policy spares them.
     EvictsAny,
+    /// Of groups that go, some keys stay.
+    SplitsGroups,
     /// That a key was evicted is not logged.
     ForgetsEvictions,
     /// Log space for the removal of what is evicted is not reserved.

@@ -3,7 +3,7 @@
 //! Invariant: a plan is data; playing it draws nothing more but what the simulated machine draws from
 //! the same seed. So the same plan always does the same, and a plan can be cut down.
 
-use skeg_engine::{End, Level, SyncPolicy};
+use skeg_engine::{End, Grouping, Level, SyncPolicy};
 use skeg_io::sim::{CrashPolicy, Failure, Fault, FaultRates, Injection, Operation, SimRng};
 use skeg_vector::{Backend, IdKind, IndexOptions, Metric, Tier};
 
@@ -154,6 +154,17 @@ pub(crate) enum Step {
         op: Op,
         route: Route,
     },
+    /// A connection begins to write a string, which an operation will give to a key.
+    Ahead {
+        client: usize,
+        op: Op,
+    },
+    /// It goes on with it by so many parts; when all of it is there, the operation runs.
+    GoOn {
+        client: usize,
+        parts: usize,
+        route: Route,
+    },
     Release(usize),
     /// A thread ends its turn: it writes a block.
     Write,
@@ -233,6 +244,8 @@ struct Draw {
     shards: SimRng,
     /// For what is about the limit of memory.
     memory: SimRng,
+    /// How keys are grouped.
+    grouping: Option<Grouping>,
     /// For what is about commands.
     commands: SimRng,
     /// The keys that commands have used last, by kind, and their database.
@@ -291,6 +304,7 @@ impl Draw {
             slices: SimRng::new(seed ^ 0x736c_6963_6573_0000),
             shards: SimRng::new(seed ^ 0x7368_6172_6473_0000),
             memory: SimRng::new(seed ^ 0x6d65_6d6f_7279_0000),
+            grouping: None,
             commands,
             recent: Default::default(),
             recent_db: None,
@@ -490,6 +504,9 @@ impl Draw {
             let consolidate = self.one_in(4).then(|| format!("index {number}").into_bytes());
             return Step::Vectors { steps: self.pick(&[1, 2, 3, 5, 9, 80]), consolidate };
         }
+        if self.written.below(12) == 0 {
+            return self.ahead();
+        }
         if self.rng.below(100) < self.operations {
             let route = if self.one_in(5) { Route::Post } else { Route::Borrow };
             return Step::Run { client: self.client(), op: self.op(), route };
@@ -507,6 +524,19 @@ impl Draw {
             37 => Step::Advance { ms: self.rng.below(4_000) },
             _ => Step::Jump { ms: self.rng.below(4_000).cast_signed() - 2_000 },
         }
+    }
+
+    /// A string is begun or gone on with, beside everything else.
+    fn ahead(&mut self) -> Step {
+        // The first connection's, mostly, so that one is not always begun anew.
+        let client = if self.written.below(4) == 0 { self.client() } else { 0 };
+        if self.written.below(3) == 0 {
+            let (at, deadline) = (self.at(), self.deadline());
+            let op = Op::SetWritten { at, value: self.bytes(), deadline, written: None };
+            return Step::Ahead { client, op };
+        }
+        let route = if self.written.coin() { Route::Post } else { Route::Borrow };
+        Step::GoOn { client, parts: 1 + self.written.index(4), route }
     }
 
     fn client(&mut self) -> usize {
@@ -530,7 +560,7 @@ impl Draw {
     /// A key beside that of [`Self::at`], for a collection; which kind, its length tells.
     fn at_elements(&mut self) -> At {
         let mut at = self.at();
-        at.key.extend_from_slice(b" elements");
+        at.key.extend_from_slice(b"/elements");
         at
     }
 
