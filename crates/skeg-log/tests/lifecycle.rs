@@ -157,8 +157,8 @@ impl Replay for Rival<'_> {
     fn record(&mut self, _: ShardId, _: u8, _: &[u8]) -> Result<(), ReplayError> {
         for read_only in [false, true] {
             let options = LogOptions { read_only, ..LogOptions::default() };
-            let error = Log::open(self.io, self.dir, &options, &mut ()).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Locked);
+            let opened = Log::open(self.io, self.dir, &options, &mut ());
+            assert_eq!(opened.map(drop).map_err(|error| error.kind()), Err(ErrorKind::Locked));
             self.refused += 1;
         }
         Ok(())

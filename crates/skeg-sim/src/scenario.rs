@@ -238,6 +238,8 @@ struct Draw {
     strings: SimRng,
     /// For what is about strings with files of their own.
     written: SimRng,
+    /// Strings are written while anything else happens: that makes the disk change often, so crashes come early.
+    writes_ahead: bool,
     /// For how much of a shard a snapshot takes at a time.
     slices: SimRng,
     /// For what is about numbers of shards and of snapshots.
@@ -287,7 +289,8 @@ impl Draw {
             _ => 24,
         };
         let strings = SimRng::new(seed ^ 0x6c61_7267_6500_0000);
-        let written = SimRng::new(seed ^ 0x7772_6974_7465_6e00);
+        let mut written = SimRng::new(seed ^ 0x7772_6974_7465_6e00);
+        let writes_ahead = written.below(6) == 0;
         let mut commands = SimRng::new(seed ^ 0x636f_6d6d_616e_6400);
         let shares = match themes {
             Themes::Snapshots => [0, 0, 0, 50],
@@ -301,6 +304,7 @@ impl Draw {
             rng,
             strings,
             written,
+            writes_ahead,
             slices: SimRng::new(seed ^ 0x736c_6963_6573_0000),
             shards: SimRng::new(seed ^ 0x7368_6172_6473_0000),
             memory: SimRng::new(seed ^ 0x6d65_6d6f_7279_0000),
@@ -380,6 +384,7 @@ impl Draw {
             self.add_limits(&mut steps);
         }
         self.add_trouble(&mut steps, trouble);
+        let fills = steps.iter().any(|step| matches!(step, Step::Fill { .. }));
         let openings = self.pick(&[0, 0, 0, 1, 1, 2, 3]);
         // Every seed has a power loss; the first round is sure to end with one.
         let power_only = themes == Themes::PowerLoss || (number == 0 && themes == Themes::All);
@@ -402,7 +407,9 @@ impl Draw {
             end: if number > 0 && self.one_in(6) {
                 None
             } else {
-                Some(self.crash_at_work(power_only))
+                let crash = self.crash_at_work(power_only);
+                // Until a disk is full it changes a thousand times and more.
+                Some(Crash { at: crash.at * if fills { 50 } else { 1 }, ..crash })
             },
             steps,
             damages: (0..4).map(|_| self.harm()).collect(),
@@ -504,7 +511,7 @@ impl Draw {
             let consolidate = self.one_in(4).then(|| format!("index {number}").into_bytes());
             return Step::Vectors { steps: self.pick(&[1, 2, 3, 5, 9, 80]), consolidate };
         }
-        if self.written.below(12) == 0 {
+        if self.writes_ahead && self.written.below(12) == 0 {
             return self.ahead();
         }
         if self.rng.below(100) < self.operations {
