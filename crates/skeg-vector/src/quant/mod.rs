@@ -16,14 +16,16 @@ mod coded;
 mod cut;
 mod exact;
 mod half;
+mod laid;
+mod laid_stored;
 mod lines;
 mod parameters;
 mod planes;
-mod planes_stored;
 mod points;
 #[cfg(test)]
 mod points_tests;
 mod ready;
+mod residuals;
 mod rotation;
 mod scan;
 mod source;
