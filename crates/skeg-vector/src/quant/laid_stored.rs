@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use skeg_simd::ROWS;
 
-use super::laid::{BYTES, Laid};
 use super::cut::{to_groups, to_rows};
+use super::laid::{BYTES, Laid};
 use super::stored::{Fill, Sink};
 
 /// Bytes that are brought from one layout into the other at once.

@@ -12,6 +12,7 @@
 
 mod bytes;
 mod code;
+mod codebook;
 mod coded;
 mod cut;
 mod exact;
@@ -24,7 +25,9 @@ mod planes;
 mod points;
 #[cfg(test)]
 mod points_tests;
+mod product;
 mod ready;
+mod records;
 mod residuals;
 mod rotation;
 mod scan;
@@ -32,14 +35,16 @@ mod source;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
+mod trainer;
 
 pub use coded::CodedRows;
 pub(crate) use coded::{Asked, Known, Part, check_dim, check_queries, is_coded, search_parts};
-pub use parameters::{CodeKind, Parameters, Trainer};
+pub use parameters::{CodeKind, Parameters};
 pub use points::Points;
 pub(crate) use points::Target;
 pub use scan::{Found, ScanOptions, Scratch};
 pub use source::{Memory, RowSource};
+pub use trainer::Trainer;
 
 use ready::{Ready, Scores, live};
 use skeg_simd::{ROWS, Sifted};
@@ -55,8 +60,9 @@ trait Codec {
     /// Makes room for as many rows, and no more.
     fn reserve(&mut self, rows: usize);
 
-    /// Codes a further row: not a vector of zeros under cosine, and with a norm that `f32` squares.
-    fn push(&mut self, row: &[f32]);
+    /// Codes a further row: not a vector of zeros under cosine, and with a norm that `f32` squares. `false`
+    /// when its code says nothing of it.
+    fn push(&mut self, row: &[f32]) -> bool;
 
     /// Makes a query ready; what is said of rows holds of it, too. A bound is `deviations` standard
     /// deviations of an estimate where that is random.

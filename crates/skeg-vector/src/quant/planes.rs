@@ -15,8 +15,8 @@
 use skeg_simd::{ENTRY_MAX, Kernels, ROWS, RowTest, Sifted};
 
 use super::Codec;
-use super::laid::Laid;
 use super::code::{Coder, Fine};
+use super::laid::Laid;
 use super::ready::{Ready, Scores, places};
 use super::residuals::{Residuals, SLACK, Sums, below};
 use super::stored::{Fill, Sink, load, save};
@@ -148,13 +148,14 @@ impl Codec for Planes {
         self.fine.reserve_exact(if self.bits > 1 { rows } else { 0 });
     }
 
-    fn push(&mut self, row: &[f32]) {
+    fn push(&mut self, row: &[f32]) -> bool {
         self.residuals.of_row(row, &mut self.residual);
         let factors = self.coder.encode(self.kernels, self.bits, &self.residual);
         self.laid.push(&self.coder.levels, factors.slope, factors.norm2);
         if self.bits > 1 {
             self.fine.push(factors.fine);
         }
+        true
     }
 
     fn prepare(&self, query: &[f32], deviations: f32, ready: &mut Ready) {

@@ -39,6 +39,8 @@ pub(super) struct Residuals {
     pub(super) dim: usize,
     rotation: Option<Rotation>,
     centroid: Vec<f32>,
+    /// The variance of errors, as a multiple of that which a rotation leaves.
+    spread: f32,
 }
 
 /// ⟨x, q⟩ over some dimensions, from the sum of a scan.
@@ -62,7 +64,12 @@ impl Residuals {
     ) -> Self {
         let dim = centroid.len().next_multiple_of(MULTIPLE);
         let rotation = rotation_seed.map(|seed| Rotation::new(kernels, seed, dim));
-        Self { kernels, metric, dim, rotation, centroid }
+        Self { kernels, metric, dim, rotation, centroid, spread: 1.0 }
+    }
+
+    /// Errors are not spread evenly: their variance is so many times as great.
+    pub(super) fn with_spread(self, spread: f32) -> Self {
+        Self { spread, ..self }
     }
 
     /// The residual of a row.
@@ -134,7 +141,7 @@ impl Residuals {
     }
 
     fn freedom(&self) -> f32 {
-        (self.dim - 1) as f32
+        (self.dim - 1) as f32 / self.spread
     }
 
     /// What ⟨o, q⟩ is multiplied by in a score.
