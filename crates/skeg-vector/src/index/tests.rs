@@ -102,9 +102,9 @@ impl Logged {
     }
 }
 
-struct Owner {
+pub(super) struct Owner {
     options: IndexOptions,
-    index: Index,
+    pub(super) index: Index,
     model: Model,
     /// The generation that the log begins with.
     base: u64,
@@ -115,7 +115,7 @@ struct Owner {
 }
 
 impl Owner {
-    fn new(options: IndexOptions) -> Self {
+    pub(super) fn new(options: IndexOptions) -> Self {
         Self {
             options,
             index: Index::new(options, 1).unwrap(),
@@ -143,7 +143,7 @@ impl Owner {
         assert_eq!(removed, self.model.remove(&id).is_some());
     }
 
-    fn build(&mut self, mut build: Build, meanwhile: &[(u8, Option<u32>)]) {
+    pub(super) fn build(&mut self, mut build: Build, meanwhile: &[(u8, Option<u32>)]) {
         let file = Bytes::of(Vec::new());
         let mut write = |bytes: &[u8], offset| file.write(bytes, offset);
         let tag = SegmentTag { file: self.next_file, ..TAG };
@@ -263,7 +263,7 @@ proptest! {
 }
 
 /// Rows around a few centres.
-fn clustered(count: u32, dim: u32) -> Vec<Vec<f32>> {
+pub(super) fn clustered(count: u32, dim: u32) -> Vec<Vec<f32>> {
     let number = |n: u32| {
         let mixed = n.wrapping_mul(0x9e37_79b9) ^ n.wrapping_mul(0x85eb_ca6b).rotate_left(13);
         (mixed.wrapping_mul(0xc2b2_ae35) >> 8) as f32 / (1_u32 << 23) as f32 - 1.0

@@ -72,6 +72,11 @@ pub(crate) struct Coder {
 }
 
 impl Coder {
+    /// Bytes allocated behind this struct.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.levels.capacity() + (self.sizes.capacity() + self.code.capacity()) * size_of::<f32>()
+    }
+
     /// Codes a residual with `bits` bits a dimension.
     pub(crate) fn encode(&mut self, kernels: &Kernels, bits: u32, residual: &[f32]) -> Factors {
         self.sizes.clear();

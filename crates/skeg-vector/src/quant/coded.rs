@@ -14,8 +14,9 @@ use super::planes::Planes;
 use super::product::Product;
 use super::ready::{Ready, Scores};
 use super::scan::{QUERIES_MAX, Stretch, begin, scan};
+use super::sketch::Sketched;
 use super::stored::{Fill, Sink};
-use super::{CodeKind, Codec, Found, Parameters, RowSource, ScanOptions, Scratch};
+use super::{Blocks, CodeKind, Codec, Found, Parameters, RowSource, ScanOptions, Scratch};
 use crate::metric::{Query, admit};
 use crate::row_set::RowSet;
 use crate::{K_MAX, Metric, VectorError};
@@ -68,10 +69,29 @@ pub(crate) fn check_dim(dim: u32, vector: &[f32]) -> Result<(), VectorError> {
     Err(VectorError::Dimension { expected: dim, given: vector.len() })
 }
 
-/// The rows of one segment among those of several that are searched together.
+/// Codes that are scanned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Codes<'a> {
+    /// Of a segment.
+    Rows(&'a CodedRows),
+    /// Of rows that wait in memory.
+    Sketch(&'a Sketched),
+}
+
+impl Codes<'_> {
+    /// Rows that are scanned.
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Rows(rows) => rows.len(),
+            Self::Sketch(sketched) => sketched.rows(),
+        }
+    }
+}
+
+/// Some rows, of one segment for example, among those of several that are searched together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part<'a> {
-    pub(crate) codes: &'a CodedRows,
+    pub(crate) codes: Codes<'a>,
     /// The place of its first row among those of all parts.
     pub(crate) first: u32,
     /// Rows that are not to be found.
@@ -132,12 +152,20 @@ pub(crate) fn search_parts(
         let (readies, states) = scratch.scanning(done, some.len() / dim);
         begin(states, options.k, known.get(done..).unwrap_or_default());
         for (number, part) in parts.iter().enumerate() {
-            let CodedRows { codec, uncoded, .. } = part.codes;
+            let scanning = (&mut *readies, &mut *states);
+            let uncoded = match part.codes {
+                Codes::Rows(rows) => rows.uncoded(),
+                Codes::Sketch(sketched) => sketched.uncoded(),
+            };
             let stretch = Stretch { first: part.first, uncoded, dead: part.dead };
-            of_any!(codec, codec => {
-                let scanning = (&mut *readies, &mut *states);
-                scan(codec, metric, stretch, some, options, scanning, number == 0);
-            });
+            match part.codes {
+                Codes::Rows(CodedRows { codec, .. }) => of_any!(codec, codec => {
+                    scan(codec, metric, stretch, some, options, scanning, number == 0);
+                }),
+                Codes::Sketch(sketched) => {
+                    scan(sketched, metric, stretch, some, options, scanning, number == 0);
+                }
+            }
         }
         for query in some.chunks_exact(dim) {
             let state = scratch.state(done);
@@ -317,7 +345,7 @@ impl CodedRows {
     ) -> Result<(), VectorError> {
         let Parameters { metric, dim, .. } = self.parameters;
         check_queries(metric, dim, queries, options)?;
-        let part = [Part { codes: self, first: 0, dead: None }];
+        let part = [Part { codes: Codes::Rows(self), first: 0, dead: None }];
         let asked = Asked { metric, dim, queries, known: &[] };
         search_parts(&part, rows, asked, options, scratch)?;
         scratch.truncate(options.k);

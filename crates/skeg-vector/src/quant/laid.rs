@@ -24,6 +24,57 @@ const AHEAD: usize = 4096;
 /// Queries whose bits are scanned together.
 const TOGETHER: usize = 8;
 
+/// Dimensions that a scan looks at first, if those stand for all.
+pub(super) fn head(dim: usize, stands_for_all: bool) -> usize {
+    let split = stands_for_all && dim >= SPLIT_FROM;
+    if split { (dim / 2).next_multiple_of(MULTIPLE) } else { dim }
+}
+
+/// How many blocks ahead a block is to be asked for, whose rows have so many dimensions.
+pub(super) fn ahead(head: usize) -> usize {
+    AHEAD.div_ceil(head * BYTES)
+}
+
+/// Writes the first bits of a row into its places of a block of the scan's layout.
+pub(super) fn put_first(bits: u32, levels: &[u8], block: &mut [u8], place: usize) {
+    let (shift, top) = (place / 16 * 4, bits - 1);
+    let groups = block.as_chunks_mut::<16>().0;
+    for (group, four) in groups.iter_mut().zip(levels.as_chunks::<4>().0) {
+        let bit = |n: usize| (four[n] >> top & 1) << n;
+        let pattern = (bit(0) | bit(1) | bit(2) | bit(3)) << shift;
+        let byte = &mut group[place % 16];
+        *byte = *byte & !(0x0f << shift) | pattern;
+    }
+}
+
+/// The first step's, over so many bytes of a table.
+fn sieve<'a>(&(ready, floor): &(&'a Ready, f32), bytes: usize) -> Sieve<'a> {
+    let test = RowTest { floor: below(ready, floor), ..ready.head };
+    Sieve { table: &ready.table[..bytes], test }
+}
+
+/// The first step: which rows of a block may reach each query's floor.
+#[inline]
+pub(super) fn sift(
+    kernels: &Kernels,
+    signs: &SignBlock<'_>,
+    asked: &[(&Ready, f32)],
+    sifted: &mut [Sifted],
+) {
+    let bytes = signs.plane.len();
+    if let [one] = asked {
+        kernels.sift_signs(signs, &[sieve(one, bytes)], sifted);
+        return;
+    }
+    for (asked, sifted) in asked.chunks(TOGETHER).zip(sifted.chunks_mut(TOGETHER)) {
+        let mut sieves = [Sieve { table: &[], test: RowTest::default() }; TOGETHER];
+        for (to, from) in sieves.iter_mut().zip(asked) {
+            *to = sieve(from, bytes);
+        }
+        kernels.sift_signs(signs, &sieves[..asked.len()], sifted);
+    }
+}
+
 /// See the module's header.
 #[derive(Debug)]
 pub(super) struct Laid {
@@ -46,16 +97,8 @@ pub(super) struct Laid {
 }
 
 impl Laid {
-    /// No rows yet, of `bits` bits a dimension, which are a multiple of 64. In two steps only if the first
-    /// dimensions stand for all.
-    pub(super) fn new(
-        kernels: &'static Kernels,
-        bits: u32,
-        dim: usize,
-        stands_for_all: bool,
-    ) -> Self {
-        let split = stands_for_all && dim >= SPLIT_FROM;
-        let head = if split { (dim / 2).next_multiple_of(MULTIPLE) } else { dim };
+    /// No rows yet, of `bits` bits a dimension, of which there are a multiple of 64.
+    pub(super) fn new(kernels: &'static Kernels, bits: u32, dim: usize, head: usize) -> Self {
         let (heads, rests, rest) = (Lines::default(), Lines::default(), Vec::new());
         let (slopes, norms) = (Vec::new(), Vec::new());
         Self { kernels, bits, dim, head, len: 0, heads, rests, slopes, norms, rest }
@@ -93,7 +136,9 @@ impl Laid {
             self.slopes.push([0.0; ROWS]);
             self.norms.push([0.0; ROWS]);
         }
-        self.put_first(levels, block, place);
+        let bytes = self.head * BYTES;
+        let first = &mut self.heads[block * bytes..][..bytes];
+        put_first(self.bits, levels, first, place);
         self.slopes[block][place] = slope;
         self.norms[block][place] = norm2;
         self.rest.clear();
@@ -105,29 +150,9 @@ impl Laid {
         self.len += 1;
     }
 
-    /// Writes the first bits of a row into its places of the scan's layout.
-    fn put_first(&mut self, levels: &[u8], block: usize, place: usize) {
-        let shift = place / 16 * 4;
-        let bytes = self.head * BYTES;
-        let groups = self.heads[block * bytes..][..bytes].as_chunks_mut::<16>().0;
-        for (group, four) in groups.iter_mut().zip(levels.as_chunks::<4>().0) {
-            let top = self.bits - 1;
-            let bit = |n: usize| (four[n] >> top & 1) << n;
-            let pattern = (bit(0) | bit(1) | bit(2) | bit(3)) << shift;
-            let byte = &mut group[place % 16];
-            *byte = *byte & !(0x0f << shift) | pattern;
-        }
-    }
-
     /// How many blocks ahead a block is to be asked for.
     pub(super) fn ahead(&self) -> usize {
-        AHEAD.div_ceil(self.head * BYTES)
-    }
-
-    /// The first step's.
-    fn sieve<'a>(&self, &(ready, floor): &(&'a Ready, f32)) -> Sieve<'a> {
-        let test = RowTest { floor: below(ready, floor), ..ready.head };
-        Sieve { table: &ready.table[..self.head * BYTES], test }
+        ahead(self.head)
     }
 
     /// The first step: which rows of a block may reach each query's floor.
@@ -150,17 +175,7 @@ impl Laid {
             norms: &self.norms[block],
             soon: soon.map_or(&[][..], head),
         };
-        if let [one] = asked {
-            self.kernels.sift_signs(&signs, &[self.sieve(one)], sifted);
-        } else {
-            for (asked, sifted) in asked.chunks(TOGETHER).zip(sifted.chunks_mut(TOGETHER)) {
-                let mut sieves = [Sieve { table: &[], test: RowTest::default() }; TOGETHER];
-                for (to, from) in sieves.iter_mut().zip(asked) {
-                    *to = self.sieve(from);
-                }
-                self.kernels.sift_signs(&signs, &sieves[..asked.len()], sifted);
-            }
-        }
+        sift(self.kernels, &signs, asked, sifted);
         let rows = live(block, self.len);
         sifted.iter_mut().for_each(|sifted| sifted.rows &= rows);
     }

@@ -78,8 +78,7 @@ mod tests {
 
     fn planes(bits: u32, dim: usize, head: usize, rows: usize) -> Laid {
         let kernels = skeg_simd::kernels();
-        let mut planes = Laid::new(kernels, bits, dim, true);
-        planes.head = head;
+        let mut planes = Laid::new(kernels, bits, dim, head);
         let mut coder = Coder::default();
         for row in 0..rows {
             let row: Vec<f32> =

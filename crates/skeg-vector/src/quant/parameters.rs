@@ -152,6 +152,11 @@ impl Parameters {
         size_of_val(&self.centroid[..]) + self.codebook.as_ref().map_or(0, Codebook::memory_bytes)
     }
 
+    /// What is taken off every row.
+    pub(super) fn into_centroid(self) -> Vec<f32> {
+        self.centroid
+    }
+
     /// The stored form.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

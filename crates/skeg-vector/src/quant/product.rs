@@ -17,12 +17,12 @@
 
 use skeg_simd::{ENTRY_MAX, Kernels, ROWS, RowTest, Sifted};
 
-use super::Codec;
 use super::codebook::{Codebook, WORDS};
-use super::laid::{BYTES, Laid};
+use super::laid::{self, BYTES, Laid};
 use super::ready::{Ready, Scores, places};
 use super::residuals::{Residuals, SLACK, Sums, below};
 use super::stored::{Fill, Sink, load, save};
+use super::{Blocks, Codec};
 use crate::Metric;
 
 /// Cosines are kept in units of this, rounded down.
@@ -53,7 +53,8 @@ impl Product {
     ) -> Self {
         let residuals = Residuals::new(kernels, metric, rotation_seed, centroid);
         let residuals = residuals.with_spread(codebook.spread());
-        let laid = Laid::new(kernels, 1, residuals.dim, rotation_seed.is_some());
+        let head = laid::head(residuals.dim, rotation_seed.is_some());
+        let laid = Laid::new(kernels, 1, residuals.dim, head);
         let (cosines, levels, residual) = (Vec::new(), Vec::new(), Vec::new());
         Self { residuals, codebook, laid, cosines, longest: 0.0, levels, residual }
     }
@@ -131,24 +132,9 @@ impl Product {
     }
 }
 
-impl Codec for Product {
+impl Blocks for Product {
     fn len(&self) -> usize {
         self.laid.len
-    }
-
-    fn reserve(&mut self, rows: usize) {
-        self.laid.reserve(rows);
-        self.cosines.reserve_exact(rows);
-    }
-
-    fn push(&mut self, row: &[f32]) -> bool {
-        self.residuals.of_row(row, &mut self.residual);
-        let coded = self.codebook.encode(&mut self.residual, &mut self.levels);
-        let place = self.laid.len;
-        self.laid.push(&self.levels, coded.slope, coded.norm2);
-        self.cosines.push((coded.cosine * UNITS).min(UNITS - 1.0) as u16);
-        self.note_length(place);
-        coded.is_valid
     }
 
     fn prepare(&self, query: &[f32], deviations: f32, ready: &mut Ready) {
@@ -219,6 +205,23 @@ impl Codec for Product {
             reaching |= u32::from(estimate + bound >= floor) << within;
         }
         reaching
+    }
+}
+
+impl Codec for Product {
+    fn reserve(&mut self, rows: usize) {
+        self.laid.reserve(rows);
+        self.cosines.reserve_exact(rows);
+    }
+
+    fn push(&mut self, row: &[f32]) -> bool {
+        self.residuals.of_row(row, &mut self.residual);
+        let coded = self.codebook.encode(&mut self.residual, &mut self.levels);
+        let place = self.laid.len;
+        self.laid.push(&self.levels, coded.slope, coded.norm2);
+        self.cosines.push((coded.cosine * UNITS).min(UNITS - 1.0) as u16);
+        self.note_length(place);
+        coded.is_valid
     }
 
     fn code_bytes(&self) -> usize {

@@ -67,6 +67,12 @@ impl Residuals {
         Self { kernels, metric, dim, rotation, centroid, spread: 1.0 }
     }
 
+    /// Bytes allocated behind this struct.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.centroid.capacity() * size_of::<f32>()
+            + self.rotation.as_ref().map_or(0, Rotation::heap_bytes)
+    }
+
     /// Errors are not spread evenly: their variance is so many times as great.
     pub(super) fn with_spread(self, spread: f32) -> Self {
         Self { spread, ..self }

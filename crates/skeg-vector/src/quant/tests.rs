@@ -29,7 +29,7 @@ pub(super) const SHAPES: [Shape; 5] =
     [Shape::Clustered, Shape::Shifted, Shape::Spread, Shape::Repeated, Shape::Equal];
 
 /// Numbers that look normally distributed and depend on `seed` alone.
-fn normal(count: usize, seed: u64) -> Vec<f32> {
+pub(super) fn normal(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut uniform = || {
         state ^= state << 13;
