@@ -160,6 +160,11 @@ impl Build {
         self.writer.as_ref().is_some_and(SegmentWriter::is_to_be_linked)
     }
 
+    /// What linking the rows will read all over, when all have been written.
+    pub fn large_blocks(&self) -> impl Iterator<Item = &[u8]> {
+        self.writer.iter().flat_map(SegmentWriter::large_blocks)
+    }
+
     /// The generation that the segment will have.
     #[must_use]
     pub fn generation(&self) -> u64 {

@@ -61,6 +61,8 @@ enum Form {
 pub(crate) struct Target {
     /// A query as it is compared.
     vector: Vec<f32>,
+    /// A row that is made a query.
+    row: Vec<f32>,
     /// It, or a row's code, in integers; or for codes of words what each word adds.
     numbers: Vec<i8>,
     table: Vec<f32>,
@@ -335,6 +337,28 @@ impl Points {
         if metric != Metric::InnerProduct {
             target.further = 0.0;
         }
+    }
+
+    /// Makes the row at a place, as its code has it, a target for other codes of these rows. Its own must not be
+    /// rotated.
+    pub(crate) fn aim_at_decoded(&self, place: u32, others: &Self, target: &mut Target) {
+        let dim = self.parameters.dim as usize;
+        let mut row = std::mem::take(&mut target.row);
+        row.clear();
+        match &self.form {
+            Form::Exact { rows, .. } => row.extend_from_slice(&rows[place as usize * dim..][..dim]),
+            Form::Coded(coded) => {
+                debug_assert!(!self.parameters.kind.is_rotated(), "numbers of other dimensions");
+                coded.numbers(place, &mut target.numbers);
+                let factors = coded.factors(place);
+                let half = if coded.bits < 8 { 0.5 } else { 1.0 };
+                let length = factors.slope * factors.cosine * half;
+                row.extend(target.numbers[..dim].iter().map(|&x| length * f32::from(x)));
+                row.iter_mut().zip(&self.parameters.centroid).for_each(|(x, c)| *x += c);
+            }
+        }
+        others.aim_at_query(&row, 0.0, target);
+        target.row = row;
     }
 
     /// Asks for what the key of a row is made of.

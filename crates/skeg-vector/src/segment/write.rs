@@ -116,7 +116,8 @@ impl SegmentWriter {
     /// [`GraphError::Cancelled`] when the crew gave up; the file is to be given up.
     pub fn link(&mut self, crew: &impl Crew) -> Result<(), GraphError> {
         let Some(ToLink { options, points, fine }) = self.to_link.take() else { return Ok(()) };
-        let draft = match build(fine.as_ref().unwrap_or(&points), &options, crew) {
+        let coarse = fine.as_ref().map(|_| &points);
+        let draft = match build(fine.as_ref().unwrap_or(&points), coarse, &options, crew) {
             Ok(draft) => draft,
             // It is scanned, as all were before.
             Err(GraphError::Memory { .. } | GraphError::Rows { .. }) => return Ok(()),
@@ -131,6 +132,13 @@ impl SegmentWriter {
     #[must_use]
     pub fn is_to_be_linked(&self) -> bool {
         self.to_link.is_some()
+    }
+
+    /// What linking reads all over, when all rows have come.
+    pub fn large_blocks(&self) -> impl Iterator<Item = &[u8]> {
+        let points =
+            self.to_link.iter().map(|ToLink { points, fine, .. }| fine.as_ref().unwrap_or(points));
+        points.map(Points::records)
     }
 
     /// Rows so far.
