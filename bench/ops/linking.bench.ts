@@ -48,7 +48,7 @@ async function measure(set: VectorSet, scale: number): Promise<Record<string, Fi
     over = true
     const times = await busy
     const beside = { ...built, ...percentiles(times), searches: times.length }
-    const ratio = (beside.p99_ms ?? 0) / (idle['p99_ms'] ?? 1)
+    const ratio = (beside['p99_ms'] ?? 0) / (idle['p99_ms'] ?? 1)
     return { idle, alone, 'beside searches': { ...beside, p99_ratio: ratio } }
   } finally {
     for (const connection of [asks, builds]) connection.close()
