@@ -18,6 +18,13 @@ const DIM = 384
 const BEFORE = 50_000
 const ROWS = 100_000
 const IDLE_SEARCHES = 5_000
+/** Rows a second that are stored beside searches, and for how long at a pace. */
+const PACES: Record<string, number | undefined> = {
+  'beside searches': undefined,
+  '20,000 a second': 20_000,
+  '5,000 a second': 5_000,
+}
+const PACED_SECONDS = 4
 
 /** Asks one search after the other until `isOver`; gives the times. */
 async function search(
@@ -51,43 +58,64 @@ async function measure(folder: string, scale: number): Promise<Record<string, Fi
   const server = await startSkeg('everysec', data)
   const { pid, port } = server
   const connection = await Connection.open(port)
-  await connection.call('SKEG.VINDEX.CREATE', INDEX, `${DIM}`, 'TQ2', 'AUTO', 'IDS', 'U64')
   const script = fromRoot('bench', 'vector', 'ingest-child.ts')
   const args = ['--import', 'tsx', script, `${port}`, INDEX, folder, `${DIM}`]
   const [child] = await Child.start('ingest', process.execPath, args)
   let stored = 0
-  const store = async (rows: number): Promise<Figures> => {
+  const prepare = (rows: number): Promise<Figures> =>
+    child.measure({ prepare: 1, first: stored, rows })
+  /** Stores what was prepared. */
+  const store = async (rows: number, pace?: number): Promise<Figures> => {
     const used = cpuSeconds(pid)
-    const { seconds = 1 } = await child.measure({ first: stored, rows })
+    const asked = { first: stored, rows, ...(pace !== undefined && { per_second: pace }) }
+    const { seconds = 1 } = await child.measure(asked)
     stored += rows
     const per_cpu_second = rows / (cpuSeconds(pid) - used)
     return { per_second: rows / seconds, per_cpu_second }
   }
-  try {
+  /** An index as large as before each measurement. */
+  const begin = async (): Promise<void> => {
+    await connection.call('SKEG.VINDEX.CREATE', INDEX, `${DIM}`, 'TQ2', 'AUTO', 'IDS', 'U64')
+    await prepare(BEFORE * scale)
     await store(BEFORE * scale)
     await connection.call('SKEG.VINDEX.CONSOLIDATE', INDEX)
     await rest(pid)
-    const set = readAsked(folder)
-    const queries = queriesOf(set).map((query) => {
-      const bytes = new Uint8Array(query.buffer, query.byteOffset, DIM * 4)
-      return encode('SKEG.VSEARCH', INDEX, '10', '0', bytes)
-    })
+  }
+  const end = async (): Promise<void> => {
+    await rest(pid)
+    await connection.call('SKEG.VINDEX.DROP', INDEX)
+  }
+  const set = readAsked(folder)
+  const queries = queriesOf(set).map((query) => {
+    const bytes = new Uint8Array(query.buffer, query.byteOffset, DIM * 4)
+    return encode('SKEG.VSEARCH', INDEX, '10', '0', bytes)
+  })
+  const besideSearches = async (pace?: number): Promise<Figures> => {
+    await begin()
     const idle = percentiles(
       await search(connection, queries, (done) => done >= IDLE_SEARCHES * scale),
     )
-    const alone = await store(ROWS * scale)
-    await rest(pid)
+    const { p50_ms: idle_p50_ms = 0, p99_ms: idle_p99_ms = 1 } = idle
+    const rows = Math.round(Math.min(ROWS, (pace ?? Infinity) * PACED_SECONDS) * scale)
+    await prepare(rows)
     let over = false
-    const busyTimes = search(connection, queries, () => over)
-    const beside = await store(ROWS * scale)
+    const times = search(connection, queries, () => over)
+    const stored = await store(rows, pace)
     over = true
-    const busy = percentiles(await busyTimes)
-    const ratio = (busy['p99_ms'] ?? 0) / (idle['p99_ms'] ?? 1)
-    const { p50_ms: idle_p50_ms = 0, p99_ms: idle_p99_ms = 0 } = idle
-    return {
-      alone,
-      'beside searches': { ...beside, ...busy, idle_p50_ms, idle_p99_ms, p99_ratio: ratio },
+    const busy = percentiles(await times)
+    await end()
+    const p99_ratio = (busy['p99_ms'] ?? 0) / idle_p99_ms
+    return { ...stored, ...busy, idle_p50_ms, idle_p99_ms, p99_ratio }
+  }
+  try {
+    await begin()
+    await prepare(ROWS * scale)
+    const figures: Record<string, Figures> = { alone: await store(ROWS * scale) }
+    await end()
+    for (const [condition, pace] of Object.entries(PACES)) {
+      figures[condition] = await besideSearches(pace)
     }
+    return figures
   } finally {
     await child.close()
     connection.close()
@@ -108,7 +136,7 @@ export const bench: Bench = {
     const [{ folder }] = await vectorSet(vectors?.data)
     const all: Record<string, Figures>[] = []
     for (let n = 0; n < rounds; n++) all.push(await measure(folder, scale))
-    return ['alone', 'beside searches'].map((condition) => {
+    return ['alone', ...Object.keys(PACES)].map((condition) => {
       const figures = best(all.map((round) => round[condition] ?? {}))
       // A ratio of times is better small.
       const ratios = all.flatMap((round) => round[condition]?.['p99_ratio'] ?? [])

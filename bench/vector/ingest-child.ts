@@ -1,6 +1,7 @@
 /**
  * Stores vectors in a process of its own, so that whoever searches meanwhile is not held up: takes lines of JSON
- * that name the first id and a number of rows, and answers each with the seconds that it took.
+ * that name the first id, a number of rows and perhaps how many a second. One with `prepare` has the commands made,
+ * so that the next one, which answers with the seconds that it took, only sends them.
  *
  * PORT INDEX FOLDER DIM: rows are those of the folder's base.fbin, over and over, their first DIM numbers.
  */
@@ -8,9 +9,6 @@ import { createInterface } from 'node:readline'
 import { readSet } from './figures.ts'
 import { store, storing } from './ingest.ts'
 import { Connection } from './resp.ts'
-
-/** Rows that are made commands of before they are sent. */
-const PART = 50_000
 
 const [port, index = '', folder = '', width] = process.argv.slice(2)
 const dim = Number(width)
@@ -26,18 +24,25 @@ function rowsFrom(first: number, count: number): Float32Array {
   return rows
 }
 
+interface Asked {
+  prepare?: number
+  first: number
+  rows: number
+  per_second?: number
+}
+
+let commands: Buffer[] = []
 const connection = await Connection.open(Number(port))
 console.log('{}')
 for await (const line of createInterface({ input: process.stdin })) {
-  const { first, rows } = JSON.parse(line) as { first: number; rows: number }
-  let seconds = 0
-  for (let done = 0; done < rows; done += PART) {
-    const some = rowsFrom(first + done, Math.min(PART, rows - done))
-    const commands = [...storing(index, some, dim, first + done)]
-    const start = performance.now()
-    await store(connection, commands)
-    seconds += (performance.now() - start) / 1_000
+  const { prepare, first, rows, per_second } = JSON.parse(line) as Asked
+  if (prepare !== undefined) {
+    commands = [...storing(index, rowsFrom(first, rows), dim, first)]
+    console.log('{}')
+    continue
   }
-  console.log(JSON.stringify({ seconds }))
+  const start = performance.now()
+  await store(connection, commands, per_second)
+  console.log(JSON.stringify({ seconds: (performance.now() - start) / 1_000 }))
 }
 connection.close()

@@ -24,11 +24,18 @@ export function* storing(
   }
 }
 
-/** Sends them, and waits for all replies. */
-export async function store(connection: Connection, commands: Iterable<Buffer>): Promise<void> {
+/** Sends them, and waits for all replies; at most so many rows a second, if a pace is given. */
+export async function store(
+  connection: Connection,
+  commands: Iterable<Buffer>,
+  rowsPerSecond = Infinity,
+): Promise<void> {
   const underWay: Promise<Reply>[] = []
+  let due = performance.now()
   for (const command of commands) {
     if (underWay.length >= COMMANDS) await underWay.shift()
+    while (performance.now() < due) await sleep(1)
+    due += (ROWS_A_COMMAND * 1_000) / rowsPerSecond
     underWay.push(set(connection, command))
   }
   await Promise.all(underWay)

@@ -135,6 +135,10 @@ impl Indexes {
         }
         index.resume(created.generation);
         let Created { number, relies_on, memory_max, .. } = *created;
+        if number != 0 {
+            // Its rows in memory wait for a segment.
+            index.code_waiting();
+        }
         let (is_due, rest) = (false, Rest::default());
         let held = Held { index, number, relies_on, is_due, rest, memory_max };
         self.by_name.insert(name.into(), held);

@@ -694,8 +694,11 @@ impl Draw {
         let name = format!("index {number}").into_bytes();
         let dim = self.dim_of(number);
         let metric = self.pick(&[Metric::Euclidean, Metric::Euclidean, Metric::Cosine]);
-        let tiers = [Tier::F32, Tier::Int8, Tier::Tq2, Tier::Tq2];
-        let tier = tiers[usize::try_from(number).expect("below 3")];
+        let tier = match number {
+            0 => Tier::F32,
+            1 => self.pick(&[Tier::Int8, Tier::Pq]),
+            _ => self.pick(&[Tier::Tq2, Tier::Tq2, Tier::Pq]),
+        };
         let backend = if number == 2 { Backend::Disk } else { Backend::Auto };
         let ids = ids_of(number);
         let options = IndexOptions { ids, tier, backend, ..IndexOptions::new(dim, metric) };

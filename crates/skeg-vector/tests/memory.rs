@@ -5,7 +5,7 @@
 use std::alloc::System;
 
 use skeg_vector::quant::{CodeKind, CodedRows, Memory, ScanOptions, Scratch, Trainer};
-use skeg_vector::{FlatIndex, IdKind, IndexOptions, Metric};
+use skeg_vector::{FlatIndex, IdKind, Index, IndexOptions, Metric, Tier};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -20,8 +20,9 @@ fn held(region: &Region<'_, System>) -> usize {
 #[expect(clippy::print_stdout, reason = "what `cargo test` prints, for whoever adds tests up")]
 fn main() {
     every_byte_is_counted();
+    codes_of_rows_that_wait_are_counted();
     a_scan_of_codes_allocates_nothing_once_it_is_warm();
-    println!("test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+    println!("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
 }
 
 fn a_scan_of_codes_allocates_nothing_once_it_is_warm() {
@@ -29,7 +30,8 @@ fn a_scan_of_codes_allocates_nothing_once_it_is_warm() {
     let number = |n: u32| (n.wrapping_mul(0x9e37_79b9) >> 8) as f32 / (1_u32 << 23) as f32 - 1.0;
     let rows: Vec<f32> = (0..dim * count).map(number).collect();
     let queries: Vec<f32> = (0..dim * 12).map(|n| number(n + 7_777_777)).collect();
-    let kinds = [CodeKind::F32, CodeKind::F16, CodeKind::Int8, CodeKind::Tq1, CodeKind::Tq4];
+    let kinds =
+        [CodeKind::F32, CodeKind::F16, CodeKind::Int8, CodeKind::Tq1, CodeKind::Tq4, CodeKind::Pq];
     for (kind, metric) in kinds.iter().flat_map(|&k| [(k, Metric::Cosine), (k, Metric::Euclidean)])
     {
         let mut trainer = Trainer::new(kind, metric, dim, 1).expect("a valid dimension");
@@ -99,5 +101,39 @@ fn every_byte_is_counted() {
             check(&index, "emptied");
             assert_eq!(index.len(), 0);
         }
+    }
+}
+
+fn codes_of_rows_that_wait_are_counted() {
+    for (dim, metric) in [(64, Metric::Cosine), (384, Metric::Euclidean), (1_000, Metric::Cosine)] {
+        // Some that no code describes, under one of the metrics.
+        let size = |n: u64| if n.is_multiple_of(9) { 1e12 } else { 1.0 };
+        let row = |n: u64| (0..dim).map(|d| (d % 7 + 1) as f32 * size(n)).collect::<Vec<f32>>();
+        let rows: Vec<Vec<f32>> = (0..1_500).map(row).collect();
+        let region = Region::new(ALLOCATOR);
+        let options =
+            IndexOptions { ids: IdKind::U64, tier: Tier::Tq2, ..IndexOptions::new(dim, metric) };
+        let mut index = Index::new(options, 5).expect("the options are valid");
+        index.code_waiting();
+        let check = |index: &Index, moment: &str| {
+            let counted = index.memory_bytes() - size_of::<Index>();
+            assert_eq!(counted, held(&region), "{dim} {metric}: {moment}");
+        };
+        check(&index, "empty");
+        for (n, row) in rows.iter().enumerate() {
+            index.set(n as u64, row).expect("a valid vector");
+            if n.is_multiple_of(37) {
+                check(&index, "filling");
+                drop(index.view());
+                check(&index, "with its view cached");
+            }
+        }
+        assert!(index.freeze());
+        check(&index, "frozen");
+        for (n, row) in rows.iter().enumerate().step_by(3) {
+            index.set(n as u64, row).expect("a valid vector");
+            index.remove(1_499 - n as u64);
+        }
+        check(&index, "with another delta");
     }
 }

@@ -29,6 +29,9 @@ const WORTH_PART: u64 = 16;
 /// What a row takes in memory beside its numbers and its id, about.
 const ROW_BYTES: usize = 64;
 
+/// Its code takes this part of that again.
+const CODE_PART: usize = 32;
+
 /// Rows that are to be stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Incoming {
@@ -56,7 +59,8 @@ impl Incoming {
     }
 
     fn memory_bytes(self) -> usize {
-        self.bytes.saturating_add(self.rows.saturating_mul(ROW_BYTES))
+        let bytes = self.bytes.saturating_add(self.bytes / CODE_PART);
+        bytes.saturating_add(self.rows.saturating_mul(ROW_BYTES))
     }
 }
 

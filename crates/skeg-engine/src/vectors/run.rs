@@ -279,7 +279,7 @@ impl Run {
             generation: build.generation(),
             salt: shared.io.entropy.next_u64(),
         };
-        build.begin(tag, self.number);
+        build.begin(tag, self.number).map_err(VectorsError::Vector)?;
         self.stage = Stage::Write(build, writer);
         Ok(Progress::More)
     }

@@ -1,4 +1,5 @@
-//! The flat backend: rows as they are, every one compared with the query.
+//! The flat backend: rows as they are, every one compared with the query. An index keeps codes beside rows that
+//! wait to be written into a segment, if it is asked to (`quant/sketch.rs`).
 //!
 //! Invariants: writes, look-ups and views depend on the history of calls alone (the seed changes no
 //! answer); a removed row's place is taken by the last row; a view that nobody else holds any more
@@ -20,6 +21,7 @@ use self::places::{Places, Tag};
 use self::rows::Rows;
 pub use self::view::View;
 use crate::metric::admit;
+use crate::quant::{Sketch, Sketched};
 use crate::{ID_BYTES_MAX, IdRef, IndexOptions, Metric, VectorError};
 
 /// The greatest number of rows.
@@ -32,6 +34,8 @@ pub struct FlatIndex {
     kernels: &'static Kernels,
     rows: Rows,
     places: Places,
+    /// Codes of the rows, if they are kept.
+    sketch: Option<Box<Sketch>>,
     /// What was taken since the last write.
     view: Option<Arc<View>>,
 }
@@ -50,8 +54,25 @@ impl FlatIndex {
             kernels: skeg_simd::kernels(),
             rows: Rows::new(Shape::new(options.dim as usize, scaled, options.ids)),
             places: Places::new(seed),
+            sketch: None,
             view: None,
         })
+    }
+
+    /// Keeps codes beside the rows from now on, where they are worth it. `seed` chooses them.
+    pub(crate) fn keep_codes(&mut self, seed: u64) {
+        let IndexOptions { metric, dim, .. } = self.options;
+        let sketch = Sketch::new(self.kernels, metric, dim, seed, self.rows.chunk_rows());
+        self.sketch = sketch.map(Box::new);
+        self.view = None;
+        self.code();
+    }
+
+    /// Codes the rows that have no code yet.
+    fn code(&mut self) {
+        if let Some(sketch) = &mut self.sketch {
+            sketch.follow(self.rows.len(), |place| self.rows.row(place));
+        }
     }
 
     /// What the index was made with.
@@ -77,9 +98,12 @@ impl FlatIndex {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let view = self.view.as_ref().map_or(0, |view| {
-            2 * size_of::<usize>() + size_of::<View>() + size_of_val(&*view.groups)
+            let codes = view.sketched.as_ref().map_or(0, Sketched::own_bytes);
+            2 * size_of::<usize>() + size_of::<View>() + size_of_val(&*view.groups) + codes
         });
-        size_of::<Self>() + self.rows.memory_bytes() + self.places.heap_bytes() + view
+        let sketch =
+            self.sketch.as_ref().map_or(0, |sketch| size_of::<Sketch>() + sketch.heap_bytes());
+        size_of::<Self>() + self.rows.memory_bytes() + self.places.heap_bytes() + sketch + view
     }
 
     /// Tells whether [`Self::set`] would take this, without changing anything.
@@ -115,9 +139,13 @@ impl FlatIndex {
         self.view = None;
         if let Some(place) = place {
             self.rows.overwrite(place, vector, scale);
+            if let Some(sketch) = &mut self.sketch {
+                sketch.change(place, vector);
+            }
         } else {
             self.places.insert(tag, self.len());
             self.rows.push(id, vector, scale);
+            self.code();
         }
         Ok(place.is_some())
     }
@@ -151,6 +179,12 @@ impl FlatIndex {
             self.places.relocate(moved, last, place);
         }
         self.rows.swap_remove(place);
+        if let Some(sketch) = &mut self.sketch {
+            sketch.shrink(last);
+            if place != last {
+                sketch.change(place, self.rows.row(place));
+            }
+        }
         true
     }
 
@@ -161,6 +195,7 @@ impl FlatIndex {
                 options: self.options,
                 kernels: self.kernels,
                 groups: self.rows.share(),
+                sketched: self.sketch.as_ref().and_then(|sketch| sketch.share()),
                 len: self.rows.len(),
                 chunk_rows: self.rows.chunk_rows(),
             })

@@ -11,6 +11,7 @@ use skeg_simd::Kernels;
 use super::chunk::{Chunk, ROWS_MAX};
 use super::rows::{GROUP, Group};
 use crate::metric::Query;
+use crate::quant::Sketched;
 use crate::row_set::RowSet;
 use crate::top::Top;
 use crate::{Hit, IdRef, IndexOptions, K_MAX, VectorError};
@@ -24,6 +25,8 @@ pub struct View {
     pub(super) options: IndexOptions,
     pub(super) kernels: &'static Kernels,
     pub(super) groups: Box<[Arc<Group>]>,
+    /// Codes of the first rows.
+    pub(super) sketched: Option<Sketched>,
     pub(super) len: usize,
     /// Rows of a full chunk.
     pub(super) chunk_rows: usize,
@@ -70,6 +73,17 @@ impl View {
         &chunk.rows()[within * dim..][..dim]
     }
 
+    /// What the score of the row at a place is multiplied by under cosine; otherwise 1.
+    pub(crate) fn scale(&self, place: u32) -> f32 {
+        let (chunk, within) = self.at(place);
+        chunk.scales().get(within).copied().unwrap_or(1.0)
+    }
+
+    /// Codes of the first rows, if there are any.
+    pub(crate) fn sketched(&self) -> Option<&Sketched> {
+        self.sketched.as_ref()
+    }
+
     fn at(&self, place: u32) -> (&Chunk, usize) {
         let (chunk, within) = (place as usize / self.chunk_rows, place as usize % self.chunk_rows);
         (&self.groups[chunk / GROUP].chunks()[chunk % GROUP], within)
@@ -112,30 +126,30 @@ impl View {
         Ok(hits)
     }
 
-    /// Offers every row to a query, which has the right length, but for those at places in `dead`.
-    pub(crate) fn offer_all<'v>(
+    /// Offers the rows that have no code to a query, which has the right length, but for those at places in `dead`.
+    pub(crate) fn offer_uncoded<'v>(
         &'v self,
-        query: &[f32],
+        query: &Query<'_>,
         dead: Option<&RowSet>,
         top: &mut Top<'v>,
-    ) -> Result<(), VectorError> {
-        let query = self.prepare(query)?;
+    ) {
         let mut scores = [0.0_f32; ROWS_MAX];
-        let mut first = 0;
-        for chunk in self.chunks() {
+        // Whole chunks of them.
+        let mut first = self.sketched().map_or(0, Sketched::rows);
+        let chunks = first / self.chunk_rows..self.len.div_ceil(self.chunk_rows);
+        for chunk in chunks.map(|n| &self.groups[n / GROUP].chunks()[n % GROUP]) {
             let scores = &mut scores[..chunk.rows().len() / self.options.dim as usize];
             query.score(chunk.rows(), chunk.scales(), scores);
             if let Some(dead) = dead {
-                for (place, score) in (first..).zip(scores.iter_mut()) {
+                for (place, score) in (first as u32..).zip(scores.iter_mut()) {
                     if dead.contains(place) {
                         *score = Top::NEVER;
                     }
                 }
             }
-            first += scores.len() as u32;
+            first += scores.len();
             top.offer(scores, |place| chunk.id(place));
         }
-        Ok(())
     }
 
     /// Offers every row to every query.
@@ -155,7 +169,8 @@ impl View {
         self.groups.iter().flat_map(|group| group.chunks()).map(AsRef::as_ref)
     }
 
-    fn prepare<'q>(&self, query: &'q [f32]) -> Result<Query<'q>, VectorError> {
+    /// A query that is compared with rows.
+    pub(crate) fn prepare<'q>(&self, query: &'q [f32]) -> Result<Query<'q>, VectorError> {
         if query.len() != self.options.dim as usize {
             return Err(self.wrong_dimension(query.len()));
         }

@@ -170,7 +170,15 @@ fn check_lists(draft: &Draft) {
 
 #[test]
 fn every_metric_dimension_and_code_finds_nearly_all() {
-    let kinds = [CodeKind::Tq2, CodeKind::Int8, CodeKind::Tq4, CodeKind::F32, CodeKind::Tq1];
+    let kinds = [
+        CodeKind::Tq2,
+        CodeKind::Int8,
+        CodeKind::Tq4,
+        CodeKind::F32,
+        CodeKind::Tq1,
+        CodeKind::Pq,
+        CodeKind::Pq,
+    ];
     for (number, dim) in [1, 7, 100, 384, 768, 1000].into_iter().enumerate() {
         for (metric, times) in METRICS.into_iter().zip([1, 10, 1]) {
             let kind = kinds[(number + times) % kinds.len()];

@@ -1,6 +1,6 @@
 //! An index: new rows in memory, older ones in segments, and what of those is no more.
 //!
-//! A write goes into the delta, a flat index that is compared row by row. When the owner finds the delta
+//! A write goes into the delta, a flat index that is compared row by row, or by codes that are made as rows come. When the owner finds the delta
 //! large enough it freezes it: a new, empty delta takes its place, and the frozen rows are written as a
 //! segment ([`Build`]) meanwhile. When the segment is safe where it belongs, it takes the place of the
 //! frozen rows. Segments are merged in the same way. Whoever never freezes has an index in memory.
@@ -27,6 +27,9 @@ mod planner;
 #[cfg(test)]
 mod tests;
 mod view;
+mod waiting;
+#[cfg(test)]
+mod waiting_tests;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -38,7 +41,7 @@ pub use view::{Change, SearchOptions, SearchScratch, View};
 use crate::flat::{self, FlatIndex};
 use crate::row_set::RowSet;
 use crate::segment::{RowBuffer, Segment};
-use crate::{IdRef, IndexOptions, VectorError};
+use crate::{IdRef, IndexOptions, Tier, VectorError};
 
 /// Rows that have been frozen and are not in a segment yet.
 #[derive(Debug)]
@@ -91,6 +94,8 @@ pub struct Index {
     segments: Vec<Slot>,
     /// How often it was frozen.
     generation: u64,
+    /// Whether rows that wait have codes.
+    codes_waiting: bool,
     /// What was taken since the last write.
     view: Option<Arc<View>>,
 }
@@ -165,7 +170,7 @@ pub struct IndexFigures {
 
 impl Index {
     /// An empty index. `seed` should be secret and random: it keys the hash of the ids, and changes no
-    /// answer.
+    /// answer, unless rows that wait are coded.
     ///
     /// # Errors
     /// Those of [`IndexOptions::validate`].
@@ -178,8 +183,20 @@ impl Index {
             frozen: None,
             segments: Vec::new(),
             generation: 0,
+            codes_waiting: false,
             view: None,
         })
+    }
+
+    /// From now on rows in memory get codes as they come, because they wait to be written into a segment: once there
+    /// is one, a search finds them with the certainty with which it finds rows in segments, and looks at few of
+    /// them. Rows of tier `f32` stay what they are.
+    pub fn code_waiting(&mut self) {
+        self.codes_waiting = self.options.tier != Tier::F32;
+        if self.codes_waiting {
+            self.delta.keep_codes(self.seed);
+            self.view = None;
+        }
     }
 
     /// What the index was made with.
@@ -209,10 +226,9 @@ impl Index {
     /// a write) is not counted.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let frozen = self
-            .frozen
-            .as_ref()
-            .map_or(0, |frozen| frozen.rows.memory_bytes() + frozen.dead.heap_bytes());
+        let frozen = self.frozen.as_ref().map_or(0, |frozen| {
+            frozen.rows.memory_bytes() - size_of::<FlatIndex>() + frozen.dead.heap_bytes()
+        });
         let slot = |slot: &Slot| slot.segment.memory_bytes() + slot.dead.heap_bytes();
         size_of::<Self>() - size_of::<FlatIndex>()
             + self.delta.memory_bytes()
@@ -372,7 +388,10 @@ impl Index {
         if self.delta.is_empty() || self.is_frozen() {
             return false;
         }
-        let delta = FlatIndex::new(self.options, self.seed).expect("it has the same options");
+        let mut delta = FlatIndex::new(self.options, self.seed).expect("it has the same options");
+        if self.codes_waiting {
+            delta.keep_codes(self.seed);
+        }
         let mut rows = std::mem::replace(&mut self.delta, delta);
         self.generation += 1;
         let view = rows.view();

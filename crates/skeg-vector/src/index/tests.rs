@@ -102,9 +102,9 @@ impl Logged {
     }
 }
 
-struct Owner {
+pub(super) struct Owner {
     options: IndexOptions,
-    index: Index,
+    pub(super) index: Index,
     model: Model,
     /// The generation that the log begins with.
     base: u64,
@@ -115,7 +115,7 @@ struct Owner {
 }
 
 impl Owner {
-    fn new(options: IndexOptions) -> Self {
+    pub(super) fn new(options: IndexOptions) -> Self {
         Self {
             options,
             index: Index::new(options, 1).unwrap(),
@@ -143,11 +143,11 @@ impl Owner {
         assert_eq!(removed, self.model.remove(&id).is_some());
     }
 
-    fn build(&mut self, mut build: Build, meanwhile: &[(u8, Option<u32>)]) {
+    pub(super) fn build(&mut self, mut build: Build, meanwhile: &[(u8, Option<u32>)]) {
         let file = Bytes::of(Vec::new());
         let mut write = |bytes: &[u8], offset| file.write(bytes, offset);
         let tag = SegmentTag { file: self.next_file, ..TAG };
-        build.begin(tag, 3);
+        build.begin(tag, 3).unwrap();
         while build.step(3, &mut write).unwrap() {}
         for &(name, seed) in meanwhile {
             match seed {
@@ -263,7 +263,7 @@ proptest! {
 }
 
 /// Rows around a few centres.
-fn clustered(count: u32, dim: u32) -> Vec<Vec<f32>> {
+pub(super) fn clustered(count: u32, dim: u32) -> Vec<Vec<f32>> {
     let number = |n: u32| {
         let mixed = n.wrapping_mul(0x9e37_79b9) ^ n.wrapping_mul(0x85eb_ca6b).rotate_left(13);
         (mixed.wrapping_mul(0xc2b2_ae35) >> 8) as f32 / (1_u32 << 23) as f32 - 1.0
@@ -278,7 +278,7 @@ fn clustered(count: u32, dim: u32) -> Vec<Vec<f32>> {
 fn coded_segments_find_what_is_near_and_tell_exact_scores() {
     let (dim, count) = (256, 4_000);
     let rows = clustered(count + 100, dim);
-    for tier in [Tier::Tq2, Tier::Tq1, Tier::Int8] {
+    for tier in [Tier::Tq2, Tier::Tq1, Tier::Int8, Tier::Pq] {
         let options =
             IndexOptions { ids: IdKind::U64, tier, ..IndexOptions::new(dim, Metric::Cosine) };
         let mut owner = Owner::new(options);
@@ -373,7 +373,7 @@ fn check_lists(found: &View, expected: &flat::View) {
 
 #[test]
 fn a_linked_segment_is_walked_beside_others_and_without_its_dead_rows() {
-    for tier in [Tier::Int8, Tier::Tq2, Tier::F32] {
+    for tier in [Tier::Int8, Tier::Tq2, Tier::Pq, Tier::F32] {
         let backend = Backend::Disk;
         let ids = IdKind::U64;
         let options = IndexOptions { ids, tier, backend, ..IndexOptions::new(DIM, Metric::Cosine) };

@@ -1,6 +1,6 @@
 //! What an index held at one moment, and the search over it.
 //!
-//! A search compares the query with the rows in memory, walks over the graphs of segments that have one
+//! A search looks for the nearest of the rows in memory (`waiting.rs`), walks over the graphs of segments that have one
 //! (`planner.rs`), scans the codes of the others, the largest first, and compares what their bounds leave with the rows themselves: one list of candidates over all
 //! segments, so that many of them cost no more rows than one.
 //!
@@ -12,16 +12,16 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::waiting::keep_best;
 use super::{Slot, newest, planner};
 use crate::flat;
 use crate::graph::{Walk, WalkOptions};
 use crate::quant::{
-    Asked, Found, Known, Part, RowSource, ScanOptions, Scratch, check_queries, is_coded,
+    Asked, Codes, Found, Known, Part, RowSource, ScanOptions, Scratch, check_queries, is_coded,
     search_parts,
 };
 use crate::row_set::RowSet;
 use crate::segment::{Linked, RowBuffer, Segment};
-use crate::top::Top;
 use crate::{Hit, IdRef, IndexOptions, VectorError};
 
 /// How a search goes about it.
@@ -215,7 +215,7 @@ impl View {
         let scan = ScanOptions { k: options.k, rerank: options.rerank, ..ScanOptions::default() };
         check_queries(metric, dim, queries, &scan)?;
         let queries_count = queries.len() / dim as usize;
-        let known = self.search_memory(queries, options.k)?;
+        let known = self.search_waiting(queries, options.k, &mut scratch.scan)?;
         let scores: Vec<Vec<f32>> =
             known.iter().map(|hits| hits.iter().map(|hit| hit.0).collect()).collect();
 
@@ -248,7 +248,8 @@ impl View {
             let linked = segment.linked().filter(|_| walks);
             let Some(Linked { graph, points }) = linked else {
                 let dead = (!dead.is_empty()).then_some(dead);
-                parts.push(Part { codes: segment.codes(), first, dead });
+                let codes = Codes::Rows(segment.codes());
+                parts.push(Part { codes, first, dead });
                 continue;
             };
             for (query, found) in queries.chunks_exact(dim as usize).zip(&mut *walked) {
@@ -271,35 +272,11 @@ impl View {
                 let (part, row) = source.part(found.place);
                 (found.score, self.segments[part].segment.id(row))
             }));
-            best.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-            best.truncate(options.k);
+            keep_best(&mut best, options.k);
             let hit = |(score, id): (f32, IdRef<'_>)| Hit { id: id.to_owned(), score };
             answers.push(best.into_iter().map(hit).collect());
         }
         Ok(answers)
-    }
-
-    /// The best of the rows in memory for each query, the best first.
-    fn search_memory(
-        &self,
-        queries: &[f32],
-        k: usize,
-    ) -> Result<Vec<Vec<(f32, IdRef<'_>)>>, VectorError> {
-        queries
-            .chunks_exact(self.options.dim as usize)
-            .map(|query| {
-                let frozen = self.frozen.as_ref();
-                let rows = self.delta.len() + frozen.map_or(0, |(view, _)| view.len());
-                let mut top = Top::new(k, rows);
-                if rows > 0 {
-                    self.delta.offer_all(query, None, &mut top)?;
-                    if let Some((view, dead)) = frozen {
-                        view.offer_all(query, (!dead.is_empty()).then_some(dead), &mut top)?;
-                    }
-                }
-                Ok(top.into_scores())
-            })
-            .collect()
     }
 }
 

@@ -9,7 +9,7 @@ use skeg_simd::{Kernels, ROWS, Sifted};
 
 use super::ready::{Ready, Scores};
 use super::stored::{Fill, Sink, load, save};
-use super::{Codec, rows_in, score_of, unit_into};
+use super::{Blocks, Codec, rows_in, score_of, unit_into};
 use crate::Metric;
 
 /// The greatest size of an element.
@@ -47,21 +47,9 @@ fn round(vector: &[f32], to: &mut Vec<i8>) -> f32 {
     most / TOP
 }
 
-impl Codec for Bytes {
+impl Blocks for Bytes {
     fn len(&self) -> usize {
         self.scales.len()
-    }
-
-    fn reserve(&mut self, rows: usize) {
-        self.rows.reserve_exact(rows * self.dim);
-        self.scales.reserve_exact(rows);
-        self.norms.reserve_exact(rows);
-    }
-
-    fn push(&mut self, row: &[f32]) {
-        unit_into(self.metric, row, &mut self.unit);
-        self.scales.push(round(&self.unit, &mut self.rows));
-        self.norms.push(self.kernels.norm2_f32(&self.unit));
     }
 
     fn prepare(&self, query: &[f32], deviations: f32, ready: &mut Ready) {
@@ -95,6 +83,21 @@ impl Codec for Bytes {
             scores.bounds[n] = gain * (ready.deviations * variance.sqrt() + rounding);
         }
         scores.reaching(floor, sifted.rows)
+    }
+}
+
+impl Codec for Bytes {
+    fn reserve(&mut self, rows: usize) {
+        self.rows.reserve_exact(rows * self.dim);
+        self.scales.reserve_exact(rows);
+        self.norms.reserve_exact(rows);
+    }
+
+    fn push(&mut self, row: &[f32]) -> bool {
+        unit_into(self.metric, row, &mut self.unit);
+        self.scales.push(round(&self.unit, &mut self.rows));
+        self.norms.push(self.kernels.norm2_f32(&self.unit));
+        true
     }
 
     fn code_bytes(&self) -> usize {

@@ -11,10 +11,12 @@ use super::bytes::Bytes;
 use super::exact::Exact;
 use super::half::Half;
 use super::planes::Planes;
+use super::product::Product;
 use super::ready::{Ready, Scores};
 use super::scan::{QUERIES_MAX, Stretch, begin, scan};
+use super::sketch::Sketched;
 use super::stored::{Fill, Sink};
-use super::{CodeKind, Codec, Found, Parameters, RowSource, ScanOptions, Scratch};
+use super::{Blocks, CodeKind, Codec, Found, Parameters, RowSource, ScanOptions, Scratch};
 use crate::metric::{Query, admit};
 use crate::row_set::RowSet;
 use crate::{K_MAX, Metric, VectorError};
@@ -31,13 +33,13 @@ pub struct CodedRows {
 }
 
 /// A codec, chosen once for a scan and not for a block.
-#[expect(clippy::large_enum_variant, reason = "there is one for an index")]
 #[derive(Debug)]
 enum AnyCodec {
     Exact(Exact),
     Half(Half),
     Bytes(Bytes),
     Planes(Planes),
+    Product(Product),
 }
 
 /// Calls a method of whichever codec it is.
@@ -48,6 +50,7 @@ macro_rules! of_any {
             AnyCodec::Half($it) => $call,
             AnyCodec::Bytes($it) => $call,
             AnyCodec::Planes($it) => $call,
+            AnyCodec::Product($it) => $call,
         }
     };
 }
@@ -66,10 +69,29 @@ pub(crate) fn check_dim(dim: u32, vector: &[f32]) -> Result<(), VectorError> {
     Err(VectorError::Dimension { expected: dim, given: vector.len() })
 }
 
-/// The rows of one segment among those of several that are searched together.
+/// Codes that are scanned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Codes<'a> {
+    /// Of a segment.
+    Rows(&'a CodedRows),
+    /// Of rows that wait in memory.
+    Sketch(&'a Sketched),
+}
+
+impl Codes<'_> {
+    /// Rows that are scanned.
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Rows(rows) => rows.len(),
+            Self::Sketch(sketched) => sketched.rows(),
+        }
+    }
+}
+
+/// Some rows, of one segment for example, among those of several that are searched together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part<'a> {
-    pub(crate) codes: &'a CodedRows,
+    pub(crate) codes: Codes<'a>,
     /// The place of its first row among those of all parts.
     pub(crate) first: u32,
     /// Rows that are not to be found.
@@ -130,12 +152,20 @@ pub(crate) fn search_parts(
         let (readies, states) = scratch.scanning(done, some.len() / dim);
         begin(states, options.k, known.get(done..).unwrap_or_default());
         for (number, part) in parts.iter().enumerate() {
-            let CodedRows { codec, uncoded, .. } = part.codes;
+            let scanning = (&mut *readies, &mut *states);
+            let uncoded = match part.codes {
+                Codes::Rows(rows) => rows.uncoded(),
+                Codes::Sketch(sketched) => sketched.uncoded(),
+            };
             let stretch = Stretch { first: part.first, uncoded, dead: part.dead };
-            of_any!(codec, codec => {
-                let scanning = (&mut *readies, &mut *states);
-                scan(codec, metric, stretch, some, options, scanning, number == 0);
-            });
+            match part.codes {
+                Codes::Rows(CodedRows { codec, .. }) => of_any!(codec, codec => {
+                    scan(codec, metric, stretch, some, options, scanning, number == 0);
+                }),
+                Codes::Sketch(sketched) => {
+                    scan(sketched, metric, stretch, some, options, scanning, number == 0);
+                }
+            }
         }
         for query in some.chunks_exact(dim) {
             let state = scratch.state(done);
@@ -166,15 +196,20 @@ impl CodedRows {
         kernels: &'static skeg_simd::Kernels,
     ) -> Self {
         let (metric, dim) = (parameters.metric, parameters.dim as usize);
+        let seed = parameters.kind.is_rotated().then_some(parameters.seed);
+        let centroid = || parameters.centroid.clone();
         let mut codec = match (parameters.kind, parameters.kind.planes()) {
             (CodeKind::F16, _) => AnyCodec::Half(Half::new(kernels, metric, dim)),
             (CodeKind::Int8, _) => AnyCodec::Bytes(Bytes::new(kernels, metric, dim)),
-            (kind, Some(bits)) => {
-                let seed = kind.is_rotated().then_some(parameters.seed);
-                let centroid = parameters.centroid.clone();
-                AnyCodec::Planes(Planes::new(kernels, metric, bits, seed, centroid))
+            (_, Some(bits)) => {
+                AnyCodec::Planes(Planes::new(kernels, metric, bits, seed, centroid()))
             }
-            (_, None) => AnyCodec::Exact(Exact::new(kernels, metric, dim)),
+            (_, None) => match parameters.codebook.clone() {
+                Some(codebook) => {
+                    AnyCodec::Product(Product::new(kernels, metric, seed, centroid(), codebook))
+                }
+                None => AnyCodec::Exact(Exact::new(kernels, metric, dim)),
+            },
         };
         of_any!(&mut codec, codec => codec.reserve(rows));
         Self { parameters, codec, uncoded: Vec::new() }
@@ -202,6 +237,7 @@ impl CodedRows {
     pub(crate) fn blocks(&self) -> [&[u8]; 2] {
         match &self.codec {
             AnyCodec::Planes(planes) => planes.blocks(),
+            AnyCodec::Product(product) => product.blocks(),
             _ => [&[]; 2],
         }
     }
@@ -222,14 +258,18 @@ impl CodedRows {
     pub(crate) fn sizes(parameters: &Parameters, rows: usize) -> (u64, u64) {
         let (rows, dim) = (rows as u64, u64::from(parameters.dim));
         let blocks = rows.div_ceil(ROWS as u64) * ROWS as u64;
-        match (parameters.kind, parameters.kind.planes()) {
+        match (parameters.kind, parameters.kind.bits()) {
             (CodeKind::F16, _) => (rows * dim * 2, rows * 8),
             (CodeKind::Int8, _) => (rows * dim, rows * 8),
             (_, None) => (rows * dim * 4, rows * 4),
             (_, Some(bits)) => {
                 let plane = dim.next_multiple_of(super::rotation::MULTIPLE as u64) / 8;
                 let further = u64::from(bits) - 1;
-                let fine = if further > 0 { rows * 4 } else { 0 };
+                let fine = match parameters.kind {
+                    CodeKind::Pq => rows * 2,
+                    _ if further > 0 => rows * 4,
+                    _ => 0,
+                };
                 ((blocks + rows * further) * plane, blocks * 8 + fine)
             }
         }
@@ -265,7 +305,7 @@ impl CodedRows {
     }
 
     /// Codes a further row. Its place is the number of rows before it. One whose norm is near the
-    /// ends of `f32` is not coded: every search compares it exactly.
+    /// ends of `f32`, or whose code says nothing of it, is not coded: every search compares it exactly.
     ///
     /// # Errors
     /// [`VectorError::Dimension`], [`VectorError::NotFinite`], [`VectorError::ZeroVector`],
@@ -276,11 +316,14 @@ impl CodedRows {
         admit(metric, skeg_simd::kernels(), row)?;
         let len = self.len();
         let place = u32::try_from(len).map_err(|_| VectorError::Full { len })?;
-        if is_coded(metric, row) {
-            of_any!(&mut self.codec, codec => codec.push(row));
+        let says_something = if is_coded(metric, row) {
+            of_any!(&mut self.codec, codec => codec.push(row))
         } else {
             let filler = vec![1.0; row.len()];
             of_any!(&mut self.codec, codec => codec.push(&filler));
+            false
+        };
+        if !says_something {
             self.uncoded.push(place);
         }
         Ok(())
@@ -302,7 +345,7 @@ impl CodedRows {
     ) -> Result<(), VectorError> {
         let Parameters { metric, dim, .. } = self.parameters;
         check_queries(metric, dim, queries, options)?;
-        let part = [Part { codes: self, first: 0, dead: None }];
+        let part = [Part { codes: Codes::Rows(self), first: 0, dead: None }];
         let asked = Asked { metric, dim, queries, known: &[] };
         search_parts(&part, rows, asked, options, scratch)?;
         scratch.truncate(options.k);

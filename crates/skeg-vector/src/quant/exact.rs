@@ -6,7 +6,7 @@ use skeg_simd::{Kernels, ROWS, Sifted};
 
 use super::ready::{Ready, Scores};
 use super::stored::{Fill, Sink, load, save};
-use super::{Codec, rows_in, unit_into};
+use super::{Blocks, Codec, rows_in, unit_into};
 use crate::Metric;
 
 /// Rounding of sums of `f32` and of the numbers at length 1, relative to what is summed.
@@ -30,20 +30,9 @@ impl Exact {
     }
 }
 
-impl Codec for Exact {
+impl Blocks for Exact {
     fn len(&self) -> usize {
         self.norms.len()
-    }
-
-    fn reserve(&mut self, rows: usize) {
-        self.rows.reserve_exact(rows * self.dim);
-        self.norms.reserve_exact(rows);
-    }
-
-    fn push(&mut self, row: &[f32]) {
-        unit_into(self.metric, row, &mut self.unit);
-        self.rows.extend_from_slice(&self.unit);
-        self.norms.push(self.kernels.norm2_f32(&self.unit).sqrt());
     }
 
     fn prepare(&self, query: &[f32], deviations: f32, ready: &mut Ready) {
@@ -78,6 +67,20 @@ impl Codec for Exact {
             }
         }
         scores.reaching(floor, sifted.rows)
+    }
+}
+
+impl Codec for Exact {
+    fn reserve(&mut self, rows: usize) {
+        self.rows.reserve_exact(rows * self.dim);
+        self.norms.reserve_exact(rows);
+    }
+
+    fn push(&mut self, row: &[f32]) -> bool {
+        unit_into(self.metric, row, &mut self.unit);
+        self.rows.extend_from_slice(&self.unit);
+        self.norms.push(self.kernels.norm2_f32(&self.unit).sqrt());
+        true
     }
 
     fn code_bytes(&self) -> usize {

@@ -7,7 +7,7 @@ use skeg_simd::{Kernels, ROWS, Sifted};
 
 use super::ready::{Ready, Scores};
 use super::stored::{Fill, Sink, load, save};
-use super::{Codec, rows_in, score_of, unit_into};
+use super::{Blocks, Codec, rows_in, score_of, unit_into};
 use crate::Metric;
 
 /// The greatest element of a row after scaling is at least half of this, and less than it.
@@ -38,26 +38,9 @@ impl Half {
     }
 }
 
-impl Codec for Half {
+impl Blocks for Half {
     fn len(&self) -> usize {
         self.scales.len()
-    }
-
-    fn reserve(&mut self, rows: usize) {
-        self.rows.reserve_exact(rows * self.dim);
-        self.scales.reserve_exact(rows);
-        self.norms.reserve_exact(rows);
-    }
-
-    fn push(&mut self, row: &[f32]) {
-        unit_into(self.metric, row, &mut self.unit);
-        let most = self.unit.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
-        // The exponent of the greatest element alone: a power of two, or 0 for a row of zeros.
-        let power = f32::from_bits(most.to_bits() & 0x7f80_0000);
-        let scale = if power > 0.0 { TOP / 2.0 / power } else { 1.0 };
-        self.rows.extend(self.unit.iter().map(|x| narrow(x * scale)));
-        self.scales.push(1.0 / scale);
-        self.norms.push(self.kernels.norm2_f32(&self.unit));
     }
 
     fn prepare(&self, query: &[f32], deviations: f32, ready: &mut Ready) {
@@ -85,6 +68,26 @@ impl Codec for Half {
             scores.bounds[n] = gain * ERROR * (self.norms[place] * ready.norm2).sqrt();
         }
         scores.reaching(floor, sifted.rows)
+    }
+}
+
+impl Codec for Half {
+    fn reserve(&mut self, rows: usize) {
+        self.rows.reserve_exact(rows * self.dim);
+        self.scales.reserve_exact(rows);
+        self.norms.reserve_exact(rows);
+    }
+
+    fn push(&mut self, row: &[f32]) -> bool {
+        unit_into(self.metric, row, &mut self.unit);
+        let most = self.unit.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+        // The exponent of the greatest element alone: a power of two, or 0 for a row of zeros.
+        let power = f32::from_bits(most.to_bits() & 0x7f80_0000);
+        let scale = if power > 0.0 { TOP / 2.0 / power } else { 1.0 };
+        self.rows.extend(self.unit.iter().map(|x| narrow(x * scale)));
+        self.scales.push(1.0 / scale);
+        self.norms.push(self.kernels.norm2_f32(&self.unit));
+        true
     }
 
     fn code_bytes(&self) -> usize {

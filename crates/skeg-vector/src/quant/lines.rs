@@ -42,11 +42,25 @@ impl Lines {
         self.bytes.truncate(self.skipped);
     }
 
+    /// Bytes allocated behind this struct.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Appends bytes.
     pub(crate) fn extend_from_slice(&mut self, more: &[u8]) {
         let len = self.len();
         self.extend_zeros(more.len());
         self[len..].copy_from_slice(more);
+    }
+}
+
+/// A copy begins a line, too.
+impl Clone for Lines {
+    fn clone(&self) -> Self {
+        let mut same = Self::default();
+        same.extend_from_slice(self);
+        same
     }
 }
 
@@ -89,6 +103,9 @@ mod tests {
             expected.extend_from_slice(&more);
             assert_eq!(&lines[..], &expected[..]);
             assert!(lines.is_empty() || lines.as_ptr().addr().is_multiple_of(LINE));
+            let copy = lines.clone();
+            assert_eq!(copy[..], lines[..]);
+            assert!(copy.is_empty() || copy.as_ptr().addr().is_multiple_of(LINE));
         }
         lines.clear();
         lines.extend_from_slice(&[7]);

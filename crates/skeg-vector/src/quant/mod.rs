@@ -12,32 +12,46 @@
 
 mod bytes;
 mod code;
+mod codebook;
 mod coded;
 mod cut;
 mod exact;
+mod frame;
 mod half;
+mod laid;
+mod laid_stored;
 mod lines;
 mod parameters;
 mod planes;
-mod planes_stored;
 mod points;
 #[cfg(test)]
 mod points_tests;
+mod product;
 mod ready;
+mod records;
+mod residuals;
 mod rotation;
 mod scan;
+mod sketch;
+#[cfg(test)]
+mod sketch_tests;
 mod source;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
+mod trainer;
 
 pub use coded::CodedRows;
-pub(crate) use coded::{Asked, Known, Part, check_dim, check_queries, is_coded, search_parts};
-pub use parameters::{CodeKind, Parameters, Trainer};
+pub(crate) use coded::{
+    Asked, Codes, Known, Part, check_dim, check_queries, is_coded, search_parts,
+};
+pub use parameters::{CodeKind, Parameters};
 pub use points::Points;
 pub(crate) use points::Target;
 pub use scan::{Found, ScanOptions, Scratch};
+pub(crate) use sketch::{Sketch, Sketched};
 pub use source::{Memory, RowSource};
+pub use trainer::Trainer;
 
 use ready::{Ready, Scores, live};
 use skeg_simd::{ROWS, Sifted};
@@ -45,16 +59,10 @@ use stored::{Fill, Sink};
 
 use crate::Metric;
 
-/// How rows become codes, and how codes are scored.
-trait Codec {
+/// Rows as codes in blocks, and how those are scored.
+trait Blocks {
     /// Rows coded.
     fn len(&self) -> usize;
-
-    /// Makes room for as many rows, and no more.
-    fn reserve(&mut self, rows: usize);
-
-    /// Codes a further row: not a vector of zeros under cosine, and with a norm that `f32` squares.
-    fn push(&mut self, row: &[f32]);
 
     /// Makes a query ready; what is said of rows holds of it, too. A bound is `deviations` standard
     /// deviations of an estimate where that is random.
@@ -96,6 +104,16 @@ trait Codec {
         sifted: &Sifted,
         scores: &mut Scores,
     ) -> u32;
+}
+
+/// How rows become codes, and how those are kept.
+trait Codec: Blocks {
+    /// Makes room for as many rows, and no more.
+    fn reserve(&mut self, rows: usize);
+
+    /// Codes a further row: not a vector of zeros under cosine, and with a norm that `f32` squares. `false`
+    /// when its code says nothing of it.
+    fn push(&mut self, row: &[f32]) -> bool;
 
     /// Bytes of codes.
     fn code_bytes(&self) -> usize;

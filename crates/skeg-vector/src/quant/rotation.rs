@@ -48,6 +48,12 @@ impl Rotation {
         Self { kernels, span, rounds }
     }
 
+    /// Bytes allocated behind this struct.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let signs = self.rounds.iter().map(|signs| signs.capacity() * size_of::<f32>());
+        self.rounds.capacity() * size_of::<Vec<f32>>() + signs.sum::<usize>()
+    }
+
     /// Turns a vector in place.
     pub(crate) fn turn(&self, vector: &mut [f32]) {
         let dim = vector.len();

@@ -27,7 +27,7 @@ use skeg_simd::{ROWS, Sifted};
 
 use super::coded::{Asked, Known, is_coded, search_parts};
 use super::ready::{Ready, Scores, places};
-use super::{Codec, RowSource};
+use super::{Blocks, RowSource};
 use crate::metric::Query;
 use crate::row_set::RowSet;
 use crate::{Metric, VectorError};
@@ -261,7 +261,7 @@ pub(super) fn begin(states: &mut [State], k: usize, known: &[Known<'_>]) {
 
 /// Adds to the candidates of each query what a part has.
 pub(super) fn scan(
-    codec: &impl Codec,
+    codec: &impl Blocks,
     metric: Metric,
     stretch: Stretch<'_>,
     queries: &[f32],
@@ -305,7 +305,7 @@ pub(super) fn scan(
 
 /// Shows every block to every active query.
 fn pass(
-    codec: &impl Codec,
+    codec: &impl Blocks,
     stretch: &Stretch<'_>,
     wanted: usize,
     guess: bool,
@@ -358,7 +358,7 @@ fn pass(
 /// Scores what each active query's first look at a block has left.
 #[inline]
 fn take(
-    codec: &impl Codec,
+    codec: &impl Blocks,
     stretch: &Stretch<'_>,
     block: usize,
     sifted: &[Sifted],
@@ -546,7 +546,7 @@ mod tests {
             [900, 20_000, 20_001].into_iter().flat_map(|n| [-1, 0, 1].map(|o| (n, o)))
         {
             let rows = rows(count, order);
-            for kind in [CodeKind::F32, CodeKind::Int8, CodeKind::Tq2] {
+            for kind in [CodeKind::F32, CodeKind::Int8, CodeKind::Tq2, CodeKind::Pq] {
                 let trainer =
                     Trainer::new(kind, Metric::InnerProduct, 1, 1).expect("one dimension");
                 let mut codes = CodedRows::new(trainer.finish(), count);

@@ -43,7 +43,7 @@ struct ToLink {
 
 /// What a graph is built on, where it is not what it is walked on.
 fn fine_parameters(parameters: &Parameters) -> Option<Parameters> {
-    let is_coarse = parameters.kind().planes().is_some_and(|bits| bits < FINE_BITS);
+    let is_coarse = parameters.kind().bits().is_some_and(|bits| bits < FINE_BITS);
     let fine = || Trainer::new(CodeKind::Int8, parameters.metric(), parameters.dim(), 0).ok();
     Some(is_coarse.then(fine)??.finish())
 }
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn a_million_rows_of_1024_dimensions_are_linked_within_2_gib() {
         let options = BuildOptions { memory_max: 2 << 30, ..BuildOptions::default() };
-        for kind in [CodeKind::Tq1, CodeKind::Tq2, CodeKind::Tq4, CodeKind::Int8] {
+        for kind in [CodeKind::Tq1, CodeKind::Tq2, CodeKind::Tq4, CodeKind::Int8, CodeKind::Pq] {
             let parameters = Trainer::new(kind, Metric::InnerProduct, 1_024, 0).unwrap().finish();
             assert!(can_link(&parameters, 1_000_000, &options, 16), "{kind}");
             assert!(!can_link(&parameters, 4_000_000, &options, 16), "{kind}");
