@@ -22,16 +22,16 @@ fn on_shard(engine: &Engine, drain: Drain, command: &mut dyn FnMut(&mut Exec<'_>
 
 /// Entries that a snapshot has written once a slice was walked and all keys were read by such a thread.
 fn entries_after_reading_all(drain: Drain) -> u64 {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("there is room");
     let options = EngineOptions { home_threads: 0, shards: Some(1), ..EngineOptions::default() };
-    let engine = Engine::open(&Io::real(), Some(dir.path()), &options).unwrap();
+    let engine = Engine::open(&Io::real(), Some(dir.path()), &options).expect("opens");
     for key in 0..KEYS {
         let key = key.to_le_bytes();
         on_shard(&engine, drain, &mut |exec| {
             exec.shard(&key).set(0, &key, &[b'v'; 100], Expiry::Clear);
         });
     }
-    engine.start_snapshot().unwrap();
+    engine.start_snapshot().expect("none is under way");
     let mut is_walked = false;
     while !is_walked {
         engine.step_snapshot();
@@ -40,21 +40,21 @@ fn entries_after_reading_all(drain: Drain) -> u64 {
     for key in 0..KEYS {
         let key = key.to_le_bytes();
         on_shard(&engine, drain, &mut |exec| {
-            assert!(exec.shard(&key).string(0, &key).unwrap().is_some());
+            assert!(exec.shard(&key).string(0, &key).is_ok_and(|it| it.is_some()));
         });
     }
     engine.step_snapshot();
     let entries = engine.snapshot_status().entries;
     while engine.snapshot_status().running {
         engine.step_snapshot();
-        engine.log().unwrap().sync().unwrap();
+        engine.log().expect("on disk").sync().expect("the disk is healthy");
     }
     let status = engine.snapshot_status();
     assert_eq!((status.published, status.last_error), (1, None));
-    engine.close().unwrap();
-    let engine = Engine::open(&Io::real(), Some(dir.path()), &options).unwrap();
+    engine.close().expect("the disk is healthy");
+    let engine = Engine::open(&Io::real(), Some(dir.path()), &options).expect("opens");
     assert_eq!(engine.recovered().snapshot_entries, KEYS, "each is handed out once");
-    engine.close().unwrap();
+    engine.close().expect("the disk is healthy");
     entries
 }
 
