@@ -1553,7 +1553,8 @@ interface OpenOptions {
   snapshotEvery?: SnapshotEvery
   /**
    * How many snapshots are kept, up to 8. With more than one, the log from the oldest on is kept, too, and an
-   * older one is loaded with it should the newest be damaged; a process warning tells of that.
+   * older one is loaded with it should the newest be damaged; a process warning tells of that. On a full disk
+   * the oldest are given up.
    * @defaultValue 1
    */
   keepSnapshots?: number
@@ -1878,9 +1879,10 @@ type Metric = 'cosine' | 'ip' | 'euclidean'
  * - `f32`: as they are, 4 bytes a number. With the backend `auto` or `flat` all of them stay in memory.
  * - `int8`: a byte a number.
  * - `binary`: the signs, a bit a number.
+ * - `pq`: a bit a number, after a rotation: 16 words for each four numbers, learned from a sample of the vectors.
  * - `tq1`, `tq2`, `tq4`: 1, 2 or 4 bits a number, after a rotation.
  */
-type Tier = 'f32' | 'int8' | 'binary' | 'tq1' | 'tq2' | 'tq4'
+type Tier = 'f32' | 'int8' | 'binary' | 'pq' | 'tq1' | 'tq2' | 'tq4'
 /**
  * What finds the nearest vectors.
  *
@@ -2475,7 +2477,8 @@ interface ServeOptions {
   snapshotEvery?: SnapshotEvery
   /**
    * How many snapshots are kept, up to 8. With more than one, the log from the oldest on is kept, too, and an
-   * older one is loaded with it should the newest be damaged; the server's log tells of that.
+   * older one is loaded with it should the newest be damaged; the server's log tells of that. On a full disk
+   * the oldest are given up.
    * @defaultValue 1
    */
   keepSnapshots?: number

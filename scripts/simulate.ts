@@ -5,7 +5,9 @@
  *   --seeds N   how many (default 10,000)
  *   --from N    the first (default 1)
  *   --power     power losses only
+ *   --snapshots mostly in the middle of snapshots
  *   --vectors   in the middle of making segments of vectors
+ *   --backups   in the middle of backups
  *   --memory    while memory is short
  *   --save      keep the figures in bench/results/
  *
@@ -19,13 +21,15 @@ import { machine } from '../bench/lib/machine.ts'
 import { run } from './lib/process.ts'
 import { fromRoot } from './lib/root.ts'
 
-const themes = ['power', 'vectors', 'memory'] as const
+const themes = ['power', 'snapshots', 'vectors', 'backups', 'memory'] as const
 
 /** What the figures of each theme are called. */
 const names = {
   all: 'crashes',
   power: 'power-losses',
+  snapshots: 'snapshot-crashes',
   vectors: 'vector-crashes',
+  backups: 'backup-crashes',
   memory: 'memory-crashes',
 }
 
@@ -35,7 +39,9 @@ async function main(): Promise<void> {
       seeds: { type: 'string', default: '10000' },
       from: { type: 'string', default: '1' },
       power: { type: 'boolean', default: false },
+      snapshots: { type: 'boolean', default: false },
       vectors: { type: 'boolean', default: false },
+      backups: { type: 'boolean', default: false },
       memory: { type: 'boolean', default: false },
       save: { type: 'boolean', default: false },
     },
@@ -43,7 +49,7 @@ async function main(): Promise<void> {
   const seeds = ['--seeds', values.seeds, '--from', values.from]
   const args = ['run', '--release', '--locked', '-p', 'skeg-sim', '--', ...seeds, '--json']
   const chosen = themes.filter((theme) => values[theme])
-  if (chosen.length > 1) throw new Error('one of --power, --vectors and --memory')
+  if (chosen.length > 1) throw new Error(`one of --${themes.join(', --')}`)
   args.push(...chosen.map((theme) => `--${theme}`))
   const { code, stdout } = await run('cargo', args, { quietStdout: true })
   if (code !== 0) throw new Error('a seed failed')

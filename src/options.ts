@@ -105,7 +105,8 @@ export interface OpenOptions {
   snapshotEvery?: SnapshotEvery
   /**
    * How many snapshots are kept, up to 8. With more than one, the log from the oldest on is kept, too, and an
-   * older one is loaded with it should the newest be damaged; a process warning tells of that.
+   * older one is loaded with it should the newest be damaged; a process warning tells of that. On a full disk
+   * the oldest are given up.
    * @defaultValue 1
    */
   keepSnapshots?: number

@@ -77,7 +77,8 @@ export interface ServeOptions {
   snapshotEvery?: SnapshotEvery
   /**
    * How many snapshots are kept, up to 8. With more than one, the log from the oldest on is kept, too, and an
-   * older one is loaded with it should the newest be damaged; the server's log tells of that.
+   * older one is loaded with it should the newest be damaged; the server's log tells of that. On a full disk
+   * the oldest are given up.
    * @defaultValue 1
    */
   keepSnapshots?: number

@@ -26,9 +26,10 @@ export type Metric = 'cosine' | 'ip' | 'euclidean'
  * - `f32`: as they are, 4 bytes a number. With the backend `auto` or `flat` all of them stay in memory.
  * - `int8`: a byte a number.
  * - `binary`: the signs, a bit a number.
+ * - `pq`: a bit a number, after a rotation: 16 words for each four numbers, learned from a sample of the vectors.
  * - `tq1`, `tq2`, `tq4`: 1, 2 or 4 bits a number, after a rotation.
  */
-export type Tier = 'f32' | 'int8' | 'binary' | 'tq1' | 'tq2' | 'tq4'
+export type Tier = 'f32' | 'int8' | 'binary' | 'pq' | 'tq1' | 'tq2' | 'tq4'
 
 /**
  * What finds the nearest vectors.

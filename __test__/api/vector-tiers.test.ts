@@ -6,7 +6,7 @@ import { generator } from '../fixtures/numbers.ts'
 
 const DIM = 48
 const ROWS = 600
-const TIERS = ['f32', 'int8', 'binary', 'tq1', 'tq2', 'tq4'] as const
+const TIERS = ['f32', 'int8', 'binary', 'pq', 'tq1', 'tq2', 'tq4'] as const
 const METRICS = ['cosine', 'ip', 'euclidean'] as const
 
 /** Rows around a few centres, so that some are near and others far, end to end. */

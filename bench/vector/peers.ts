@@ -24,7 +24,7 @@ const PEERS: Record<string, { unit: string; points: Record<number, number[]> }> 
   },
   hnswlib: {
     unit: 'ef',
-    points: { 10: [40, 80, 160, 320, 640], 100: [100, 200, 400, 800, 1600] },
+    points: { 10: [40, 80, 160, 320, 640, 1280], 100: [100, 200, 400, 800, 1600] },
   },
   'faiss-hnsw': {
     unit: 'ef',

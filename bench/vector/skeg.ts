@@ -34,7 +34,7 @@ const POINTS: Record<Unit, Record<number, number[]>> = {
     100: [110, 120, 135, 160, 220, DEFAULT],
   },
   list: {
-    10: [40, 80, 120, 160, 240, DEFAULT, 480, 640],
+    10: [40, 80, 120, 160, 240, DEFAULT, 480, 640, 960, 1280],
     100: [160, 240, 320, DEFAULT, 800, 1200],
   },
 }
@@ -108,18 +108,21 @@ export class Served {
   async build(backend: Backend = 'AUTO'): Promise<Figures> {
     const [connection] = this.#connections
     if (!connection) return {}
-    const start = performance.now()
+    const { pid } = this.#server
+    const [start, used] = [performance.now(), cpuSeconds(pid)]
     const { base, dim } = this.#set
     await connection.call('SKEG.VINDEX.CREATE', INDEX, `${dim}`, 'TQ2', backend, 'IDS', 'U64')
     await store(connection, storing(INDEX, base, dim))
-    const stored = performance.now()
+    const [stored, usedByThen] = [performance.now(), cpuSeconds(pid)]
     await connection.call('SKEG.VINDEX.CONSOLIDATE', INDEX)
-    const { pid } = this.#server
     const end = performance.now()
+    const usedByEnd = cpuSeconds(pid)
     await sleep(500)
     return {
       ingest_s: (stored - start) / 1_000,
       build_s: (end - start) / 1_000,
+      ingest_cpu_s: usedByThen - used,
+      build_cpu_s: usedByEnd - used,
       peak_mib: mib(pid, 'VmHWM'),
       disk_mib: bytesOf(segments(this.data)) / 2 ** 20,
     }

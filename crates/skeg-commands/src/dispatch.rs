@@ -50,7 +50,7 @@ impl Session {
         if self.transaction.is_some() && !matches!(spec.run, Handler::Control(_)) {
             return self.enqueue(id, args, reply);
         }
-        let is_sample = self.client.stats().called(id);
+        let is_sample = self.lane.called(id);
         let is_timed = is_sample || self.context.timing().wants(spec, args);
         let started = Started::now_if(&self.context, is_timed);
         self.client.runs(id);

@@ -165,8 +165,9 @@ fn persistence(report: &mut Report<'_>) {
     report.line("snapshot_last_bytes", snapshot.last.map_or(0, |last| last.bytes));
     report.line("snapshot_longest_hold_usec", snapshot.longest_hold_ns / 1_000);
     report.line("snapshot_last_error", snapshot.last_error.unwrap_or_default());
-    let kept = engine.log().map_or(0, |log| log.status().snapshots);
-    report.line("snapshots_kept", kept);
+    let status = engine.log().map(|log| log.status()).unwrap_or_default();
+    report.line("snapshots_kept", status.snapshots);
+    report.line("snapshots_given_up", status.snapshots_given_up);
     report.line("snapshots_damaged", engine.recovered().damaged_snapshots.len());
     report.line("log_bytes_behind_snapshot", snapshot.behind_bytes);
     let values = engine.value_figures();

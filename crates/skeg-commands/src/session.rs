@@ -25,6 +25,8 @@ use crate::transaction::Transaction;
 pub struct Session {
     pub(crate) context: Arc<Context>,
     pub(crate) client: Arc<Client>,
+    /// Of the thread that runs its commands.
+    pub(crate) lane: Arc<Lane>,
     pub(crate) state: State,
     /// The state that the registry knows.
     noted: State,
@@ -75,6 +77,7 @@ impl Session {
         Self {
             context: Arc::clone(context),
             client,
+            lane: Arc::clone(lane),
             state: State::default(),
             noted: State::default(),
             transaction: None,
@@ -138,6 +141,11 @@ impl Session {
             self.client.note_blocked(true);
         }
         flow
+    }
+
+    /// Another thread runs its commands from now on: that one's lane counts them.
+    pub fn moved(&mut self, lane: &Arc<Lane>) {
+        self.lane = Arc::clone(lane);
     }
 
     /// Calls off the pending command: if it waits for keys, or is about to, it ends with an error;

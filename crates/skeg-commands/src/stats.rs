@@ -14,7 +14,12 @@ const SAMPLE: u64 = 64;
 
 #[derive(Debug, Default)]
 struct Counters {
+    /// By the lane's own thread, which alone writes it.
     calls: AtomicU64,
+    /// Of these, how many there were at the last reset.
+    calls_forgotten: AtomicU64,
+    /// Calls that are part of another, on whichever thread.
+    inner_calls: AtomicU64,
     /// Estimated, in nanoseconds.
     busy_ns: AtomicU64,
     rejected: AtomicU64,
@@ -54,16 +59,19 @@ impl Lane {
         &self.commands[id.index()]
     }
 
-    /// Counts a call; `true`: it is one of those that are timed for all.
+    /// Counts a call by the thread whose lane this is; `true`: it is one of those that are timed for all. No other
+    /// thread may call it: so no processor is asked to keep others away meanwhile.
     #[inline]
     pub(crate) fn called(&self, id: CommandId) -> bool {
-        let before = self.of(id).calls.fetch_add(1, Ordering::Relaxed);
+        let calls = &self.of(id).calls;
+        let before = calls.load(Ordering::Relaxed);
+        calls.store(before + 1, Ordering::Relaxed);
         before.is_multiple_of(SAMPLE)
     }
 
     /// Counts a call that is part of another.
     pub(crate) fn ran(&self, id: CommandId) {
-        self.of(id).calls.fetch_add(1, Ordering::Relaxed);
+        self.of(id).inner_calls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Adds what a call took that stands for all.
@@ -96,7 +104,8 @@ impl Lane {
     fn reset(&self) {
         let counters = |of: &Counters| {
             let buckets = of.histogram.get().into_iter().flat_map(|buckets| buckets.iter());
-            let counters = [&of.calls, &of.busy_ns, &of.rejected, &of.failed];
+            of.calls_forgotten.store(of.calls.load(Ordering::Relaxed), Ordering::Relaxed);
+            let counters = [&of.inner_calls, &of.busy_ns, &of.rejected, &of.failed];
             counters.into_iter().chain(buckets).for_each(|it| it.store(0, Ordering::Relaxed));
         };
         self.commands.iter().for_each(counters);
@@ -122,7 +131,10 @@ impl Lanes {
         let mut busy_ns = 0;
         for lane in self.0.lock().iter() {
             let of = lane.of(id);
-            sum.calls += of.calls.load(Ordering::Relaxed);
+            // What is forgotten is read first: there are never fewer calls than that.
+            let forgotten = of.calls_forgotten.load(Ordering::Relaxed);
+            sum.calls += of.calls.load(Ordering::Relaxed).saturating_sub(forgotten);
+            sum.calls += of.inner_calls.load(Ordering::Relaxed);
             busy_ns += of.busy_ns.load(Ordering::Relaxed);
             sum.rejected += of.rejected.load(Ordering::Relaxed);
             sum.failed += of.failed.load(Ordering::Relaxed);
@@ -153,5 +165,27 @@ impl Lanes {
     /// Sets everything to zero.
     pub(crate) fn reset(&self) {
         self.0.lock().iter().for_each(|lane| lane.reset());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_since_the_last_reset_are_counted_on_all_lanes() {
+        let lanes = Lanes::default();
+        let [one, two] = [lanes.add(), lanes.add()];
+        let id = table::ids().next().expect("there are commands");
+        let calls = || lanes.figures(id).calls;
+        let samples = (0..2 * SAMPLE).filter(|_| one.called(id)).count();
+        two.called(id);
+        two.ran(id);
+        assert_eq!((samples, calls()), (2, 2 * SAMPLE + 2));
+        lanes.reset();
+        assert_eq!(calls(), 0);
+        one.called(id);
+        one.ran(id);
+        assert_eq!((calls(), lanes.totals()), (2, (2, 0)));
     }
 }

@@ -309,6 +309,11 @@ impl Groups {
         self.sweep.load(Ordering::Acquire)
     }
 
+    /// Whether there is a sweep that not all shards have ended.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.left.load(Ordering::Acquire) > 0
+    }
+
     /// A shard has ended the sweep.
     pub(crate) fn end_one(&self) {
         self.left.fetch_sub(1, Ordering::AcqRel);
@@ -317,8 +322,7 @@ impl Groups {
     /// The right to begin a sweep; none while there is one, or when somebody else has it.
     pub(crate) fn choose(&self) -> Option<Choice<'_>> {
         let guard = self.choosing.try_lock()?;
-        let is_free = self.left.load(Ordering::Acquire) == 0;
-        is_free.then_some(Choice { groups: self, _guard: guard })
+        (!self.is_under_way()).then_some(Choice { groups: self, _guard: guard })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A holder takes latches as a pipeline needs them, only by trying, and frees all of them at once.
 //! Its thread then serves what queued up meanwhile, or, on the JavaScript thread, only wakes the
-//! home threads.
+//! home threads. Before, it hands out a little to a snapshot that walks the shard.
 
 use std::hint::black_box;
 
@@ -394,6 +394,9 @@ impl Holder {
         for &id in &ids {
             if let Some(mut shard) = self.held[usize::from(id.0)].take() {
                 shard.know(HashedKey::default());
+                if self.drain == Drain::Serve {
+                    shard.walk_along();
+                }
                 self.engine.shared.latch(id).put_back(shard);
             }
         }

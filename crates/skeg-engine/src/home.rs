@@ -42,6 +42,11 @@ impl Bell {
         }
     }
 
+    /// Has not been heard to ring: for whoever looks at everything after this.
+    pub(crate) fn forget(&self) {
+        *self.rung.lock() = false;
+    }
+
     /// Asks for another look in a millisecond.
     pub(crate) fn stall(&self) {
         self.stalled.store(true, Ordering::SeqCst);
@@ -66,7 +71,7 @@ impl Bell {
 }
 
 /// Sleeps, whatever rings.
-pub(crate) fn rest(time: Duration) {
+fn rest(time: Duration) {
     let until = Mutex::new(());
     drop(Condvar::new().wait_timeout(until.lock(), time));
 }

@@ -56,7 +56,7 @@ pub struct EngineOptions {
     /// And at these points; none by default.
     pub save_points: Vec<SavePoint>,
     /// Snapshots that are kept, from 1 to 8 (1). More than the newest are there, with the log from the
-    /// oldest on, for the case that it is damaged.
+    /// oldest on, for the case that it is damaged. On a full disk the oldest are given up.
     pub keep_snapshots: usize,
     /// Bytes that writers may hand to a snapshot before they wait for it to write them (4 MiB), but
     /// for one command's.

@@ -22,11 +22,11 @@ use skeg_log::{Log, SnapshotInfo};
 
 use crate::engine::{Engine, Shared};
 use crate::error::{Refusal, SnapshotError};
-use crate::home::{Bell, rest};
+use crate::home::Bell;
 use due::Files;
 pub(crate) use due::Live;
 use errand::Progress;
-use pace::Pace;
+use pace::{Pace, REST_MAX};
 use run::Run;
 
 /// After a failure none is taken by itself for so long.
@@ -179,7 +179,7 @@ impl Engine {
     pub fn step_snapshot(&self) -> bool {
         let Some(mut run) = self.shared.snapshots.state.lock().by_hand.take() else { return false };
         let ended = match run.step(&self.shared) {
-            Ok(Progress::More | Progress::Waits) => {
+            Ok(Progress::More | Progress::Rests | Progress::Waits) => {
                 self.shared.note_progress(&run);
                 self.shared.snapshots.state.lock().by_hand = Some(run);
                 return true;
@@ -289,10 +289,14 @@ impl Shared {
             self.check_open()?;
             match run.step(self)? {
                 Progress::More => {
-                    if let Some(time) = pace.due(now_ns()).filter(|_| run.may_rest()) {
-                        rest(time);
+                    if let Some(time) = pace.due(now_ns()) {
+                        self.rest(run, time);
                         pace = Pace::new(now_ns());
                     }
+                }
+                Progress::Rests => {
+                    self.rest(run, REST_MAX);
+                    pace = Pace::new(now_ns());
                 }
                 Progress::Waits => {
                     self.snapshots.bell.wait(NAP);
@@ -301,6 +305,14 @@ impl Shared {
                 Progress::Done(info) => return Ok(info),
             }
             self.note_progress(run);
+        }
+    }
+
+    /// Rests, if the run may, until writers are about to wait for it.
+    fn rest(&self, run: &Run, time: Duration) {
+        self.snapshots.bell.forget();
+        if run.may_rest() {
+            self.snapshots.bell.wait(time);
         }
     }
 

@@ -10,7 +10,7 @@
 use skeg_log::ShardId;
 use smallvec::SmallVec;
 
-use crate::engine::Shared;
+use crate::engine::{Engine, Shared};
 use crate::error::Refusal;
 use crate::evict::{BEFORE_COMMAND, SLICE};
 use crate::exec::Exec;
@@ -92,6 +92,15 @@ impl Shared {
         // Only now: what is queued may want to change the limit.
         ids().for_each(|id| self.attend(id));
         has_begun
+    }
+}
+
+impl Engine {
+    /// Whether groups of keys are on their way out: a sweep has begun, and not every shard has ended it. When none is,
+    /// no group is there in part but those that were used while they went.
+    #[must_use]
+    pub fn is_sweeping(&self) -> bool {
+        self.shared.switches.limit.groups.is_under_way()
     }
 }
 

@@ -1,8 +1,9 @@
 //! A snapshot's walk over one shard: what is there at the shard's place is handed out exactly once.
 //!
 //! The walk starts under the latch: the place in the log is read, views of the vector indexes are
-//! taken, every database starts a walk. From then on the walker takes small slices under the latch, and
-//! whoever is about to change an entry has its bucket handed out first (`Shard::writable`). Both go into
+//! taken, every database starts a walk. From then on the walker takes small slices under the latch, whoever
+//! has used the shard hands out a little more before he frees it ([`Shard::walk_along`]), and
+//! whoever is about to change an entry has its bucket handed out first (`Shard::writable`). All of it goes into
 //! one [`Outlet`], which the snapshot's thread empties without the latch. A database that is flushed
 //! goes into the outlet as a whole; those that change places keep the number that they had.
 //!
@@ -25,9 +26,13 @@ pub(crate) use self::handed::Handed;
 pub(crate) use self::part::ENTRY_COST;
 use self::part::{Flushed, Part};
 use crate::fetch::Suspended;
+use crate::home::Bell;
 use crate::indexes::Image;
 use crate::options::DATABASES;
 use crate::shard::Shard;
+
+/// Who has used the shard hands out such a part of a slice: some microseconds beside what he came for.
+const ALONG_PART: usize = 4;
 
 /// Where a walk puts what it hands out.
 #[derive(Debug)]
@@ -36,8 +41,12 @@ pub(crate) struct Outlet {
     /// Bytes in it, to be looked at without the lock.
     bytes: AtomicUsize,
     bytes_max: usize,
+    /// As much as is written together: with so much in it nobody walks along.
+    block_bytes: usize,
     /// What one slice may cost.
     slice_bytes: usize,
+    /// Rings when writers are about to find it full.
+    bell: Arc<Bell>,
     /// Jobs that wait for the end of a large value.
     waiting: Mutex<Vec<Suspended>>,
     /// The snapshot is over, or was given up: nobody takes anything out any more.
@@ -45,12 +54,18 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    pub(crate) fn new(bytes_max: usize, slice_bytes: usize) -> Self {
+    pub(crate) fn new(
+        (bytes_max, block_bytes): (usize, usize),
+        slice_bytes: usize,
+        bell: &Arc<Bell>,
+    ) -> Self {
         Self {
             handed: Mutex::default(),
             bytes: AtomicUsize::new(0),
             bytes_max,
+            block_bytes: block_bytes.min(bytes_max / 2),
             slice_bytes,
+            bell: Arc::clone(bell),
             waiting: Mutex::default(),
             closed: AtomicBool::new(false),
         }
@@ -59,7 +74,10 @@ impl Outlet {
     fn with<R>(&self, change: impl FnOnce(&mut Handed) -> R) -> R {
         let mut handed = self.handed.lock();
         let result = change(&mut handed);
-        self.bytes.store(handed.effects.len(), Ordering::SeqCst);
+        let before = self.bytes.swap(handed.effects.len(), Ordering::SeqCst);
+        if before < self.bytes_max / 2 && self.is_half_full() {
+            self.bell.ring();
+        }
         result
     }
 
@@ -76,6 +94,11 @@ impl Outlet {
     /// Whether writers are about to find it full.
     pub(crate) fn is_half_full(&self) -> bool {
         self.bytes.load(Ordering::SeqCst) >= self.bytes_max / 2
+    }
+
+    /// Whether there is room for what nobody waits for.
+    fn takes_more(&self) -> bool {
+        self.bytes.load(Ordering::SeqCst) < self.block_bytes && !self.is_closed()
     }
 
     /// Keeps a job until a large value has come to its end; gives it back when nothing comes any more.
@@ -159,19 +182,24 @@ impl Shard {
         let in_use = self.stats.commands > walk.commands;
         // The job that this slice is will be counted, too.
         walk.commands = self.stats.commands + 1;
-        let awaited = walk.parts.iter().position(Part::is_awaited);
-        let next = awaited.or_else(|| walk.parts.iter().position(|part| !part.is_over()));
-        let more = next.is_some();
-        if let Some(db) = next {
-            let Walk { outlet, parts, sets_free, .. } = walk;
-            let (part, keyspace) = (&mut parts[db], &mut self.databases[db]);
-            *sets_free |= outlet.with(|handed| part.hand_out(keyspace, outlet.slice_bytes, handed));
-        }
+        let more = walk.hand_out(&mut self.databases, walk.outlet.slice_bytes);
         let sets_free = std::mem::take(&mut walk.sets_free);
         if !more {
             self.walk = None;
         }
         Slice { more, in_use, sets_free }
+    }
+
+    /// Hands out a little more, if a walk is on and can take it: for a thread that serves others and has
+    /// just used the shard. So the walk's own thread, which interrupts such a thread and may have to be waited for, has less
+    /// to do.
+    #[inline]
+    pub(crate) fn walk_along(&mut self) {
+        if let Some(walk) = &mut self.walk
+            && walk.outlet.takes_more()
+        {
+            walk.hand_out(&mut self.databases, walk.outlet.slice_bytes / ALONG_PART);
+        }
     }
 
     /// Whether a walk cannot take what a change would have to hand out first.
@@ -219,6 +247,18 @@ impl Shard {
 }
 
 impl Walk {
+    /// Hands out what comes next of these databases, for about so many bytes; whether there was anything.
+    fn hand_out(&mut self, databases: &mut [Keyspace], budget: usize) -> bool {
+        let Self { outlet, parts, sets_free, .. } = self;
+        let awaited = parts.iter().position(Part::is_awaited);
+        let next = awaited.or_else(|| parts.iter().position(|part| !part.is_over()));
+        let Some(db) = next else { return false };
+        let (part, keyspace) = (&mut parts[db], &mut databases[db]);
+        let slice_bytes = outlet.slice_bytes;
+        *sets_free |= outlet.with(|handed| part.hand_out(keyspace, budget, slice_bytes, handed));
+        true
+    }
+
     /// Hands out what a change of the key with this hash would change, unless that was done.
     pub(crate) fn preserve(&mut self, db: u8, keyspace: &mut Keyspace, hash: u64) {
         let Self { outlet, parts, sets_free, .. } = self;

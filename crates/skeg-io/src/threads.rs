@@ -19,7 +19,8 @@ pub trait Threads: Send + Sync + Debug {
 
     /// Calls `body` on up to `count` threads side by side, the caller's among them, and returns when all
     /// calls have. So `body` takes its share of the work and ends when nothing is left: where the system
-    /// refuses a thread, or on a simulated machine, the others do all of it.
+    /// refuses a thread, or on a simulated machine, the others do all of it. All but the caller's run only where no
+    /// other thread of the machine wants the processor, as far as the system has that (Linux).
     ///
     /// # Panics
     /// When `body` does, on any of them.

@@ -15,6 +15,7 @@ pub(crate) mod block;
 pub(crate) mod element;
 pub(crate) mod flat;
 mod hash;
+mod heap;
 mod items;
 mod list;
 pub(crate) mod ranking;

@@ -281,6 +281,19 @@ impl Core {
         }
     }
 
+    /// Has the disk hold so many bytes more, without older snapshots if there is no room beside them.
+    ///
+    /// # Errors
+    /// There is none without them, either; or the log has failed.
+    pub(crate) fn make_room(&self, bytes: u64) -> Result<(), LogError> {
+        loop {
+            match self.check_room(bytes) {
+                Err(LogError::Full { .. }) if self.upkeeper.lock().give_up_for(self, bytes)? => {}
+                other => return other,
+            }
+        }
+    }
+
     pub(crate) fn status(&self) -> LogStatus {
         let health = if self.condition.is_poisoned() {
             Health::Poisoned
@@ -305,6 +318,7 @@ impl Core {
             last_fsync_ns: self.syncing.last_duration_ns(),
             snapshot: inventory.snapshot,
             snapshots: inventory.snapshots,
+            snapshots_given_up: inventory.given_up,
             behind_bytes: self.behind_bytes(),
             kept_bytes: inventory.kept_bytes,
             older_bytes: inventory.older_bytes,

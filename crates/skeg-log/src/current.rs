@@ -413,6 +413,23 @@ impl Current {
         Self { segments, older: Vec::new(), ..self }
     }
 
+    /// As it is without its oldest snapshot, and without what is there for that one alone; `None` when there is no
+    /// older one.
+    pub(crate) fn without_oldest(&self) -> Option<Self> {
+        let (_, rest) = self.older.split_last()?;
+        let Some(oldest) = rest.last() else { return Some(self.clone().newest_alone()) };
+        let log_from = oldest.start_segment;
+        let mut next = Self { older: rest.to_vec(), ..self.clone() };
+        let known = next.all_snapshots();
+        next.segments.retain_mut(|named| {
+            named.needed &= known;
+            named.id >= log_from || named.needed != 0
+        });
+        next.values.iter_mut().for_each(|named| named.needed &= known);
+        next.values.retain(|named| named.needed != 0);
+        Some(next)
+    }
+
     fn check_older(&self) -> Result<(), &'static str> {
         if self.older.len() >= SNAPSHOTS_MAX || (!self.older.is_empty() && self.snapshot.is_none())
         {
@@ -598,10 +615,17 @@ mod tests {
         assert_eq!(older.without_newest(), None);
         assert_eq!(ids(&current.clone().newest_alone()), [(1, 0), (2, 0), (7, 0)]);
 
+        assert_eq!(current.without_oldest(), Some(current.clone().newest_alone()));
+
         let newest = SnapshotRef { id: 4, ..current.snapshot.unwrap() };
         let mut next = current.clone();
         next.take_snapshot(newest, 3);
         assert_eq!(ids(&next), [(0, 4), (1, 2), (2, 0), (7, 0)]);
+        // What it has from segment 2 on, the one before the newest needs for its log.
+        let two = next.without_oldest().unwrap();
+        assert_eq!(ids(&two), [(1, 2), (2, 0), (7, 0)]);
+        assert_eq!(two.snapshots().map(|named| named.id).collect::<Vec<_>>(), [4, 3]);
+        assert_eq!(ids(&two.without_oldest().unwrap()), [(2, 0), (7, 0)]);
         assert_eq!(next.snapshots().map(|named| named.id).collect::<Vec<_>>(), [4, 3, 1]);
         assert_eq!((next.older[0].start_segment, next.older[1].start_segment), (2, 1));
         next.take_snapshot(SnapshotRef { id: 5, ..newest }, 2);
@@ -642,6 +666,7 @@ mod tests {
         let mut next = current.clone();
         next.take_snapshot(newest, 3);
         assert_eq!(ids(&next), [(1, 4), (2, 2), (3, 6)], "whether the newest does is for others");
+        assert_eq!(ids(&next.without_oldest().unwrap()), [(2, 2), (3, 2)]);
         let mut next = current;
         next.take_snapshot(newest, 1);
         assert_eq!(ids(&next), [(1, 0), (2, 0), (3, 0)]);

@@ -114,10 +114,14 @@ promises! {
     RemovesUnderBackups,
     /// Growth takes the room that the next snapshot needs.
     FillsTheDisk,
+    /// Older snapshots stay where the disk is full.
+    HoardsSnapshots,
     /// Writers do not wait for a snapshot that they outrun.
     OutrunsSnapshots,
     /// Keys without a deadline go although the policy spares them.
     EvictsAny,
+    /// Of groups that go, some keys stay.
+    SplitsGroups,
     /// That a key was evicted is not logged.
     ForgetsEvictions,
     /// Log space for the removal of what is evicted is not reserved.

@@ -57,7 +57,7 @@ impl SideFile {
         beside: u64,
     ) -> Result<Self, LogError> {
         core.condition.check()?;
-        core.check_room(expected.saturating_add(beside))?;
+        core.make_room(expected.saturating_add(beside))?;
         let disk = &*core.io.disk;
         let (folder, path) = (core.dir.join(files.folder), files.path(&core.dir, id));
         if let Err(error) = disk.create_dir(&folder) {
@@ -92,11 +92,15 @@ impl SideFile {
     }
 
     fn allocate(&mut self, bytes: u64) -> Result<(), LogError> {
-        if bytes > self.allocated {
-            self.file
-                .allocate(self.allocated, bytes - self.allocated)
-                .map_err(|error| io_error("allocate", &self.path, error))?;
-            self.allocated = bytes;
+        while bytes > self.allocated {
+            let allocated = self.file.allocate(self.allocated, bytes - self.allocated);
+            match allocated.map_err(|error| io_error("allocate", &self.path, error)) {
+                Ok(()) => self.allocated = bytes,
+                // Others have taken the room, or a quota allows less of it.
+                Err(LogError::Full { .. })
+                    if self.core.upkeeper.lock().give_up_oldest(&self.core)? => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -98,7 +98,7 @@ pub struct LogOptions {
     /// never smaller than what is allowed at the moment.
     pub unsynced_bytes_max: u64,
     /// Snapshots that are kept, from 1 to 8: more than the newest (1) for the case that that one is damaged.
-    /// The log from the oldest on is kept with them.
+    /// The log from the oldest on is kept with them. On a full disk the oldest are given up.
     pub keep_snapshots: usize,
     /// Written into the lock file for whoever finds the database locked (the process id, say).
     pub holder: String,
@@ -310,6 +310,8 @@ pub struct LogStatus {
     pub snapshot: Option<SnapshotInfo>,
     /// All that it names.
     pub snapshots: u64,
+    /// Older ones that were given up for want of room, since the open.
+    pub snapshots_given_up: u64,
     /// Bytes of history that an open would replay behind the snapshot, at most.
     pub behind_bytes: u64,
     /// Bytes of segments that an open does not replay and that stay for values in them, and of files of values.

@@ -5,8 +5,8 @@
 //!   durable. CURRENT gives a segment its length only when no block can follow and all are synced.
 //! - A full disk is a state, not an error: growth is refused, what is allocated and the spare serve
 //!   releases, and it is tried again at a bounded rate until there is space. It counts as full while it
-//!   could not hold the next snapshot beside what is allocated, so that space can always be got back. Anything
-//!   else that fails poisons the database, as nobody knows what a crash would leave.
+//!   could not hold the next snapshot beside what is allocated, so that space can always be got back; and older
+//!   snapshots are given up first. Anything else that fails poisons the database, as nobody knows what a crash would leave.
 //!
 //! May not know: blocks; the writer takes what is prepared here when it needs it.
 
@@ -30,7 +30,7 @@ const RETRY_NS: u64 = 100_000_000;
 /// The least that the spare gives to releases at a time.
 const RELEASE_BYTES: u64 = 64 << 10;
 /// File systems allocate in units of this, as a rule.
-const BLOCK_BYTES: u64 = 4096;
+pub(crate) const BLOCK_BYTES: u64 = 4096;
 /// A log is idle when so long after an fsync nothing has been written.
 const IDLE_NS: u64 = 100_000_000;
 /// A spare grown for one large change shrinks again after this.
@@ -54,6 +54,8 @@ pub(crate) struct Upkeeper {
     backups: u32,
     /// What is to be removed when they have ended.
     withheld: Vec<PathBuf>,
+    /// Older snapshots that were given up for want of room.
+    pub(crate) given_up: u64,
 }
 
 /// The segments of a log.
@@ -62,6 +64,7 @@ pub(crate) struct Inventory {
     pub(crate) segments: u64,
     pub(crate) snapshot: Option<SnapshotInfo>,
     pub(crate) snapshots: u64,
+    pub(crate) given_up: u64,
     /// Of segments and of files of values.
     sealed_bytes: u64,
     /// Bytes of segments that an open does not replay and that stay for their values, and of files of values.
@@ -100,6 +103,7 @@ impl Upkeeper {
             values_begun: 0,
             backups: 0,
             withheld: Vec::new(),
+            given_up: 0,
         }
     }
 
@@ -110,6 +114,11 @@ impl Upkeeper {
     /// From now on files stay whatever happens, until [`Self::release`].
     pub(crate) fn hold(&mut self) {
         self.backups += 1;
+    }
+
+    /// Whether somebody holds the files.
+    pub(crate) fn is_held(&self) -> bool {
+        self.backups > 0
     }
 
     /// Ends a [`Self::hold`], and removes what nobody holds any more.
@@ -125,7 +134,7 @@ impl Upkeeper {
 
     /// Removes a file that no CURRENT names any more, at once or when nobody holds it.
     pub(crate) fn remove(&mut self, core: &Core, path: PathBuf) -> Result<(), LogError> {
-        if self.backups > 0 && !breaks(Broken::RemovesUnderBackups) {
+        if self.is_held() && !breaks(Broken::RemovesUnderBackups) {
             self.withheld.push(path);
             return Ok(());
         }
@@ -155,6 +164,7 @@ impl Upkeeper {
             segments: self.current.segments.len() as u64,
             snapshot: self.current.snapshot.map(SnapshotRef::info),
             snapshots: self.current.snapshots().count() as u64,
+            given_up: self.given_up,
             sealed_bytes: sealed.map(|end| end.length).sum::<u64>()
                 + length(&own)
                 + length(&own_older),
@@ -182,7 +192,7 @@ impl Upkeeper {
             self.demanded_ns = now;
         }
         let before = present(core);
-        let retry = match self.provide(core, &wanted, now) {
+        let retry = match self.provide_or_give_up(core, &wanted, now) {
             Ok(()) => {
                 core.space.update(|room| room.satisfied(wanted.demand));
                 false
@@ -198,17 +208,26 @@ impl Upkeeper {
         Ok(Round { changed, retry_ns: retry.then_some(self.retry_ns) })
     }
 
+    /// [`Self::provide`], without older snapshots where there is no room beside them.
+    fn provide_or_give_up(
+        &mut self,
+        core: &Core,
+        wanted: &Wanted,
+        now: u64,
+    ) -> Result<(), LogError> {
+        loop {
+            match self.provide(core, wanted, now) {
+                Err(LogError::Full { .. })
+                    if self.give_up_for(core, needed(core, wanted).unwrap_or(0))? => {}
+                other => return other,
+            }
+        }
+    }
+
     /// Allocates what is wanted, if that leaves room for the next snapshot.
     fn provide(&mut self, core: &Core, wanted: &Wanted, now: u64) -> Result<(), LogError> {
-        let Present { free, allowed, .. } = present(core);
-        // Up to twice as much is allocated, and all that is allocated may have to be in the snapshot.
-        let ahead = if free < wanted.free { free + 4 * wanted.free } else { 0 };
-        let bytes = ahead + wanted.allowed.saturating_sub(allowed);
-        if bytes > 0
-            && !breaks(Broken::FillsTheDisk)
-            && let Some(room) = core.snapshot_room()
-        {
-            core.check_room(room.saturating_add(bytes))?;
+        if let Some(bytes) = needed(core, wanted).filter(|_| !breaks(Broken::FillsTheDisk)) {
+            core.check_room(bytes)?;
         }
         self.make_free(core, wanted.free)?;
         self.allow(core, wanted.allowed)?;
@@ -235,7 +254,7 @@ impl Upkeeper {
     fn provide_less(&mut self, core: &Core, demand: u64, now: u64) -> Result<(), LogError> {
         core.space.update(|room| room.be_modest(demand));
         let wanted = wanted(core);
-        match self.provide(core, &wanted, now) {
+        match self.provide_or_give_up(core, &wanted, now) {
             Ok(()) => core.space.update(Room::satisfied_for_now),
             Err(LogError::Full { .. }) => {
                 let exhausted = !self.provide_release(core, wanted.release)?;
@@ -261,6 +280,9 @@ impl Upkeeper {
                 core.space.update(Room::release_provided);
                 return Ok(true);
             }
+            Err(LogError::Full { .. }) if self.give_up_oldest(core)? => {
+                return self.provide_release(core, wanted);
+            }
             Err(LogError::Full { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -271,11 +293,12 @@ impl Upkeeper {
         // The room may have to be all in a new segment, with a header and a CURRENT that names it.
         let wanted = wanted.max(RELEASE_BYTES);
         let bytes = wanted + 4 * BLOCK_BYTES + self.current.encode().len() as u64;
-        let Some(allowed) = self.spare.allowed_without(bytes) else { return Ok(false) };
-        if !core.space.lower_allowed(allowed) {
+        if self.spare.allowed_without(bytes).is_none() {
+            return Ok(false);
+        }
+        if !self.cut_spare(core, bytes)? {
             return Ok(true);
         }
-        self.spare.shrink(allowed)?;
         match self.make_free(core, wanted) {
             Ok(()) => {
                 core.space.update(Room::release_provided);
@@ -284,6 +307,16 @@ impl Upkeeper {
             Err(LogError::Full { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Takes so many bytes from the spare, if it can do without them.
+    pub(crate) fn cut_spare(&mut self, core: &Core, bytes: u64) -> Result<bool, LogError> {
+        let allowed = self.spare.allowed_without(bytes);
+        let Some(allowed) = allowed.filter(|allowed| core.space.lower_allowed(*allowed)) else {
+            return Ok(false);
+        };
+        self.spare.shrink(allowed)?;
+        Ok(true)
     }
 
     /// Sees to it that the active or the next segment has so many free bytes.
@@ -400,6 +433,17 @@ impl Upkeeper {
 
 fn wanted(core: &Core) -> Wanted {
     core.space.look(|room| room.wanted(core.space.outstanding()))
+}
+
+/// What the disk must have left for what is wanted and for the next snapshot, if anything is to be allocated and it is
+/// known how large that will be.
+fn needed(core: &Core, wanted: &Wanted) -> Option<u64> {
+    let Present { free, allowed, .. } = present(core);
+    // Up to twice as much is allocated, and all that is allocated may have to be in the snapshot.
+    let ahead = if free < wanted.free { free + 4 * wanted.free } else { 0 };
+    let bytes = ahead + wanted.allowed.saturating_sub(allowed);
+    let room = core.snapshot_room().filter(|_| bytes > 0)?;
+    Some(room.saturating_add(bytes))
 }
 
 fn present(core: &Core) -> Present {

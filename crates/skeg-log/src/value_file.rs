@@ -226,7 +226,7 @@ impl ValueWriter {
         let core = self.side.core();
         core.condition.check()?;
         if let Some(bytes) = self.side.wanting(end) {
-            core.check_room(self.beside.saturating_add(bytes))?;
+            core.make_room(self.beside.saturating_add(bytes))?;
         }
         self.side.write(piece, self.length)?;
         self.sum = skeg_simd::crc32c(self.sum, piece);

@@ -7,7 +7,7 @@ mod common;
 
 use common::{Harness, small_options, was_stopped};
 use skeg_io::sim::{CrashPolicy, FaultRates, SimRng};
-use skeg_log::{ErrorKind, Health, LogOptions, Purpose, ReserveError, SyncPolicy};
+use skeg_log::{ErrorKind, Health, Level, LogOptions, Purpose, ReserveError, SyncPolicy};
 
 fn seeds(default: u64) -> std::ops::Range<u64> {
     let number = |name| std::env::var(name).ok().and_then(|value| value.parse().ok());
@@ -231,6 +231,37 @@ fn recovery_may_be_struck_three_times_in_a_row() {
         harness.crash(CrashPolicy::DropAll);
         harness.open(30).unwrap();
     }
+}
+
+/// What was acknowledged as written a second before the power fails, or as long as the looks of threads are apart earlier,
+/// is there.
+#[test]
+fn everysec_loses_no_more_than_the_last_second() {
+    const LOOK_MS: u64 = 50;
+    let mut lost = 0;
+    for seed in seeds(60) {
+        let mut rng = SimRng::new(seed);
+        let mut harness = Harness::new(seed, small_options(SyncPolicy::EverySecond));
+        harness.open(0).unwrap();
+        let (mut now_ms, mut acknowledged) = (0, vec![(0, 0)]);
+        for _ in 0..50 + rng.below(150) {
+            if rng.below(3) > 0 {
+                harness.push(rng.below(4) as u16, rng.index(300)).unwrap();
+                harness.write();
+            }
+            acknowledged.push((now_ms, harness.log().reached(Level::Kernel).0));
+            let ms = rng.below(LOOK_MS);
+            harness.sleep_ms(ms);
+            now_ms += ms;
+            harness.turn();
+        }
+        let before = acknowledged.iter().rev().find(|(ms, _)| ms + 1_000 + LOOK_MS <= now_ms);
+        let least = before.map_or(0, |(_, epoch)| *epoch);
+        let last = harness.log().last_epoch().0;
+        harness.crash(CrashPolicy::DropAll);
+        lost += last - harness.open(least).unwrap().last_epoch.0;
+    }
+    assert!(lost > 0, "a second of writes is at stake");
 }
 
 /// After a failed write or fsync nothing more is acknowledged; what was is kept.

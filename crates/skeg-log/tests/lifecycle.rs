@@ -5,9 +5,12 @@ mod common;
 use std::path::Path;
 
 use common::{Collect, DIR, Harness, small_options};
-use skeg_io::Disk;
 use skeg_io::sim::CrashPolicy;
-use skeg_log::{ErrorKind, Level, Log, LogOptions, ReserveError, SyncPolicy, Wrote};
+use skeg_io::{Disk, Io};
+use skeg_log::{
+    ErrorKind, Level, Log, LogOptions, Replay, ReplayError, ReserveError, ShardId, SyncPolicy,
+    Wrote,
+};
 
 #[test]
 fn a_fresh_store_is_small_and_empty() {
@@ -141,6 +144,47 @@ fn a_second_opener_is_refused_until_the_first_has_closed() {
     assert!(error.to_string().contains("pid 7"), "{error}");
     harness.log = None;
     harness.open(0).unwrap();
+}
+
+/// Tries to open a database whenever another open of it replays a record.
+struct Rival<'a> {
+    io: &'a Io,
+    dir: &'a Path,
+    refused: usize,
+}
+
+impl Replay for Rival<'_> {
+    fn record(&mut self, _: ShardId, _: u8, _: &[u8]) -> Result<(), ReplayError> {
+        for read_only in [false, true] {
+            let options = LogOptions { read_only, ..LogOptions::default() };
+            let opened = Log::open(self.io, self.dir, &options, &mut ());
+            assert_eq!(opened.map(drop).map_err(|error| error.kind()), Err(ErrorKind::Locked));
+            self.refused += 1;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_second_opener_is_refused_while_the_first_recovers() {
+    let machine = skeg_io::sim::SimMachine::new(1);
+    let real = tempfile::tempdir().unwrap();
+    for (io, dir) in [(machine.io(), Path::new(DIR)), (Io::real(), real.path())] {
+        let options = small_options(SyncPolicy::Never);
+        let (log, _) = Log::open(&io, dir, &options, &mut ()).unwrap();
+        for _ in 0..3 {
+            let mut reservation = log.reserve(10, skeg_log::Purpose::Growth).unwrap();
+            log.push(&mut reservation, ShardId(1), 1, b"a record");
+            log.settle(reservation);
+            log.try_write();
+        }
+        // As if it had died: there is a tail to be written again.
+        drop(log);
+        let mut rival = Rival { io: &io, dir, refused: 0 };
+        let (log, recovered) = Log::open(&io, dir, &options, &mut rival).unwrap();
+        assert_eq!((recovered.records, rival.refused), (3, 6));
+        log.close().unwrap();
+    }
 }
 
 #[test]

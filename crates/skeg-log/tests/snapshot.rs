@@ -7,56 +7,15 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{
-    Collect, DIR, Harness, Record, records_of, small_options, snapshot, snapshot_keeping,
+    DIR, Harness, files, open, push_some, records_of, small_options, snapshot, snapshot_keeping,
     was_stopped,
 };
 use skeg_io::Disk;
 use skeg_io::sim::{CrashPolicy, Damage, Failure, Fault, Injection, Operation};
 use skeg_log::{
-    ErrorKind, Health, Log, LogError, LogOptions, Offline, Recovered, RepairPlan, Replay,
-    ReplayError, ShardId, SyncPolicy,
+    ErrorKind, Health, Log, LogError, LogOptions, Offline, RepairPlan, Replay, ReplayError,
+    ShardId, SyncPolicy,
 };
-
-/// Opens the log: what each shard is told must be its part of a prefix of the history.
-fn open(harness: &mut Harness, least: u64) -> Result<Recovered, LogError> {
-    let mut told = Collect::default();
-    let io = harness.machine.io();
-    let (log, recovered) = Log::open(&io, Path::new(DIR), &harness.options, &mut told)?;
-    let last = recovered.last_epoch.0;
-    for shard in 0..4 {
-        let mine: Vec<Record> =
-            told.records.iter().filter(|record| record.0 == shard).cloned().collect();
-        assert!(
-            mine == records_of(harness, shard, last),
-            "shard {shard} up to epoch {last}: {} records, {} expected",
-            mine.len(),
-            records_of(harness, shard, last).len()
-        );
-    }
-    assert_eq!(recovered.records + recovered.snapshot_entries, told.records.len() as u64);
-    assert!(last >= least, "epoch {least} was acknowledged, the history ends at {last}");
-    harness.history.split_off(&(last + 1));
-    if !harness.options.read_only {
-        (harness.kernel, harness.disk) = (last, last);
-    }
-    harness.log = Some(log);
-    Ok(recovered)
-}
-
-fn files(harness: &Harness, ending: &str) -> Vec<String> {
-    let mut files = harness.machine.disk.files();
-    files.retain(|file| file.ends_with(ending));
-    files
-}
-
-fn push_some(harness: &mut Harness, count: u16) {
-    for number in 0..count {
-        harness.push(number % 4, 700).unwrap();
-        if number % 3 == 0 {
-            harness.turn();
-        }
-    }
-}
 
 #[test]
 fn a_snapshot_takes_the_place_of_the_log_before_it() {

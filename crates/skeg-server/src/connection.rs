@@ -4,7 +4,7 @@
 //! leave in it; nothing is read while a command is pending or too many replies wait to leave; one
 //! turn serves a connection for a bounded time.
 
-use skeg_commands::{Buffers, Completion, Config, Flow, Session};
+use skeg_commands::{Buffers, Completion, Config, Flow, Lane, Session};
 use skeg_engine::{Epoch, Holder, Level, Receipt};
 use skeg_io::Clock;
 use skeg_io::sync::Arc;
@@ -252,7 +252,8 @@ impl Connection {
     }
 
     /// It has come to the thread that serves it now.
-    pub(crate) fn arrived(&mut self, now_ns: u64) {
+    pub(crate) fn arrived(&mut self, now_ns: u64, lane: &Arc<Lane>) {
+        self.session.moved(lane);
         (self.is_again, self.is_dirty, self.is_waiting) = (false, false, false);
         // What the poller of the thread before knew is not known here.
         (self.readable, self.writable) = (true, true);

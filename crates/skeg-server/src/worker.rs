@@ -208,7 +208,7 @@ impl Worker {
     }
 
     fn insert(&mut self, mut connection: Box<Connection>) {
-        connection.arrived(self.tools.now_ns);
+        connection.arrived(self.tools.now_ns, &self.lane);
         if self.deadline_ns.is_some() {
             connection.end(self.tools.now_ns);
         }

@@ -249,8 +249,8 @@ fn misuse_is_explained() {
         (&["index", "build", &data, "--index", "i"], "--input is missing"),
         (&["index", "build", &data, "--index", "i", "--input", &data], "its name does not end"),
         (
-            &["index", "build", &data, "--index", "i", "--input", &input, "--tier", "pq"],
-            "--tier: 'pq' is none of f32, int8, binary, tq1, tq2, tq4",
+            &["index", "build", &data, "--index", "i", "--input", &input, "--tier", "q8"],
+            "--tier: 'q8' is none of f32, int8, binary, pq, tq1, tq2, tq4",
         ),
         (
             &["index", "build", &data, "--index", "i", "--input", "x.jsonl", "--ids", &input],

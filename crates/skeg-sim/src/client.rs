@@ -5,11 +5,12 @@
 
 use skeg_commands::Author;
 use skeg_engine::{
-    Bound, Drain, Engine, Epoch, Exec, Hold, Holder, Job, LogErrorKind, Progress, Receipt, Refusal,
-    Router, ShardList, WriteError, WrittenString,
+    Bound, Drain, Engine, Epoch, Exec, Hold, Holder, Job, Progress, Receipt, Refusal, Router,
+    ShardList,
 };
 use skeg_io::sync::{Arc, Mutex};
 
+use crate::ahead::Ahead;
 use crate::contents::Contents;
 use crate::memory::{Ear, Taken};
 use crate::op::{Observed, Op};
@@ -68,6 +69,8 @@ pub(crate) struct Client {
     pub(crate) waits: bool,
     /// What its operation has written before it had to wait.
     pub(crate) written: Epoch,
+    /// A string that it writes beside everything else.
+    ahead: Option<Ahead>,
 }
 
 impl Client {
@@ -92,7 +95,31 @@ impl Client {
             grown: 0,
             waits: false,
             written: Epoch(0),
+            ahead: None,
         }
+    }
+
+    /// Begins to write a string, which an operation is to give to a key when all of it is there. One that was begun
+    /// before is given up.
+    pub(crate) fn begin_ahead(&mut self, op: &Op) {
+        self.ahead = Ahead::new(op);
+    }
+
+    /// Goes on with it by so many parts. What is all there is given to its key: that operation is returned, to be run.
+    pub(crate) fn go_on_ahead(&mut self, parts: usize) -> Option<Op> {
+        let mut ahead = self.ahead.take()?;
+        for _ in 0..parts {
+            match ahead.go_on(&self.engine) {
+                Ok(true) => {}
+                Ok(false) => return Some(ahead.op),
+                Err(refusal) => {
+                    self.refused(refusal);
+                    return None;
+                }
+            }
+        }
+        self.ahead = Some(ahead);
+        None
     }
 
     /// Runs an operation, or queues it. What has to be written before is.
@@ -189,7 +216,12 @@ impl Op {
     /// Writes the strings that are to have files of their own, in parts, on the calling thread.
     fn written_on(mut self, engine: &Engine) -> Result<Self, Refusal> {
         match &mut self {
-            Self::SetWritten { value, written, .. } => *written = Some(write(engine, value)?),
+            Self::SetWritten { written: Some(_), .. } => {}
+            Self::SetWritten { .. } => {
+                let mut ahead = Ahead::new(&self).expect("it writes a string");
+                while ahead.go_on(engine)? {}
+                self = ahead.op;
+            }
             Self::All(ops) => {
                 for op in ops {
                     *op = op.clone().written_on(engine)?;
@@ -199,27 +231,6 @@ impl Op {
         }
         Ok(self)
     }
-}
-
-/// Writes a string to a file of its own.
-fn write(engine: &Engine, value: &[u8]) -> Result<Arc<WrittenString>, Refusal> {
-    let refused = |error| match error {
-        WriteError::Refused(refusal) => refusal,
-        WriteError::Failed { kind: LogErrorKind::Full, .. } => Refusal::NoSpace,
-        _ => Refusal::Poisoned,
-    };
-    let writing = engine.begin_writing()?.expect("there is a disk");
-    let outcome = Arc::new(Mutex::new(Ok(())));
-    for part in value.chunks((value.len() / 3).max(1)) {
-        let to = Arc::clone(&outcome);
-        engine.write_part(&writing, part.to_vec(), Box::new(move |wrote| *to.lock() = wrote));
-        outcome.lock().clone().map_err(refused)?;
-    }
-    let written = Arc::new(Mutex::new(None));
-    let to = Arc::clone(&written);
-    engine.end_writing(&writing, Box::new(move |string| *to.lock() = Some(string)));
-    let written = written.lock().take().expect("nobody else does it");
-    written.map_err(refused)
 }
 
 /// Runs an operation, and notes what has lapsed when it is to be run again.

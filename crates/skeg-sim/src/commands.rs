@@ -82,6 +82,14 @@ impl Commands {
         self.direct().may_grow()
     }
 
+    /// The keys that it names; `None`: it finds others by itself, or makes keys of one database those of another.
+    pub(crate) fn keys(&self) -> Option<Vec<Vec<u8>>> {
+        let finds =
+            |words: &Words| ["sort", "swapdb", "debug"].map(str::as_bytes).contains(&&*words[0]);
+        let names_all = !self.lines.iter().any(finds);
+        names_all.then(|| self.direct().keys().map(|(key, _)| key.to_vec()).collect())
+    }
+
     /// The one key that a reply tells of, if it is one.
     pub(crate) fn key(&self) -> Option<At> {
         let direct = self.direct();

@@ -82,6 +82,7 @@ fn kind(path: &Path) -> &str {
         Some("seg") => "segment",
         Some("snap") => "snapshot",
         Some("vec") => "vectors",
+        Some("val") => "value",
         _ => name,
     }
 }

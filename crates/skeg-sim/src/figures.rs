@@ -20,6 +20,8 @@ pub struct Figures {
     pub expired: u64,
     /// Entries removed because memory was short.
     pub evicted: u64,
+    /// Groups of keys that went for that, and of which nothing was left.
+    pub groups: u64,
     /// Times that the data was looked at under a limit of memory, and kept to it.
     pub kept_to_limit: u64,
     /// Blocks that were written.
@@ -48,6 +50,8 @@ pub struct Figures {
     pub healed: u64,
     /// Stores that filled their disks, and took writes again when what had filled them was removed.
     pub refilled: u64,
+    /// Older snapshots that they gave up for that.
+    pub given_up: u64,
     /// Snapshots that were published.
     pub snapshots: u64,
     /// Segments of vectors that were published.
@@ -89,13 +93,14 @@ impl Figures {
         }
     }
 
-    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 24] {
+    fn totals_mut(&mut self) -> [(&'static str, &mut u64); 26] {
         [
             ("operations", &mut self.operations),
             ("delegated", &mut self.delegated),
             ("crossShard", &mut self.cross_shard),
             ("expired", &mut self.expired),
             ("evicted", &mut self.evicted),
+            ("evictedGroups", &mut self.groups),
             ("keptToLimit", &mut self.kept_to_limit),
             ("blocks", &mut self.blocks),
             ("acknowledgedEpochs", &mut self.acknowledged),
@@ -106,6 +111,7 @@ impl Figures {
             ("poisoned", &mut self.poisoned),
             ("healed", &mut self.healed),
             ("refilled", &mut self.refilled),
+            ("givenUp", &mut self.given_up),
             ("snapshots", &mut self.snapshots),
             ("vectorSegments", &mut self.vector_segments),
             ("vectorSegmentsBeside", &mut self.vector_segments_beside),

@@ -24,8 +24,9 @@ const BESIDE_BYTES: u64 = 16 << 20;
 const ROUNDS: usize = 500;
 
 impl Runner<'_> {
-    /// Fills the disk by values of its own, removes them, and waits until the store is healthy again.
-    pub(crate) fn fill(&mut self, work: &mut Work) -> Result<(), String> {
+    /// Fills the disk by values of its own, removes them, each or with all else that is in their database, and waits
+    /// until the store takes writes again.
+    pub(crate) fn fill(&mut self, work: &mut Work, flush: bool) -> Result<(), String> {
         work.clients.iter_mut().for_each(Client::release);
         self.read_journal(work)?;
         // What fills the disk is to stay until it is removed.
@@ -34,11 +35,12 @@ impl Runner<'_> {
             self.pass(work)?;
         }
         let beside = work.engine.options().segment_bytes.min(BESIDE_BYTES);
-        if beside == BESIDE_BYTES || work.engine.options().keep_snapshots > 1 {
-            // That would take a while; and older snapshots keep the log behind them, also when it is full.
+        if beside == BESIDE_BYTES {
+            // That would take a while.
             return Ok(());
         }
         let used = self.machine.disk.used_bytes();
+        let before = work.log().status().snapshots_given_up;
         // With what is there in a snapshot, and again for the next one.
         work.was_limited = true;
         self.set_capacity(Some(3 * used + 2 * beside + ROOM_BYTES));
@@ -52,12 +54,16 @@ impl Runner<'_> {
             self.try_out(work, set(count))?;
             count += 1;
         }
-        for number in 0..count {
+        let removals: Box<dyn Iterator<Item = Op>> = match flush {
+            true => Box::new(std::iter::once(Op::Flush(0))),
+            false => Box::new((0..count).map(|number| Op::Remove(at(number)))),
+        };
+        for removal in removals {
             if self.is_over(work) {
                 return Ok(());
             }
             let refusals = self.no_space();
-            self.try_out(work, Op::Remove(at(number)))?;
+            self.try_out(work, removal)?;
             if self.no_space() > refusals {
                 return Err(format!("a removal is refused: {:?}", work.log().status()));
             }
@@ -70,6 +76,7 @@ impl Runner<'_> {
             self.try_out(work, set(count))?;
             if self.no_space() == refusals {
                 self.figures.refilled += 1;
+                self.figures.given_up += work.log().status().snapshots_given_up - before;
                 self.set_capacity(None);
                 return Ok(());
             }

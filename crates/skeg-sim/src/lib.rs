@@ -14,6 +14,7 @@
 //! May not know: file formats, and nothing may use it: tests only.
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod apply;
 mod backup;
 mod client;
@@ -26,6 +27,7 @@ mod dump;
 mod elements;
 mod figures;
 mod fill;
+mod groups;
 mod memory;
 mod model;
 mod op;

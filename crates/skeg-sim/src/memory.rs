@@ -22,6 +22,9 @@ use crate::work::Work;
 
 /// Entries that go before one command at most.
 const BEFORE_COMMAND: u64 = 256;
+/// Looks in which nothing goes, where groups do: what goes may be on the last shard of the one sweep and on the first
+/// of the other, or have lapsed.
+const IDLE_LOOKS_MAX: u32 = 6;
 
 /// Writes into the journal what goes for want of memory.
 pub(crate) struct Ear {
@@ -132,8 +135,8 @@ impl Runner<'_> {
         };
         let Some(taken) = look(&work.engine)? else { return Ok(()) };
         let max_bytes = taken.bytes().saturating_add_signed(room).max(1);
-        let Limit { policy, samples, .. } = limit;
-        self.limit = MemoryLimit { max_bytes, policy, samples, ..MemoryLimit::default() };
+        let Limit { policy, samples, grouping, .. } = limit;
+        self.limit = MemoryLimit { max_bytes, policy, samples, grouping };
         work.engine.set_memory_limit(self.limit);
         work.is_counted = false;
         Ok(())
@@ -158,6 +161,7 @@ impl Runner<'_> {
         }
         self.figures.evicted += 1;
         work.evicted += 1;
+        work.groups.note_gone(&at);
         let gone = Change::Entry(at, None);
         self.oracle.now.apply(&gone);
         self.oracle.note(epoch, vec![gone])
@@ -183,6 +187,10 @@ impl Runner<'_> {
         let limit = work.engine.memory_limit();
         let Some(taken) = taken else { return Ok(()) };
         let hindered = self.is_hindered(work) || taken.walked || evicted >= BEFORE_COMMAND;
+        if made && limit.policy.is_by_groups() {
+            // A sweep that is under way is enough for who makes room; home threads look for the rest.
+            return Ok(());
+        }
         if made {
             // Who has found something that goes goes on, and home threads look for the rest.
             let goes_on = evicted > 0 && taken.may_go(limit.policy, 0) == 0;
@@ -200,7 +208,7 @@ impl Runner<'_> {
 
     /// What home threads do keeps the data to its limit, when nothing is in the way.
     pub(crate) fn judge_memory(&mut self, work: &mut Work) -> Result<(), String> {
-        work.evicted = 0;
+        let evicted = std::mem::take(&mut work.evicted);
         let limit = work.engine.memory_limit();
         if limit.max_bytes == 0 || self.is_hindered(work) || work.engine.queued() > 0 {
             return Ok(());
@@ -211,9 +219,14 @@ impl Runner<'_> {
             return Ok(());
         }
         self.figures.kept_to_limit += 1;
-        let part = limit.max_bytes / u64::from(work.engine.shards());
+        let by_groups = limit.policy.is_by_groups();
+        let part = if by_groups { 0 } else { limit.max_bytes / u64::from(work.engine.shards()) };
         let may_go = taken.may_go(limit.policy, part) > 0 && !taken.walked;
-        if taken.bytes() > limit.max_bytes + uncounted(limit) && may_go {
+        let is_over = taken.bytes() > limit.max_bytes + uncounted(limit) && may_go;
+        // Looks end a sweep and begin another one, and each takes the oldest group at least.
+        let goes_on = by_groups && (evicted > 0 || work.idle_looks < IDLE_LOOKS_MAX);
+        work.idle_looks = if is_over && evicted == 0 { work.idle_looks + 1 } else { 0 };
+        if is_over && !goes_on {
             return Err(format!("{taken:?} is over {limit:?}, and nothing goes"));
         }
         Ok(())

@@ -101,6 +101,39 @@ pub(crate) enum Op {
     Commands(Arc<Commands>),
 }
 
+impl Op {
+    /// The keys that it may use; `None`: it may use any, or makes keys of one database those of another.
+    pub(crate) fn keys(&self) -> Option<Vec<Vec<u8>>> {
+        let of = |ats: &[&At]| Some(ats.iter().map(|at| at.key.clone()).collect());
+        match self {
+            Self::Get(at) | Self::Exists(at) | Self::Expiry(at) | Self::Remove(at) => of(&[at]),
+            Self::Set { at, .. }
+            | Self::SetWritten { at, .. }
+            | Self::SetInt { at, .. }
+            | Self::Add { at, .. }
+            | Self::Append { at, .. }
+            | Self::SetRange { at, .. }
+            | Self::Element { at, .. }
+            | Self::SetExpiry { at, .. } => of(&[at]),
+            Self::Move { from, to, .. } => of(&[from, to]),
+            Self::Swap(..) => None,
+            Self::Flush(_)
+            | Self::FlushEach(_)
+            | Self::FlushShard(..)
+            | Self::IndexCreate { .. }
+            | Self::IndexDrop(_)
+            | Self::VectorSet { .. }
+            | Self::VectorRemove { .. }
+            | Self::VectorGet { .. } => of(&[]),
+            Self::All(ops) => {
+                let keys: Option<Vec<_>> = ops.iter().map(Self::keys).collect();
+                Some(keys?.concat())
+            }
+            Self::Commands(commands) => commands.keys(),
+        }
+    }
+}
+
 /// What an operation answered.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {

@@ -3,7 +3,7 @@
 //! Invariant: a plan is data; playing it draws nothing more but what the simulated machine draws from
 //! the same seed. So the same plan always does the same, and a plan can be cut down.
 
-use skeg_engine::{End, Level, SyncPolicy};
+use skeg_engine::{End, Grouping, Level, SyncPolicy};
 use skeg_io::sim::{CrashPolicy, Failure, Fault, FaultRates, Injection, Operation, SimRng};
 use skeg_vector::{Backend, IdKind, IndexOptions, Metric, Tier};
 
@@ -154,6 +154,17 @@ pub(crate) enum Step {
         op: Op,
         route: Route,
     },
+    /// A connection begins to write a string, which an operation will give to a key.
+    Ahead {
+        client: usize,
+        op: Op,
+    },
+    /// It goes on with it by so many parts; when all of it is there, the operation runs.
+    GoOn {
+        client: usize,
+        parts: usize,
+        route: Route,
+    },
     Release(usize),
     /// A thread ends its turn: it writes a block.
     Write,
@@ -192,8 +203,10 @@ pub(crate) enum Step {
     Room(Option<u64>),
     /// Memory is limited, or is not any more.
     Limit(Limit),
-    /// The store fills its disk, and gets space back when what has filled it is removed.
-    Fill,
+    /// The store fills its disk, and gets space back when what has filled it is removed: one by one, or all at once.
+    Fill {
+        flush: bool,
+    },
 }
 
 /// Faults of one plan.
@@ -225,12 +238,16 @@ struct Draw {
     strings: SimRng,
     /// For what is about strings with files of their own.
     written: SimRng,
+    /// Strings are written while anything else happens: that makes the disk change often, so crashes come early.
+    writes_ahead: bool,
     /// For how much of a shard a snapshot takes at a time.
     slices: SimRng,
     /// For what is about numbers of shards and of snapshots.
     shards: SimRng,
     /// For what is about the limit of memory.
     memory: SimRng,
+    /// How keys are grouped.
+    grouping: Option<Grouping>,
     /// For what is about commands.
     commands: SimRng,
     /// The keys that commands have used last, by kind, and their database.
@@ -272,7 +289,8 @@ impl Draw {
             _ => 24,
         };
         let strings = SimRng::new(seed ^ 0x6c61_7267_6500_0000);
-        let written = SimRng::new(seed ^ 0x7772_6974_7465_6e00);
+        let mut written = SimRng::new(seed ^ 0x7772_6974_7465_6e00);
+        let writes_ahead = written.below(6) == 0;
         let mut commands = SimRng::new(seed ^ 0x636f_6d6d_616e_6400);
         let shares = match themes {
             Themes::Snapshots => [0, 0, 0, 50],
@@ -286,9 +304,11 @@ impl Draw {
             rng,
             strings,
             written,
+            writes_ahead,
             slices: SimRng::new(seed ^ 0x736c_6963_6573_0000),
             shards: SimRng::new(seed ^ 0x7368_6172_6473_0000),
             memory: SimRng::new(seed ^ 0x6d65_6d6f_7279_0000),
+            grouping: None,
             commands,
             recent: Default::default(),
             recent_db: None,
@@ -364,6 +384,7 @@ impl Draw {
             self.add_limits(&mut steps);
         }
         self.add_trouble(&mut steps, trouble);
+        let fills = steps.iter().any(|step| matches!(step, Step::Fill { .. }));
         let openings = self.pick(&[0, 0, 0, 1, 1, 2, 3]);
         // Every seed has a power loss; the first round is sure to end with one.
         let power_only = themes == Themes::PowerLoss || (number == 0 && themes == Themes::All);
@@ -386,7 +407,9 @@ impl Draw {
             end: if number > 0 && self.one_in(6) {
                 None
             } else {
-                Some(self.crash_at_work(power_only))
+                let crash = self.crash_at_work(power_only);
+                // Until a disk is full it changes a thousand times and more.
+                Some(Crash { at: crash.at * if fills { 50 } else { 1 }, ..crash })
             },
             steps,
             damages: (0..4).map(|_| self.harm()).collect(),
@@ -452,7 +475,7 @@ impl Draw {
             Trouble::Space => {
                 let begin = place(&mut self.rng, steps);
                 if self.strings.index(3) == 0 {
-                    return steps.insert(begin, Step::Fill);
+                    return steps.insert(begin, Step::Fill { flush: self.strings.coin() });
                 }
                 let step = if self.one_in(4) {
                     let failure = self.pick(&[Failure::OutOfSpace, Failure::OverQuota]);
@@ -488,6 +511,9 @@ impl Draw {
             let consolidate = self.one_in(4).then(|| format!("index {number}").into_bytes());
             return Step::Vectors { steps: self.pick(&[1, 2, 3, 5, 9, 80]), consolidate };
         }
+        if self.writes_ahead && self.written.below(12) == 0 {
+            return self.ahead();
+        }
         if self.rng.below(100) < self.operations {
             let route = if self.one_in(5) { Route::Post } else { Route::Borrow };
             return Step::Run { client: self.client(), op: self.op(), route };
@@ -505,6 +531,19 @@ impl Draw {
             37 => Step::Advance { ms: self.rng.below(4_000) },
             _ => Step::Jump { ms: self.rng.below(4_000).cast_signed() - 2_000 },
         }
+    }
+
+    /// A string is begun or gone on with, beside everything else.
+    fn ahead(&mut self) -> Step {
+        // The first connection's, mostly, so that one is not always begun anew.
+        let client = if self.written.below(4) == 0 { self.client() } else { 0 };
+        if self.written.below(3) == 0 {
+            let (at, deadline) = (self.at(), self.deadline());
+            let op = Op::SetWritten { at, value: self.bytes(), deadline, written: None };
+            return Step::Ahead { client, op };
+        }
+        let route = if self.written.coin() { Route::Post } else { Route::Borrow };
+        Step::GoOn { client, parts: 1 + self.written.index(4), route }
     }
 
     fn client(&mut self) -> usize {
@@ -528,7 +567,7 @@ impl Draw {
     /// A key beside that of [`Self::at`], for a collection; which kind, its length tells.
     fn at_elements(&mut self) -> At {
         let mut at = self.at();
-        at.key.extend_from_slice(b" elements");
+        at.key.extend_from_slice(b"/elements");
         at
     }
 
@@ -655,8 +694,11 @@ impl Draw {
         let name = format!("index {number}").into_bytes();
         let dim = self.dim_of(number);
         let metric = self.pick(&[Metric::Euclidean, Metric::Euclidean, Metric::Cosine]);
-        let tiers = [Tier::F32, Tier::Int8, Tier::Tq2, Tier::Tq2];
-        let tier = tiers[usize::try_from(number).expect("below 3")];
+        let tier = match number {
+            0 => Tier::F32,
+            1 => self.pick(&[Tier::Int8, Tier::Pq]),
+            _ => self.pick(&[Tier::Tq2, Tier::Tq2, Tier::Pq]),
+        };
         let backend = if number == 2 { Backend::Disk } else { Backend::Auto };
         let ids = ids_of(number);
         let options = IndexOptions { ids, tier, backend, ..IndexOptions::new(dim, metric) };

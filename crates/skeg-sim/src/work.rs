@@ -16,6 +16,7 @@ use crate::client::{Client, Event, Journal};
 use crate::commands::{self, is_error, is_fault};
 use crate::dump::at_time_zero;
 use crate::figures::Figures;
+use crate::groups::Groups;
 use crate::memory::Ear;
 use crate::model;
 use crate::op::{Answer, Observed, Op};
@@ -41,6 +42,9 @@ pub(crate) struct Work {
     was_poisoned: bool,
     /// Entries that went since room was made.
     pub(crate) evicted: u64,
+    /// Looks of home threads in which nothing went although more was there than may be.
+    pub(crate) idle_looks: u32,
+    pub(crate) groups: Groups,
     /// Every shard was looked at since memory was limited.
     pub(crate) is_counted: bool,
     /// The snapshot that was published last.
@@ -61,13 +65,15 @@ impl Work {
             was_limited: false,
             was_poisoned: false,
             evicted: 0,
+            idle_looks: 0,
+            groups: Groups::default(),
             is_counted: false,
             snapshot: engine.snapshot_status().last,
         })
     }
 
     /// Whether an operation is queued, or waits elsewhere.
-    fn is_waited_for(&self) -> bool {
+    pub(crate) fn is_waited_for(&self) -> bool {
         self.clients.iter().any(|client| client.waits)
     }
 
@@ -94,6 +100,7 @@ impl Runner<'_> {
         if matches!(step, Step::Tick | Step::Turn) && !was_queued {
             self.judge_memory(work)?;
         }
+        self.judge_groups(work)?;
         // An index was frozen, perhaps.
         self.oracle.note_epoch(work.log().last_epoch().0);
         if self.machine.disk.is_stopped() {
@@ -128,7 +135,18 @@ impl Runner<'_> {
             Step::Run { client, op, route } => {
                 let client = &mut work.clients[*client];
                 if !client.waits {
+                    work.groups.note_use(op);
                     client.run(op, *route);
+                }
+            }
+            Step::Ahead { client, op } => work.clients[*client].begin_ahead(op),
+            Step::GoOn { client, parts, route } => {
+                let client = &mut work.clients[*client];
+                if !client.waits
+                    && let Some(op) = client.go_on_ahead(*parts)
+                {
+                    work.groups.note_use(&op);
+                    client.run(&op, *route);
                 }
             }
             Step::Release(client) => work.clients[*client].release(),
@@ -194,7 +212,7 @@ impl Runner<'_> {
                 self.set_capacity(Some(bytes));
             }
             Step::Room(None) => self.set_capacity(None),
-            Step::Fill => self.fill(work)?,
+            Step::Fill { flush } => self.fill(work, *flush)?,
             Step::Limit(limit) => self.limit_memory(work, *limit)?,
         }
         Ok(())
@@ -394,8 +412,10 @@ impl Runner<'_> {
             if !holder.try_hold_one(id).unwrap_or(false) {
                 return Ok(None);
             }
-            let exists =
-                |exec: &mut skeg_engine::Exec<'_>| exec.shard(&at.key).exists(at.db, &at.key);
+            // Asking for its stamp is no use of it.
+            let exists = |exec: &mut skeg_engine::Exec<'_>| {
+                exec.shard(&at.key).stamp(at.db, &at.key).is_some()
+            };
             let (exists, _) =
                 holder.run_one(id, Bound::READ, exists).map_err(|refusal| refusal.to_string())?;
             Ok(Some(!exists))

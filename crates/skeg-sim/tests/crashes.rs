@@ -39,6 +39,18 @@ fn a_power_loss_takes_nothing_that_was_acknowledged_as_durable() {
     assert!(figures.torn_tails > 20, "{figures}");
 }
 
+/// A string that is written in parts: the file, what makes it durable, the CURRENT that names it, the block with its
+/// record, its removal.
+#[test]
+fn a_crash_at_any_step_of_a_string_with_a_file_of_its_own() {
+    let mut figures = play(7_000_000..7_000_400, Themes::All);
+    figures.add(&play(7_000_000..7_000_400, Themes::PowerLoss));
+    let shown = figures.to_json(0);
+    for place in ["create value", "allocate value", "write value", "sync value", "remove value"] {
+        assert!(figures.places.contains_key(place), "{place}: {shown}");
+    }
+}
+
 #[test]
 fn a_seed_always_does_the_same() {
     for seed in 0..10 {

@@ -85,8 +85,10 @@ flaws! {
     files_removed_under_a_backup: Flaw::Breaks(Broken::RemovesUnderBackups), Backups;
     // A full disk.
     growth_without_room_for_a_snapshot: Flaw::Breaks(Broken::FillsTheDisk), All;
+    older_snapshots_on_a_full_disk: Flaw::Breaks(Broken::HoardsSnapshots), All;
     // A limit of memory.
     a_key_evicted_that_the_policy_spares: Flaw::Breaks(Broken::EvictsAny), Memory;
+    a_group_that_goes_in_part: Flaw::Breaks(Broken::SplitsGroups), Memory;
     an_eviction_that_is_not_logged: Flaw::Breaks(Broken::ForgetsEvictions), Memory;
     an_eviction_without_log_space: Flaw::Breaks(Broken::EvictsUnreserved), All;
 }

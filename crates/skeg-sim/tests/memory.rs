@@ -16,5 +16,6 @@ fn what_is_evicted_stays_gone_and_nothing_else_goes() {
     // It is worth nothing if little goes, or if most changes are refused.
     let shown = figures.to_json(0);
     assert!(figures.evicted > 200 && figures.kept_to_limit > 80, "{shown}");
+    assert!(figures.groups > 20, "{shown}");
     assert!(figures.refused["Memory"] * 10 < figures.operations, "{shown}");
 }

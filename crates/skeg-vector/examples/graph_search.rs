@@ -2,8 +2,9 @@
 //! (`base.fbin`, `query.fbin`, and `truth.ibin` where all rows and dimensions are used; otherwise the truth
 //! is found first): `cargo run --release -p skeg-vector --example graph_search FOLDER [name=value ...]`.
 //!
-//! Names: `rows`, `dim` (as many of the first), `build` and `walk` (codes), `degree`, `list`, `alpha`,
-//! `threads` (of the build), `lists` (of searches, with commas), `k`, `slack`.
+//! Names: `rows`, `dim` (as many of the first), `build`, `coarse` (walked on meanwhile) and `walk` (codes), `degree`,
+//! `list`, `alpha`, `threads` (of the build), `lists` (of searches, with commas), `k`, `slack`, and `graph`, a file:
+//! the graph is read from it, or built and written to it.
 #![expect(clippy::print_stdout, reason = "a report for the terminal")]
 
 mod big_ann;
@@ -13,7 +14,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
-use big_ann::{Table, Threads, exact_truth, running_s};
+use big_ann::{Table, Threads, exact_truth, running_s, used_s};
 use skeg_vector::Metric;
 use skeg_vector::graph::{BuildOptions, Graph, WalkOptions, WalkScratch, build};
 use skeg_vector::quant::{CodeKind, CodedRows, Memory, Points, ScanOptions, Scratch, Trainer};
@@ -92,32 +93,43 @@ fn main() -> Result<(), Box<dyn Error>> {
     let crew = Threads(numbers("threads", "1")?[0]);
     let options = BuildOptions {
         degree: numbers("degree", "32")?[0],
-        list: numbers("list", "96")?[0],
+        list: numbers("list", "128")?[0],
         alpha: text("alpha", "1.05").parse()?,
         ..BuildOptions::default()
     };
-    let built_on: CodeKind = text("build", "int8").parse()?;
-    let start = Instant::now();
-    let mut points = Points::new(parameters(built_on, dim_u32, &memory)?, rows)?;
-    for row in memory.iter() {
-        points.push(row)?;
-    }
-    let coded_s = start.elapsed().as_secs_f64();
-    let draft = build(&points, &options, &crew)?;
-    let built_s = start.elapsed().as_secs_f64();
-    drop(points);
-    let graph = Graph::new(&draft);
+    let built_on = text("build", "int8");
+    let kept = given.get("graph").map(Path::new);
+    let graph = if let Some(file) = kept.filter(|file| file.exists()) {
+        Graph::from_bytes(&std::fs::read(file)?)?
+    } else {
+        let (start, used) = (Instant::now(), used_s());
+        let coded = |kind: &str| -> Result<Points, Box<dyn Error>> {
+            let mut points = Points::new(parameters(kind.parse()?, dim_u32, &memory)?, rows)?;
+            memory.iter().try_for_each(|row| points.push(row))?;
+            Ok(points)
+        };
+        let points = coded(&built_on)?;
+        let coarse = given.get("coarse").map(|kind| coded(kind)).transpose()?;
+        let coded_s = start.elapsed().as_secs_f64();
+        let draft = build(&points, coarse.as_ref(), &options, &crew)?;
+        let (built_s, used_s) = (start.elapsed().as_secs_f64(), used_s() - used);
+        drop((points, coarse));
+        println!(
+            "{built_on} degree {} list {} alpha {}: coded in {coded_s:.1} s, built in {built_s:.1} s of wall \
+         time with {} threads, {used_s:.1} s of a processor",
+            options.degree, options.list, options.alpha, crew.0,
+        );
+        let graph = Graph::new(&draft);
+        if let Some(file) = kept {
+            std::fs::write(file, graph.to_bytes())?;
+        }
+        graph
+    };
     println!(
-        "{built_on} degree {} list {} alpha {}: coded in {coded_s:.1} s, built in {built_s:.1} s of wall \
-         time with {} threads; {:.1} links a row, {:.1} bytes a row",
-        options.degree,
-        options.list,
-        options.alpha,
-        crew.0,
+        "{:.1} links a row, {:.1} bytes a row",
         graph.links() as f64 / rows as f64,
         graph.memory_bytes() as f64 / rows as f64,
     );
-    drop(draft);
     let bench = Bench { dim, memory, queries, truth, truth_k };
 
     for kind in text("walk", "tq2").split(',') {

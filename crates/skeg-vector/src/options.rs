@@ -57,7 +57,7 @@ pub enum Tier {
     Int8,
     /// The signs: 1 bit a dimension.
     Binary,
-    /// Product quantisation.
+    /// 1 bit a dimension: 16 words for each four, learned from a sample of the rows of a segment.
     Pq,
     /// 1 bit a dimension after a rotation.
     Tq1,
@@ -154,7 +154,7 @@ pub struct IndexOptions {
     pub metric: Metric,
     /// What the ids are.
     pub ids: IdKind,
-    /// How rows in segments are coded. [`Tier::Pq`] is not served yet.
+    /// How rows in segments are coded.
     pub tier: Tier,
     /// What finds the nearest rows.
     pub backend: Backend,
@@ -168,17 +168,10 @@ impl IndexOptions {
     }
 
     /// # Errors
-    /// [`VectorError::DimensionOption`], and [`VectorError::Unsupported`] for what is not served.
+    /// [`VectorError::DimensionOption`].
     pub fn validate(&self) -> Result<(), VectorError> {
         if self.dim == 0 || self.dim > DIM_MAX {
             return Err(VectorError::DimensionOption { given: self.dim });
-        }
-        if CodeKind::of(self.tier).is_none() {
-            return Err(VectorError::Unsupported {
-                option: "tier",
-                given: self.tier.name(),
-                supported: "f32, int8, binary, tq1, tq2, tq4",
-            });
         }
         Ok(())
     }

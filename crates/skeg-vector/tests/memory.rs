@@ -30,7 +30,8 @@ fn a_scan_of_codes_allocates_nothing_once_it_is_warm() {
     let number = |n: u32| (n.wrapping_mul(0x9e37_79b9) >> 8) as f32 / (1_u32 << 23) as f32 - 1.0;
     let rows: Vec<f32> = (0..dim * count).map(number).collect();
     let queries: Vec<f32> = (0..dim * 12).map(|n| number(n + 7_777_777)).collect();
-    let kinds = [CodeKind::F32, CodeKind::F16, CodeKind::Int8, CodeKind::Tq1, CodeKind::Tq4];
+    let kinds =
+        [CodeKind::F32, CodeKind::F16, CodeKind::Int8, CodeKind::Tq1, CodeKind::Tq4, CodeKind::Pq];
     for (kind, metric) in kinds.iter().flat_map(|&k| [(k, Metric::Cosine), (k, Metric::Euclidean)])
     {
         let mut trainer = Trainer::new(kind, metric, dim, 1).expect("a valid dimension");

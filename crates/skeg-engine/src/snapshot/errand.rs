@@ -26,6 +26,8 @@ use crate::walk::{Slice, Started};
 pub(super) enum Progress<T> {
     /// The next step has something to do.
     More,
+    /// Others do what the next step would do: it rests, if it may.
+    Rests,
     /// Something has to happen first: look again soon.
     Waits,
     /// It is over, with this.

@@ -2,7 +2,7 @@
 //!
 //! A thread that works on and on is given a processor for milliseconds at a time, and whoever is to be
 //! served waits so long. So the snapshot's thread works in short bursts, and rests after each while the
-//! shard that it walks is in use.
+//! shard that it walks is in use. A burst delays all that is in flight, however short it is; so there are few.
 //!
 //! May not know: what the work is.
 
@@ -11,9 +11,10 @@ use std::time::Duration;
 /// It works at least so long before it rests: a slice and what follows from it.
 const BURST_NS: u64 = 100_000;
 /// It rests so many times as long as it has worked.
-const RESTS: u64 = 24;
-/// Whatever has kept it (a disk, a busy machine), it does not rest longer.
-const REST_NS_MAX: u64 = 5_000_000;
+const RESTS: u64 = 64;
+/// It does not rest longer, whatever has kept it (a disk, a busy machine), and so long while others walk along:
+/// what is to be written grows meanwhile, and with it the next burst.
+pub(super) const REST_MAX: Duration = Duration::from_millis(10);
 
 /// A burst of work. Time is in nanoseconds of the monotonic clock.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ impl Pace {
     /// How long to rest now, if it is time to.
     pub(super) fn due(&self, now_ns: u64) -> Option<Duration> {
         let worked_ns = now_ns.saturating_sub(self.from_ns);
-        let rest_ns = worked_ns.saturating_mul(RESTS).min(REST_NS_MAX);
-        (worked_ns >= BURST_NS).then(|| Duration::from_nanos(rest_ns))
+        let rest = Duration::from_nanos(worked_ns.saturating_mul(RESTS));
+        (worked_ns >= BURST_NS).then(|| rest.min(REST_MAX))
     }
 }
 
@@ -43,8 +44,8 @@ mod tests {
         let pace = Pace::new(1_000);
         assert_eq!(pace.due(1_000), None);
         assert_eq!(pace.due(100_999), None);
-        assert_eq!(pace.due(101_000), Some(Duration::from_micros(2_400)));
-        assert_eq!(pace.due(10_000_000_000), Some(Duration::from_millis(5)));
+        assert_eq!(pace.due(101_000), Some(Duration::from_micros(6_400)));
+        assert_eq!(pace.due(10_000_000_000), Some(REST_MAX));
         assert_eq!(pace.due(0), None);
     }
 }

@@ -1,8 +1,8 @@
 //! One snapshot from its start to CURRENT, in steps that never block on anything but the disk.
 //!
 //! First the log is compacted (`compact.rs`). Then, shard after shard: a job starts the walk under the
-//! latch, further jobs walk slices; what they and the writers of the shard hand out is written to the
-//! file between them. Then what was flushed meanwhile and the rows of the vector indexes follow, without
+//! latch, further jobs walk slices, fewer where whoever uses the shard walks along; what all of them and the
+//! writers of the shard hand out is written to the file between them. Then what was flushed meanwhile and the rows of the vector indexes follow, without
 //! any latch.
 //!
 //! Invariants: the outlet is emptied in every step, whatever the step waits for, so whoever waits for
@@ -28,6 +28,9 @@ use crate::walk::{Handed, Outlet, Started};
 
 /// Blocks of the file are about this large, or as large as what was handed out together.
 const BLOCK_BYTES: usize = 256 << 10;
+
+/// With so much handed out by others since the last look, the thread walks no slice itself.
+const ALONG_BYTES: usize = 32 << 10;
 
 #[derive(Debug)]
 enum Stage {
@@ -63,7 +66,6 @@ pub(super) struct Run {
     /// The one that is being walked.
     shard: ShardId,
     outlet: Arc<Outlet>,
-    outlet_bytes: usize,
     slice_bytes: usize,
     /// Whose latches are walked.
     shared: Weak<Shared>,
@@ -78,14 +80,19 @@ pub(super) struct Run {
     kept: BTreeSet<u64>,
 }
 
+/// Where the walk of a shard puts what it hands out.
+fn outlet(shared: &Shared) -> Arc<Outlet> {
+    let options = &shared.options;
+    let sizes = (options.snapshot_buffer_bytes, BLOCK_BYTES);
+    Arc::new(Outlet::new(sizes, options.snapshot_slice_bytes, &shared.snapshots.bell))
+}
+
 impl Run {
     pub(super) fn new(
         shared: &Shared,
         log: &Arc<Log>,
         files: Files,
     ) -> Result<Self, SnapshotError> {
-        let outlet_bytes = shared.options.snapshot_buffer_bytes;
-        let slice_bytes = shared.options.snapshot_slice_bytes;
         let shards = shared.router.shards();
         Ok(Self {
             writer: Some(log.start_snapshot()?),
@@ -98,9 +105,8 @@ impl Run {
             stage: Stage::Post { starts: true },
             shards,
             shard: ShardId(0),
-            outlet: Arc::new(Outlet::new(outlet_bytes, slice_bytes)),
-            outlet_bytes,
-            slice_bytes,
+            outlet: outlet(shared),
+            slice_bytes: shared.options.snapshot_slice_bytes,
             shared: shared.this.get().cloned().unwrap_or_default(),
             reply: Arc::new(Reply::new(&shared.snapshots.bell)),
             places: Vec::new(),
@@ -160,7 +166,7 @@ impl Run {
             let progress = compaction.step(shared, &self.log)?;
             self.moved = compaction.moved();
             return Ok(match progress {
-                Progress::More => Progress::More,
+                Progress::More | Progress::Rests => Progress::More,
                 Progress::Waits => Progress::Waits,
                 Progress::Done(()) => {
                     self.compaction = None;
@@ -168,11 +174,14 @@ impl Run {
                 }
             });
         }
-        self.handed.append(self.outlet.take());
+        let along = self.outlet.take();
+        let is_carried = along.effects.len() >= ALONG_BYTES;
+        self.handed.append(along);
         if self.handed.effects.len() >= BLOCK_BYTES {
             self.write()?;
         }
         match self.stage {
+            Stage::Post { starts: false } if is_carried && self.may_rest() => Ok(Progress::Rests),
             Stage::Post { starts } => self.post(shared, starts),
             Stage::Posted => self.receive(shared),
             Stage::Rest => self.write_rest(shared),
@@ -239,7 +248,7 @@ impl Run {
         self.write()?;
         // An outlet for each: nothing of one shard is ever taken for another's.
         shared.run_again(self.outlet.close());
-        self.outlet = Arc::new(Outlet::new(self.outlet_bytes, self.slice_bytes));
+        self.outlet = outlet(shared);
         self.shard.0 += 1;
         let is_last = self.shard.0 == self.shards;
         self.stage = if is_last { Stage::Complete } else { Stage::Post { starts: true } };

@@ -279,7 +279,7 @@ impl Run {
             generation: build.generation(),
             salt: shared.io.entropy.next_u64(),
         };
-        build.begin(tag, self.number);
+        build.begin(tag, self.number).map_err(VectorsError::Vector)?;
         self.stage = Stage::Write(build, writer);
         Ok(Progress::More)
     }
@@ -301,6 +301,7 @@ impl Run {
             self.stage = Stage::Write(build, writer);
             return Ok(Progress::More);
         }
+        build.large_blocks().for_each(skeg_io::use_large_pages);
         let replaces: Vec<u64> = build.replaces().collect();
         let rows = build.written();
         let file = Opened::new(writer.path(), writer.file());

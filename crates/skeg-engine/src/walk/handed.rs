@@ -89,7 +89,7 @@ impl Handed {
 
     /// Hands out a slice of what is left of a flushed database. Whether there is more to come.
     pub(crate) fn walk_flushed(&mut self, flushed: &mut Flushed, slice_bytes: usize) -> bool {
-        flushed.part.hand_out(&mut flushed.contents, slice_bytes, self);
+        flushed.part.hand_out(&mut flushed.contents, slice_bytes, slice_bytes, self);
         !flushed.part.is_over()
     }
 

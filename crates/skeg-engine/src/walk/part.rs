@@ -104,24 +104,25 @@ impl Part {
         self.left.front().is_some_and(|left| left.is_awaited)
     }
 
-    /// Hands out a slice of about so many bytes: large values that are left, or else further buckets.
+    /// Hands out about so many bytes, a slice at most: large values that are left, or else further buckets.
     /// Whether a value has come to its end that was awaited.
     pub(super) fn hand_out(
         &mut self,
         keyspace: &mut Keyspace,
+        budget: usize,
         slice_bytes: usize,
         handed: &mut Handed,
     ) -> bool {
         if let Some(cursor) = self.cursor.filter(|_| self.left.is_empty()) {
             let mut left = Vec::new();
-            let next = keyspace.walk(cursor, slice_bytes, &mut |shown| {
+            let next = keyspace.walk(cursor, budget, &mut |shown| {
                 show((self.origin, slice_bytes), &shown, &mut left, handed)
             });
             self.cursor = (next != 0).then_some(next);
             self.set_aside(left, keyspace);
             return false;
         }
-        let (mut budget, mut was_awaited) = (slice_bytes.max(1), false);
+        let (mut budget, mut was_awaited) = (budget.max(1), false);
         while budget > 0
             && let Some(left) = self.left.front_mut()
         {
@@ -263,7 +264,7 @@ mod tests {
         let (mut slices, mut entries) = (0, 0);
         while !part.is_over() {
             let mut handed = Handed::default();
-            assert!(!part.hand_out(&mut keyspace, SLICE_BYTES, &mut handed));
+            assert!(!part.hand_out(&mut keyspace, SLICE_BYTES, SLICE_BYTES, &mut handed));
             assert!(handed.effects.len() < 2 * SLICE_BYTES, "{}", handed.effects.len());
             slices += 1;
             entries += handed.entries;
@@ -283,14 +284,14 @@ mod tests {
         assert_eq!(handed.entries, 1, "neighbours in the bucket are large");
         assert!(!part.is_left(&mut keyspace, small, SLICE_BYTES, &mut handed));
         assert!(part.is_left(&mut keyspace, set, SLICE_BYTES, &mut handed));
-        part.hand_out(&mut keyspace, SLICE_BYTES, &mut handed);
+        part.hand_out(&mut keyspace, SLICE_BYTES, SLICE_BYTES, &mut handed);
         assert!(part.is_awaited() && handed.entries == 1, "a part of it");
         assert!(!part.preserve(&mut keyspace, list, SLICE_BYTES, &mut handed));
         assert_eq!(handed.entries, 2, "all of it at once");
         assert!(part.preserve(&mut keyspace, set, SLICE_BYTES, &mut handed), "it was awaited");
         assert!(!part.is_left(&mut keyspace, set, SLICE_BYTES, &mut handed));
         while !part.is_over() {
-            part.hand_out(&mut keyspace, SLICE_BYTES, &mut handed);
+            part.hand_out(&mut keyspace, SLICE_BYTES, SLICE_BYTES, &mut handed);
         }
         assert_eq!(handed.entries, 6);
     }

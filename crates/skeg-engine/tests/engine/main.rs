@@ -25,4 +25,5 @@ mod support;
 mod threads;
 mod values;
 mod vectors;
+mod walk_along;
 mod writings;

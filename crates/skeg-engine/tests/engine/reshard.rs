@@ -10,6 +10,7 @@ use skeg_engine::{
     LogError, Refusal, ShardList, ValueRef,
 };
 use skeg_io::Io;
+use skeg_io::sim::{CrashPolicy, SimMachine};
 use skeg_vector::{Backend, IdKind, IndexOptions, Metric, Tier};
 
 fn options(shards: Option<u16>) -> EngineOptions {
@@ -178,6 +179,42 @@ fn everything_is_there_under_any_number_of_shards() {
         let offline = Offline::open(&Io::real(), dir.path()).unwrap();
         let report = offline::check(&Io::real(), &offline, &|_, _| {}).unwrap();
         assert!(report.is_sound() && report.leftovers.is_empty(), "{report:?}");
+    }
+}
+
+#[test]
+fn a_crash_at_any_step_leaves_the_old_number_or_the_new() {
+    let mut machine = SimMachine::new(1);
+    let open = |machine: &SimMachine, shards| {
+        Engine::open(&machine.io(), Some(Path::new("/db")), &options(shards))
+    };
+    let engine = open(&machine, Some(4)).unwrap();
+    write(&engine, 0);
+    let expected = contents(&engine);
+    engine.close().unwrap();
+    let closed = machine.disk.after_kill();
+    for policy in [None, Some(CrashPolicy::DropAll), Some(CrashPolicy::AnySubset)] {
+        let mut numbers = Vec::new();
+        for change in 1.. {
+            machine.disk = closed.after_kill();
+            machine.disk.stop_at(machine.disk.changes() + change);
+            let opened = open(&machine, Some(8));
+            let was_struck = machine.disk.is_stopped();
+            assert!(opened.is_ok() || was_struck, "{opened:?}");
+            drop(opened);
+            match policy {
+                None => machine.kill(),
+                Some(policy) => machine.crash(policy),
+            }
+            let engine = open(&machine, None).unwrap();
+            numbers.push(engine.shards());
+            assert_eq!(contents(&engine), expected, "{policy:?} at {change}");
+            if !was_struck {
+                break;
+            }
+        }
+        assert!(numbers.len() > 20, "{} changes were struck", numbers.len());
+        assert!(numbers.contains(&4) && numbers.contains(&8), "{numbers:?}");
     }
 }
 

@@ -96,7 +96,10 @@ impl Threads for RealThreads {
         std::thread::scope(|scope| {
             for _ in 1..count {
                 // Whom the system refuses leaves its share to the others.
-                let _ = Builder::new().name(name.to_owned()).spawn_scoped(scope, body);
+                let _ = Builder::new().name(name.to_owned()).spawn_scoped(scope, || {
+                    super::standing_by::stand_by();
+                    body();
+                });
             }
             body();
         });
@@ -138,6 +141,21 @@ mod tests {
             });
             assert_eq!(sum.into_inner(), 499_500);
         }
+    }
+
+    #[cfg(all(target_os = "linux", not(feature = "shuttle")))]
+    #[test]
+    fn who_helps_stands_by_and_who_asks_does_not() {
+        let policies = std::sync::Mutex::new(Vec::new());
+        RealThreads.together("test", 2, &|| {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            // The 41st field, counted from behind the name: see proc_pid_stat(5).
+            let policy = stat.rsplit(')').next().unwrap().split_whitespace().nth(38).unwrap();
+            policies.lock().unwrap().push(policy.to_owned());
+        });
+        let mut policies = policies.into_inner().unwrap();
+        policies.sort();
+        assert_eq!(policies, ["0", "5"]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod directory;
 mod disk;
 mod file;
 mod host;
+#[allow(unsafe_code, reason = "a call of libc that rustix does not have")]
+mod standing_by;
 
 pub use allocator::{give_back_memory, use_large_pages};
 pub use disk::RealDisk;

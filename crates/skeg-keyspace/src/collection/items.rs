@@ -11,6 +11,7 @@ pub(crate) struct Unordered;
 impl Key for Unordered {
     const LEAF_ENTRIES_MAX: usize = 64;
     const LEAF_BYTES_MAX: usize = 2048;
+    const HAS_LENGTHS: bool = false;
 
     fn of(_: &[u8]) -> Self {
         Self

@@ -59,8 +59,9 @@ impl Key {
 }
 
 impl tree::Key for Key {
-    const LEAF_ENTRIES_MAX: usize = 48;
+    const LEAF_ENTRIES_MAX: usize = 47;
     const LEAF_BYTES_MAX: usize = 1024;
+    const HAS_LENGTHS: bool = true;
 
     fn of(entry: &[u8]) -> Self {
         let (member, score) = member_of(entry);

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::flat::{Flat, HEAD_BYTES, entry_len, place_in};
+use super::flat::{Flat, HEAD_BYTES, entry_len};
 use super::tree::{Key, Run, Tree};
 
 /// Where entries lie.
@@ -27,7 +27,8 @@ impl<'a, K: Key, const WIDTH: usize> Source<'a, K, WIDTH> {
     fn run_at(&self, index: usize) -> Run<'a> {
         match self {
             Self::Flat(flat) => {
-                Run { first: 0, entries: flat.len(), bytes: &flat.bytes()[HEAD_BYTES..] }
+                let bytes = &flat.bytes()[HEAD_BYTES..];
+                Run { first: 0, entries: flat.len(), bytes, lengths: &[] }
             }
             Self::Tree(tree) => tree.run_at(index),
         }
@@ -61,11 +62,11 @@ pub(crate) struct Walk<'a, K, const WIDTH: usize> {
 impl<'a, K: Key, const WIDTH: usize> Walk<'a, K, WIDTH> {
     /// The range is within the places that there are.
     pub(crate) fn new(source: Source<'a, K, WIDTH>, rest: Range<usize>) -> Self {
-        let back = Run { first: usize::MAX, entries: 0, bytes: &[] };
+        let back = Run { first: usize::MAX, entries: 0, bytes: &[], lengths: &[] };
         let mut walk = Self { source, rest, front: &[], back, starts: Vec::new() };
         if !walk.rest.is_empty() {
             let run = walk.source.run_at(walk.rest.start);
-            walk.front = &run.bytes[place_in::<WIDTH>(run.bytes, walk.rest.start - run.first)..];
+            walk.front = &run.bytes[run.place_of::<WIDTH>(walk.rest.start)..];
         }
         walk
     }

@@ -2,7 +2,7 @@
 //!
 //! May not know: which key has which number.
 
-use super::Collection;
+use super::{Collection, heap};
 
 const NONE: u32 = u32::MAX;
 
@@ -82,9 +82,11 @@ impl Collections {
         let Place::Taken(collection) = &mut self.places[number as usize] else {
             unreachable!("a number names a taken place")
         };
+        let before = self.bytes;
         self.bytes -= collection.memory_bytes();
         let result = change(collection);
         self.bytes += collection.memory_bytes();
+        heap::follow(before, self.bytes);
         result
     }
 

@@ -16,12 +16,13 @@
 mod child;
 mod ends;
 mod leaf;
+pub(crate) mod lengths;
 mod seek;
 
 use self::ends::Side;
 use self::leaf::Leaf;
 pub(crate) use self::seek::Order;
-use self::seek::{At, By, Seek};
+use self::seek::{At, By, Seek, leap};
 use super::element::Element;
 use super::flat::{entry_len, place_in};
 
@@ -38,20 +39,23 @@ pub(crate) trait Key: Copy + std::fmt::Debug {
     const LEAF_ENTRIES_MAX: usize;
     /// A leaf of several entries is split when it is longer.
     const LEAF_BYTES_MAX: usize;
+    /// Whether a leaf knows the lengths of its entries beside them: a byte an entry more, for who goes to
+    /// places within leaves. The most entries are then one less than a multiple of eight.
+    const HAS_LENGTHS: bool;
     /// The key of an entry.
     fn of(entry: &[u8]) -> Self;
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Child<K> {
     count: usize,
     key: K,
     node: Node<K>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Node<K> {
-    Leaf(Leaf),
+    Leaf(Leaf<K>),
     Branch(Vec<Child<K>>),
 }
 
@@ -62,13 +66,29 @@ pub(crate) struct Run<'a> {
     pub(crate) first: usize,
     pub(crate) entries: usize,
     pub(crate) bytes: &'a [u8],
+    /// The lengths of the entries, as far as they are known.
+    pub(crate) lengths: &'a [u8],
 }
+
+impl Run<'_> {
+    /// Where entry `index` begins, which is there, or the run ends.
+    #[inline]
+    pub(crate) fn place_of<const WIDTH: usize>(&self, index: usize) -> usize {
+        let at = index - self.first;
+        lengths::place(self.lengths, at).unwrap_or_else(|| place_in::<WIDTH>(self.bytes, at))
+    }
+}
+
+/// A sequence of more entries is long: a leaf at an end is a small part of it, and may have all the room that
+/// it will need, or has needed.
+const SHORT_ENTRIES_MAX: usize = 1024;
 
 /// Which ends of the sequence a place is at, as far as the way down has shown.
 #[derive(Clone, Copy)]
 struct Edges {
     front: bool,
     back: bool,
+    is_long: bool,
 }
 
 /// What is split off behind a node, and where the entry was put that split it.
@@ -115,8 +135,9 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
         let mut rest = index;
         loop {
             match &child.node {
-                Node::Leaf(bytes) => {
-                    return Run { first: index - rest, entries: child.count, bytes };
+                Node::Leaf(leaf) => {
+                    let (first, lengths) = (index - rest, leaf.lengths());
+                    return Run { first, entries: child.count, bytes: leaf, lengths };
                 }
                 Node::Branch(children) => {
                     let mut children = children.iter();
@@ -138,7 +159,7 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
             return None;
         }
         let run = self.run_at(index);
-        Some(&run.bytes[place_in::<WIDTH>(run.bytes, index - run.first)..])
+        Some(&run.bytes[run.place_of::<WIDTH>(index)..])
     }
 
     /// How many entries come first for which `is_before` holds. `by_key` tells it from an entry's
@@ -161,7 +182,8 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
                     child = &children[at];
                 }
                 Node::Leaf(leaf) => {
-                    let mut at = 0;
+                    let (before, mut at) = leap(leaf, child.count, &is_before);
+                    count += before;
                     while at < leaf.len() && is_before(&leaf[at..]) {
                         at += entry_len::<WIDTH>(&leaf[at..]);
                         count += 1;
@@ -178,7 +200,7 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
         let Some(mut child) = self.root.as_ref() else { return &[] };
         loop {
             match &child.node {
-                Node::Leaf(leaf) => return leaf,
+                Node::Leaf(leaf) => return leaf.hint(),
                 Node::Branch(children) => {
                     let later = children.partition_point(|child| is_before(&child.key));
                     child = &children[later.saturating_sub(1)];
@@ -216,7 +238,8 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
 
     fn insert_at(&mut self, seek: &mut impl Seek<K>, elements: &[Element<'_>; WIDTH]) {
         let Some(root) = &mut self.root else { unreachable!("there are entries") };
-        let everywhere = Edges { front: true, back: true };
+        let is_long = root.count > SHORT_ENTRIES_MAX;
+        let everywhere = Edges { front: true, back: true, is_long };
         if let Some((later, _)) = root.insert(seek, elements, everywhere, &mut self.bytes) {
             let first = self.root.take().expect("it was there");
             let root = Child::branch(vec![first, later]);
@@ -228,7 +251,7 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
     /// Replaces entry `index`, which is there.
     pub(crate) fn replace(&mut self, index: usize, elements: &[Element<'_>; WIDTH]) {
         let run = self.run_at(index);
-        let at = place_in::<WIDTH>(run.bytes, index - run.first);
+        let at = run.place_of::<WIDTH>(index);
         let old_len = entry_len::<WIDTH>(&run.bytes[at..]);
         let len = elements.iter().map(Element::len).sum::<usize>();
         if len == old_len {
@@ -366,6 +389,9 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
             match &child.node {
                 Node::Leaf(leaf) => {
                     assert_eq!(place_in::<WIDTH>(leaf, child.count), leaf.len());
+                    for index in 0..=child.count {
+                        assert_eq!(leaf.place::<WIDTH>(index), place_in::<WIDTH>(leaf, index));
+                    }
                     assert!(child.count > 0 && child.count <= K::LEAF_ENTRIES_MAX);
                     1
                 }

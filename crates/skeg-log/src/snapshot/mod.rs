@@ -3,7 +3,7 @@
 //! The engine walks its shards and appends what recreates their entries (`write.rs`); when all is
 //! durable, and every epoch that the snapshot covers with it, CURRENT names it (`publish.rs`), and
 //! the segments before are not needed any more. Opening loads it first (`read.rs`). Growth leaves room for the
-//! next one on the disk (`forecast.rs`).
+//! next one on the disk (`forecast.rs`), and older ones make room for it (`older.rs`).
 //!
 //! Invariants: a snapshot that CURRENT names is durable whole, and so is every epoch it covers;
 //! nothing is removed before the CURRENT that does without it is durable; a snapshot that fails
@@ -13,6 +13,7 @@
 
 mod forecast;
 pub(crate) mod format;
+mod older;
 mod publish;
 pub(crate) mod read;
 mod write;

@@ -59,7 +59,7 @@ impl Upkeeper {
     }
 
     /// Removes the files that `before` names and `now` does not.
-    fn remove_unnamed(
+    pub(super) fn remove_unnamed(
         &mut self,
         core: &Core,
         before: &Current,

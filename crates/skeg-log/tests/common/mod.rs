@@ -292,3 +292,46 @@ pub(crate) fn snapshot_keeping(
     log.wait(Level::Disk, covered)?;
     writer.publish(kept)
 }
+
+/// Opens a log that may have a snapshot: what each shard is told must be its part of a prefix of the history.
+pub(crate) fn open(harness: &mut Harness, least: u64) -> Result<Recovered, LogError> {
+    let mut told = Collect::default();
+    let io = harness.machine.io();
+    let (log, recovered) = Log::open(&io, Path::new(DIR), &harness.options, &mut told)?;
+    let last = recovered.last_epoch.0;
+    for shard in 0..4 {
+        let mine: Vec<Record> =
+            told.records.iter().filter(|record| record.0 == shard).cloned().collect();
+        assert!(
+            mine == records_of(harness, shard, last),
+            "shard {shard} up to epoch {last}: {} records, {} expected",
+            mine.len(),
+            records_of(harness, shard, last).len()
+        );
+    }
+    assert_eq!(recovered.records + recovered.snapshot_entries, told.records.len() as u64);
+    assert!(last >= least, "epoch {least} was acknowledged, the history ends at {last}");
+    harness.history.split_off(&(last + 1));
+    if !harness.options.read_only {
+        (harness.kernel, harness.disk) = (last, last);
+    }
+    harness.log = Some(log);
+    Ok(recovered)
+}
+
+/// The files with an ending, by name.
+pub(crate) fn files(harness: &Harness, ending: &str) -> Vec<String> {
+    let mut files = harness.machine.disk.files();
+    files.retain(|file| file.starts_with(DIR) && file.ends_with(ending));
+    files
+}
+
+/// Pushes records to all shards, and writes some of them.
+pub(crate) fn push_some(harness: &mut Harness, count: u16) {
+    for number in 0..count {
+        harness.push(number % 4, 700).expect("there is space");
+        if number % 3 == 0 {
+            harness.turn();
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Invariant: limits leave room for most of what clients do: what is refused tells little.
 
-use skeg_engine::EvictionPolicy;
+use skeg_engine::{EvictionPolicy, Grouping};
 
 use super::{Draw, Step, Themes};
 
@@ -13,7 +13,12 @@ pub(crate) struct Limit {
     pub(crate) room: Option<i64>,
     pub(crate) policy: EvictionPolicy,
     pub(crate) samples: usize,
+    pub(crate) grouping: Grouping,
 }
+
+/// How keys are grouped in plans: strings with the collections beside them, each by itself, nearly all together, and by
+/// tags alone.
+const GROUPINGS: [(u8, u8); 5] = [(b'/', 1), (b'/', 1), (b':', 2), (b':', 1), (b':', 0)];
 
 impl Draw {
     /// Whether memory is short in a round.
@@ -40,16 +45,28 @@ impl Draw {
     fn limit(&mut self) -> Limit {
         use EvictionPolicy::None as Keep;
         let samples = [1, 5, 5, 64][self.memory.index(4)];
+        let grouping = match self.grouping {
+            Some(grouping) if self.memory.below(8) > 0 => grouping,
+            _ => {
+                let (delimiter, depth) = GROUPINGS[self.memory.index(GROUPINGS.len())];
+                Grouping { delimiter, depth }
+            }
+        };
+        self.grouping = Some(grouping);
         if self.memory.below(8) == 0 {
-            return Limit { room: None, policy: Keep, samples };
+            return Limit { room: None, policy: Keep, samples, grouping };
         }
-        let policy = EvictionPolicy::ALL[self.memory.index(8)];
+        // Groups more often than any other: most sweeps are not looked at.
+        let policy = match self.memory.below(3) {
+            0 => EvictionPolicy::AllGroupLru,
+            _ => EvictionPolicy::ALL[self.memory.index(EvictionPolicy::ALL.len())],
+        };
         // Where little may go, changes are refused soon.
         let rooms = if policy == Keep || policy.is_volatile() {
             [1_000, 20_000, 100_000, 400_000]
         } else {
             [-5_000, 0, 1_000, 20_000]
         };
-        Limit { room: Some(rooms[self.memory.index(4)]), policy, samples }
+        Limit { room: Some(rooms[self.memory.index(4)]), policy, samples, grouping }
     }
 }

@@ -45,6 +45,13 @@ pub(crate) fn running_s() -> f64 {
     text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(f64::NAN) / 1e9
 }
 
+/// Seconds that all threads of this process have had a processor, to a hundredth.
+pub(crate) fn used_s() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = text.rsplit(')').next().unwrap_or_default().split(' ').skip(12).take(2);
+    fields.map(|ticks| ticks.parse().unwrap_or(f64::NAN)).sum::<f64>() / 100.0
+}
+
 /// Threads of this process.
 pub(crate) struct Threads(pub(crate) usize);
 

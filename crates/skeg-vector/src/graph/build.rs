@@ -8,7 +8,10 @@
 //! its own and changes nothing that others look at: so the graph depends on the seed and the rows, not on
 //! who did what.
 //!
-//! The first pass is with α = 1, the second with the α of the options over all rows again. A row that
+//! Walks look at far more rows than links are chosen from, so they may be over coarser codes of the same rows, those that
+//! searches will walk on: a fourth of the memory to be fetched. Links are chosen by the finer ones.
+//!
+//! There is one pass: a second over all rows found no more, and made lists shorter. A row that
 //! pruning has cut off from the entry is linked again at the end.
 //!
 //! May not know: threads, files, how graphs are stored.
@@ -19,6 +22,7 @@ use super::draft::Draft;
 use super::nearest::{Entry, PLACES_MAX};
 use super::prune::Pruner;
 use super::walk::{Reach, Walker, starts};
+use crate::Metric;
 use crate::quant::{Points, Target};
 use crate::random::SplitMix;
 
@@ -39,7 +43,7 @@ pub struct BuildOptions {
 
 impl Default for BuildOptions {
     fn default() -> Self {
-        Self { degree: 32, list: 96, alpha: 1.05, seed: 0, memory_max: usize::MAX }
+        Self { degree: 32, list: 128, alpha: 1.05, seed: 0, memory_max: usize::MAX }
     }
 }
 
@@ -58,10 +62,14 @@ struct Worker {
     walker: Walker,
     pruner: Pruner,
     target: Target,
+    /// A row as coarser codes are compared with it.
+    coarse: Target,
     places: Vec<u32>,
     keys: Vec<f32>,
     candidates: Vec<Entry>,
     links: Vec<u32>,
+    /// How many of the first places, and then of the first links, were chosen by pruning.
+    chosen: usize,
 }
 
 /// Bytes that building a graph of so many rows takes beside the points, for a crew of so many.
@@ -72,17 +80,24 @@ pub fn memory_needed(rows: usize, options: &BuildOptions, crew: usize) -> usize 
     Draft::bytes_of(options.degree, rows) + work
 }
 
-/// Builds the graph of all points.
+/// Builds the graph of all points. Walks meanwhile are over `coarse`, if there are: other codes of the same
+/// rows, in the same order, of points that are not rotated. Under inner product these are left alone, as there
+/// they do not tell how far rows are from each other.
 ///
 /// # Errors
 /// [`GraphError::Memory`] before anything is done; [`GraphError::Degree`], [`GraphError::Rows`],
 /// [`GraphError::Cancelled`].
+///
+/// # Panics
+/// When there are not as many coarser codes as points.
 pub fn build(
     points: &Points,
+    coarse: Option<&Points>,
     options: &BuildOptions,
     crew: &impl Crew,
 ) -> Result<Draft, GraphError> {
     let rows = points.len();
+    assert!(coarse.is_none_or(|coarse| coarse.len() == rows), "codes of other rows");
     let needed = points.memory_bytes() + memory_needed(rows, options, crew.size());
     if needed > options.memory_max {
         return Err(GraphError::Memory { needed, allowed: options.memory_max });
@@ -95,10 +110,9 @@ pub fn build(
     let mut order: Vec<u32> = (0..rows as u32).collect();
     SplitMix::new(options.seed).shuffle(&mut order);
     draft.entry = middle(points, &order);
-    let mut work = Work { draft, points, options, pool: Pool::default(), crew };
-    let total = 2 * rows;
-    work.insert(&order, 1.0, 0, (0, total))?;
-    work.insert(&order, options.alpha, rows, (rows, total))?;
+    let coarse = coarse.filter(|_| points.metric() != Metric::InnerProduct);
+    let mut work = Work { draft, points, coarse, options, pool: Pool::default(), crew };
+    work.insert(&order)?;
     work.settle()?;
     Ok(work.draft)
 }
@@ -123,60 +137,57 @@ fn middle(points: &Points, order: &[u32]) -> Option<u32> {
 struct Work<'a, C> {
     draft: Draft,
     points: &'a Points,
+    coarse: Option<&'a Points>,
     options: &'a BuildOptions,
     pool: Pool<Worker>,
     crew: &'a C,
 }
 
 impl<C: Crew> Work<'_, C> {
-    /// Links the rows of `order`, when `linked` rows are in the graph.
-    fn insert(
-        &mut self,
-        order: &[u32],
-        alpha: f32,
-        linked: usize,
-        (done, total): (usize, usize),
-    ) -> Result<(), GraphError> {
+    /// Links the rows in this order.
+    fn insert(&mut self, order: &[u32]) -> Result<(), GraphError> {
         let batch_max = (self.draft.len() / 50).clamp(CHUNK, BATCH_MAX);
         let mut rest = order;
         while !rest.is_empty() {
             let inserted = order.len() - rest.len();
-            let size = (linked + inserted).clamp(1, batch_max).min(rest.len());
+            let size = inserted.clamp(1, batch_max).min(rest.len());
             let (batch, later) = rest.split_at(size);
-            self.insert_batch(batch, alpha);
+            self.insert_batch(batch);
             rest = later;
-            if !self.crew.goes_on(done + order.len() - rest.len(), total) {
+            if !self.crew.goes_on(order.len() - rest.len(), order.len()) {
                 return Err(GraphError::Cancelled);
             }
         }
         Ok(())
     }
 
-    fn insert_batch(&mut self, batch: &[u32], alpha: f32) {
+    fn insert_batch(&mut self, batch: &[u32]) {
         let Some(entry) = self.draft.entry else { return };
-        let (draft, points, degree) = (&self.draft, self.points, self.draft.degree);
+        let (draft, points, coarse, alpha) =
+            (&self.draft, self.points, self.coarse, self.options.alpha);
         let list = self.options.list.max(1);
         let found = by_chunks(self.crew, batch, CHUNK, |places, out| {
             self.pool.with(|worker| {
                 for &place in places {
-                    worker.links_of(draft, points, entry, place, list, alpha, degree);
-                    append_list(place, &worker.links, out);
+                    worker.look_around(draft, points, coarse, entry, place, list);
+                    worker.prune(points, place, alpha, draft.degree);
+                    append_list(place, &worker.links, worker.chosen, out);
                 }
             });
         });
         let mut back: Vec<u64> = Vec::new();
-        for (from, links) in found.iter().flat_map(|lists| lists_of(lists)) {
-            self.draft.set(from, links);
+        for (from, links, chosen) in found.iter().flat_map(|lists| lists_of(lists)) {
+            self.draft.set(from, links, chosen);
             back.extend(links.iter().map(|&to| u64::from(to) << 32 | u64::from(from)));
         }
-        self.link_back(back, alpha);
+        self.link_back(back);
     }
 
     /// Adds links, given with where they start in the upper half.
-    fn link_back(&mut self, mut back: Vec<u64>, alpha: f32) {
+    fn link_back(&mut self, mut back: Vec<u64>) {
         back.sort_unstable();
         let starts: Vec<&[u64]> = back.chunk_by(|a, b| a >> 32 == b >> 32).collect();
-        let (draft, points) = (&self.draft, self.points);
+        let (draft, points, alpha) = (&self.draft, self.points, self.options.alpha);
         let changed = by_chunks(self.crew, &starts, CHUNK, |groups, out| {
             self.pool.with(|worker| {
                 for group in groups {
@@ -188,8 +199,9 @@ impl<C: Crew> Work<'_, C> {
                             worker.places.push(to);
                         }
                     }
+                    worker.chosen = draft.chosen(from);
                     worker.choose(points, from, draft.slots, draft.degree, alpha);
-                    append_list(from, &worker.links, out);
+                    append_list(from, &worker.links, worker.chosen, out);
                 }
             });
         });
@@ -197,8 +209,8 @@ impl<C: Crew> Work<'_, C> {
     }
 
     fn set_all(&mut self, lists: &[Vec<u32>]) {
-        for (place, links) in lists.iter().flat_map(|lists| lists_of(lists)) {
-            self.draft.set(place, links);
+        for (place, links, chosen) in lists.iter().flat_map(|lists| lists_of(lists)) {
+            self.draft.set(place, links, chosen);
         }
     }
 
@@ -213,8 +225,9 @@ impl<C: Crew> Work<'_, C> {
                 for &place in places {
                     worker.places.clear();
                     worker.places.extend_from_slice(draft.links(place));
+                    worker.chosen = draft.chosen(place);
                     worker.choose(points, place, degree, degree, alpha);
-                    append_list(place, &worker.links, out);
+                    append_list(place, &worker.links, worker.chosen, out);
                 }
             });
         });
@@ -235,7 +248,8 @@ impl<C: Crew> Work<'_, C> {
             if reached[place as usize] {
                 continue;
             }
-            worker.look_around(&self.draft, self.points, entry, place, self.options.list.max(1));
+            let list = self.options.list.max(1);
+            worker.look_around(&self.draft, self.points, self.coarse, entry, place, list);
             let near = worker.walker.entries().iter().map(|found| found.place());
             let from = near
                 .chain(0..self.draft.len() as u32)
@@ -261,38 +275,38 @@ impl<C: Crew> Work<'_, C> {
 }
 
 impl Worker {
-    /// Walks towards a row.
-    fn look_around(&mut self, draft: &Draft, points: &Points, entry: u32, place: u32, list: usize) {
+    /// Walks towards a row. Those that the walk expands become candidates for its links.
+    fn look_around(
+        &mut self,
+        draft: &Draft,
+        points: &Points,
+        coarse: Option<&Points>,
+        entry: u32,
+        place: u32,
+        list: usize,
+    ) {
         points.aim_at_row(place, &mut self.target);
         let reach = Reach { list, list_max: list, slack: None };
         // Rows without links are not in the graph yet.
         let starts = starts(entry, draft.len());
         let starts = starts.filter(|&from| from == entry || !draft.links(from).is_empty());
-        self.walker.walk(draft, points, &self.target, starts, reach, |_| true);
-    }
-
-    /// Finds the links of a row among those that a walk expands and those that it has.
-    #[expect(clippy::too_many_arguments, reason = "of one caller")]
-    fn links_of(
-        &mut self,
-        draft: &Draft,
-        points: &Points,
-        entry: u32,
-        place: u32,
-        list: usize,
-        alpha: f32,
-        degree: usize,
-    ) {
-        self.look_around(draft, points, entry, place, list);
-        self.candidates.clear();
-        self.candidates.extend_from_slice(&self.walker.expanded);
+        let Some(coarse) = coarse else {
+            self.walker.walk(draft, points, &self.target, starts, reach, |_| true);
+            self.candidates.clone_from(&self.walker.expanded);
+            return;
+        };
+        points.aim_at_decoded(place, coarse, &mut self.coarse);
+        self.walker.walk(draft, coarse, &self.coarse, starts, reach, |_| true);
         self.places.clear();
-        self.places.extend_from_slice(draft.links(place));
+        self.places.extend(self.walker.expanded.iter().map(|entry| entry.place()));
+        self.places.iter().for_each(|&place| points.prefetch(place));
+        self.chosen = 0;
+        self.candidates.clear();
         self.add_candidates(points);
-        self.prune(points, place, alpha, degree);
     }
 
-    /// Links a row to those in `places`: to all of them if they are at most `few`.
+    /// Links a row to those in `places`, of which the first were chosen before: to all of them if they are
+    /// at most `few`.
     fn choose(&mut self, points: &Points, place: u32, few: usize, degree: usize, alpha: f32) {
         if self.places.len() <= few {
             self.links.clone_from(&self.places);
@@ -309,28 +323,31 @@ impl Worker {
         self.keys.resize(self.places.len(), 0.0);
         points.keys(&self.target, &self.places, &mut self.keys);
         let keyed = self.places.iter().zip(&self.keys);
-        self.candidates.extend(keyed.map(|(&to, &key)| Entry::new(key, to, true)));
+        self.candidates.extend(keyed.enumerate().map(|(number, (&to, &key))| {
+            if number < self.chosen { Entry::chosen(key, to) } else { Entry::new(key, to, true) }
+        }));
     }
 
     fn prune(&mut self, points: &Points, place: u32, alpha: f32, degree: usize) {
         self.candidates.retain(|candidate| candidate.place() != place);
         self.links.clear();
         self.pruner.prune(points, &self.candidates, alpha, degree, &mut self.links);
+        self.chosen = self.links.len();
     }
 }
 
 /// Appends a row's list to a list of lists.
-fn append_list(place: u32, links: &[u32], to: &mut Vec<u32>) {
-    to.extend([place, links.len() as u32]);
+fn append_list(place: u32, links: &[u32], chosen: usize, to: &mut Vec<u32>) {
+    to.extend([place, links.len() as u32, chosen as u32]);
     to.extend_from_slice(links);
 }
 
 /// Takes a list of lists apart.
-fn lists_of(mut lists: &[u32]) -> impl Iterator<Item = (u32, &[u32])> {
+fn lists_of(mut lists: &[u32]) -> impl Iterator<Item = (u32, &[u32], usize)> {
     std::iter::from_fn(move || {
-        let (&[place, count], rest) = lists.split_first_chunk()?;
+        let (&[place, count, chosen], rest) = lists.split_first_chunk()?;
         let (links, rest) = rest.split_at(count as usize);
         lists = rest;
-        Some((place, links))
+        Some((place, links, chosen as usize))
     })
 }

@@ -21,6 +21,8 @@ pub struct Draft {
     pub(super) slots: usize,
     links: Vec<u32>,
     counts: Vec<u8>,
+    /// How many of a list's first links pruning chose: each stands beside the others.
+    chosen: Vec<u8>,
     /// Where walks begin; nothing while there are no rows.
     pub(super) entry: Option<u32>,
 }
@@ -47,7 +49,14 @@ impl Draft {
 
     pub(super) fn of_degree(degree: usize) -> Self {
         let slots = slots_of(degree);
-        Self { degree, slots, links: Vec::new(), counts: Vec::new(), entry: None }
+        Self {
+            degree,
+            slots,
+            links: Vec::new(),
+            counts: Vec::new(),
+            chosen: Vec::new(),
+            entry: None,
+        }
     }
 
     /// Rows.
@@ -80,7 +89,7 @@ impl Draft {
 
     /// Bytes that the lists of so many rows take.
     pub(super) fn bytes_of(degree: usize, rows: usize) -> usize {
-        rows * (slots_of(degree) * size_of::<u32>() + 1)
+        rows * (slots_of(degree) * size_of::<u32>() + 2)
     }
 
     /// Makes room for further rows, without links.
@@ -93,14 +102,22 @@ impl Draft {
         self.links.resize(len * self.slots, 0);
         self.counts.reserve_exact(rows);
         self.counts.resize(len, 0);
+        self.chosen.reserve_exact(rows);
+        self.chosen.resize(len, 0);
         Ok(())
     }
 
-    /// Replaces the list of a row.
-    pub(super) fn set(&mut self, place: u32, links: &[u32]) {
+    /// Replaces the list of a row. Pruning chose the first `chosen` of it.
+    pub(super) fn set(&mut self, place: u32, links: &[u32], chosen: usize) {
         let at = place as usize;
+        let fits = |count| u8::try_from(count).expect("a list fits its slots");
         self.links[at * self.slots..][..links.len()].copy_from_slice(links);
-        self.counts[at] = u8::try_from(links.len()).expect("a list fits its slots");
+        (self.counts[at], self.chosen[at]) = (fits(links.len()), fits(chosen));
+    }
+
+    /// How many of a row's first links pruning chose.
+    pub(super) fn chosen(&self, place: u32) -> usize {
+        usize::from(self.chosen[place as usize])
     }
 
     /// Whether a row's list has room.

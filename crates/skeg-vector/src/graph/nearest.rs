@@ -15,7 +15,7 @@ pub(crate) const PLACES_MAX: usize = 1 << 30;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry(u64);
 
-/// Of an entry whose neighbours have been looked at.
+/// Of an entry whose neighbours have been looked at; of a candidate for a link, that it was chosen before.
 const EXPANDED: u64 = 1;
 
 /// Of an entry that is no answer, only a step on the way.
@@ -45,6 +45,15 @@ impl Entry {
 
     fn is_expanded(self) -> bool {
         self.0 & EXPANDED != 0
+    }
+
+    /// A candidate that pruning chose before.
+    pub(crate) fn chosen(key: f32, place: u32) -> Self {
+        Self(Self::new(key, place, true).0 | EXPANDED)
+    }
+
+    pub(crate) fn is_chosen(self) -> bool {
+        self.is_expanded()
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{K_MAX, VectorError};
 const STRETCH: usize = 16;
 
 /// The list of a search for few rows, and for each of many, in a graph of up to so many. In a larger one it grows
-/// with their root, so that as much is found.
+/// with the cube root of their square, so that as much is found.
 const LIST_MIN: usize = 320;
 const LIST_PART: usize = 5;
 const LIST_ROWS: usize = 100_000;
@@ -56,7 +56,7 @@ impl WalkOptions {
     /// `k` rows with the list that finds nearly all of them among so many: `docs/decisions/0055-crossover.md`.
     #[must_use]
     pub fn new(k: usize, rows: usize) -> Self {
-        let times = (rows as f64 / LIST_ROWS as f64).max(1.0).sqrt();
+        let times = (rows as f64 / LIST_ROWS as f64).max(1.0).powi(2).cbrt();
         let list = (LIST_MIN.max(LIST_PART * k) as f64 * times) as usize;
         Self { k, list, ..Self::default() }
     }

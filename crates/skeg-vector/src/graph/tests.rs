@@ -87,7 +87,7 @@ const OPTIONS: BuildOptions =
 fn built(kind: CodeKind, metric: Metric, dim: usize, given: &[f32], crew: &impl Crew) -> Built {
     let memory = Memory::new(metric, dim as u32, given.to_vec()).unwrap();
     let points = points_of(kind, metric, dim, &memory);
-    let draft = build(&points, &OPTIONS, crew).unwrap();
+    let draft = build(&points, None, &OPTIONS, crew).unwrap();
     Built { points, memory, draft }
 }
 
@@ -170,7 +170,15 @@ fn check_lists(draft: &Draft) {
 
 #[test]
 fn every_metric_dimension_and_code_finds_nearly_all() {
-    let kinds = [CodeKind::Tq2, CodeKind::Int8, CodeKind::Tq4, CodeKind::F32, CodeKind::Tq1];
+    let kinds = [
+        CodeKind::Tq2,
+        CodeKind::Int8,
+        CodeKind::Tq4,
+        CodeKind::F32,
+        CodeKind::Tq1,
+        CodeKind::Pq,
+        CodeKind::Pq,
+    ];
     for (number, dim) in [1, 7, 100, 384, 768, 1000].into_iter().enumerate() {
         for (metric, times) in METRICS.into_iter().zip([1, 10, 1]) {
             let kind = kinds[(number + times) % kinds.len()];
@@ -195,8 +203,26 @@ fn a_graph_is_the_same_whoever_builds_it() {
     let many = built(CodeKind::Tq4, Metric::Euclidean, 48, &given, &Threads(3));
     assert_eq!(Graph::new(&alone.draft), Graph::new(&many.draft));
     let options = BuildOptions { seed: 6, ..OPTIONS };
-    let other = build(&alone.points, &options, &Alone).unwrap();
+    let other = build(&alone.points, None, &options, &Alone).unwrap();
     assert_ne!(Graph::new(&alone.draft), Graph::new(&other));
+}
+
+#[test]
+fn links_are_as_good_when_walks_are_over_coarser_codes() {
+    for metric in METRICS {
+        let memory = Memory::new(metric, 64, rows(1_500, 64, 11, 1)).unwrap();
+        let fine = points_of(CodeKind::Int8, metric, 64, &memory);
+        let points = points_of(CodeKind::Tq2, metric, 64, &memory);
+        let draft = build(&fine, Some(&points), &OPTIONS, &Alone).unwrap();
+        let many = build(&fine, Some(&points), &OPTIONS, &Threads(3)).unwrap();
+        assert_eq!(Graph::new(&draft), Graph::new(&many));
+        check_lists(&draft);
+        assert_eq!(lost(&draft), 0, "{metric}");
+        let graph = Graph::new(&draft);
+        let built = Built { points, memory, draft };
+        let reached = recall(&graph, &built, &rows(20, 64, 94, 1), 10, 120, |_| true);
+        assert!(reached >= 0.95, "{metric}: {reached}");
+    }
 }
 
 #[test]
@@ -206,15 +232,15 @@ fn what_cannot_be_built_is_refused_and_says_why() {
     let points = points_of(CodeKind::Int8, Metric::Cosine, 8, &memory);
     let needed = points.memory_bytes() + memory_needed(points.len(), &OPTIONS, 1);
     let short = BuildOptions { memory_max: needed - 1, ..OPTIONS };
-    let error = build(&points, &short, &Alone).unwrap_err();
+    let error = build(&points, None, &short, &Alone).unwrap_err();
     assert_eq!(error, GraphError::Memory { needed, allowed: needed - 1 });
-    build(&points, &BuildOptions { memory_max: needed, ..OPTIONS }, &Alone).unwrap();
-    assert_eq!(build(&points, &OPTIONS, &Tired).unwrap_err(), GraphError::Cancelled);
+    build(&points, None, &BuildOptions { memory_max: needed, ..OPTIONS }, &Alone).unwrap();
+    assert_eq!(build(&points, None, &OPTIONS, &Tired).unwrap_err(), GraphError::Cancelled);
     for given in [3, 129] {
-        let error = build(&points, &BuildOptions { degree: given, ..OPTIONS }, &Alone);
+        let error = build(&points, None, &BuildOptions { degree: given, ..OPTIONS }, &Alone);
         assert_eq!(error.unwrap_err(), GraphError::Degree { given });
     }
-    let graph = Graph::new(&build(&points, &OPTIONS, &Alone).unwrap());
+    let graph = Graph::new(&build(&points, None, &OPTIONS, &Alone).unwrap());
     let kind_of = |query: &[f32], k| {
         let options = WalkOptions { k, ..WalkOptions::default() };
         let mut scratch = WalkScratch::default();
@@ -299,8 +325,8 @@ fn the_stored_form_is_fixed() {
     let mut draft = Draft::new(4).unwrap();
     draft.grow(5).unwrap();
     draft.entry = Some(3);
-    draft.set(0, &[4, 1]);
-    draft.set(3, &[0]);
+    draft.set(0, &[4, 1], 0);
+    draft.set(3, &[0], 0);
     let graph = Graph::new(&draft);
     // Three bits a link: 100, 001, 000, the first in the lowest bits.
     let mut expected = vec![5, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 1, 0];
@@ -323,7 +349,7 @@ proptest! {
         draft.entry = (!lists.is_empty()).then_some(0);
         for (place, list) in (0..).zip(&lists) {
             let list: Vec<u32> = list.iter().map(|to| to % lists.len() as u32).collect();
-            draft.set(place, &list);
+            draft.set(place, &list, 0);
         }
         let graph = Graph::new(&draft);
         let mut bytes = graph.to_bytes();

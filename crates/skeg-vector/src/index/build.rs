@@ -1,7 +1,8 @@
 //! Building a segment: of frozen rows, or of segments that are to become one.
 //!
 //! Rows come in the order of their ids, a few at a time, so that whoever builds can stop between and
-//! nobody waits. The centroid of a merge is that of its parts: rows are read once.
+//! nobody waits. The centroid of a merge is that of its parts: rows are read once, but for a sample where codes
+//! have words that are learned.
 //!
 //! Invariants: dead rows are left out; where each row has gone is told, so that what dies meanwhile can be
 //! marked; a row that is read from a segment is verified before it is written again.
@@ -14,6 +15,7 @@ use super::{Slot, newest, planner};
 use crate::flat;
 use crate::graph::{BuildOptions, Crew, GraphError};
 use crate::quant::{CodeKind, Parameters, Trainer};
+use crate::random::SplitMix;
 use crate::row_set::RowSet;
 use crate::segment::{RowBuffer, Segment, SegmentFile, SegmentTag, SegmentWriter};
 use crate::{IdRef, IndexOptions, VectorError};
@@ -158,6 +160,11 @@ impl Build {
         self.writer.as_ref().is_some_and(SegmentWriter::is_to_be_linked)
     }
 
+    /// What linking the rows will read all over, when all have been written.
+    pub fn large_blocks(&self) -> impl Iterator<Item = &[u8]> {
+        self.writer.iter().flat_map(SegmentWriter::large_blocks)
+    }
+
     /// The generation that the segment will have.
     #[must_use]
     pub fn generation(&self) -> u64 {
@@ -196,11 +203,10 @@ impl Build {
 
     /// Begins to write: `tag` names the file and the index, `rotation` is the seed of the index's codes.
     ///
-    /// # Panics
-    /// When the tier has no codes: such an index is never frozen.
-    pub fn begin(&mut self, tag: SegmentTag, rotation: u64) {
-        let kind = CodeKind::of(self.options.tier).expect("options were validated");
-        let parameters = self.train(kind, rotation);
+    /// # Errors
+    /// [`VectorError::Segment`] when a row of a sample cannot be read.
+    pub fn begin(&mut self, tag: SegmentTag, rotation: u64) -> Result<(), VectorError> {
+        let parameters = self.train(rotation)?;
         let tag = SegmentTag { generation: self.generation, ..tag };
         let writer = SegmentWriter::new(&self.options, tag, parameters, self.len());
         let crew = self.crew.filter(|_| planner::links(&self.options, self.len()));
@@ -208,10 +214,12 @@ impl Build {
             Some(crew) => writer.to_be_linked(self.len(), link_options(), crew),
             None => writer,
         });
+        Ok(())
     }
 
-    fn train(&self, kind: CodeKind, rotation: u64) -> Parameters {
-        let IndexOptions { metric, dim, .. } = self.options;
+    fn train(&mut self, rotation: u64) -> Result<Parameters, VectorError> {
+        let IndexOptions { metric, dim, tier, .. } = self.options;
+        let kind = CodeKind::of(tier);
         let mut trainer =
             Trainer::new(kind, metric, dim, rotation).expect("options were validated");
         for rows in &self.rows {
@@ -226,7 +234,35 @@ impl Build {
                 }
             }
         }
-        trainer.finish()
+        self.sample(&mut trainer, rotation)?;
+        Ok(trainer.finish())
+    }
+
+    /// Shows a trainer rows of segments, from all over: of each as many as its share of all.
+    fn sample(&mut self, trainer: &mut Trainer, seed: u64) -> Result<(), VectorError> {
+        let (wanted, all) = (trainer.sample_rows(), self.len());
+        let mut random = SplitMix::new(seed ^ self.generation);
+        for (rows, source) in self.rows.iter().zip(&self.sources) {
+            let Rows::Segment(segment) = rows else { continue };
+            let live = rows.len() - source.dead.len();
+            let share = (wanted * live).div_ceil(all.max(1)).min(live);
+            let mut chosen = Vec::with_capacity(share);
+            // One in each of as many stretches of live rows.
+            let mut places = (0..rows.len() as u32).filter(|&row| !source.dead.contains(row));
+            let mut passed = 0;
+            for number in 0..share {
+                let (from, to) = (number * live / share, (number + 1) * live / share);
+                let at = from + (random.next() % (to - from) as u64) as usize;
+                chosen.extend(places.nth(at - passed));
+                passed = at + 1;
+            }
+            chosen.iter().for_each(|&row| segment.will_read(row));
+            for row in chosen {
+                segment.read(row, &mut self.buffer)?;
+                trainer.sample(&self.buffer.row);
+            }
+        }
+        Ok(())
     }
 
     /// Writes up to `count` more rows; tells whether there are more.

@@ -147,7 +147,7 @@ impl Owner {
         let file = Bytes::of(Vec::new());
         let mut write = |bytes: &[u8], offset| file.write(bytes, offset);
         let tag = SegmentTag { file: self.next_file, ..TAG };
-        build.begin(tag, 3);
+        build.begin(tag, 3).unwrap();
         while build.step(3, &mut write).unwrap() {}
         for &(name, seed) in meanwhile {
             match seed {
@@ -278,7 +278,7 @@ pub(super) fn clustered(count: u32, dim: u32) -> Vec<Vec<f32>> {
 fn coded_segments_find_what_is_near_and_tell_exact_scores() {
     let (dim, count) = (256, 4_000);
     let rows = clustered(count + 100, dim);
-    for tier in [Tier::Tq2, Tier::Tq1, Tier::Int8] {
+    for tier in [Tier::Tq2, Tier::Tq1, Tier::Int8, Tier::Pq] {
         let options =
             IndexOptions { ids: IdKind::U64, tier, ..IndexOptions::new(dim, Metric::Cosine) };
         let mut owner = Owner::new(options);
@@ -373,7 +373,7 @@ fn check_lists(found: &View, expected: &flat::View) {
 
 #[test]
 fn a_linked_segment_is_walked_beside_others_and_without_its_dead_rows() {
-    for tier in [Tier::Int8, Tier::Tq2, Tier::F32] {
+    for tier in [Tier::Int8, Tier::Tq2, Tier::Pq, Tier::F32] {
         let backend = Backend::Disk;
         let ids = IdKind::U64;
         let options = IndexOptions { ids, tier, backend, ..IndexOptions::new(DIM, Metric::Cosine) };

@@ -93,10 +93,11 @@ impl Codec for Bytes {
         self.norms.reserve_exact(rows);
     }
 
-    fn push(&mut self, row: &[f32]) {
+    fn push(&mut self, row: &[f32]) -> bool {
         unit_into(self.metric, row, &mut self.unit);
         self.scales.push(round(&self.unit, &mut self.rows));
         self.norms.push(self.kernels.norm2_f32(&self.unit));
+        true
     }
 
     fn code_bytes(&self) -> usize {

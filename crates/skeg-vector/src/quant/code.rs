@@ -122,13 +122,13 @@ impl Coder {
         }
         (kernels.dot_f32(&self.code, &self.sizes), kernels.norm2_f32(&self.code))
     }
+}
 
-    /// Appends one bit of each element from one on, the first in the lowest bit of the first byte.
-    pub(crate) fn append_plane(&self, plane: u32, from: usize, to: &mut Vec<u8>) {
-        to.extend(self.levels[from..].as_chunks::<8>().0.iter().map(|eight| {
-            eight.iter().enumerate().fold(0, |byte, (n, level)| byte | (level >> plane & 1) << n)
-        }));
-    }
+/// Appends one bit of each element from one on, the first in the lowest bit of the first byte.
+pub(crate) fn append_plane(levels: &[u8], plane: u32, from: usize, to: &mut Vec<u8>) {
+    to.extend(levels[from..].as_chunks::<8>().0.iter().map(|eight| {
+        eight.iter().enumerate().fold(0, |byte, (n, level)| byte | (level >> plane & 1) << n)
+    }));
 }
 
 #[cfg(test)]
@@ -197,7 +197,7 @@ mod tests {
             let planes: Vec<Vec<u8>> = (0..bits)
                 .map(|plane| {
                     let mut bytes = Vec::new();
-                    coder.append_plane(plane, 0, &mut bytes);
+                    append_plane(&coder.levels, plane, 0, &mut bytes);
                     bytes
                 })
                 .collect();

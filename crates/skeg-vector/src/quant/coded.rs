@@ -11,6 +11,7 @@ use super::bytes::Bytes;
 use super::exact::Exact;
 use super::half::Half;
 use super::planes::Planes;
+use super::product::Product;
 use super::ready::{Ready, Scores};
 use super::scan::{QUERIES_MAX, Stretch, begin, scan};
 use super::sketch::Sketched;
@@ -32,13 +33,13 @@ pub struct CodedRows {
 }
 
 /// A codec, chosen once for a scan and not for a block.
-#[expect(clippy::large_enum_variant, reason = "there is one for an index")]
 #[derive(Debug)]
 enum AnyCodec {
     Exact(Exact),
     Half(Half),
     Bytes(Bytes),
     Planes(Planes),
+    Product(Product),
 }
 
 /// Calls a method of whichever codec it is.
@@ -49,6 +50,7 @@ macro_rules! of_any {
             AnyCodec::Half($it) => $call,
             AnyCodec::Bytes($it) => $call,
             AnyCodec::Planes($it) => $call,
+            AnyCodec::Product($it) => $call,
         }
     };
 }
@@ -194,15 +196,20 @@ impl CodedRows {
         kernels: &'static skeg_simd::Kernels,
     ) -> Self {
         let (metric, dim) = (parameters.metric, parameters.dim as usize);
+        let seed = parameters.kind.is_rotated().then_some(parameters.seed);
+        let centroid = || parameters.centroid.clone();
         let mut codec = match (parameters.kind, parameters.kind.planes()) {
             (CodeKind::F16, _) => AnyCodec::Half(Half::new(kernels, metric, dim)),
             (CodeKind::Int8, _) => AnyCodec::Bytes(Bytes::new(kernels, metric, dim)),
-            (kind, Some(bits)) => {
-                let seed = kind.is_rotated().then_some(parameters.seed);
-                let centroid = parameters.centroid.clone();
-                AnyCodec::Planes(Planes::new(kernels, metric, bits, seed, centroid))
+            (_, Some(bits)) => {
+                AnyCodec::Planes(Planes::new(kernels, metric, bits, seed, centroid()))
             }
-            (_, None) => AnyCodec::Exact(Exact::new(kernels, metric, dim)),
+            (_, None) => match parameters.codebook.clone() {
+                Some(codebook) => {
+                    AnyCodec::Product(Product::new(kernels, metric, seed, centroid(), codebook))
+                }
+                None => AnyCodec::Exact(Exact::new(kernels, metric, dim)),
+            },
         };
         of_any!(&mut codec, codec => codec.reserve(rows));
         Self { parameters, codec, uncoded: Vec::new() }
@@ -230,6 +237,7 @@ impl CodedRows {
     pub(crate) fn blocks(&self) -> [&[u8]; 2] {
         match &self.codec {
             AnyCodec::Planes(planes) => planes.blocks(),
+            AnyCodec::Product(product) => product.blocks(),
             _ => [&[]; 2],
         }
     }
@@ -250,14 +258,18 @@ impl CodedRows {
     pub(crate) fn sizes(parameters: &Parameters, rows: usize) -> (u64, u64) {
         let (rows, dim) = (rows as u64, u64::from(parameters.dim));
         let blocks = rows.div_ceil(ROWS as u64) * ROWS as u64;
-        match (parameters.kind, parameters.kind.planes()) {
+        match (parameters.kind, parameters.kind.bits()) {
             (CodeKind::F16, _) => (rows * dim * 2, rows * 8),
             (CodeKind::Int8, _) => (rows * dim, rows * 8),
             (_, None) => (rows * dim * 4, rows * 4),
             (_, Some(bits)) => {
                 let plane = dim.next_multiple_of(super::rotation::MULTIPLE as u64) / 8;
                 let further = u64::from(bits) - 1;
-                let fine = if further > 0 { rows * 4 } else { 0 };
+                let fine = match parameters.kind {
+                    CodeKind::Pq => rows * 2,
+                    _ if further > 0 => rows * 4,
+                    _ => 0,
+                };
                 ((blocks + rows * further) * plane, blocks * 8 + fine)
             }
         }
@@ -293,7 +305,7 @@ impl CodedRows {
     }
 
     /// Codes a further row. Its place is the number of rows before it. One whose norm is near the
-    /// ends of `f32` is not coded: every search compares it exactly.
+    /// ends of `f32`, or whose code says nothing of it, is not coded: every search compares it exactly.
     ///
     /// # Errors
     /// [`VectorError::Dimension`], [`VectorError::NotFinite`], [`VectorError::ZeroVector`],
@@ -304,11 +316,14 @@ impl CodedRows {
         admit(metric, skeg_simd::kernels(), row)?;
         let len = self.len();
         let place = u32::try_from(len).map_err(|_| VectorError::Full { len })?;
-        if is_coded(metric, row) {
-            of_any!(&mut self.codec, codec => codec.push(row));
+        let says_something = if is_coded(metric, row) {
+            of_any!(&mut self.codec, codec => codec.push(row))
         } else {
             let filler = vec![1.0; row.len()];
             of_any!(&mut self.codec, codec => codec.push(&filler));
+            false
+        };
+        if !says_something {
             self.uncoded.push(place);
         }
         Ok(())

@@ -76,10 +76,11 @@ impl Codec for Exact {
         self.norms.reserve_exact(rows);
     }
 
-    fn push(&mut self, row: &[f32]) {
+    fn push(&mut self, row: &[f32]) -> bool {
         unit_into(self.metric, row, &mut self.unit);
         self.rows.extend_from_slice(&self.unit);
         self.norms.push(self.kernels.norm2_f32(&self.unit).sqrt());
+        true
     }
 
     fn code_bytes(&self) -> usize {

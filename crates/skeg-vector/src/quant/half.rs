@@ -78,7 +78,7 @@ impl Codec for Half {
         self.norms.reserve_exact(rows);
     }
 
-    fn push(&mut self, row: &[f32]) {
+    fn push(&mut self, row: &[f32]) -> bool {
         unit_into(self.metric, row, &mut self.unit);
         let most = self.unit.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         // The exponent of the greatest element alone: a power of two, or 0 for a row of zeros.
@@ -87,6 +87,7 @@ impl Codec for Half {
         self.rows.extend(self.unit.iter().map(|x| narrow(x * scale)));
         self.scales.push(1.0 / scale);
         self.norms.push(self.kernels.norm2_f32(&self.unit));
+        true
     }
 
     fn code_bytes(&self) -> usize {

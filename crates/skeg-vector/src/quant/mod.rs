@@ -12,19 +12,24 @@
 
 mod bytes;
 mod code;
+mod codebook;
 mod coded;
 mod cut;
 mod exact;
 mod frame;
 mod half;
+mod laid;
+mod laid_stored;
 mod lines;
 mod parameters;
 mod planes;
-mod planes_stored;
 mod points;
 #[cfg(test)]
 mod points_tests;
+mod product;
 mod ready;
+mod records;
+mod residuals;
 mod rotation;
 mod scan;
 mod sketch;
@@ -34,17 +39,19 @@ mod source;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
+mod trainer;
 
 pub use coded::CodedRows;
 pub(crate) use coded::{
     Asked, Codes, Known, Part, check_dim, check_queries, is_coded, search_parts,
 };
-pub use parameters::{CodeKind, Parameters, Trainer};
+pub use parameters::{CodeKind, Parameters};
 pub use points::Points;
 pub(crate) use points::Target;
 pub use scan::{Found, ScanOptions, Scratch};
 pub(crate) use sketch::{Sketch, Sketched};
 pub use source::{Memory, RowSource};
+pub use trainer::Trainer;
 
 use ready::{Ready, Scores, live};
 use skeg_simd::{ROWS, Sifted};
@@ -104,8 +111,9 @@ trait Codec: Blocks {
     /// Makes room for as many rows, and no more.
     fn reserve(&mut self, rows: usize);
 
-    /// Codes a further row: not a vector of zeros under cosine, and with a norm that `f32` squares.
-    fn push(&mut self, row: &[f32]);
+    /// Codes a further row: not a vector of zeros under cosine, and with a norm that `f32` squares. `false`
+    /// when its code says nothing of it.
+    fn push(&mut self, row: &[f32]) -> bool;
 
     /// Bytes of codes.
     fn code_bytes(&self) -> usize;

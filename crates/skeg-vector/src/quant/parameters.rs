@@ -5,6 +5,8 @@
 //!
 //! May not know: where the bytes are kept.
 
+use super::codebook::Codebook;
+use super::rotation::MULTIPLE;
 use crate::options::{Named, code, decode};
 use crate::{DIM_MAX, Metric, Tier, VectorError};
 
@@ -35,13 +37,23 @@ pub enum CodeKind {
     Tq2,
     /// 4 bits a dimension after a rotation.
     Tq4,
+    /// 4 bits for four dimensions after a rotation: the nearest of 16 words, learned from rows.
+    Pq,
 }
 
 impl Named for CodeKind {
     const OPTION: &'static str = "code";
-    const KNOWN: &'static str = "f32, f16, int8, binary, tq1, tq2, tq4";
-    const ALL: &'static [Self] =
-        &[Self::F32, Self::F16, Self::Int8, Self::Binary, Self::Tq1, Self::Tq2, Self::Tq4];
+    const KNOWN: &'static str = "f32, f16, int8, binary, tq1, tq2, tq4, pq";
+    const ALL: &'static [Self] = &[
+        Self::F32,
+        Self::F16,
+        Self::Int8,
+        Self::Binary,
+        Self::Tq1,
+        Self::Tq2,
+        Self::Tq4,
+        Self::Pq,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -52,39 +64,55 @@ impl Named for CodeKind {
             Self::Tq1 => "tq1",
             Self::Tq2 => "tq2",
             Self::Tq4 => "tq4",
+            Self::Pq => "pq",
         }
     }
 }
 
 impl CodeKind {
-    /// The codes of a tier, or nothing where there are none.
+    /// The codes of a tier.
     #[must_use]
-    pub fn of(tier: Tier) -> Option<Self> {
-        Some(match tier {
+    pub fn of(tier: Tier) -> Self {
+        match tier {
             Tier::F32 => Self::F32,
             Tier::Int8 => Self::Int8,
             Tier::Binary => Self::Binary,
-            Tier::Pq => return None,
+            Tier::Pq => Self::Pq,
             Tier::Tq1 => Self::Tq1,
             Tier::Tq2 => Self::Tq2,
             Tier::Tq4 => Self::Tq4,
-        })
+        }
     }
 
     /// Planes of bits, where codes are such.
     pub(crate) fn planes(self) -> Option<u32> {
         match self {
-            Self::F32 | Self::F16 | Self::Int8 => None,
+            Self::F32 | Self::F16 | Self::Int8 | Self::Pq => None,
             Self::Binary | Self::Tq1 => Some(1),
             Self::Tq2 => Some(2),
             Self::Tq4 => Some(4),
         }
     }
 
+    /// Bits of a dimension, where residuals are coded: all but numbers that are coded one by one.
+    pub(crate) fn bits(self) -> Option<u32> {
+        if self.has_words() { Some(1) } else { self.planes() }
+    }
+
     /// Whether residuals are turned.
     pub(super) fn is_rotated(self) -> bool {
-        matches!(self, Self::Tq1 | Self::Tq2 | Self::Tq4)
+        matches!(self, Self::Tq1 | Self::Tq2 | Self::Tq4 | Self::Pq)
     }
+
+    /// Whether codes stand for words that are learned from a sample of the rows.
+    pub(crate) fn has_words(self) -> bool {
+        self == Self::Pq
+    }
+}
+
+/// Dimensions of a residual's code.
+fn padded(dim: u32) -> usize {
+    (dim as usize).next_multiple_of(MULTIPLE)
 }
 
 /// See the module's header.
@@ -94,8 +122,10 @@ pub struct Parameters {
     pub(super) metric: Metric,
     pub(super) dim: u32,
     pub(super) seed: u64,
-    /// What is taken off every row before it is coded as planes; otherwise empty.
+    /// What is taken off every row before its residual is coded; empty where rows are coded as they are.
     pub(super) centroid: Vec<f32>,
+    /// The words of residuals, for `pq`.
+    pub(super) codebook: Option<Codebook>,
 }
 
 impl Parameters {
@@ -117,6 +147,11 @@ impl Parameters {
         self.dim
     }
 
+    /// Bytes of memory on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of_val(&self.centroid[..]) + self.codebook.as_ref().map_or(0, Codebook::memory_bytes)
+    }
+
     /// What is taken off every row.
     pub(super) fn into_centroid(self) -> Vec<f32> {
         self.centroid
@@ -130,6 +165,9 @@ impl Parameters {
         bytes.extend_from_slice(&self.dim.to_le_bytes());
         bytes.extend_from_slice(&self.seed.to_le_bytes());
         bytes.extend(self.centroid.iter().flat_map(|x| x.to_le_bytes()));
+        if let Some(codebook) = &self.codebook {
+            codebook.append_bytes(&mut bytes);
+        }
         bytes
     }
 
@@ -144,7 +182,7 @@ impl Parameters {
         if found != VERSION {
             return Err(VectorError::FormatVersion { found });
         }
-        let Some((header, centroid)) = bytes.split_first_chunk::<HEADER>() else {
+        let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else {
             return corrupt("parameters of codes are cut short");
         };
         let &[_, kind, metric, rotation, 0, 0, d0, d1, d2, d3, ref seed @ ..] = header else {
@@ -158,74 +196,19 @@ impl Parameters {
         if dim == 0 || dim > DIM_MAX {
             return corrupt("a dimension that no index has");
         }
-        let expected = if kind.planes().is_some() { dim as usize } else { 0 };
-        let (numbers, rest) = centroid.as_chunks::<4>();
-        if numbers.len() != expected || !rest.is_empty() {
-            return corrupt("a centroid of another dimension");
+        let centroid = if kind.bits().is_some() { dim as usize * 4 } else { 0 };
+        let words = if kind.has_words() { Codebook::bytes(padded(dim)) } else { 0 };
+        if rest.len() != centroid + words {
+            return corrupt("a centroid of another dimension, or words of another");
         }
+        let (centroid, words) = rest.split_at(centroid);
+        let numbers = centroid.as_chunks::<4>().0;
         let centroid: Vec<f32> = numbers.iter().map(|&x| f32::from_le_bytes(x)).collect();
         if !centroid.iter().all(|x| x.is_finite()) {
             return corrupt("a centroid that is not finite");
         }
-        Ok(Self { kind, metric, dim, seed: u64::from_le_bytes(*seed), centroid })
-    }
-}
-
-/// Finds parameters that suit rows: their mean becomes the centroid.
-#[derive(Debug)]
-pub struct Trainer {
-    parameters: Parameters,
-    sums: Vec<f64>,
-    rows: u64,
-    unit: Vec<f32>,
-}
-
-impl Trainer {
-    /// For rows of `dim` numbers. `seed` chooses the rotation.
-    ///
-    /// # Errors
-    /// [`VectorError::DimensionOption`].
-    pub fn new(kind: CodeKind, metric: Metric, dim: u32, seed: u64) -> Result<Self, VectorError> {
-        if dim == 0 || dim > DIM_MAX {
-            return Err(VectorError::DimensionOption { given: dim });
-        }
-        let sums = vec![0.0; if kind.planes().is_some() { dim as usize } else { 0 }];
-        let parameters = Parameters { kind, metric, dim, seed, centroid: Vec::new() };
-        Ok(Self { parameters, sums, rows: 0, unit: Vec::new() })
-    }
-
-    /// Takes a row into account. Rows that are not coded (see [`super::CodedRows::push`]) are left
-    /// out.
-    ///
-    /// # Errors
-    /// [`VectorError::Dimension`].
-    pub fn add(&mut self, row: &[f32]) -> Result<(), VectorError> {
-        super::coded::check_dim(self.parameters.dim, row)?;
-        if self.sums.is_empty() || !super::coded::is_coded(self.parameters.metric, row) {
-            return Ok(());
-        }
-        super::unit_into(self.parameters.metric, row, &mut self.unit);
-        for (sum, &x) in self.sums.iter_mut().zip(&self.unit) {
-            *sum += f64::from(x);
-        }
-        self.rows += 1;
-        Ok(())
-    }
-
-    /// Takes `rows` rows into account that were coded with other parameters of this kind: by their
-    /// centroid.
-    pub(crate) fn add_parts(&mut self, parameters: &Parameters, rows: u64) {
-        for (sum, &x) in self.sums.iter_mut().zip(&parameters.centroid) {
-            *sum += f64::from(x) * rows as f64;
-        }
-        self.rows += rows;
-    }
-
-    /// The parameters.
-    #[must_use]
-    pub fn finish(self) -> Parameters {
-        let rows = self.rows.max(1) as f64;
-        let centroid = self.sums.iter().map(|sum| (sum / rows) as f32).collect();
-        Parameters { centroid, ..self.parameters }
+        let codebook = if kind.has_words() { Some(Codebook::from_bytes(words)) } else { None };
+        let codebook = codebook.transpose().map_err(|reason| VectorError::Corrupt { reason })?;
+        Ok(Self { kind, metric, dim, seed: u64::from_le_bytes(*seed), centroid, codebook })
     }
 }

@@ -1,8 +1,7 @@
 //! Rows coded for access one by one: what a graph is built and walked on.
 //!
-//! The codes are those of the scan, number for number; each row's lie together, with its factors
-//! behind them (`docs/format/codes.md`, records). `int8` is coded the same way, in 8 bits and without
-//! a rotation. Notation as in `planes.rs`.
+//! The codes are those of the scan; each row's lie together, with its factors behind them (`records.rs`). Notation as
+//! in `residuals.rs`.
 //!
 //! A [`Target`] is what rows are compared with, by keys: less is nearer. For a query a key is the
 //! estimate of its score, negated. For a row it is a squared distance, the one of what the codes of
@@ -16,19 +15,17 @@
 //!
 //! May not know: graphs, where rows are kept.
 
-use skeg_simd::{Kernels, Levels};
+use skeg_simd::Kernels;
 
-use super::code::Coder;
+use super::codebook::Codebook;
 use super::coded::{check_dim, is_coded};
-use super::rotation::{MULTIPLE, Rotation};
+use super::records::{Coded, Factors, TOGETHER, bits_of, factor_bytes, round, stride_of};
+use super::rotation::MULTIPLE;
 use super::scan::DEVIATIONS_MAX;
 use super::stored::{Fill, Sink, load_bytes};
 use super::{CodeKind, Parameters, unit_into};
 use crate::metric::admit;
 use crate::{Metric, VectorError};
-
-/// Rows whose keys are found in one go.
-const TOGETHER: usize = 32;
 
 /// What rounding of `f32` adds to a bound, relative to the numbers that a score is made of.
 const ROUNDING: f32 = 1e-6;
@@ -36,9 +33,6 @@ const ROUNDING: f32 = 1e-6;
 /// Squared distances below this part of the squared norms are rounding, that of factors above all:
 /// the rows have equal codes.
 const EQUAL: f32 = 2e-4;
-
-/// The greatest element of a query in integers.
-const TOP: f32 = 127.0;
 
 /// See the module's header.
 #[derive(Debug)]
@@ -62,72 +56,16 @@ enum Form {
     Coded(Coded),
 }
 
-#[derive(Debug)]
-struct Coded {
-    bits: usize,
-    /// Dimensions of a code.
-    dim: usize,
-    /// Bytes of a record.
-    stride: usize,
-    rotation: Option<Rotation>,
-    records: Vec<u8>,
-    coder: Coder,
-}
-
-/// What is kept of a row behind its code.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Factors {
-    /// |o|².
-    norm2: f32,
-    /// |o|² / ⟨x, o⟩.
-    slope: f32,
-    /// The cosine of x and o; 1 for a residual of 0.
-    cosine: f32,
-    /// |r|², under inner product.
-    whole: f32,
-}
-
-/// Bytes of the factors, under inner product and otherwise.
-const fn factor_bytes(metric: Metric) -> usize {
-    if matches!(metric, Metric::InnerProduct) { 16 } else { 12 }
-}
-
-/// Bits of an element of a code; nothing where rows are kept as they are.
-fn bits_of(kind: CodeKind) -> Option<usize> {
-    match kind {
-        CodeKind::Int8 => Some(8),
-        other => other.planes().map(|bits| bits as usize),
-    }
-}
-
-/// Bytes of a record.
-fn stride_of(parameters: &Parameters, bits: usize) -> usize {
-    let dim = (parameters.dim as usize).next_multiple_of(MULTIPLE);
-    dim / 8 * bits + factor_bytes(parameters.metric)
-}
-
-impl Factors {
-    fn read(bytes: &[u8]) -> Self {
-        let (numbers, _) = bytes.as_chunks::<4>();
-        let number = |n: usize| numbers.get(n).map_or(0.0, |&x| f32::from_le_bytes(x));
-        Self { norm2: number(0), slope: number(1), cosine: number(2), whole: number(3) }
-    }
-
-    fn append(self, metric: Metric, to: &mut Vec<u8>) {
-        let numbers = [self.norm2, self.slope, self.cosine, self.whole];
-        for number in &numbers[..factor_bytes(metric) / 4] {
-            to.extend_from_slice(&number.to_le_bytes());
-        }
-    }
-}
-
 /// What rows are compared with. Keeps what it allocates.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Target {
     /// A query as it is compared.
     vector: Vec<f32>,
-    /// It, or a row's code, in integers.
+    /// A row that is made a query.
+    row: Vec<f32>,
+    /// It, or a row's code, in integers; or for codes of words what each word adds.
     numbers: Vec<i8>,
+    table: Vec<f32>,
     /// Whether it is a row of the same points.
     is_row: bool,
     /// A key is `base + weight·|o|² + slope·(step·sum + offset)`, of a row with the slope of its
@@ -163,7 +101,7 @@ impl Points {
             return Err(VectorError::Unsupported {
                 option: "code of a graph",
                 given: "f16",
-                supported: "f32, int8, binary, tq1, tq2, tq4",
+                supported: "f32, int8, binary, tq1, tq2, tq4, pq",
             });
         }
         let form = match bits_of(parameters.kind) {
@@ -171,19 +109,7 @@ impl Points {
                 rows: Vec::with_capacity(rows * dim),
                 norms: Vec::with_capacity(rows),
             },
-            Some(bits) => {
-                let stride = stride_of(&parameters, bits);
-                let dim = dim.next_multiple_of(MULTIPLE);
-                let turned = parameters.kind.is_rotated();
-                Form::Coded(Coded {
-                    bits,
-                    dim,
-                    stride,
-                    rotation: turned.then(|| Rotation::new(kernels, parameters.seed, dim)),
-                    records: Vec::with_capacity(rows * stride),
-                    coder: Coder::default(),
-                })
-            }
+            Some(bits) => Form::Coded(Coded::new(kernels, &parameters, bits, rows)),
         };
         let (uncoded, unit) = (Vec::new(), Vec::new());
         Ok(Self { parameters, kernels, form, uncoded, longest: 0.0, unit })
@@ -279,7 +205,7 @@ impl Points {
             CodeKind::F32 => return rows * (dim + 1) * size_of::<f32>(),
             CodeKind::F16 => 16,
             CodeKind::Int8 => 8,
-            kind => kind.planes().unwrap_or(8) as usize,
+            kind => kind.bits().unwrap_or(8) as usize,
         };
         rows * (dim.next_multiple_of(MULTIPLE) / 8 * bits + factor_bytes(parameters.metric))
     }
@@ -290,7 +216,7 @@ impl Points {
     }
 
     /// Codes a further row. Its place is the number of rows before it. One whose norm is near the
-    /// ends of `f32` is not coded: every search compares it exactly.
+    /// ends of `f32`, or whose code says nothing of it, is not coded: every search compares it exactly.
     ///
     /// # Errors
     /// [`VectorError::Dimension`], [`VectorError::NotFinite`], [`VectorError::ZeroVector`],
@@ -302,10 +228,10 @@ impl Points {
         let len = self.len();
         let place = u32::try_from(len).map_err(|_| VectorError::Full { len })?;
         let mut unit = std::mem::take(&mut self.unit);
-        if is_coded(metric, row) {
+        let mut says_something = is_coded(metric, row);
+        if says_something {
             unit_into(metric, row, &mut unit);
         } else {
-            self.uncoded.push(place);
             unit.clear();
             unit.resize(row.len(), 1.0);
         }
@@ -320,10 +246,15 @@ impl Points {
                 let centroid = &self.parameters.centroid;
                 unit.iter_mut().zip(centroid).for_each(|(x, c)| *x -= c);
                 let factors = coded.encode(self.kernels, &mut unit);
+                says_something &= factors.is_some();
+                let factors = factors.unwrap_or(Factors { cosine: 1.0, ..Factors::default() });
                 Factors { whole, ..factors }.append(metric, &mut coded.records);
             }
         }
         self.unit = unit;
+        if !says_something {
+            self.uncoded.push(place);
+        }
         Ok(())
     }
 
@@ -358,9 +289,11 @@ impl Points {
             Metric::Euclidean => target.norm2,
         };
         target.weight = weight;
-        target.vector.resize(coded.dim, 0.0);
-        if let Some(rotation) = &coded.rotation {
-            rotation.turn(&mut target.vector);
+        coded.turn(&mut target.vector);
+        if let Some(codebook) = &coded.codebook {
+            codebook.products(&target.vector, &mut target.table);
+            (target.step, target.offset, target.rounding) = (-gain, 0.0, 0.0);
+            return;
         }
         let (step, total, error) = round(&target.vector, &mut target.numbers);
         target.rounding = error / self.spread_over(coded);
@@ -384,20 +317,48 @@ impl Points {
             }
             Form::Coded(coded) => {
                 let factors = coded.factors(place);
-                let total = coded.numbers(place, &mut target.numbers);
-                // Numbers are twice the elements of a code below 8 bits.
-                let half = if coded.bits < 8 { 0.5 } else { 1.0 };
                 let length = factors.slope * factors.cosine;
                 target.base = factors.norm2;
                 target.norm2 = factors.norm2;
-                target.step = -2.0 * length * half;
-                target.offset = -target.step * coded.middle() * total as f32;
                 target.further = further(factors.whole);
+                if let Some(codebook) = &coded.codebook {
+                    codebook.decode(coded.code(place), &mut target.vector);
+                    codebook.products(&target.vector, &mut target.table);
+                    (target.step, target.offset) = (-2.0 * length, 0.0);
+                } else {
+                    let total = coded.numbers(place, &mut target.numbers);
+                    // Numbers are twice the elements of a code below 8 bits.
+                    let half = if coded.bits < 8 { 0.5 } else { 1.0 };
+                    target.step = -2.0 * length * half;
+                    target.offset = -target.step * coded.middle() * total as f32;
+                }
             }
         }
         if metric != Metric::InnerProduct {
             target.further = 0.0;
         }
+    }
+
+    /// Makes the row at a place, as its code has it, a target for other codes of these rows. Its own must not be
+    /// rotated.
+    pub(crate) fn aim_at_decoded(&self, place: u32, others: &Self, target: &mut Target) {
+        let dim = self.parameters.dim as usize;
+        let mut row = std::mem::take(&mut target.row);
+        row.clear();
+        match &self.form {
+            Form::Exact { rows, .. } => row.extend_from_slice(&rows[place as usize * dim..][..dim]),
+            Form::Coded(coded) => {
+                debug_assert!(!self.parameters.kind.is_rotated(), "numbers of other dimensions");
+                coded.numbers(place, &mut target.numbers);
+                let factors = coded.factors(place);
+                let half = if coded.bits < 8 { 0.5 } else { 1.0 };
+                let length = factors.slope * factors.cosine * half;
+                row.extend(target.numbers[..dim].iter().map(|&x| length * f32::from(x)));
+                row.iter_mut().zip(&self.parameters.centroid).for_each(|(x, c)| *x += c);
+            }
+        }
+        others.aim_at_query(&row, 0.0, target);
+        target.row = row;
     }
 
     /// Asks for what the key of a row is made of.
@@ -446,15 +407,15 @@ impl Points {
     }
 
     fn coded_keys(&self, coded: &Coded, target: &Target, places: &[u32], keys: &mut [f32]) {
-        let mut sums = [0; TOGETHER];
+        let mut sums = [0.0; TOGETHER];
         let sums = &mut sums[..places.len()];
-        self.kernels.dot_levels(&target.numbers, &coded.levels(), places, sums);
+        coded.sums(self.kernels, (&target.numbers, &target.table), places, sums);
         let raises = target.is_row && self.parameters.metric == Metric::InnerProduct;
         for ((key, &place), &sum) in keys.iter_mut().zip(places).zip(&*sums) {
             let factors = coded.factors(place);
             let shared = factors.norm2 * target.weight + target.base;
             let length = if target.is_row { factors.slope * factors.cosine } else { factors.slope };
-            *key = shared + length * (sum as f32 * target.step + target.offset);
+            *key = shared + length * (sum * target.step + target.offset);
             if target.is_row && *key <= EQUAL * shared {
                 *key = 0.0;
             }
@@ -478,7 +439,8 @@ impl Points {
             }
             Form::Coded(coded) => {
                 let factors = coded.factors(place);
-                let freedom = (self.spread_over(coded) - 1.0).max(1.0);
+                let spread = coded.codebook.as_ref().map_or(1.0, Codebook::spread);
+                let freedom = (self.spread_over(coded) - 1.0).max(1.0) / spread;
                 let gain = if self.parameters.metric == Metric::Euclidean { 2.0 } else { 1.0 };
                 // |slope·x|² = |o|² / cos².
                 let length2 = factors.norm2 / (factors.cosine * factors.cosine);
@@ -506,117 +468,4 @@ impl Points {
         let distance2 = (shift + gain * key).max(0.0);
         (distance2 * (1.0 + slack).powi(2) - shift) / gain
     }
-}
-
-impl Coded {
-    /// What is taken off a level to make the element of a code.
-    fn middle(&self) -> f32 {
-        if self.bits == 8 { 128.0 } else { ((1_u32 << self.bits) - 1) as f32 / 2.0 }
-    }
-
-    fn levels(&self) -> Levels<'_> {
-        Levels { bits: self.bits, records: &self.records, stride: self.stride }
-    }
-
-    fn record(&self, place: u32) -> &[u8] {
-        &self.records[place as usize * self.stride..][..self.stride]
-    }
-
-    fn factors(&self, place: u32) -> Factors {
-        Factors::read(&self.record(place)[self.dim / 8 * self.bits..])
-    }
-
-    /// Appends the code of a residual. Gives the factors that come behind it.
-    fn encode(&mut self, kernels: &Kernels, residual: &mut Vec<f32>) -> Factors {
-        residual.resize(self.dim, 0.0);
-        if let Some(rotation) = &self.rotation {
-            rotation.turn(residual);
-        }
-        let factors = if self.bits == 8 {
-            let levels = &mut self.coder.levels;
-            levels.clear();
-            let norm2 = kernels.norm2_f32(residual);
-            let most = residual.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
-            let inverse = if most > 0.0 { TOP / most } else { 0.0 };
-            let (mut dot, mut length2) = (0.0, 0.0);
-            for &x in &*residual {
-                let number = (x * inverse).round();
-                (dot, length2) = (dot + number * x, length2 + number * number);
-                levels.push((number as i8).cast_unsigned() ^ 0x80);
-            }
-            of_code(norm2, dot, length2)
-        } else {
-            let factors = self.coder.encode(kernels, self.bits as u32, residual);
-            if self.bits == 1 {
-                let length2 = self.dim as f32 / 4.0;
-                let dot = if factors.slope > 0.0 { factors.norm2 / factors.slope } else { 0.0 };
-                of_code(factors.norm2, dot, length2)
-            } else if factors.slope > 0.0 {
-                let slope = factors.slope * factors.fine.ratio();
-                let cosine = factors.fine.cosine();
-                Factors { norm2: factors.norm2, slope, cosine, whole: 0.0 }
-            } else {
-                of_code(0.0, 0.0, 0.0)
-            }
-        };
-        let width = 8 * self.bits;
-        for unit in self.coder.levels.chunks_exact(MULTIPLE) {
-            for byte in 0..width {
-                let parts = unit[byte..].iter().step_by(width).enumerate();
-                let packed = parts.fold(0, |packed, (n, level)| packed | level << (n * self.bits));
-                self.records.push(packed);
-            }
-        }
-        factors
-    }
-
-    /// The code of a row in integers: twice its elements, below 8 bits. Gives their sum.
-    fn numbers(&self, place: u32, numbers: &mut Vec<i8>) -> i32 {
-        numbers.clear();
-        let width = 8 * self.bits;
-        let mask = u8::MAX >> (8 - self.bits);
-        let most = i16::from(mask);
-        let code = &self.record(place)[..self.dim / 8 * self.bits];
-        for unit in code.chunks_exact(width) {
-            for part in 0..8 / self.bits {
-                let shift = part * self.bits;
-                numbers.extend(unit.iter().map(|byte| {
-                    let level = byte >> shift & mask;
-                    if most == 255 {
-                        (level ^ 0x80).cast_signed()
-                    } else {
-                        (2 * i16::from(level) - most) as i8
-                    }
-                }));
-            }
-        }
-        numbers.iter().map(|&x| i32::from(x)).sum()
-    }
-}
-
-/// The factors of a code x with ⟨x, o⟩ and |x|².
-fn of_code(norm2: f32, dot: f32, length2: f32) -> Factors {
-    if dot <= 0.0 || norm2 <= 0.0 {
-        return Factors { cosine: 1.0, ..Factors::default() };
-    }
-    let cosine = (dot / (norm2 * length2).sqrt()).clamp(f32::MIN_POSITIVE, 1.0);
-    Factors { norm2, slope: norm2 / dot, cosine, whole: 0.0 }
-}
-
-/// A query in integers. Gives what one unit stands for, their sum and the squared norm of the error.
-fn round(vector: &[f32], numbers: &mut Vec<i8>) -> (f32, i32, f32) {
-    let most = vector.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
-    let step = most / TOP;
-    let inverse = if most > 0.0 { TOP / most } else { 0.0 };
-    // Adding 1.5 × 2^23 leaves the nearest integer in the lowest bits.
-    const ROUND: f32 = 12_582_912.0;
-    numbers.clear();
-    numbers.extend(vector.iter().map(|&x| (x * inverse + ROUND).to_bits() as i8));
-    let (mut total, mut error) = (0, 0.0);
-    for (&x, &number) in vector.iter().zip(&*numbers) {
-        total += i32::from(number);
-        let off = x - step * f32::from(number);
-        error += off * off;
-    }
-    (step, total, error)
 }

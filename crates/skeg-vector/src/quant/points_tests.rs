@@ -6,8 +6,15 @@ use super::*;
 use crate::options::Named;
 
 /// The codes that points can have.
-const KINDS: [CodeKind; 6] =
-    [CodeKind::F32, CodeKind::Int8, CodeKind::Binary, CodeKind::Tq1, CodeKind::Tq2, CodeKind::Tq4];
+const KINDS: [CodeKind; 7] = [
+    CodeKind::F32,
+    CodeKind::Int8,
+    CodeKind::Binary,
+    CodeKind::Tq1,
+    CodeKind::Tq2,
+    CodeKind::Tq4,
+    CodeKind::Pq,
+];
 
 fn parameters(kind: CodeKind, metric: Metric, rows: &[Vec<f32>]) -> Parameters {
     let mut trainer = Trainer::new(kind, metric, rows[0].len() as u32, 99).unwrap();
@@ -62,6 +69,7 @@ fn keys_of_queries_are_as_near_to_scores_as_their_bounds_say() {
         let allowed = match (kind, shape) {
             (CodeKind::F32, _) => 0,
             (_, Shape::Repeated) => seen / 16,
+            (CodeKind::Pq, Shape::Spread) => seen / 40,
             _ => seen / 60,
         };
         assert!(outside <= allowed, "{kind} {shape:?} {metric} {dim}: {outside} of {seen}");
@@ -71,7 +79,7 @@ fn keys_of_queries_are_as_near_to_scores_as_their_bounds_say() {
 #[test]
 fn points_say_what_the_scan_says_of_the_same_codes() {
     for (kind, dim, shape, metric) in cases() {
-        if kind.planes().is_none() {
+        if kind.bits().is_none() {
             continue;
         }
         let rows = rows(shape, dim);
@@ -91,8 +99,10 @@ fn points_say_what_the_scan_says_of_the_same_codes() {
                     size += f64::from(bound);
                 })
                 .unwrap();
-            // They round the query to different integers.
-            assert!(off <= 0.4 * size, "{kind} {shape:?} {metric} {dim}: {off} {size}");
+            // They round the query to different integers; of words only the scan rounds, and its bound may be
+            // nothing else.
+            let allowed = if kind == CodeKind::Pq { 0.6 } else { 0.4 };
+            assert!(off <= allowed * size, "{kind} {shape:?} {metric} {dim}: {off} {size}");
         }
     }
 }

@@ -14,8 +14,11 @@ pub(crate) struct Ready {
     pub(crate) vector: Vec<f32>,
     /// It in small integers.
     pub(crate) numbers: Vec<i8>,
-    /// What each pattern of four signs adds.
+    /// What each pattern of four signs adds, or each word.
     pub(crate) table: Lines,
+    /// The same before it is rounded, and the least of each part.
+    pub(crate) products: Vec<f32>,
+    pub(crate) least: Vec<f32>,
     /// The tests after the first dimensions and after all.
     pub(crate) head: RowTest,
     pub(crate) whole: RowTest,

@@ -546,7 +546,7 @@ mod tests {
             [900, 20_000, 20_001].into_iter().flat_map(|n| [-1, 0, 1].map(|o| (n, o)))
         {
             let rows = rows(count, order);
-            for kind in [CodeKind::F32, CodeKind::Int8, CodeKind::Tq2] {
+            for kind in [CodeKind::F32, CodeKind::Int8, CodeKind::Tq2, CodeKind::Pq] {
                 let trainer =
                     Trainer::new(kind, Metric::InnerProduct, 1, 1).expect("one dimension");
                 let mut codes = CodedRows::new(trainer.finish(), count);

@@ -16,9 +16,11 @@ use skeg_simd::{Kernels, ROWS, Sifted, SignBlock};
 
 use super::code::{Coder, Factors};
 use super::coded::is_coded;
-use super::frame::{BYTES, Frame};
+use super::frame::Frame;
+use super::laid::BYTES;
 use super::lines::Lines;
 use super::ready::{Ready, Scores, places};
+use super::residuals::below;
 use super::{Blocks, CodeKind, Trainer};
 use crate::Metric;
 
@@ -322,7 +324,7 @@ impl Blocks for Sketched {
         scores: &mut Scores,
     ) -> u32 {
         let (stripe, block) = self.at(block);
-        let floor = Frame::below(ready, floor);
+        let floor = below(ready, floor);
         let mut reaching = 0;
         for place in places(sifted.rows) {
             let factors = (stripe.slopes[block][place], stripe.norms[block][place]);

@@ -137,6 +137,8 @@ fn estimates_are_as_near_as_their_bounds_say() {
             let allowed = match (kind, shape) {
                 (CodeKind::F32 | CodeKind::F16, _) => 0,
                 (_, Shape::Repeated) => seen / 16,
+                // Rows that are short beside the centroid have the same word, and the same error.
+                (CodeKind::Pq, Shape::Spread) => seen / 40,
                 _ => seen / 60,
             };
             assert!(outside <= allowed, "{context}");
@@ -214,7 +216,7 @@ fn a_budget_is_spent_on_the_greatest_bounds() {
     let query = &queries(shape, dim)[0];
     // Bounds so wide that no row is dropped for its signs.
     let deviations = 5.0;
-    for kind in [CodeKind::Tq1, CodeKind::Tq2, CodeKind::Int8] {
+    for kind in [CodeKind::Tq1, CodeKind::Tq2, CodeKind::Int8, CodeKind::Pq] {
         let codes = coded(kind, metric, &rows, skeg_simd::kernels());
         let mut bounds = Vec::new();
         let mut each = |place, estimate: f32, bound: f32| {
@@ -370,6 +372,7 @@ proptest! {
         start in prop_oneof![
             Just(vec![1, 5, 0, 1, 0, 0, 2, 0, 0, 0]),
             Just(vec![1, 2, 1, 0, 0, 0, 9, 0, 0, 0]),
+            Just(vec![1, 7, 1, 1, 0, 0, 1, 0, 0, 0]),
             proptest::collection::vec(any::<u8>(), 0..12),
         ],
         rest in proptest::collection::vec(any::<u8>(), 0..20),

@@ -248,6 +248,7 @@ impl Segment {
         size_of::<Self>()
             + self.codes.code_bytes()
             + self.codes.factor_bytes()
+            + self.parameters().heap_bytes()
             + self.ids.heap_bytes()
             + self.sums.capacity() * size_of::<u32>()
             + self

@@ -97,7 +97,7 @@ fn written_with(
     rows: &[(Id, Vec<f32>)],
     linked: bool,
 ) -> (Segment, Arc<Bytes>, u32) {
-    let kind = CodeKind::of(options.tier).unwrap();
+    let kind = CodeKind::of(options.tier);
     let mut trainer = Trainer::new(kind, options.metric, options.dim, 9).unwrap();
     rows.iter().for_each(|(_, row)| trainer.add(row).unwrap());
     let file = Bytes::of(Vec::new());
@@ -125,7 +125,8 @@ fn estimates(segment: &Segment, query: &[f32]) -> Vec<(usize, u32, u32)> {
     all
 }
 
-const TIERS: [Tier; 6] = [Tier::F32, Tier::Int8, Tier::Binary, Tier::Tq1, Tier::Tq2, Tier::Tq4];
+const TIERS: [Tier; 7] =
+    [Tier::F32, Tier::Int8, Tier::Binary, Tier::Tq1, Tier::Tq2, Tier::Tq4, Tier::Pq];
 
 #[test]
 fn what_is_opened_is_what_was_written() {

@@ -43,7 +43,7 @@ struct ToLink {
 
 /// What a graph is built on, where it is not what it is walked on.
 fn fine_parameters(parameters: &Parameters) -> Option<Parameters> {
-    let is_coarse = parameters.kind().planes().is_some_and(|bits| bits < FINE_BITS);
+    let is_coarse = parameters.kind().bits().is_some_and(|bits| bits < FINE_BITS);
     let fine = || Trainer::new(CodeKind::Int8, parameters.metric(), parameters.dim(), 0).ok();
     Some(is_coarse.then(fine)??.finish())
 }
@@ -116,7 +116,8 @@ impl SegmentWriter {
     /// [`GraphError::Cancelled`] when the crew gave up; the file is to be given up.
     pub fn link(&mut self, crew: &impl Crew) -> Result<(), GraphError> {
         let Some(ToLink { options, points, fine }) = self.to_link.take() else { return Ok(()) };
-        let draft = match build(fine.as_ref().unwrap_or(&points), &options, crew) {
+        let coarse = fine.as_ref().map(|_| &points);
+        let draft = match build(fine.as_ref().unwrap_or(&points), coarse, &options, crew) {
             Ok(draft) => draft,
             // It is scanned, as all were before.
             Err(GraphError::Memory { .. } | GraphError::Rows { .. }) => return Ok(()),
@@ -131,6 +132,13 @@ impl SegmentWriter {
     #[must_use]
     pub fn is_to_be_linked(&self) -> bool {
         self.to_link.is_some()
+    }
+
+    /// What linking reads all over, when all rows have come.
+    pub fn large_blocks(&self) -> impl Iterator<Item = &[u8]> {
+        let points =
+            self.to_link.iter().map(|ToLink { points, fine, .. }| fine.as_ref().unwrap_or(points));
+        points.map(Points::records)
     }
 
     /// Rows so far.
@@ -241,7 +249,7 @@ mod tests {
     #[test]
     fn a_million_rows_of_1024_dimensions_are_linked_within_2_gib() {
         let options = BuildOptions { memory_max: 2 << 30, ..BuildOptions::default() };
-        for kind in [CodeKind::Tq1, CodeKind::Tq2, CodeKind::Tq4, CodeKind::Int8] {
+        for kind in [CodeKind::Tq1, CodeKind::Tq2, CodeKind::Tq4, CodeKind::Int8, CodeKind::Pq] {
             let parameters = Trainer::new(kind, Metric::InnerProduct, 1_024, 0).unwrap().finish();
             assert!(can_link(&parameters, 1_000_000, &options, 16), "{kind}");
             assert!(!can_link(&parameters, 4_000_000, &options, 16), "{kind}");

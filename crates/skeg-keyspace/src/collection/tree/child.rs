@@ -5,12 +5,20 @@
 use std::ops::Range;
 
 use super::ends::Side;
-use super::leaf::Leaf;
+use super::leaf::{Leaf, Part};
 use super::seek::Seek;
-use super::{
-    CHILDREN_MAX, Child, Edges, JOINED_EIGHTHS, Key, Node, Split, entry_len, is_full, place_in,
-};
+use super::{CHILDREN_MAX, Child, Edges, JOINED_EIGHTHS, Key, Node, Split, entry_len, is_full};
 use crate::collection::element::Element;
+
+impl<K: Key> Clone for Child<K> {
+    fn clone(&self) -> Self {
+        let node = match &self.node {
+            Node::Leaf(leaf) => Node::Leaf(leaf.clone()),
+            Node::Branch(children) => Node::Branch(children.clone()),
+        };
+        Self { count: self.count, key: self.key, node }
+    }
+}
 
 impl<K> Child<K> {
     /// The first entry below.
@@ -23,7 +31,7 @@ impl<K> Child<K> {
 }
 
 impl<K: Key> Child<K> {
-    pub(super) fn leaf(leaf: Leaf, count: usize) -> Self {
+    pub(super) fn leaf(leaf: Leaf<K>, count: usize) -> Self {
         Self { count, key: K::of(&leaf), node: Node::Leaf(leaf) }
     }
 
@@ -83,14 +91,19 @@ impl<K: Key> Child<K> {
         let at;
         let split = match &mut self.node {
             Node::Leaf(leaf) => {
-                at = seek.place(leaf);
-                edges.front &= at == 0;
-                edges.back &= at == leaf.len();
+                let (index, place) = seek.place(leaf, self.count);
+                at = index;
+                edges.front &= place == 0;
+                edges.back &= place == leaf.len();
                 let len = leaf.len() + elements.iter().map(Element::len).sum::<usize>();
                 let is_full = is_full::<K>(self.count, len);
                 let later = if is_full && (edges.front || edges.back) {
-                    let new = Leaf::of(elements);
-                    leaf.shrink_to_fit();
+                    let side = if edges.back { Side::Back } else { Side::Front };
+                    let new = match edges.is_long {
+                        true => Leaf::beside(leaf, side, elements),
+                        false => Leaf::of(elements),
+                    };
+                    leaf.close();
                     if edges.back {
                         Some(Self::leaf(new, 1))
                     } else {
@@ -100,9 +113,10 @@ impl<K: Key> Child<K> {
                     }
                 } else {
                     if is_full || !(edges.front || edges.back) {
-                        leaf.splice(at..at, elements);
+                        leaf.splice(Part::at(index, place), elements);
                     } else {
-                        leaf.extend(if edges.front { Side::Front } else { Side::Back }, elements);
+                        let side = if edges.front { Side::Front } else { Side::Back };
+                        leaf.extend(side, self.count, elements);
                     }
                     self.count += 1;
                     is_full.then(|| self.split_leaf::<WIDTH>())
@@ -138,7 +152,7 @@ impl<K: Key> Child<K> {
             at += entry_len::<WIDTH>(&leaf[at..]);
             entries += 1;
         }
-        let later = Self::leaf(leaf.split_off(at), self.count - entries);
+        let later = Self::leaf(leaf.split_off(entries, at), self.count - entries);
         self.count = entries;
         later
     }
@@ -167,9 +181,7 @@ impl<K: Key> Child<K> {
         self.count -= range.len();
         match &mut self.node {
             Node::Leaf(leaf) => {
-                let start = place_in::<WIDTH>(leaf, range.start);
-                let end = start + place_in::<WIDTH>(&leaf[start..], range.len());
-                leaf.splice(start..end, &[]);
+                leaf.splice(leaf.part::<WIDTH>(range), &[]);
             }
             Node::Branch(children) => {
                 let (mut at, mut first) = (0, 0);
@@ -208,13 +220,15 @@ impl<K: Key> Child<K> {
         bytes: &mut usize,
     ) {
         *bytes -= self.own_bytes();
+        let before = self.count;
         self.count -= 1;
         let at;
         match &mut self.node {
             Node::Leaf(leaf) => {
-                at = seek.place(leaf);
-                let len = entry_len::<WIDTH>(&leaf[at..]);
-                leaf.splice(at..at + len, &[]);
+                let (index, place) = seek.place(leaf, before);
+                at = index;
+                let len = entry_len::<WIDTH>(&leaf[place..]);
+                leaf.splice(Part { entries: index..index + 1, bytes: place..place + len }, &[]);
             }
             Node::Branch(children) => {
                 at = seek.child(children);
@@ -260,10 +274,11 @@ fn join<K: Key>(children: &mut Vec<Child<K>>, at: usize, bytes: &mut usize) {
     };
     let right = children.remove(left + 1);
     let child = &mut children[left];
+    let count = child.count;
     *bytes -= child.own_bytes() + right.own_bytes();
     child.count += right.count;
     match (&mut child.node, right.node) {
-        (Node::Leaf(leaf), Node::Leaf(more)) => leaf.join(&more),
+        (Node::Leaf(leaf), Node::Leaf(more)) => leaf.join(count, &more),
         (Node::Branch(children), Node::Branch(more)) => children.extend(more),
         _ => unreachable!("neighbours are equally deep"),
     }

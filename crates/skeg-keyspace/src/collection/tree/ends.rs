@@ -3,7 +3,7 @@
 //!
 //! May not know: more than its parent.
 
-use super::{Child, Key, Node, Tree, entry_len, is_full, place_in};
+use super::{Child, Key, Node, SHORT_ENTRIES_MAX, Tree, is_full};
 use crate::collection::element::Element;
 
 /// An end of the sequence.
@@ -46,12 +46,13 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
         }
         let mut next = self.root.as_mut();
         while let Some(child) = next {
+            let before = child.count;
             child.count += 1;
             next = match &mut child.node {
                 Node::Branch(children) => side.of_mut(children),
                 Node::Leaf(leaf) => {
                     self.bytes -= leaf.memory_bytes();
-                    leaf.extend(side, elements);
+                    leaf.extend(side, before, elements);
                     self.bytes += leaf.memory_bytes();
                     None
                 }
@@ -67,6 +68,7 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
         if self.root.as_ref().is_none_or(|root| root.end(side).count < 2) {
             return false;
         }
+        let is_long = self.len() > SHORT_ENTRIES_MAX;
         let mut next = self.root.as_mut();
         while let Some(child) = next {
             child.count -= 1;
@@ -74,10 +76,14 @@ impl<K: Key, const WIDTH: usize> Tree<K, WIDTH> {
             next = match &mut child.node {
                 Node::Branch(children) => side.of_mut(children),
                 Node::Leaf(leaf) => {
-                    let at = if side == Side::Front { 0 } else { place_in::<WIDTH>(leaf, others) };
-                    let len = entry_len::<WIDTH>(&leaf[at..]);
+                    let index = if side == Side::Front { 0 } else { others };
                     self.bytes -= leaf.memory_bytes();
-                    leaf.splice(at..at + len, &[]);
+                    let part = leaf.part::<WIDTH>(index..index + 1);
+                    if is_long {
+                        leaf.take_out(part);
+                    } else {
+                        leaf.splice(part, &[]);
+                    }
                     self.bytes += leaf.memory_bytes();
                     None
                 }

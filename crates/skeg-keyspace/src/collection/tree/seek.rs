@@ -4,14 +4,16 @@
 
 use std::cmp::Ordering;
 
-use super::{Child, place_in};
+use super::leaf::Leaf;
+use super::{Child, Key, lengths};
 
 /// Finds a place among the entries on the way down.
-pub(super) trait Seek<K> {
+pub(super) trait Seek<K: Key> {
     /// The child to go on with.
     fn child(&mut self, children: &[Child<K>]) -> usize;
-    /// Where the place is in a leaf: where an entry begins, or the leaf ends.
-    fn place(&mut self, leaf: &[u8]) -> usize;
+    /// Where the place is in a leaf of so many entries: before which of them, and where that begins; or at
+    /// the end.
+    fn place(&mut self, leaf: &Leaf<K>, count: usize) -> (usize, usize);
 }
 
 /// Before entry `index` of the `count` below, or behind the last.
@@ -20,7 +22,7 @@ pub(super) struct At<const WIDTH: usize> {
     pub(super) count: usize,
 }
 
-impl<K, const WIDTH: usize> Seek<K> for At<WIDTH> {
+impl<K: Key, const WIDTH: usize> Seek<K> for At<WIDTH> {
     fn child(&mut self, children: &[Child<K>]) -> usize {
         let mut at = 0;
         if self.index == self.count {
@@ -35,8 +37,9 @@ impl<K, const WIDTH: usize> Seek<K> for At<WIDTH> {
         at
     }
 
-    fn place(&mut self, leaf: &[u8]) -> usize {
-        if self.index == self.count { leaf.len() } else { place_in::<WIDTH>(leaf, self.index) }
+    fn place(&mut self, leaf: &Leaf<K>, _: usize) -> (usize, usize) {
+        let is_end = self.index == self.count;
+        (self.index, if is_end { leaf.len() } else { leaf.place::<WIDTH>(self.index) })
     }
 }
 
@@ -54,7 +57,7 @@ pub(super) struct By<'a, O, const WIDTH: usize> {
     pub(super) is_there: bool,
 }
 
-impl<K, O: Order<K>, const WIDTH: usize> Seek<K> for By<'_, O, WIDTH> {
+impl<K: Key, O: Order<K>, const WIDTH: usize> Seek<K> for By<'_, O, WIDTH> {
     fn child(&mut self, children: &[Child<K>]) -> usize {
         let later = children.partition_point(|child| {
             let by_key = self.order.key(&child.key);
@@ -67,13 +70,36 @@ impl<K, O: Order<K>, const WIDTH: usize> Seek<K> for By<'_, O, WIDTH> {
         later.saturating_sub(1)
     }
 
-    fn place(&mut self, leaf: &[u8]) -> usize {
-        let mut at = 0;
+    fn place(&mut self, leaf: &Leaf<K>, count: usize) -> (usize, usize) {
+        let is_before = |entry: &[u8]| {
+            let (ordering, len) = self.order.entry(entry);
+            (ordering == Ordering::Less).then_some(len)
+        };
+        let (mut index, mut at) = leap(leaf, count, |entry| is_before(entry).is_some());
         while at < leaf.len()
-            && let (Ordering::Less, len) = self.order.entry(&leaf[at..])
+            && let Some(len) = is_before(&leaf[at..])
         {
             at += len;
+            index += 1;
         }
-        at
+        (index, at)
     }
+}
+
+/// How many entries certainly come before the first for which `is_before` does not hold, and where that many
+/// end: eight at a time, as far as their lengths are known.
+pub(super) fn leap<K: Key>(
+    leaf: &Leaf<K>,
+    count: usize,
+    is_before: impl Fn(&[u8]) -> bool,
+) -> (usize, usize) {
+    let (mut index, mut at) = (0, 0);
+    while index + 8 < count
+        && let Some(bytes) = lengths::eight(leaf.lengths(), index)
+        && is_before(&leaf[at + bytes..])
+    {
+        at += bytes;
+        index += 8;
+    }
+    (index, at)
 }

@@ -68,7 +68,7 @@ Options:
       --vector-field NAME   Field of the vector in a line of JSON [vector]
       --id-type TYPE        u64 or string [u64 for numbers of rows, else string]
       --metric METRIC       cosine, ip or euclidean [cosine]
-      --tier TIER           f32, int8, binary, tq1, tq2 or tq4 [tq2]
+      --tier TIER           f32, int8, binary, pq, tq1, tq2 or tq4 [tq2]
       --backend BACKEND     auto, flat or disk [disk]
       --json                One JSON object
   -h, --help                Show this help
@@ -126,7 +126,7 @@ impl<'a> Options<'a> {
             let problem = format!("--{name}: '{word}' is none of {}", choices.join(", "));
             Err(Failure::misuse(TOOL.name, problem))
         };
-        let tiers = ["f32", "int8", "binary", "tq1", "tq2", "tq4"];
+        let tiers = ["f32", "int8", "binary", "pq", "tq1", "tq2", "tq4"];
         let id_type = match request.text("id-type") {
             Some(_) => Some(choice("id-type", "string", &["u64", "string"])?),
             None => None,

@@ -1,4 +1,4 @@
-//! Codes of planes as they are on disk (`docs/format/codes.md`): all signs cut for the scan, those of the first
+//! Bits of rows as they are on disk (`docs/format/codes.md`): all of the first plane cut for the scan, those of the first
 //! dimensions of all blocks and then the others; the further planes row after row. In memory only the first are cut.
 //!
 //! May not know: where the bytes go, what a scan does with them.
@@ -8,8 +8,7 @@ use std::ops::Range;
 use skeg_simd::ROWS;
 
 use super::cut::{to_groups, to_rows};
-use super::frame::BYTES;
-use super::planes::Planes;
+use super::laid::{BYTES, Laid};
 use super::stored::{Fill, Sink};
 
 /// Bytes that are brought from one layout into the other at once.
@@ -22,7 +21,7 @@ fn pieces(count: usize, bytes: usize) -> impl Iterator<Item = Range<usize>> {
     (0..count).step_by(each).map(move |start| start..(start + each).min(count))
 }
 
-impl Planes {
+impl Laid {
     pub(super) fn save_planes<E>(&self, out: &mut impl Sink<E>) -> Result<(), E> {
         let (stride, tail) = (self.rest_bytes(), self.tail_bytes());
         out(&self.heads)?;
@@ -47,7 +46,7 @@ impl Planes {
         let (stride, tail) = (self.rest_bytes(), self.tail_bytes());
         let blocks = rows.div_ceil(ROWS);
         for (lines, bytes) in
-            [(&mut self.heads, blocks * self.frame.head * BYTES), (&mut self.rests, rows * stride)]
+            [(&mut self.heads, blocks * self.head * BYTES), (&mut self.rests, rows * stride)]
         {
             lines.reserve_exact(bytes);
             lines.extend_zeros(bytes);
@@ -75,22 +74,22 @@ impl Planes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Metric;
-    use crate::quant::Codec;
+    use crate::quant::code::Coder;
 
-    fn planes(bits: u32, dim: usize, head: usize, rows: usize) -> Planes {
+    fn planes(bits: u32, dim: usize, head: usize, rows: usize) -> Laid {
         let kernels = skeg_simd::kernels();
-        let mut planes = Planes::new(kernels, Metric::Euclidean, bits, Some(7), vec![0.0; dim]);
-        planes.frame.head = head;
+        let mut planes = Laid::new(kernels, bits, dim, head);
+        let mut coder = Coder::default();
         for row in 0..rows {
             let row: Vec<f32> =
                 (0..dim).map(|n| ((n * n + 31 * row * n + row) % 97) as f32 - 48.0).collect();
-            planes.push(&row);
+            let factors = coder.encode(kernels, bits, &row);
+            planes.push(&coder.levels, factors.slope, factors.norm2);
         }
         planes
     }
 
-    fn stored(planes: &Planes) -> Vec<u8> {
+    fn stored(planes: &Laid) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut out = |some: &[u8]| -> Result<(), ()> {
             bytes.extend_from_slice(some);
