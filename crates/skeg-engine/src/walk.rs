@@ -31,8 +31,8 @@ use crate::indexes::Image;
 use crate::options::DATABASES;
 use crate::shard::Shard;
 
-/// Who has used the shard hands out such a part of a slice: some microseconds beside what he came for.
-const ALONG_PART: usize = 4;
+/// Who has used the shard hands out such a part of a slice: a microsecond or two beside what he came for.
+const ALONG_PART: usize = 32;
 
 /// Where a walk puts what it hands out.
 #[derive(Debug)]
@@ -254,7 +254,8 @@ impl Walk {
         let next = awaited.or_else(|| parts.iter().position(|part| !part.is_over()));
         let Some(db) = next else { return false };
         let (part, keyspace) = (&mut parts[db], &mut databases[db]);
-        let slice_bytes = outlet.slice_bytes;
+        // Without a budget a walk stays where it is, which may be the beginning: that looks like its end.
+        let (budget, slice_bytes) = (budget.max(1), outlet.slice_bytes);
         *sets_free |= outlet.with(|handed| part.hand_out(keyspace, budget, slice_bytes, handed));
         true
     }

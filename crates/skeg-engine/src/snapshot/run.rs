@@ -30,7 +30,7 @@ use crate::walk::{Handed, Outlet, Started};
 const BLOCK_BYTES: usize = 256 << 10;
 
 /// With so much handed out by others since the last look, the thread walks no slice itself.
-const ALONG_BYTES: usize = 32 << 10;
+const ALONG_BYTES: usize = 16 << 10;
 
 #[derive(Debug)]
 enum Stage {
