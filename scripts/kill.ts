@@ -28,10 +28,12 @@ function report({
   killsWhileOpening,
   acknowledged,
   unacknowledged,
+  streamed,
 }: KillFigures): string {
   return (
     `${face}: ${kills + killsWhileOpening} kills (${killsWhileOpening} while opening), ` +
-    `${acknowledged} acknowledged operations, 0 lost; ${unacknowledged} more had made it`
+    `${acknowledged} acknowledged operations, 0 lost; ${unacknowledged} more had made it; ` +
+    `${streamed} large values written in pieces`
   )
 }
 

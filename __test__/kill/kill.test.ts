@@ -10,12 +10,15 @@ import {
   expectedAfter,
   lastOf,
   operationsIn,
+  streamedIn,
+  streamedOf,
 } from '../../scripts/kill/workload.ts'
 import { killAgainAndAgain, type Face } from '../../scripts/kill/run.ts'
 import { byLevel } from '../fixtures/levels.ts'
 import { directory } from '../fixtures/stores.ts'
 
 const KILLS = byLevel(5, 50, 200)
+const ENDS = byLevel(2, 10, 40)
 
 test('the operations of a writer give what they must', (t) => {
   t.deepEqual(
@@ -51,9 +54,29 @@ test('a state that is none of the allowed ones is found out', (t) => {
   )
 })
 
+test('a large value is whole, and the last that was acknowledged or a later one', (t) => {
+  const window = { acknowledged: 3, sent: 4 }
+  t.is(streamedIn(streamedOf(3), window), 3)
+  t.is(streamedIn(streamedOf(4), window), 4)
+  t.is(streamedIn(null, { acknowledged: 0, sent: 1 }), 0)
+  for (const found of [null, streamedOf(2), streamedOf(5), streamedOf(4).subarray(1)])
+    t.throws(() => streamedIn(found, window), { message: /none between 3 and 4/ })
+})
+
 for (const face of ['resp', 'embedded'] satisfies Face[]) {
   test(`${face}: nothing acknowledged is lost, every counter is exact`, async (t) => {
     const figures = await killAgainAndAgain(face, path.join(directory(t), 'data'), KILLS)
     t.true(figures.acknowledged > 100 * KILLS, `${figures.acknowledged} operations`)
+    t.is(figures.streamed > 0, face === 'embedded', `${figures.streamed} large values`)
   })
 }
+
+test('ended by SIGTERM and SIGINT under load, nothing acknowledged is lost', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] satisfies NodeJS.Signals[]) {
+    for (const face of ['resp', 'embedded'] satisfies Face[]) {
+      const data = path.join(directory(t), 'data')
+      const figures = await killAgainAndAgain(face, data, ENDS, undefined, signal)
+      t.true(figures.acknowledged > 0, `${face}, ${signal}`)
+    }
+  }
+})

@@ -1,6 +1,15 @@
 /** Looks at what a kill has left, through a server on the same directory. */
 import { connect, ServerProcess, type Durability } from './server.ts'
-import { INDEX, TOTAL, keyOf, operationsIn, type Found, type Progress } from './workload.ts'
+import {
+  INDEX,
+  STREAMED,
+  TOTAL,
+  keyOf,
+  operationsIn,
+  streamedIn,
+  type Found,
+  type Progress,
+} from './workload.ts'
 import type { Redis } from 'ioredis'
 
 async function read(client: Redis, writer: number): Promise<Found> {
@@ -18,6 +27,8 @@ export interface Checked {
   acknowledged: number
   /** Those that are there though nobody was told. */
   unacknowledged: number
+  /** Large values that were written in pieces, since the beginning. */
+  streamed: number
 }
 
 /**
@@ -29,10 +40,11 @@ export async function check(
   durability: Durability,
   writers: Progress[],
   before: number[],
+  streamed: Progress,
 ): Promise<Checked> {
   const server = new ServerProcess(data, durability)
   const client = connect(await server.ready)
-  const checked = { acknowledged: 0, unacknowledged: 0 }
+  const checked = { acknowledged: 0, unacknowledged: 0, streamed: 0 }
   try {
     let totals = 0
     for (const [writer, progress] of writers.entries()) {
@@ -48,6 +60,9 @@ export async function check(
       progress.sent = progress.acknowledged = operations
       totals += Number(found.mine ?? 0)
     }
+    const values = streamedIn(await client.getBuffer(STREAMED), streamed)
+    checked.streamed = values
+    streamed.sent = streamed.acknowledged = values
     const total = Number((await client.get(TOTAL)) ?? 0)
     if (total !== totals) throw new Error(`the common counter is ${total}, not ${totals}`)
   } finally {

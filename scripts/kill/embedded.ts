@@ -3,18 +3,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fromRoot } from '../lib/root.ts'
-import type { Durability } from './server.ts'
-import type { Progress } from './workload.ts'
+import { STREAMED, type Load } from './workload.ts'
 
 /** Loads an embedded store until `moment` has come, then kills its process. */
-export async function loadEmbedded(
-  data: string,
-  durability: Durability,
-  writers: Progress[],
-  moment: () => Promise<void>,
-): Promise<void> {
+export async function loadEmbedded(load: Load): Promise<void> {
+  const { data, durability, writers, streamed, moment, signal } = load
   const program = fromRoot('scripts', 'kill', 'writer.ts')
-  const done = writers.map(({ sent }) => String(sent))
+  const done = [streamed, ...writers].map(({ sent }) => String(sent))
   const child = spawn(process.execPath, ['--import', 'tsx', program, data, durability, ...done], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -25,7 +20,7 @@ export async function loadEmbedded(
   const read = once(lines, 'close')
   lines.on('line', (line) => {
     const [writer = '', operation, sent] = line.split(' ')
-    const progress = writers[Number(writer)]
+    const progress = writer === STREAMED ? streamed : writers[Number(writer)]
     if (!progress) return
     if (sent === 'sent') progress.sent = Number(operation)
     else progress.acknowledged = Number(operation)
@@ -33,7 +28,7 @@ export async function loadEmbedded(
   const first = await Promise.race([once(lines, 'line'), ended.then(() => undefined)])
   if (first !== undefined) await Promise.race([moment(), ended])
   const alive = child.exitCode === null
-  child.kill('SIGKILL')
+  child.kill(signal)
   await Promise.all([ended, read])
   if (!alive) throw new Error(`the program ended by itself: ${errors.trim()}`)
 }

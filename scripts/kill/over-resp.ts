@@ -1,6 +1,6 @@
 /** Writers that are clients of `skeg serve`: a connection each, with many commands in flight. */
 import type { Redis } from 'ioredis'
-import { connect, ServerProcess, type Durability } from './server.ts'
+import { connect, ServerProcess } from './server.ts'
 import {
   DIMENSION,
   ENTRY_LENGTH,
@@ -12,6 +12,7 @@ import {
   kindOf,
   valueOf,
   vectorOf,
+  type Load,
   type Progress,
 } from './workload.ts'
 
@@ -77,13 +78,9 @@ async function write(client: Redis, writer: number, progress: Progress): Promise
   if (failure !== undefined && !broken.test(failure.message)) throw failure
 }
 
-/** Loads a server until `moment` has come, then kills it. */
-export async function loadOverResp(
-  data: string,
-  durability: Durability,
-  writers: Progress[],
-  moment: () => Promise<void>,
-): Promise<void> {
+/** Loads a server until `moment` has come, then kills it. Asked to end, it does so in order. */
+export async function loadOverResp(load: Load): Promise<void> {
+  const { data, durability, writers, moment, signal } = load
   const server = new ServerProcess(data, durability)
   const port = await server.ready
   const clients = writers.map(() => connect(port))
@@ -97,7 +94,8 @@ export async function loadOverResp(
     )
     // A wrong answer ends the wait as well.
     await Promise.race([moment(), writing])
-    await server.end('SIGKILL')
+    const code = await server.end(signal)
+    if (signal !== 'SIGKILL' && code !== 0) throw new Error(`the server ended with ${code}`)
     await writing
   } finally {
     await server.end('SIGKILL')

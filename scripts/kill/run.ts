@@ -1,4 +1,4 @@
-/** Kills, one after the other, on one directory. */
+/** Kills, or ends by another signal, one after the other, on one directory. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { check } from './check.ts'
 import { loadEmbedded } from './embedded.ts'
@@ -18,6 +18,8 @@ export interface KillFigures {
   acknowledged: number
   /** Operations that were there though nobody had been told. */
   unacknowledged: number
+  /** Large values that were written in pieces; the last that was acknowledged, or a later one, was there whole. */
+  streamed: number
 }
 
 const WRITERS = 8
@@ -37,21 +39,27 @@ export async function killAgainAndAgain(
   data: string,
   kills: number,
   progress: (kill: number) => void = () => undefined,
+  signal: NodeJS.Signals = 'SIGKILL',
 ): Promise<KillFigures> {
   const writers: Progress[] = Array.from({ length: WRITERS }, () => ({ sent: 0, acknowledged: 0 }))
-  const figures = { face, kills, killsWhileOpening: 0, acknowledged: 0, unacknowledged: 0 }
+  // A network client cannot write in pieces.
+  const streamed: Progress = { sent: 0, acknowledged: 0 }
+  const counts = { acknowledged: 0, unacknowledged: 0, streamed: 0 }
+  const figures = { face, kills, killsWhileOpening: 0, ...counts }
   const load = face === 'resp' ? loadOverResp : loadEmbedded
   for (let kill = 0; kill < kills; kill++) {
     const durability = kill % 3 === 2 ? 'disk' : 'kernel'
     const before = writers.map(({ acknowledged }) => acknowledged)
-    await load(data, durability, writers, () => sleep(Math.random() * MOMENT_MS))
+    const moment = (): Promise<void> => sleep(Math.random() * MOMENT_MS)
+    await load({ data, durability, writers, streamed, moment, signal })
     if (kill % 4 === 1) {
       await killWhileOpening(data, durability)
       figures.killsWhileOpening++
     }
-    const checked = await check(data, durability, writers, before)
+    const checked = await check(data, durability, writers, before, streamed)
     figures.acknowledged += checked.acknowledged
     figures.unacknowledged += checked.unacknowledged
+    figures.streamed = checked.streamed
     progress(kill + 1)
   }
   return figures

@@ -16,6 +16,12 @@ export const INDEX = 'seen'
 export const DIMENSION = 4
 export const TOTAL = 'total'
 
+/** The key that a writer of its own sets to one large value after the other, each in pieces. */
+export const STREAMED = 'streamed'
+/** Larger than what is written like any other value: each of these has a file of its own. */
+const STREAMED_BYTES = 2 ** 20 + 1
+const PIECE_BYTES = 100_000
+
 /** The keys of a writer. */
 export const keyOf = {
   count: (writer: number): string => `count:${writer}`,
@@ -50,6 +56,27 @@ export function entryOf(operation: number): string {
 /** Of many lengths, so that blocks of the log end anywhere. */
 export function valueOf(operation: number): string {
   return `${operation}:`.padEnd(10 + ((operation * 37) % 900), 'x')
+}
+
+/** The large value of an operation. */
+export function streamedOf(operation: number): Buffer {
+  return Buffer.alloc(STREAMED_BYTES + ((operation * 7_919) % 2 ** 19), `${operation} `)
+}
+
+export function* piecesOf(value: Buffer): Generator<Buffer> {
+  for (let at = 0; at < value.length; at += PIECE_BYTES) yield value.subarray(at, at + PIECE_BYTES)
+}
+
+/** How many large values the store was given: the one that is there is the last of them, or it is an error. */
+export function streamedIn(found: Buffer | null, { sent, acknowledged }: Progress): number {
+  for (let operations = acknowledged; operations <= sent; operations++) {
+    const expected = operations === 0 ? null : streamedOf(operations)
+    if (expected === null ? found === null : found !== null && expected.equals(found))
+      return operations
+  }
+  const what =
+    found === null ? 'none' : `${found.length} bytes, ${found.toString('latin1', 0, 12)}...`
+  throw new Error(`the large value is none between ${acknowledged} and ${sent}: ${what}`)
 }
 
 export function vectorOf(operation: number): Float32Array {
@@ -93,6 +120,18 @@ export function expectedAfter(operations: number): Found {
 export interface Progress {
   sent: number
   acknowledged: number
+}
+
+/** How a store is loaded, and ended in the middle of that. */
+export interface Load {
+  data: string
+  durability: 'kernel' | 'disk'
+  writers: Progress[]
+  /** Of the large values. */
+  streamed: Progress
+  /** Until when. */
+  moment: () => Promise<void>
+  signal: NodeJS.Signals
 }
 
 /** The first difference between two states of a writer. */

@@ -3,7 +3,7 @@
  * flight. Every acknowledgement is a line `writer operation` on standard output, written at once: what
  * a killed process has written to a pipe stays.
  *
- *   node --import tsx scripts/kill/writer.ts DIRECTORY kernel|disk SENT...
+ *   node --import tsx scripts/kill/writer.ts DIRECTORY kernel|disk STREAMED SENT...
  */
 import { writeSync } from 'node:fs'
 import { open, type Durability } from 'skeg'
@@ -11,11 +11,14 @@ import {
   DIMENSION,
   ENTRY_LENGTH,
   INDEX,
+  STREAMED,
   TOTAL,
   countOf,
   entryOf,
   keyOf,
   kindOf,
+  piecesOf,
+  streamedOf,
   valueOf,
   vectorOf,
 } from './workload.ts'
@@ -23,7 +26,7 @@ import {
 /** Calls that a writer has in flight. */
 const IN_FLIGHT = 24
 
-const [data = '', durability = 'kernel', ...done] = process.argv.slice(2)
+const [data = '', durability = 'kernel', streamed, ...done] = process.argv.slice(2)
 const db = await open(data, { durability: durability as Durability })
 const index = await db.index(INDEX, { dim: DIMENSION, metric: 'euclidean' })
 
@@ -102,4 +105,16 @@ async function write(writer: number, sent: number): Promise<never> {
   }
 }
 
-await Promise.all(done.map((sent, writer) => write(writer, Number(sent))))
+/** One large value after the other, while the writers write. */
+async function stream(sent: number): Promise<never> {
+  for (let operation = sent + 1; ; operation++) {
+    say(`${STREAMED} ${operation} sent`)
+    await db.setStream(STREAMED, piecesOf(streamedOf(operation)))
+    say(`${STREAMED} ${operation}`)
+  }
+}
+
+await Promise.all([
+  stream(Number(streamed)),
+  ...done.map((sent, writer) => write(writer, Number(sent))),
+])
