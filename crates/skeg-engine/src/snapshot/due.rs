@@ -145,7 +145,9 @@ impl Files {
     /// has not; `None` when nothing can be said.
     pub(super) fn left(&self, before: &Self) -> Option<u64> {
         let (live, live_before) = (self.live?, before.live?);
-        let dead = self.dead(live);
+        // What was removed since it began is the next one's: a record of some bytes may have removed everything.
+        let removed = live_before.saturating_sub(live);
+        let dead = self.dead(live).saturating_sub(removed);
         // On a full disk each is bounded by the room there is, and the next one may do better. Otherwise all that
         // was written meanwhile may have made something dead that was not when it began.
         let (least, died) = if before.full { (0, 0) } else { (live / PART_FREED, self.behind) };
@@ -224,5 +226,15 @@ mod tests {
         assert_eq!(clean.left(&before), Some(300));
         assert!(!clean.are_due(clean.left(&before), MIN));
         assert_eq!(clean.left(&Files { live: None, ..before }), None);
+    }
+
+    #[test]
+    fn what_was_removed_while_one_was_taken_is_left_to_the_next_one() {
+        for full in [false, true] {
+            let before = Files { full, ..files(100, 10, 5_000, 4_900) };
+            let flushed = Files { full, ..files(100, 11, 5_000, 0) };
+            assert!(flushed.left(&before) <= Some(200), "what was dead before");
+            assert!(flushed.are_due(flushed.left(&before), MIN));
+        }
     }
 }
