@@ -2,14 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fromRoot } from '../../scripts/lib/root.ts'
 import { best, type Bench } from '../lib/bench.ts'
 import { cpuSeconds } from '../lib/process-figures.ts'
 import { startSkeg } from '../lib/servers.ts'
+import { atRest, searches, timesOf } from '../vector/asking.ts'
 import { Child } from '../vector/child.ts'
-import { percentiles, queriesOf, readAsked, type Figures } from '../vector/figures.ts'
-import { Connection, encode, granted } from '../vector/resp.ts'
+import { percentiles, readAsked, type Figures } from '../vector/figures.ts'
+import { Connection } from '../vector/resp.ts'
 import { vectorSet } from '../vector/sets.ts'
 
 const INDEX = 'v'
@@ -25,33 +25,6 @@ const PACES: Record<string, number | undefined> = {
   '5,000 a second': 5_000,
 }
 const PACED_SECONDS = 4
-
-/** Asks one search after the other until `isOver`; gives the times. */
-async function search(
-  connection: Connection,
-  commands: Buffer[],
-  isOver: (done: number) => boolean,
-): Promise<number[]> {
-  const times: number[] = []
-  while (!isOver(times.length)) {
-    const command = commands[times.length % commands.length]
-    if (!command) break
-    const asked = performance.now()
-    granted(await connection.ask(command))
-    times.push(performance.now() - asked)
-  }
-  return times
-}
-
-/** Waits until nothing is written to segments any more. */
-async function rest(pid: number): Promise<void> {
-  for (let quiet = 0, before = cpuSeconds(pid); quiet < 4;) {
-    await sleep(250)
-    const now = cpuSeconds(pid)
-    quiet = now - before < 0.02 ? quiet + 1 : 0
-    before = now
-  }
-}
 
 async function measure(folder: string, scale: number): Promise<Record<string, Figures>> {
   const data = mkdtempSync(path.join(tmpdir(), 'skeg-ingest-'))
@@ -79,27 +52,23 @@ async function measure(folder: string, scale: number): Promise<Record<string, Fi
     await prepare(BEFORE * scale)
     await store(BEFORE * scale)
     await connection.call('SKEG.VINDEX.CONSOLIDATE', INDEX)
-    await rest(pid)
+    await atRest(pid)
   }
   const end = async (): Promise<void> => {
-    await rest(pid)
+    await atRest(pid)
     await connection.call('SKEG.VINDEX.DROP', INDEX)
   }
-  const set = readAsked(folder)
-  const queries = queriesOf(set).map((query) => {
-    const bytes = new Uint8Array(query.buffer, query.byteOffset, DIM * 4)
-    return encode('SKEG.VSEARCH', INDEX, '10', '0', bytes)
-  })
+  const queries = searches(INDEX, readAsked(folder), DIM)
   const besideSearches = async (pace?: number): Promise<Figures> => {
     await begin()
     const idle = percentiles(
-      await search(connection, queries, (done) => done >= IDLE_SEARCHES * scale),
+      await timesOf(connection, queries, (done) => done >= IDLE_SEARCHES * scale),
     )
     const { p50_ms: idle_p50_ms = 0, p99_ms: idle_p99_ms = 1 } = idle
     const rows = Math.round(Math.min(ROWS, (pace ?? Infinity) * PACED_SECONDS) * scale)
     await prepare(rows)
     let over = false
-    const times = search(connection, queries, () => over)
+    const times = timesOf(connection, queries, () => over)
     const stored = await store(rows, pace)
     over = true
     const busy = percentiles(await times)

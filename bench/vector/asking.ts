@@ -4,10 +4,14 @@ import { cpuSeconds } from '../lib/process-figures.ts'
 import { queriesOf, type VectorSet } from './figures.ts'
 import { encode, granted, type Connection } from './resp.ts'
 
-/** A search for ten rows at the default, for each query. */
-export function searches(index: string, asked: Pick<VectorSet, 'queries' | 'dim'>): Buffer[] {
+/** A search for ten rows at the default, for each query, or its first `dim` numbers. */
+export function searches(
+  index: string,
+  asked: Pick<VectorSet, 'queries' | 'dim'>,
+  dim = asked.dim,
+): Buffer[] {
   return queriesOf(asked).map((query) => {
-    const bytes = new Uint8Array(query.buffer, query.byteOffset, query.byteLength)
+    const bytes = new Uint8Array(query.buffer, query.byteOffset, dim * query.BYTES_PER_ELEMENT)
     return encode('SKEG.VSEARCH', index, '10', '0', bytes)
   })
 }
