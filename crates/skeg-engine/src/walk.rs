@@ -1,10 +1,10 @@
 //! A snapshot's walk over one shard: what is there at the shard's place is handed out exactly once.
 //!
 //! The walk starts under the latch: the place in the log is read, views of the vector indexes are
-//! taken, every database starts a walk. From then on the walker takes small slices under the latch, whoever
-//! has used the shard hands out a little more before he frees it ([`Shard::walk_along`]), and
-//! whoever is about to change an entry has its bucket handed out first (`Shard::writable`). All of it goes into
-//! one [`Outlet`], which the snapshot's thread empties without the latch. A database that is flushed
+//! taken, every database starts a walk. From then on the walker takes small slices under the latch,
+//! whoever has used the shard hands out a little more before he frees it ([`Shard::walk_along`]), and
+//! whoever is about to change an entry has its bucket handed out first (`Shard::writable`). All of it goes
+//! into one [`Outlet`], which the snapshot's thread empties without the latch. A database that is flushed
 //! goes into the outlet as a whole; those that change places keep the number that they had.
 //!
 //! A large value is handed out in slices of its own (`walk/part.rs`). Who wants to change it says so
@@ -191,8 +191,8 @@ impl Shard {
     }
 
     /// Hands out a little more, if a walk is on and can take it: for a thread that serves others and has
-    /// just used the shard. So the walk's own thread, which interrupts such a thread and may have to be waited for, has less
-    /// to do.
+    /// just used the shard. So the walk's own thread, which interrupts such a thread and may have to be
+    /// waited for, has less to do.
     #[inline]
     pub(crate) fn walk_along(&mut self) {
         if let Some(walk) = &mut self.walk

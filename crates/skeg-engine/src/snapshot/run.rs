@@ -1,9 +1,9 @@
 //! One snapshot from its start to CURRENT, in steps that never block on anything but the disk.
 //!
 //! First the log is compacted (`compact.rs`). Then, shard after shard: a job starts the walk under the
-//! latch, further jobs walk slices, fewer where whoever uses the shard walks along; what all of them and the
-//! writers of the shard hand out is written to the file between them. Then what was flushed meanwhile and the rows of the vector indexes follow, without
-//! any latch.
+//! latch, further jobs walk slices, fewer where whoever uses the shard walks along; what all of them and
+//! the writers of the shard hand out is written to the file between them. Then what was flushed meanwhile
+//! and the rows of the vector indexes follow, without any latch.
 //!
 //! Invariants: the outlet is emptied in every step, whatever the step waits for, so whoever waits for
 //! room in it goes on; a walk is over when its run is dropped.
