@@ -245,7 +245,7 @@ impl Shared {
         loop {
             self.check_open()?;
             match run.step(self)? {
-                Progress::More => {}
+                Progress::More => self.io.threads.give_way(),
                 Progress::Waits => run.wait(NAP),
                 Progress::Beside | Progress::Done => return Ok(()),
             }

@@ -29,6 +29,10 @@ pub trait Threads: Send + Sync + Debug {
         body();
     }
 
+    /// Others that want the processor have it first. Who works for long and calls this every tenth of a millisecond
+    /// keeps nobody waiting for its slice of time to end, and costs nothing where nobody waits.
+    fn give_way(&self) {}
+
     /// From now on the caller's thread, and those that it starts, run when others leave time, as far as the
     /// system has that for threads (Linux).
     fn step_back(&self) {}

@@ -27,8 +27,8 @@ use crate::home::Bell;
 use crate::job::{Bound, Job, Progress as JobProgress, Receipt};
 use crate::router::ShardList;
 
-/// Rows that one step writes.
-const ROWS: usize = 256;
+/// Rows that one step writes: who is to be served does not wait for many.
+const ROWS: usize = 16;
 /// So many segments of one size become one.
 const FANOUT: usize = 4;
 /// A segment with more dead rows than this part of it is written anew.
@@ -307,7 +307,10 @@ impl Run {
         let file = Opened::new(writer.path(), writer.file());
         let tell = Mutex::new(|progress| self.tell(progress));
         let crew = Linkers { shared, rows, tell };
-        let mut write = |bytes: &[u8], offset| writer.write(bytes, offset);
+        let mut write = |bytes: &[u8], offset| {
+            shared.io.threads.give_way();
+            writer.write(bytes, offset)
+        };
         let finished = build.finish(file, &crew, &mut write);
         let (built, length, sum) = match finished {
             Err(BuildError::Graph(_)) => {

@@ -105,6 +105,10 @@ impl Threads for RealThreads {
         });
     }
 
+    fn give_way(&self) {
+        std::thread::yield_now();
+    }
+
     fn step_back(&self) {
         // There it is each thread's own; a system that refuses leaves it as it is.
         #[cfg(target_os = "linux")]
