@@ -28,6 +28,10 @@ const BESIDE_BYTES: u64 = 16 << 20;
 /// from the log's fsyncs for long.
 const PORTION_BYTES: u64 = 8 << 20;
 
+/// What is written goes to the system in pieces of this, and others have the processor between them: nobody
+/// in there makes room while a write of it goes on.
+const PIECE_BYTES: usize = 16 << 10;
+
 /// Bytes that must be left for the log beside such a file.
 pub(crate) fn beside_bytes(options: &LogOptions) -> u64 {
     BESIDE_BYTES.min(options.segment_bytes)
@@ -127,7 +131,10 @@ impl SideFile {
 
     pub(crate) fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), LogError> {
         self.make_room(offset + bytes.len() as u64)?;
-        write_all(&*self.file, &self.path, bytes, offset)?;
+        for (piece, from) in bytes.chunks(PIECE_BYTES).zip((offset..).step_by(PIECE_BYTES)) {
+            write_all(&*self.file, &self.path, piece, from)?;
+            self.core.io.threads.give_way();
+        }
         self.unsynced += bytes.len() as u64;
         if self.unsynced >= PORTION_BYTES {
             self.file.sync_data().map_err(|error| fsync_error(&self.path, error))?;

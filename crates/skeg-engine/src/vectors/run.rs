@@ -307,10 +307,7 @@ impl Run {
         let file = Opened::new(writer.path(), writer.file());
         let tell = Mutex::new(|progress| self.tell(progress));
         let crew = Linkers { shared, rows, tell };
-        let mut write = |bytes: &[u8], offset| {
-            shared.io.threads.give_way();
-            writer.write(bytes, offset)
-        };
+        let mut write = |bytes: &[u8], offset| writer.write(bytes, offset);
         let finished = build.finish(file, &crew, &mut write);
         let (built, length, sum) = match finished {
             Err(BuildError::Graph(_)) => {
