@@ -15,124 +15,23 @@
 //! May not know: files, threads.
 
 mod handed;
+mod outlet;
 mod part;
 
-use skeg_io::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use skeg_io::sync::{Arc, Mutex};
+use skeg_io::sync::Arc;
 use skeg_keyspace::Keyspace;
 use skeg_log::{Broken, ShardPlace, breaks};
 
 pub(crate) use self::handed::Handed;
+pub(crate) use self::outlet::{Outlet, Sizes};
 pub(crate) use self::part::ENTRY_COST;
 use self::part::{Flushed, Part};
-use crate::fetch::Suspended;
-use crate::home::Bell;
 use crate::indexes::Image;
 use crate::options::DATABASES;
 use crate::shard::Shard;
 
 /// Who has used the shard hands out such a part of a slice: a microsecond or two beside what he came for.
 const ALONG_PART: usize = 32;
-
-/// Where a walk puts what it hands out.
-#[derive(Debug)]
-pub(crate) struct Outlet {
-    handed: Mutex<Handed>,
-    /// Bytes in it, to be looked at without the lock.
-    bytes: AtomicUsize,
-    bytes_max: usize,
-    /// As much as is written together: with so much in it nobody walks along.
-    block_bytes: usize,
-    /// What one slice may cost.
-    slice_bytes: usize,
-    /// Rings when writers are about to find it full.
-    bell: Arc<Bell>,
-    /// Jobs that wait for the end of a large value.
-    waiting: Mutex<Vec<Suspended>>,
-    /// The snapshot is over, or was given up: nobody takes anything out any more.
-    closed: AtomicBool,
-}
-
-impl Outlet {
-    pub(crate) fn new(
-        (bytes_max, block_bytes): (usize, usize),
-        slice_bytes: usize,
-        bell: &Arc<Bell>,
-    ) -> Self {
-        Self {
-            handed: Mutex::default(),
-            bytes: AtomicUsize::new(0),
-            bytes_max,
-            block_bytes: block_bytes.min(bytes_max / 2),
-            slice_bytes,
-            bell: Arc::clone(bell),
-            waiting: Mutex::default(),
-            closed: AtomicBool::new(false),
-        }
-    }
-
-    fn with<R>(&self, change: impl FnOnce(&mut Handed) -> R) -> R {
-        let mut handed = self.handed.lock();
-        let result = change(&mut handed);
-        let before = self.bytes.swap(handed.effects.len(), Ordering::SeqCst);
-        if before < self.bytes_max / 2 && self.is_half_full() {
-            self.bell.ring();
-        }
-        result
-    }
-
-    /// Takes everything out.
-    pub(crate) fn take(&self) -> Handed {
-        self.with(std::mem::take)
-    }
-
-    /// Whether writers must wait until somebody has taken everything out.
-    pub(crate) fn is_full(&self) -> bool {
-        self.bytes.load(Ordering::SeqCst) >= self.bytes_max && !self.is_closed()
-    }
-
-    /// Whether writers are about to find it full.
-    pub(crate) fn is_half_full(&self) -> bool {
-        self.bytes.load(Ordering::SeqCst) >= self.bytes_max / 2
-    }
-
-    /// Whether there is room for what nobody waits for.
-    fn takes_more(&self) -> bool {
-        self.bytes.load(Ordering::SeqCst) < self.block_bytes && !self.is_closed()
-    }
-
-    /// Keeps a job until a large value has come to its end; gives it back when nothing comes any more.
-    pub(crate) fn keep_waiting(&self, job: Suspended) -> Option<Suspended> {
-        let mut waiting = self.waiting.lock();
-        if self.is_closed() {
-            return Some(job);
-        }
-        waiting.push(job);
-        None
-    }
-
-    /// Whether a job waits for the end of a large value.
-    pub(crate) fn is_awaited(&self) -> bool {
-        !self.waiting.lock().is_empty()
-    }
-
-    /// The jobs that wait, to be run again.
-    pub(crate) fn take_waiting(&self) -> Vec<Suspended> {
-        std::mem::take(&mut *self.waiting.lock())
-    }
-
-    /// Walks that use it are over, wherever they are; jobs that wait are to be run again.
-    #[must_use]
-    pub(crate) fn close(&self) -> Vec<Suspended> {
-        self.closed.store(true, Ordering::SeqCst);
-        drop(self.take());
-        self.take_waiting()
-    }
-
-    fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
-    }
-}
 
 /// A walk under way.
 #[derive(Debug)]
@@ -182,7 +81,7 @@ impl Shard {
         let in_use = self.stats.commands > walk.commands;
         // The job that this slice is will be counted, too.
         walk.commands = self.stats.commands + 1;
-        let more = walk.hand_out(&mut self.databases, walk.outlet.slice_bytes);
+        let more = walk.hand_out(&mut self.databases, walk.outlet.slice_bytes());
         let sets_free = std::mem::take(&mut walk.sets_free);
         if !more {
             self.walk = None;
@@ -198,7 +97,7 @@ impl Shard {
         if let Some(walk) = &mut self.walk
             && walk.outlet.takes_more()
         {
-            walk.hand_out(&mut self.databases, walk.outlet.slice_bytes / ALONG_PART);
+            walk.hand_out(&mut self.databases, walk.outlet.slice_bytes() / ALONG_PART);
         }
     }
 
@@ -227,7 +126,7 @@ impl Shard {
         if part.is_over() || outlet.is_closed() || breaks(Broken::ForgetsImages) {
             return false;
         }
-        outlet.with(|handed| part.is_left(keyspace, hash, outlet.slice_bytes, handed))
+        outlet.with(|handed| part.is_left(keyspace, hash, outlet.slice_bytes(), handed))
     }
 
     /// Says that the command is about to change what a key holds. When a snapshot has still to hand out
@@ -255,7 +154,7 @@ impl Walk {
         let Some(db) = next else { return false };
         let (part, keyspace) = (&mut parts[db], &mut databases[db]);
         // Without a budget a walk stays where it is, which may be the beginning: that looks like its end.
-        let (budget, slice_bytes) = (budget.max(1), outlet.slice_bytes);
+        let (budget, slice_bytes) = (budget.max(1), outlet.slice_bytes());
         *sets_free |= outlet.with(|handed| part.hand_out(keyspace, budget, slice_bytes, handed));
         true
     }
@@ -266,7 +165,7 @@ impl Walk {
         let part = &mut parts[usize::from(db)];
         if !part.is_over() && !outlet.is_closed() {
             *sets_free |=
-                outlet.with(|handed| part.preserve(keyspace, hash, outlet.slice_bytes, handed));
+                outlet.with(|handed| part.preserve(keyspace, hash, outlet.slice_bytes(), handed));
         }
     }
 

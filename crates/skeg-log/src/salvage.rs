@@ -5,15 +5,16 @@
 //! ever was; what an open can cut by itself is left to it.
 //! May not know: what payloads mean.
 
+mod lost;
+
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use crate::block::Mismatch;
 use crate::check::CheckReport;
 use crate::current::{Current, NamedSegment, Position, SnapshotRef, ValueRef, VectorRef};
 use crate::error::{Corruption, LogError, corrupt};
-use crate::inspect::{BlockInfo, RecordInfo};
+use crate::inspect::RecordInfo;
 use crate::manifest;
 use crate::offline::Offline;
 use crate::recover::replay_all;
@@ -26,7 +27,8 @@ use crate::types::{Epoch, Replay};
 use crate::value_file;
 use crate::values::ValueReader;
 use crate::vector;
-use crate::walk::{ANY_SHARDS, Stretch, walk};
+
+pub use lost::Dropped;
 
 /// Makes a [`Replay`] that has seen nothing yet: a salvage reads the history more than once.
 pub type Fresh<'a> = dyn FnMut() -> Box<dyn Replay + 'a> + 'a;
@@ -57,25 +59,6 @@ pub struct RepairPlan {
     /// Where they are moved to, and MANIFEST and CURRENT copied.
     pub originals: PathBuf,
     pub(crate) steps: Steps,
-}
-
-/// What a repair loses of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
-    /// The file.
-    pub file: PathBuf,
-    /// Where the lost part begins.
-    pub offset: u64,
-    /// From there to the last byte that is not zero.
-    pub bytes: u64,
-    /// The part of them in which no block verifies.
-    pub bad_bytes: u64,
-    /// First and last epoch of the blocks that verify and are lost.
-    pub epochs: Option<(Epoch, Epoch)>,
-    /// Records in these.
-    pub records: u64,
-    /// Why the file as a whole cannot be read, if it cannot.
-    pub unreadable: Option<String>,
 }
 
 /// What there is to do.
@@ -429,85 +412,6 @@ impl Offline {
                 history: Some(NewHistory { prefix, whole, current, dropped, cut }),
             },
         })
-    }
-
-    /// What is lost in the segments that do not stay, and in those that are missing.
-    fn drops(
-        &self,
-        prefix: &Prefix,
-        dropped: &[u64],
-        current: Option<&Current>,
-        database_id: u128,
-        lost: &mut dyn FnMut(Epoch, RecordInfo<'_>),
-    ) -> Result<Vec<Dropped>, LogError> {
-        let mut drops = Vec::new();
-        let named = current.into_iter().flat_map(|current| &current.segments);
-        let mut ids: Vec<u64> = named.map(|named| named.id).collect();
-        ids.retain(|id| !prefix.sections.iter().any(|kept| kept.segment.header.id == *id));
-        let is_named = ids.clone();
-        ids.extend(dropped);
-        ids.sort_unstable();
-        ids.dedup();
-        for id in ids {
-            let path = FILES.path(&self.dir, id);
-            let segment = match self.open_segment(id, Some(database_id))? {
-                Ok(segment) => segment,
-                // One that CURRENT does not name was being prepared.
-                Err(_) if !is_named.contains(&id) && current.is_some() => continue,
-                Err(error) => {
-                    let bytes = self.disk.metadata(&path).map_or(0, |info| info.len);
-                    drops.push(Dropped {
-                        file: path,
-                        offset: 0,
-                        bytes,
-                        bad_bytes: bytes,
-                        epochs: None,
-                        records: 0,
-                        unreadable: Some(error.to_string()),
-                    });
-                    continue;
-                }
-            };
-            let followed = prefix.sections.iter().find(|kept| kept.segment.header.id == id);
-            let from = followed.map_or(HEADER_BYTES, |section| section.end.length);
-            let mut drop: Option<Dropped> = None;
-            walk(&segment, from..segment.bytes, ANY_SHARDS, None, &mut |stretch| {
-                let (offset, end, block) = match stretch {
-                    Stretch::Free { .. } => return Ok(ControlFlow::Continue(())),
-                    Stretch::Bad { offset, end, .. } => (offset, end, None),
-                    Stretch::Block { offset, block } => {
-                        let end = offset + block.bytes.len() as u64;
-                        let info = BlockInfo::new(offset, block);
-                        // What the prefix has in another place is not lost.
-                        if block.header.epoch <= prefix.last_epoch() {
-                            return Ok(ControlFlow::Continue(()));
-                        }
-                        (offset, end, Some(info))
-                    }
-                };
-                let drop = drop.get_or_insert_with(|| Dropped {
-                    file: path.clone(),
-                    offset,
-                    bytes: 0,
-                    bad_bytes: 0,
-                    epochs: None,
-                    records: 0,
-                    unreadable: None,
-                });
-                drop.bytes = end - drop.offset;
-                let Some(block) = block else {
-                    drop.bad_bytes += end - offset;
-                    return Ok(ControlFlow::Continue(()));
-                };
-                let first = drop.epochs.map_or(block.epoch, |(first, _)| first);
-                drop.epochs = Some((first.min(block.epoch), block.epoch));
-                drop.records += block.records;
-                block.records().for_each(|record| lost(block.epoch, record));
-                Ok(ControlFlow::Continue(()))
-            })?;
-            drops.extend(drop);
-        }
-        Ok(drops)
     }
 
     /// The first name for originals that is free.

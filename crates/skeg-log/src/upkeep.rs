@@ -233,9 +233,8 @@ impl Upkeeper {
         self.allow(core, wanted.allowed)?;
         if self.spare.allowed() > core.options.unsynced_bytes_max.max(wanted.allowed)
             && now >= self.demanded_ns + SHRINK_NS
-            && core.space.lower_allowed(core.options.unsynced_bytes_max)
         {
-            self.spare.shrink(core.options.unsynced_bytes_max)?;
+            self.lower_spare(core, core.options.unsynced_bytes_max)?;
         }
         Ok(())
     }
@@ -293,10 +292,8 @@ impl Upkeeper {
         // The room may have to be all in a new segment, with a header and a CURRENT that names it.
         let wanted = wanted.max(RELEASE_BYTES);
         let bytes = wanted + 4 * BLOCK_BYTES + self.current.encode().len() as u64;
-        if self.spare.allowed_without(bytes).is_none() {
-            return Ok(false);
-        }
-        if !self.cut_spare(core, bytes)? {
+        let Some(allowed) = self.spare.allowed_without(bytes) else { return Ok(false) };
+        if !self.lower_spare(core, allowed)? {
             return Ok(true);
         }
         match self.make_free(core, wanted) {
@@ -311,12 +308,17 @@ impl Upkeeper {
 
     /// Takes so many bytes from the spare, if it can do without them.
     pub(crate) fn cut_spare(&mut self, core: &Core, bytes: u64) -> Result<bool, LogError> {
-        let allowed = self.spare.allowed_without(bytes);
-        let Some(allowed) = allowed.filter(|allowed| core.space.lower_allowed(*allowed)) else {
-            return Ok(false);
-        };
-        self.spare.shrink(allowed)?;
-        Ok(true)
+        let Some(allowed) = self.spare.allowed_without(bytes) else { return Ok(false) };
+        self.lower_spare(core, allowed)
+    }
+
+    /// Has the spare cover so few unsynced bytes, if there are no more of them.
+    fn lower_spare(&mut self, core: &Core, allowed: u64) -> Result<bool, LogError> {
+        let lowers = core.space.lower_allowed(allowed);
+        if lowers {
+            self.spare.shrink(allowed)?;
+        }
+        Ok(lowers)
     }
 
     /// Sees to it that the active or the next segment has so many free bytes.

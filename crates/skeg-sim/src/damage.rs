@@ -20,8 +20,8 @@ use skeg_io::{Disk, Io, OpenMode};
 
 use crate::dump;
 use crate::figures::Figures;
+use crate::plan::{Harm, HarmKind, MILLION};
 use crate::run::{DIR, Runner};
-use crate::scenario::{Harm, HarmKind, MILLION};
 
 /// Bytes of a page, and of what lands in a wrong place.
 const PAGE_BYTES: u64 = 4096;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::scenario::Plan;
+use crate::plan::Plan;
 
 /// More bytes than this are counted, not shown.
 const SHOWN_BYTES_MAX: usize = 40;
@@ -75,7 +75,7 @@ fn bytes_of(list: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Themes;
+    use crate::plan::Themes;
 
     #[test]
     fn bytes_are_shown_as_text() {

@@ -9,8 +9,8 @@ use skeg_engine::Health;
 
 use crate::client::{Client, Route};
 use crate::op::{Deadline, Op};
+use crate::plan::Step;
 use crate::run::Runner;
-use crate::scenario::Step;
 use crate::state::At;
 use crate::work::Work;
 

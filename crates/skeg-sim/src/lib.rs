@@ -1,6 +1,6 @@
 //! Crashes and faults over the whole store, from seeds.
 //!
-//! A seed gives a scenario (`scenario.rs`): databases with random options, connections that change
+//! A seed gives a scenario (`scenario.rs`, as data `plan.rs`): databases with random options, connections that change
 //! them in every way the engine knows, a clock that jumps, faults of the disk, and crashes in the
 //! middle of any operation, also of recovery. The runner (`run.rs`) plays it on the simulated machine
 //! of skeg-io, single-threaded, so that a seed always does the same. The oracle (`oracle.rs`) keeps a
@@ -32,6 +32,7 @@ mod memory;
 mod model;
 mod op;
 mod oracle;
+mod plan;
 mod recorded;
 mod run;
 mod scenario;
@@ -44,8 +45,8 @@ mod work;
 
 pub use disk::Flaw;
 pub use figures::Figures;
+pub use plan::{Plan, Themes};
 pub use recorded::{Recorded, RecordedFigures};
 pub use run::{Outcome, Violation, run};
-pub use scenario::{Plan, Themes};
 pub use shrink::shrink;
 pub use skeg_log::Broken;

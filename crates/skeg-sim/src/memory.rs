@@ -15,8 +15,8 @@ use skeg_io::sync::Arc;
 use skeg_io::sync::atomic::{AtomicU64, Ordering};
 
 use crate::client::{Event, Journal};
+use crate::plan::Limit;
 use crate::run::Runner;
-use crate::scenario::Limit;
 use crate::state::{At, Change};
 use crate::work::Work;
 

@@ -19,7 +19,7 @@ use crate::disk::{Flaw, Seen, WatchedDisk};
 use crate::dump;
 use crate::figures::Figures;
 use crate::oracle::Oracle;
-use crate::scenario::{Crash, Harm, Plan, Round, Settings};
+use crate::plan::{Crash, Harm, Plan, Round, Settings};
 use crate::state::State;
 use crate::work::Work;
 

@@ -4,8 +4,8 @@
 //! halves of the steps of each round, then quarters, and so on.
 
 use crate::disk::Flaw;
+use crate::plan::Plan;
 use crate::run::run;
-use crate::scenario::Plan;
 
 /// Plans that are tried at most.
 const TRIES_MAX: usize = 2_000;

@@ -20,8 +20,8 @@ use crate::groups::Groups;
 use crate::memory::Ear;
 use crate::model;
 use crate::op::{Answer, Observed, Op};
+use crate::plan::Step;
 use crate::run::Runner;
-use crate::scenario::Step;
 use crate::state::At;
 
 /// When the simulated wall clock starts, in Unix milliseconds.

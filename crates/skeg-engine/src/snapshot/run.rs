@@ -24,7 +24,7 @@ use crate::error::SnapshotError;
 use crate::indexes::Image;
 use crate::job::Bound;
 use crate::shard::Shard;
-use crate::walk::{Handed, Outlet, Started};
+use crate::walk::{Handed, Outlet, Sizes, Started};
 
 /// Blocks of the file are about this large, or as large as what was handed out together.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -82,9 +82,12 @@ pub(super) struct Run {
 
 /// Where the walk of a shard puts what it hands out.
 fn outlet(shared: &Shared) -> Arc<Outlet> {
-    let options = &shared.options;
-    let sizes = (options.snapshot_buffer_bytes, BLOCK_BYTES);
-    Arc::new(Outlet::new(sizes, options.snapshot_slice_bytes, &shared.snapshots.bell))
+    let sizes = Sizes {
+        full: shared.options.snapshot_buffer_bytes,
+        block: BLOCK_BYTES,
+        slice: shared.options.snapshot_slice_bytes,
+    };
+    Arc::new(Outlet::new(sizes, &shared.snapshots.bell))
 }
 
 impl Run {

@@ -5,8 +5,10 @@
 use skeg_io::sync::Arc;
 use skeg_vector::{Id, Tier};
 
-use super::{Draw, IDS, id, ids_of};
+use super::Draw;
+use super::vectors::ids_of;
 use crate::commands::{COMMANDS, Commands, DUMPS, OF_VECTORS, Words};
+use crate::dump::{IDS, id};
 use crate::op::Op;
 use crate::work::START_MS;
 

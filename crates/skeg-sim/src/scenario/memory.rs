@@ -4,17 +4,8 @@
 
 use skeg_engine::{EvictionPolicy, Grouping};
 
-use super::{Draw, Step, Themes};
-
-/// A limit of memory.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limit {
-    /// So many bytes more than are taken now, or fewer; `None`: there is no limit.
-    pub(crate) room: Option<i64>,
-    pub(crate) policy: EvictionPolicy,
-    pub(crate) samples: usize,
-    pub(crate) grouping: Grouping,
-}
+use super::Draw;
+use crate::plan::{Limit, Step, Themes};
 
 /// How keys are grouped in plans: strings with the collections beside them, each by itself, nearly all together, and by
 /// tags alone.
