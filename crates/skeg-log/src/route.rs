@@ -20,6 +20,7 @@ use crate::offline::Offline;
 use crate::scan::{Block, Reader, SegmentFile};
 use crate::segment::{FILES, HEADER_BYTES};
 use crate::types::{Epoch, Replay, ShardPlace};
+use crate::values::ValueReader;
 use crate::walk::{ANY_SHARDS, after, declared};
 
 /// A segment on the way.
@@ -162,8 +163,12 @@ impl Offline {
         replay: &mut dyn Replay,
     ) -> Result<Prefix, LogError> {
         let mut prefix = Prefix { start: route.start, position: route.start, ..Prefix::default() };
-        if places.is_empty() && replay.start(shards).is_err() {
-            return Ok(prefix);
+        if places.is_empty() {
+            if replay.start(shards).is_err() {
+                return Ok(prefix);
+            }
+            // Records give keys the values of files of their own.
+            replay.values(&ValueReader::new(&self.io, &self.dir));
         }
         let mut total = 0;
         for leg in &route.legs {

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use skeg_engine::offline::{Offline, plan_repair, repair};
 use skeg_engine::{
     Engine, EngineOptions, Expiry, LogErrorKind, Refusal, WriteError, Writing, WrittenString,
 };
@@ -259,5 +260,28 @@ fn an_empty_string_and_one_byte_are_strings() {
         assert_eq!(get(&engine, key), Some(part.to_vec()));
     }
 
+    engine.close().expect("closes");
+}
+
+#[test]
+fn a_repair_keeps_them_and_what_was_written_behind() {
+    let dir = tempfile::tempdir().expect("a folder of its own");
+    let engine = open(dir.path(), 0);
+    let keys = keys(&engine);
+    set(&engine, &keys[0], b"before".to_vec());
+    set_in_parts(&engine, &keys[1], 1);
+    set(&engine, &keys[2], b"behind".to_vec());
+    engine.close().expect("closes");
+    std::fs::remove_file(dir.path().join("CURRENT")).expect("it is there");
+    let offline = Offline::open_to_write(&Io::real(), dir.path(), "test").expect("it is closed");
+    let plan = plan_repair(&offline, None, &|_, _| {}, &mut |_, _| {});
+    let plan = plan.expect("it is this database").expect("CURRENT is not there");
+    assert!(plan.drops.is_empty(), "{plan:?}");
+    repair(&offline, &plan, &|_, _| {}).expect("it can be repaired");
+    drop(offline);
+    let engine = open(dir.path(), 0);
+    assert_eq!(get(&engine, &keys[0]), Some(b"before".to_vec()));
+    assert!(get(&engine, &keys[1]) == Some(value(1)));
+    assert_eq!(get(&engine, &keys[2]), Some(b"behind".to_vec()));
     engine.close().expect("closes");
 }
