@@ -5,6 +5,9 @@ import { connect } from '../lib/servers.ts'
 /** Bulk strings and simple strings are bytes; a refusal is a value like others. */
 export type Reply = Buffer | number | null | Error | Reply[]
 
+/** What a refusal begins with. */
+const REFUSAL = 0x2d
+
 /** Words as a command of RESP. */
 export function encode(...words: (string | Uint8Array)[]): Buffer {
   const parts = [Buffer.from(`*${words.length}\r\n`)]
@@ -71,14 +74,28 @@ class Parser {
   }
 }
 
+interface Waiting<T> {
+  resolve: (reply: T) => void
+  reject: (error: unknown) => void
+}
+
 export class Connection {
   readonly #socket: Socket
   readonly #parser = new Parser()
-  readonly #waiting: { resolve: (reply: Reply) => void; reject: (error: unknown) => void }[] = []
+  readonly #waiting: Waiting<Reply>[] = []
+  /** Who waits for a reply that is counted, and bytes of it that have not come. */
+  #counted: (Waiting<void> & { bytes: number; left: number }) | undefined
+  /** Bytes of all replies that were read. */
+  received = 0
 
   private constructor(socket: Socket) {
     this.#socket = socket
     socket.on('data', (chunk: Buffer) => {
+      if (this.#counted) {
+        this.#count(chunk)
+        return
+      }
+      this.received += chunk.length
       this.#parser.push(chunk)
       for (let reply = this.#parser.next(); reply !== undefined; reply = this.#parser.next()) {
         this.#waiting.shift()?.resolve(reply)
@@ -104,6 +121,17 @@ export class Connection {
     })
   }
 
+  /**
+   * Sends a command whose reply is known to have so many bytes, and waits for them without reading
+   * them: where clients share the server's processors, what they do is taken from what is measured.
+   */
+  exchange(command: Buffer, bytes: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#counted = { resolve, reject, bytes, left: bytes }
+      this.#socket.write(command)
+    })
+  }
+
   /** Sends a command that has to succeed. */
   async call(...words: (string | Uint8Array)[]): Promise<Reply> {
     return granted(await this.ask(encode(...words)))
@@ -114,7 +142,22 @@ export class Connection {
     this.#socket.destroy()
   }
 
+  #count(chunk: Buffer): void {
+    const counted = this.#counted
+    if (!counted) return
+    const isRefusal = counted.left === counted.bytes && chunk[0] === REFUSAL
+    counted.left -= chunk.length
+    if (isRefusal || counted.left < 0) {
+      this.#fail(new Error(`another reply than before: ${chunk.toString('latin1', 0, 100)}`))
+    } else if (counted.left === 0) {
+      this.#counted = undefined
+      counted.resolve()
+    }
+  }
+
   #fail(error: unknown): void {
+    this.#counted?.reject(error)
+    this.#counted = undefined
     for (const { reject } of this.#waiting.splice(0)) reject(error)
     this.#socket.destroy()
   }

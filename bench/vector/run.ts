@@ -57,6 +57,7 @@ export async function measured(
         rounds.push({
           ...one,
           two_threads_per_second: two['per_second'] ?? 0,
+          two_threads_per_cpu_second: two['per_cpu_second'] ?? 0,
           // Of one round, so that both had the same neighbours.
           two_to_one: (two['per_second'] ?? 0) / (one['per_second'] ?? 1),
         })

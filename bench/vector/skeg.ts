@@ -157,17 +157,20 @@ export class Served {
     return Number(fields[name + 1])
   }
 
-  /** Asks on as many connections as threads, each one thing at a time. */
+  /** Asks on as many connections as threads, each one thing at a time; while that is timed replies are not read. */
   async measure(
     { k, point, threads, seconds }: Ask,
     together = 1,
     unit: Unit = 'rerank',
   ): Promise<Figures> {
-    const all = commands(this.#set, k, point, together, unit)
+    const [first] = this.#connections
     const found: number[][] = []
-    for (const command of all) {
-      const reply = granted((await this.#connections[0]?.ask(command)) ?? null)
+    const all: { command: Buffer; bytes: number }[] = []
+    for (const command of commands(this.#set, k, point, together, unit)) {
+      const before = first?.received ?? 0
+      const reply = granted((await first?.ask(command)) ?? null)
       found.push(...(together > 1 ? (reply as Reply[]) : [reply]).map(ids))
+      all.push({ command, bytes: (first?.received ?? 0) - before })
     }
     const { pid } = this.#server
     const before = { used: cpuSeconds(pid), reads: counted(pid, 'io', 'syscr') }
@@ -177,10 +180,10 @@ export class Served {
     await Promise.all(
       this.#connections.slice(0, threads).map(async (connection, which) => {
         for (let n = which * 500; performance.now() < end; n++) {
-          const command = all[n % all.length]
-          if (!command) return
+          const next = all[n % all.length]
+          if (!next) return
           const asked = performance.now()
-          granted(await connection.ask(command))
+          await connection.exchange(next.command, next.bytes)
           times.push(performance.now() - asked)
         }
       }),

@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use crate::scalar;
+use crate::sieve::{RowTest, Sieve, Sifted, SignBlock, SignRun};
 
 /// A set of instructions that kernels are written for. Ordered: on one machine the greater is the
 /// faster.
@@ -69,6 +70,7 @@ pub struct Kernels {
     pub(crate) scan_signs: fn(&[u8], &[u8], &mut [u32; ROWS]),
     pub(crate) passing: fn(&RowTest, &[u32; ROWS], &[f32; ROWS], &[f32; ROWS]) -> u32,
     pub(crate) sift_signs: fn(&SignBlock<'_>, &[Sieve<'_>], &mut [Sifted]),
+    pub(crate) seek_signs: fn(&[SignRun<'_>; 2], &Sieve<'_>, &mut Sifted) -> usize,
     pub(crate) hadamard: fn(&mut [f32]),
 }
 
@@ -84,77 +86,6 @@ pub const ENTRY_MAX: u8 = 63;
 
 /// The greatest number of bytes in a row that integer sums take: no sum of products overflows.
 pub const BYTES_MAX: usize = 65_536;
-
-/// What [`Kernels::passing`] holds 32 rows against. A row with the sum u, the slope s and the
-/// squared norm n passes when its estimate `base + weight·n + s·(step·u + offset)` lacks at most
-/// `√(noise·s² − known·n)` of `floor`.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct RowTest {
-    /// What an estimate must reach.
-    pub floor: f32,
-    /// The part of an estimate that all rows share.
-    pub base: f32,
-    /// What a row's squared norm is multiplied by.
-    pub weight: f32,
-    /// What one unit of a sum stands for.
-    pub step: f32,
-    /// What a sum of zero stands for.
-    pub offset: f32,
-    /// The variance allowed, for a slope of 1.
-    pub noise: f32,
-    /// The variance that is none, for a squared norm of 1.
-    pub known: f32,
-}
-
-impl RowTest {
-    /// Whether a row passes: what [`Kernels::passing`] says of it. A sum must be below 2^24.
-    #[inline]
-    #[must_use]
-    pub fn passes(&self, sum: u32, slope: f32, norm2: f32) -> bool {
-        let product = slope * (sum as f32 * self.step + self.offset);
-        let short = self.floor - ((norm2 * self.weight + self.base) + product);
-        let spread = slope * slope * self.noise - norm2 * self.known;
-        short <= 0.0 || short * short <= spread
-    }
-}
-
-/// Signs of [`ROWS`] rows, cut as [`Kernels::scan_signs`] says, and what else is known of each row.
-#[derive(Debug, Clone, Copy)]
-pub struct SignBlock<'a> {
-    /// The signs.
-    pub plane: &'a [u8],
-    /// The slope of each row.
-    pub slopes: &'a [f32; ROWS],
-    /// The squared norm of each row.
-    pub norms: &'a [f32; ROWS],
-    /// What is read soon: as many bytes as there are signs are fetched beside, or none when it is empty. So
-    /// memory is asked for as evenly as the scan goes on.
-    pub soon: &'a [u8],
-}
-
-/// What one query lets through.
-#[derive(Debug, Clone, Copy)]
-pub struct Sieve<'a> {
-    /// As [`Kernels::scan_signs`] takes it.
-    pub table: &'a [u8],
-    /// The test of the sums.
-    pub test: RowTest,
-}
-
-/// What a sieve has let through.
-#[derive(Debug, Clone, Copy)]
-pub struct Sifted {
-    /// The rows that passed: row i in bit i.
-    pub rows: u32,
-    /// The sums of all rows; when none has passed, whatever they were before.
-    pub sums: [u32; ROWS],
-}
-
-impl Default for Sifted {
-    fn default() -> Self {
-        Self { rows: 0, sums: [0; ROWS] }
-    }
-}
 
 /// Rows of small unsigned numbers, each in a record of its own: what a graph reads here and there.
 ///
@@ -356,6 +287,28 @@ impl Kernels {
         assert!(block.plane.len().is_multiple_of(UNIT), "a plane that is not whole");
         assert_eq!(sieves.len(), sifted.len(), "not one result for each sieve");
         (self.sift_signs)(block, sieves, sifted);
+    }
+
+    /// [`Self::sift_signs`] of one query for the blocks of a run, one after the other, up to the first of which
+    /// some row passes: gives its number, or that of all blocks when none does. Beside each block one of `soon` is
+    /// fetched, as far as there are any.
+    ///
+    /// # Panics
+    /// When the blocks are not as long as the table, or that is no multiple of [`UNIT`] long, or there are not
+    /// as many slopes, or norms, as blocks.
+    #[inline]
+    pub fn seek_signs(
+        &self,
+        run: SignRun<'_>,
+        soon: SignRun<'_>,
+        sieve: &Sieve<'_>,
+        sifted: &mut Sifted,
+    ) -> usize {
+        let blocks = run.slopes.len();
+        assert_eq!(run.planes.len(), blocks * sieve.table.len(), "a table for other planes");
+        assert!(sieve.table.len().is_multiple_of(UNIT), "a plane that is not whole");
+        assert_eq!(run.norms.len(), blocks, "not one norm for each row");
+        (self.seek_signs)(&[run, soon], sieve, sifted)
     }
 
     /// The Walsh-Hadamard transform in place, without its scale: the result is √n times as long.

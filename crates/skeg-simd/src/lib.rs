@@ -20,13 +20,15 @@
 mod aarch64;
 mod dispatch;
 mod scalar;
+mod sieve;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
 pub use dispatch::{
-    BYTES_MAX, ENTRY_MAX, Kernels, Level, Levels, ROWS, RowTest, Sieve, Sifted, SignBlock, UNIT,
-    available, kernels, kernels_at, variants,
+    BYTES_MAX, ENTRY_MAX, Kernels, Level, Levels, ROWS, UNIT, available, kernels, kernels_at,
+    variants,
 };
+pub use sieve::{RowTest, Sieve, Sifted, SignBlock, SignRun};
 
 /// The level that this process uses, see [`kernels`].
 #[must_use]

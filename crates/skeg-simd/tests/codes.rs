@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 use skeg_simd::{
-    BYTES_MAX, ENTRY_MAX, Kernels, Level, Levels, ROWS, RowTest, Sieve, Sifted, SignBlock, UNIT,
-    kernels_at, variants,
+    BYTES_MAX, ENTRY_MAX, Kernels, Level, Levels, ROWS, RowTest, Sieve, Sifted, SignBlock, SignRun,
+    UNIT, kernels_at, variants,
 };
 
 fn oracle() -> &'static Kernels {
@@ -283,6 +283,45 @@ proptest! {
                 let rows = oracle().passing(&sieve.test, &sums, &slopes, &norms);
                 prop_assert_eq!(sifted.rows, rows, "{}", kernels.level());
                 prop_assert!(rows == 0 || sifted.sums == sums, "{}", kernels.level());
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_is_sought_through_up_to_the_first_block_that_is_left(
+        units in 1..=20_usize, blocks in 0..9_usize, ahead in 0..9_usize, floor in 0.4..0.8_f32,
+        seed in 1..u64::MAX,
+    ) {
+        let planes = bytes(blocks * units * UNIT, seed);
+        let numbers = floats(2 * blocks * ROWS, seed ^ 1);
+        let numbers: Vec<[f32; ROWS]> =
+            numbers.as_chunks::<ROWS>().0.iter().map(|row| row.map(f32::abs)).collect();
+        let (slopes, norms) = numbers.split_at(blocks);
+        let run = SignRun { planes: &planes, slopes, norms };
+        let ahead = ahead.min(blocks);
+        let soon = SignRun {
+            planes: &planes[ahead * units * UNIT..],
+            slopes: &slopes[ahead..],
+            norms: &norms[ahead..],
+        };
+        let table: Vec<u8> =
+            bytes(units * UNIT, seed ^ 2).into_iter().map(|x| x & ENTRY_MAX).collect();
+        let step = 1e-3 / units as f32;
+        let test =
+            RowTest { floor, base: 0.5, weight: -0.5, step, noise: 0.01, known: 0.001, offset: -0.5 };
+        let sieve = Sieve { table: &table, test };
+        let expected = planes.chunks_exact(table.len()).enumerate().find_map(|(number, plane)| {
+            let mut sums = [0; ROWS];
+            oracle().scan_signs(plane, &table, &mut sums);
+            let rows = oracle().passing(&test, &sums, &slopes[number], &norms[number]);
+            (rows != 0).then_some((number, rows, sums))
+        });
+        for kernels in variants() {
+            let mut sifted = Sifted { rows: 1, sums: [9; ROWS] };
+            let found = kernels.seek_signs(run, soon, &sieve, &mut sifted);
+            match expected {
+                Some(expected) => prop_assert_eq!((found, sifted.rows, sifted.sums), expected),
+                None => prop_assert_eq!(found, blocks, "{}", kernels.level()),
             }
         }
     }

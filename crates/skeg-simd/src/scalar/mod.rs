@@ -27,9 +27,9 @@ pub(crate) use hadamard::hadamard;
 pub(crate) use hadamard::transform;
 pub(crate) use half::{dot_f16_rows, l2sq_f16_rows, widen};
 pub(crate) use levels::dot_levels;
+pub(crate) use signs::{passing, scan_signs, seek_signs, sift_signs};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-pub(crate) use signs::sift_one_by_one;
-pub(crate) use signs::{passing, scan_signs, sift_signs};
+pub(crate) use signs::{seek_block_by_block, sift_one_by_one};
 
 use crate::{Kernels, Level};
 
@@ -50,5 +50,6 @@ pub(crate) static KERNELS: Kernels = Kernels {
     scan_signs,
     passing,
     sift_signs,
+    seek_signs,
     hadamard,
 };

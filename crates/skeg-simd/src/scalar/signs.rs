@@ -10,7 +10,8 @@
 //!
 //! May not know: instruction sets.
 
-use crate::dispatch::{ROWS, RowTest, Sieve, Sifted, SignBlock};
+use crate::dispatch::ROWS;
+use crate::sieve::{RowTest, Sieve, Sifted, SignBlock, SignRun};
 
 /// [`crate::Kernels::scan_signs`].
 pub(crate) fn scan_signs(plane: &[u8], table: &[u8], sums: &mut [u32; ROWS]) {
@@ -58,4 +59,27 @@ pub(crate) fn sift_one_by_one(
         scan(block.plane, sieve.table, &mut sifted.sums);
         sifted.rows = passing(&sieve.test, &sifted.sums, block.slopes, block.norms);
     }
+}
+
+/// [`crate::Kernels::seek_signs`].
+pub(crate) fn seek_signs(runs: &[SignRun<'_>; 2], sieve: &Sieve<'_>, sifted: &mut Sifted) -> usize {
+    seek_block_by_block(runs, sieve, sifted, sift_signs)
+}
+
+/// One block after the other, by a level's [`sift_signs`].
+#[inline]
+pub(crate) fn seek_block_by_block(
+    [run, soon]: &[SignRun<'_>; 2],
+    sieve: &Sieve<'_>,
+    sifted: &mut Sifted,
+    sift: impl Fn(&SignBlock<'_>, &[Sieve<'_>], &mut [Sifted]),
+) -> usize {
+    let blocks = run.slopes.len();
+    let (sieve, sifted) = (std::slice::from_ref(sieve), std::slice::from_mut(sifted));
+    (0..blocks)
+        .find(|&number| {
+            sift(&run.block(number, sieve[0].table.len(), soon), sieve, sifted);
+            sifted[0].rows != 0
+        })
+        .unwrap_or(blocks)
 }

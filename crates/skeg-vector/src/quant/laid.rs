@@ -3,10 +3,13 @@
 //!
 //! May not know: what the bits stand for, metrics.
 
-use skeg_simd::{Kernels, ROWS, RowTest, Sieve, Sifted, SignBlock};
+use std::ops::Range;
+
+use skeg_simd::{Kernels, ROWS, RowTest, Sieve, Sifted, SignBlock, SignRun};
 
 use super::code::append_plane;
 use super::lines::Lines;
+use super::order::Run;
 use super::ready::{Ready, live};
 use super::residuals::below;
 use super::rotation::MULTIPLE;
@@ -178,6 +181,47 @@ impl Laid {
         sift(self.kernels, &signs, asked, sifted);
         let rows = live(block, self.len);
         sifted.iter_mut().for_each(|sifted| sifted.rows &= rows);
+    }
+
+    /// The first step of one query, up to the first block of which some row is left: gives that, or the end.
+    pub(super) fn seek(
+        &self,
+        blocks: Range<usize>,
+        run: &Run,
+        asked: (&Ready, f32),
+        sifted: &mut Sifted,
+    ) -> usize {
+        let bytes = self.head * BYTES;
+        let sieve = sieve(&asked, bytes);
+        // Blocks that are read soon lie together up to where the run ends.
+        let turn = run.blocks.end.saturating_sub(self.ahead());
+        let mut from = blocks.start;
+        while from < blocks.end {
+            let end = if from < turn { turn.min(blocks.end) } else { blocks.end };
+            let soon = run.after(from, self.ahead()).map_or_else(SignRun::default, |soon| {
+                self.run(soon..(soon + end - from).min(self.slopes.len()))
+            });
+            let found = from + self.kernels.seek_signs(self.run(from..end), soon, &sieve, sifted);
+            if found < end {
+                sifted.rows &= live(found, self.len);
+                if sifted.rows != 0 {
+                    return found;
+                }
+            }
+            from = (found + 1).min(end);
+        }
+        sifted.rows = 0;
+        blocks.end
+    }
+
+    /// Blocks as they are scanned.
+    fn run(&self, blocks: Range<usize>) -> SignRun<'_> {
+        let bytes = self.head * BYTES;
+        SignRun {
+            planes: &self.heads[blocks.start * bytes..blocks.end * bytes],
+            slopes: &self.slopes[blocks.clone()],
+            norms: &self.norms[blocks],
+        }
     }
 
     /// All bits, as they are kept.

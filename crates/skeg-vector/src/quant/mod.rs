@@ -21,7 +21,9 @@ mod half;
 mod laid;
 mod laid_stored;
 mod lines;
+mod order;
 mod parameters;
+mod pass;
 mod planes;
 mod points;
 #[cfg(test)]
@@ -53,6 +55,10 @@ pub(crate) use sketch::{Sketch, Sketched};
 pub use source::{Memory, RowSource};
 pub use trainer::Trainer;
 
+use std::ops::Range;
+use std::slice;
+
+use order::Run;
 use ready::{Ready, Scores, live};
 use skeg_simd::{ROWS, Sifted};
 use stored::{Fill, Sink};
@@ -87,6 +93,25 @@ trait Blocks {
         debug_assert_eq!(asked.len(), sifted.len(), "one result for each query");
         let rows = live(block, self.len());
         sifted.iter_mut().for_each(|sifted| sifted.rows = rows);
+    }
+
+    /// [`Self::sift`] of one query for blocks of a run, one after the other, up to the first of which something
+    /// is left: gives that, or the end when there is none.
+    fn seek(
+        &self,
+        mut blocks: Range<usize>,
+        run: &Run,
+        asked: (&Ready, f32),
+        sifted: &mut Sifted,
+    ) -> usize {
+        let sifted = slice::from_mut(sifted);
+        let end = blocks.end;
+        blocks
+            .find(|&block| {
+                self.sift(block, run.after(block, self.ahead()), &[asked], sifted);
+                sifted[0].rows != 0
+            })
+            .unwrap_or(end)
     }
 
     /// Asks for what [`Self::score`] looks at when these rows are left.

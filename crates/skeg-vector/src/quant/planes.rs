@@ -10,11 +10,14 @@
 //!
 //! May not know: where rows and bytes are kept, k.
 
+use std::ops::Range;
+
 use skeg_simd::{Kernels, ROWS, RowTest, Sifted};
 
 use super::code::{Coder, Fine};
 use super::frame::Frame;
 use super::laid::Laid;
+use super::order::Run;
 use super::ready::{Ready, Scores, places};
 use super::residuals::below;
 use super::stored::{Fill, Sink, load, save};
@@ -101,6 +104,17 @@ impl Blocks for Planes {
         sifted: &mut [Sifted],
     ) {
         self.laid.sift(block, soon, asked, sifted);
+    }
+
+    #[inline]
+    fn seek(
+        &self,
+        blocks: Range<usize>,
+        run: &Run,
+        asked: (&Ready, f32),
+        sifted: &mut Sifted,
+    ) -> usize {
+        self.laid.seek(blocks, run, asked, sifted)
     }
 
     #[inline]

@@ -15,10 +15,13 @@
 //!
 //! May not know: where rows and bytes are kept, k.
 
+use std::ops::Range;
+
 use skeg_simd::{ENTRY_MAX, Kernels, ROWS, RowTest, Sifted};
 
 use super::codebook::{Codebook, WORDS};
 use super::laid::{self, BYTES, Laid};
+use super::order::Run;
 use super::ready::{Ready, Scores, places};
 use super::residuals::{Residuals, SLACK, Sums, below};
 use super::stored::{Fill, Sink, load, save};
@@ -160,6 +163,17 @@ impl Blocks for Product {
         sifted: &mut [Sifted],
     ) {
         self.laid.sift(block, soon, asked, sifted);
+    }
+
+    #[inline]
+    fn seek(
+        &self,
+        blocks: Range<usize>,
+        run: &Run,
+        asked: (&Ready, f32),
+        sifted: &mut Sifted,
+    ) -> usize {
+        self.laid.seek(blocks, run, asked, sifted)
     }
 
     #[inline]

@@ -26,6 +26,7 @@ use std::collections::BinaryHeap;
 use skeg_simd::{ROWS, Sifted};
 
 use super::coded::{Asked, Known, is_coded, search_parts};
+use super::pass::pass;
 use super::ready::{Ready, Scores, places};
 use super::{Blocks, RowSource};
 use crate::metric::Query;
@@ -44,9 +45,6 @@ const BUDGET_PART: usize = 4;
 
 /// Rows for each of those asked for from which on floors are guessed.
 const GUESS_FROM: usize = 64;
-
-/// Blocks that lie and are scanned one after the other.
-const RUN: usize = 16;
 
 /// Queries that one pass over the codes serves.
 pub(super) const QUERIES_MAX: usize = 8;
@@ -145,13 +143,13 @@ pub struct Scratch {
 pub(super) struct State {
     /// The greatest bounds of a side, the least on top, and how many there are at most now.
     bounds: BinaryHeap<Reverse<Ordered>>,
-    bounds_max: usize,
+    pub(super) bounds_max: usize,
     side: Side,
-    floor: f32,
+    pub(super) floor: f32,
     /// What the floor was before anything was scanned.
     floor_known: f32,
     /// Whether blocks are scanned for it.
-    active: bool,
+    pub(super) active: bool,
     /// Rows that may be among the nearest, with their upper bounds for scores.
     candidates: Vec<Found>,
     /// How many candidates there may be before they are looked through again.
@@ -303,96 +301,6 @@ pub(super) fn scan(
     pass(codec, &stretch, wanted, false, readies, states);
 }
 
-/// Shows every block to every active query.
-fn pass(
-    codec: &impl Blocks,
-    stretch: &Stretch<'_>,
-    wanted: usize,
-    guess: bool,
-    readies: &[Ready],
-    states: &mut [State],
-) {
-    let mut active = [0; QUERIES_MAX];
-    let mut count = 0;
-    for (number, _) in states.iter().enumerate().filter(|(_, state)| state.active) {
-        active[count] = number;
-        count += 1;
-    }
-    let active = &active[..count];
-    let Some(&first) = active.first() else { return };
-    let mut asked = [(&readies[first], f32::NEG_INFINITY); QUERIES_MAX];
-    for (asked, &number) in asked.iter_mut().zip(active) {
-        *asked = (&readies[number], states[number].floor);
-    }
-    let asked = &mut asked[..count];
-    let (mut now, mut before) =
-        ([Sifted::default(); QUERIES_MAX], [Sifted::default(); QUERIES_MAX]);
-    let (mut sifted, mut waiting) = (&mut now[..count], &mut before[..count]);
-    let mut scores = Scores::default();
-    let mut last = 0;
-    let blocks = codec.len().div_ceil(ROWS);
-    let of_run = |run: usize| run * RUN..((run + 1) * RUN).min(blocks);
-    let mut ahead = runs(blocks.div_ceil(RUN)).flat_map(of_run).skip(codec.ahead());
-    for (number, run) in runs(blocks.div_ceil(RUN)).enumerate() {
-        let share = (number * RUN) as f32 / blocks as f32;
-        let expected = wanted as f32 * share;
-        let rank = (expected + 3.0 * expected.sqrt() + 3.0) as usize;
-        let bounds_max = if guess { rank.min(wanted) } else { wanted };
-        for state in states.iter_mut() {
-            state.bounds_max = bounds_max;
-        }
-        for block in of_run(run) {
-            codec.sift(block, ahead.next(), asked, sifted);
-            let left = sifted.iter().fold(0, |left, sifted| left | sifted.rows);
-            if left != 0 {
-                codec.prefetch(block, left);
-            }
-            // What is left of a block is looked at after the next one: until then it has come from memory.
-            take(codec, stretch, last, waiting, (active, &mut *asked), states, &mut scores);
-            (sifted, waiting, last) = (waiting, sifted, block);
-        }
-    }
-    take(codec, stretch, last, waiting, (active, &mut *asked), states, &mut scores);
-}
-
-/// Scores what each active query's first look at a block has left.
-#[inline]
-fn take(
-    codec: &impl Blocks,
-    stretch: &Stretch<'_>,
-    block: usize,
-    sifted: &[Sifted],
-    (active, asked): (&[usize], &mut [(&Ready, f32)]),
-    states: &mut [State],
-    scores: &mut Scores,
-) {
-    for ((&number, asked), sifted) in active.iter().zip(asked).zip(sifted) {
-        if sifted.rows == 0 {
-            continue;
-        }
-        let state = &mut states[number];
-        let mask = codec.score(asked.0, block, state.floor, sifted, scores);
-        if mask != 0 {
-            state.take(block, mask, scores, stretch);
-            asked.1 = state.floor;
-        }
-    }
-}
-
-/// The numbers below `count` in an order that soon comes by everywhere.
-fn runs(count: usize) -> impl Iterator<Item = usize> {
-    let is_coprime = |step: usize| {
-        let (mut a, mut b) = (step, count);
-        while b > 0 {
-            (a, b) = (b, a % b);
-        }
-        a == 1
-    };
-    // By the golden ratio.
-    let step = (count * 5 / 8 + 1..).find(|&step| is_coprime(step)).unwrap_or(1);
-    (0..count).map(move |number| number * step % count)
-}
-
 impl State {
     fn begin(&mut self, floor: f32) {
         self.bounds.clear();
@@ -410,6 +318,25 @@ impl State {
     fn keep(&mut self, place: u32, stretch: &Stretch<'_>) {
         if !stretch.is_dead(place) {
             self.candidates.push(Found { place: stretch.first + place, score: f32::INFINITY });
+        }
+    }
+
+    /// Scores what the first look at a block has left, and takes the rows that may be among the nearest.
+    #[inline]
+    pub(super) fn score(
+        &mut self,
+        codec: &impl Blocks,
+        stretch: &Stretch<'_>,
+        ready: &Ready,
+        (block, sifted): (usize, &Sifted),
+        scores: &mut Scores,
+    ) {
+        if sifted.rows == 0 {
+            return;
+        }
+        let mask = codec.score(ready, block, self.floor, sifted, scores);
+        if mask != 0 {
+            self.take(block, mask, scores, stretch);
         }
     }
 
@@ -511,25 +438,16 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use super::super::order::runs;
     use super::super::{CodeKind, CodedRows, Memory, Trainer};
     use super::*;
-
-    #[test]
-    fn every_run_comes_once() {
-        for count in (0..70).chain([1_000, 1_024, 99_991]) {
-            let mut seen: Vec<usize> = runs(count).collect();
-            seen.sort_unstable();
-            assert!(seen.into_iter().eq(0..count), "{count}");
-        }
-    }
 
     /// Rows whose scores rise or fall in the order in which they are scanned, or as they like.
     fn rows(count: usize, order: i32) -> Vec<f32> {
         let mut rows = vec![0.0; count];
-        let visited = runs(count.div_ceil(ROWS * RUN)).flat_map(|run| {
-            let end = (run + 1) * ROWS * RUN;
-            run * ROWS * RUN..end.min(count)
-        });
+        let visited = runs(count.div_ceil(ROWS));
+        let visited =
+            visited.flat_map(|run| run.blocks.start * ROWS..(run.blocks.end * ROWS).min(count));
         for (number, place) in visited.enumerate() {
             rows[place] = match order {
                 1 => number as f32,

@@ -8,6 +8,8 @@ use std::fmt::Debug;
 use std::io;
 use std::sync::Arc;
 
+use zerocopy::IntoBytes;
+
 use super::SegmentError;
 use super::format::{Kind, PAGE, SegmentHead, seed};
 use super::ids::Ids;
@@ -72,8 +74,15 @@ pub(crate) struct Linked {
 /// What reading rows uses again and again.
 #[derive(Debug, Default)]
 pub(crate) struct RowBuffer {
-    bytes: Vec<u8>,
     pub(crate) row: Vec<f32>,
+}
+
+impl RowBuffer {
+    /// The bytes of a row of so many numbers, as they come from a file.
+    fn bytes(&mut self, dim: u32) -> &mut [u8] {
+        self.row.resize(dim as usize, 0.0);
+        self.row.as_mut_slice().as_mut_bytes()
+    }
 }
 
 impl Segment {
@@ -269,8 +278,8 @@ impl Segment {
     /// # Errors
     /// [`SegmentError`].
     pub(crate) fn read(&self, row: u32, buffer: &mut RowBuffer) -> Result<(), SegmentError> {
-        buffer.bytes.resize(self.head.row_bytes(), 0);
-        let read = self.file.read_at(&mut buffer.bytes, self.head.row_offset(row));
+        let bytes = buffer.bytes(self.head.dim);
+        let read = self.file.read_at(bytes, self.head.row_offset(row));
         read.map_err(|error| self.failed(&error))?;
         self.take(row, buffer)
     }
@@ -281,8 +290,8 @@ impl Segment {
         row: u32,
         buffer: &mut RowBuffer,
     ) -> Result<bool, SegmentError> {
-        buffer.bytes.resize(self.head.row_bytes(), 0);
-        let read = self.file.read_resident_at(&mut buffer.bytes, self.head.row_offset(row));
+        let bytes = buffer.bytes(self.head.dim);
+        let read = self.file.read_resident_at(bytes, self.head.row_offset(row));
         let is_read = read.map_err(|error| self.failed(&error))?;
         if is_read {
             self.take(row, buffer)?;
@@ -304,10 +313,11 @@ impl Segment {
         SegmentError::Read { file: self.file.name(), reason: error.to_string() }
     }
 
-    /// Verifies the bytes of a row and makes numbers of them.
+    /// Verifies the bytes of a row, which are numbers then.
     fn take(&self, row: u32, buffer: &mut RowBuffer) -> Result<(), SegmentError> {
         let offset = self.head.row_offset(row);
-        let sum = skeg_simd::crc32c(seed(self.head.tag.salt, offset), &buffer.bytes);
+        let bytes = buffer.bytes(self.head.dim);
+        let sum = skeg_simd::crc32c(seed(self.head.tag.salt, offset), bytes);
         let stored = self.sums[row as usize];
         if sum != stored {
             return Err(SegmentError::Damaged {
@@ -317,9 +327,9 @@ impl Segment {
                 found: format!("{sum:08x}"),
             });
         }
-        buffer.row.clear();
-        let (numbers, _) = buffer.bytes.as_chunks::<4>();
-        buffer.row.extend(numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)));
+        if cfg!(target_endian = "big") {
+            bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|number| number.reverse());
+        }
         Ok(())
     }
 

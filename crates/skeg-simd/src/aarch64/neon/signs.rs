@@ -7,8 +7,9 @@
 
 use std::arch::aarch64::*;
 
-use crate::dispatch::{ENTRY_MAX, ROWS, Sieve, Sifted, SignBlock, UNIT};
+use crate::dispatch::{ENTRY_MAX, ROWS, UNIT};
 use crate::scalar;
+use crate::sieve::{Sieve, Sifted, SignBlock, SignRun};
 
 /// Bytes in a register.
 const WIDTH: usize = 16;
@@ -79,4 +80,11 @@ pub(super) fn scan_signs(plane: &[u8], table: &[u8], sums: &mut [u32; ROWS]) {
 pub(super) fn sift_signs(block: &SignBlock<'_>, sieves: &[Sieve<'_>], sifted: &mut [Sifted]) {
     let scan = |plane: &[u8], table: &[u8], sums: &mut [u32; ROWS]| scan_signs(plane, table, sums);
     scalar::sift_one_by_one(block, sieves, sifted, scan, scalar::passing);
+}
+
+#[target_feature(enable = "neon")]
+pub(super) fn seek_signs(runs: &[SignRun<'_>; 2], sieve: &Sieve<'_>, sifted: &mut Sifted) -> usize {
+    scalar::seek_block_by_block(runs, sieve, sifted, |block, sieves, sifted| {
+        sift_signs(block, sieves, sifted);
+    })
 }

@@ -45,6 +45,7 @@ pub(crate) fn kernels() -> Option<&'static Kernels> {
             scan_signs: signs::scan_signs,
             passing: signs::passing,
             sift_signs: signs::sift_signs,
+            seek_signs: signs::seek_signs,
             hadamard,
         }
     }

@@ -8,8 +8,9 @@
 
 use std::arch::x86_64::*;
 
-use crate::dispatch::{ENTRY_MAX, ROWS, RowTest, Sieve, Sifted, SignBlock, UNIT};
+use crate::dispatch::{ENTRY_MAX, ROWS, UNIT};
 use crate::scalar;
+use crate::sieve::{RowTest, Sieve, Sifted, SignBlock, SignRun};
 use crate::x86_64::Soon;
 
 /// Bytes in a register.
@@ -160,4 +161,11 @@ pub(super) fn sift_signs(block: &SignBlock<'_>, sieves: &[Sieve<'_>], sifted: &m
         |plane, table, sums| scan(plane, table, sums, soon.take()),
         |test, sums, slopes, norms| passing(test, sums, slopes, norms),
     );
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn seek_signs(runs: &[SignRun<'_>; 2], sieve: &Sieve<'_>, sifted: &mut Sifted) -> usize {
+    scalar::seek_block_by_block(runs, sieve, sifted, |block, sieves, sifted| {
+        sift_signs(block, sieves, sifted);
+    })
 }

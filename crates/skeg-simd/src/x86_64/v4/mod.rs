@@ -72,6 +72,7 @@ pub(crate) fn plain() -> Option<&'static Kernels> {
             scan_signs: signs::scan_signs,
             passing: signs::passing,
             sift_signs: signs::sift_signs,
+            seek_signs: signs::seek_signs,
             hadamard,
         }
     }

@@ -8,7 +8,8 @@
 
 use std::arch::x86_64::*;
 
-use crate::dispatch::{ENTRY_MAX, ROWS, RowTest, Sieve, Sifted, SignBlock, UNIT};
+use crate::dispatch::{ENTRY_MAX, ROWS, UNIT};
+use crate::sieve::{RowTest, Sieve, Sifted, SignBlock, SignRun};
 use crate::x86_64::Soon;
 
 /// Bytes in a register.
@@ -203,7 +204,7 @@ pub(super) fn sift_signs(block: &SignBlock<'_>, sieves: &[Sieve<'_>], sifted: &m
         sift(block, sieves, sifted);
     }
     for (sieve, sifted) in rest.iter().zip(rest_sifted) {
-        sift(block, std::array::from_ref(sieve), std::array::from_mut(sifted));
+        seek_signs(&block.runs(), sieve, sifted);
     }
 }
 
@@ -223,4 +224,21 @@ fn sift<const N: usize>(block: &SignBlock<'_>, sieves: &[Sieve<'_>; N], sifted: 
             store_sums(high, sums[1]);
         }
     }
+}
+
+/// All that is the same for every block stays in registers, so what looks at one is part of this.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2")]
+pub(super) fn seek_signs(
+    [run, soon]: &[SignRun<'_>; 2],
+    sieve: &Sieve<'_>,
+    sifted: &mut Sifted,
+) -> usize {
+    let (sieves, sifted) = (std::array::from_ref(sieve), std::array::from_mut(sifted));
+    for number in 0..run.slopes.len() {
+        sift(&run.block(number, sieve.table.len(), soon), sieves, sifted);
+        if sifted[0].rows != 0 {
+            return number;
+        }
+    }
+    run.slopes.len()
 }
