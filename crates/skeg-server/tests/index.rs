@@ -298,3 +298,43 @@ fn an_interrupted_build_leaves_nothing() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "skeg: ERR_ABORTED: interrupted\n");
     assert_eq!(place.names(), ["pipe"]);
 }
+
+#[test]
+fn an_index_is_built_of_parquet() {
+    let place = Place::new();
+    let input = concat!(env!("CARGO_MANIFEST_DIR"), "/../skeg-vecs/tests/data/pyarrow.parquet");
+    let build = |data: &str, args: &[&str]| {
+        let data = place.path(data);
+        let said =
+            skeg(&[&["index", "build", &data, "--index", "docs", "--input", input], args].concat());
+        (data, said)
+    };
+    let columns = ["--vector-field", "embedding", "--id-field", "key"];
+    let (data, (code, out, err)) = build("data", &columns);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains("25 vectors of 3 dimensions"), "{out}");
+    let out =
+        ok(&["index", "search", &data, "--index", "docs", "--vector", "[9,9.5,-9]", "-k", "1"]);
+    assert!(out.starts_with("  doc:9 "), "{out}");
+    let queries = ["--query", input, "--vector-field", "double", "-k", "1", "--json"];
+    let out = ok(&[&["index", "search", &data, "--index", "docs"], &queries[..]].concat());
+    assert!(out.lines().nth(9).unwrap().contains("\"id\":\"doc:9\""), "{out}");
+
+    // Without a column of ids they are numbers of rows.
+    let (_, (code, out, _)) = build("numbers", &["--vector-field", "half", "--json"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("\"ids\":\"u64\"") && out.contains("\"rows\":25"), "{out}");
+
+    // What is wrong with a file names it, and its columns.
+    for (args, problem) in [
+        (&columns[2..], "ERR_INVALID_ARGUMENT: FILE: there is no column \"vector\", but \"key\" "),
+        (&["--vector-field", "key"], "ERR_INVALID_ARGUMENT: FILE: column \"key\" is string, where"),
+        (&["--vector-field", "holes"], "ERR_INVALID_ARGUMENT: FILE: row 11: column \"holes\" is"),
+        (&["--vector-field", "embedding", "--ids", "x"], "--ids does not go with parquet"),
+        (&["--format", "fbin"], "ERR_CORRUPT: FILE: damaged at "),
+    ] {
+        let (data, (code, out, err)) = build("refused", args);
+        assert!(err.contains(&problem.replace("FILE", input)), "{args:?}: {code} {out} {err}");
+        assert!(code != 0 && !fs::exists(&data).unwrap());
+    }
+}

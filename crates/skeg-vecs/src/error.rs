@@ -8,12 +8,12 @@ use std::io;
 pub enum Place {
     /// Bytes before it.
     Offset(u64),
-    /// A row, counted from 0, and the bytes before it.
+    /// A row, counted from 0.
     Row {
         /// Rows before it.
         row: u64,
-        /// Bytes before it.
-        offset: u64,
+        /// Bytes before it, where rows are behind each other.
+        offset: Option<u64>,
     },
     /// A line, counted from 1.
     Line(u64),
@@ -23,7 +23,8 @@ impl Display for Place {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Offset(offset) => write!(f, "offset {offset}"),
-            Self::Row { row, offset } => write!(f, "row {row} (offset {offset})"),
+            Self::Row { row, offset: Some(offset) } => write!(f, "row {row} (offset {offset})"),
+            Self::Row { row, offset: None } => write!(f, "row {row}"),
             Self::Line(line) => write!(f, "line {line}"),
         }
     }

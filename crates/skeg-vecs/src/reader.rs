@@ -8,6 +8,7 @@ use crate::error::{Place, VecsError};
 use crate::format::Format;
 use crate::json::{self, Fields};
 use crate::npy;
+use crate::row::check;
 use crate::source::Source;
 
 /// Longest line of JSON, in bytes.
@@ -122,19 +123,9 @@ impl<R: BufRead> RowReader<R> {
         }
         let place = match self.layout {
             Layout::Lines => Place::Line(self.lines),
-            _ => Place::Row { row: self.number, offset },
+            _ => Place::Row { row: self.number, offset: Some(offset) },
         };
-        let dim = *self.dim.get_or_insert(self.row.len());
-        let refused = |what| Err(VecsError::Row { place, what });
-        if self.row.len() != dim {
-            return refused(format!("{} numbers where the first row has {dim}", self.row.len()));
-        }
-        if dim == 0 {
-            return refused("a vector of no numbers".into());
-        }
-        if let Some(at) = self.row.iter().position(|number| !number.is_finite()) {
-            return refused(format!("number {at} is {}, no finite 32-bit float", self.row[at]));
-        }
+        check(&self.row, &mut self.dim, place)?;
         let number = self.number;
         self.number += 1;
         Ok(Some(Row { number, place, id: self.id.as_deref(), vector: &self.row }))

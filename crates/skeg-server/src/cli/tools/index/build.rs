@@ -62,10 +62,11 @@ Options:
       --index NAME          Name of the index, which must be new
       --input FILE          The vectors
       --format FORMAT       What FILE is, if its name does not say: fvecs, bvecs, fbin, u8bin,
-                            i8bin, npy (2-D; <f2 <f4 <f8 |u1 |i1), jsonl
+                            i8bin, npy (2-D; <f2 <f4 <f8 |u1 |i1), jsonl, parquet
       --ids FILE            Ids, one a line; without, the number of each row, from 0
-      --id-field NAME       Field of the id in a line of JSON [id]; no row has one: numbers
-      --vector-field NAME   Field of the vector in a line of JSON [vector]
+      --id-field NAME       Field of the id in a line of JSON, column of Parquet [id]; no row has
+                            one: numbers
+      --vector-field NAME   Field of the vector in a line of JSON, column of Parquet [vector]
       --id-type TYPE        u64 or string [u64 for numbers of rows, else string]
       --metric METRIC       cosine, ip or euclidean [cosine]
       --tier TIER           f32, int8, binary, pq, tq1, tq2 or tq4 [tq2]
@@ -77,6 +78,7 @@ Options:
 Examples:
   skeg index build ./data --index docs --input base.fbin
   skeg index build ./data --index docs --input rows.jsonl --id-field key --metric ip
+  skeg index build ./data --index docs --input rows.parquet --vector-field embedding
   skeg index build ./data --index docs --input rows.npy --ids keys.txt --tier tq4
 
 Exit codes: 0 done, 1 it failed or was refused, 2 misused.

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use skeg_vecs::{Fields, Format, Place, RowReader, VecsError};
+use skeg_vecs::{Fields, Format, ParquetReader, Place, RowReader, VecsError};
 
 use crate::cli::Failure;
 use crate::cli::tools::Tool;
@@ -28,13 +28,20 @@ pub(super) struct Row<'a> {
 }
 
 /// See the module's header.
-#[derive(Debug)]
 pub(super) struct Rows {
     path: PathBuf,
     bytes: u64,
-    reader: RowReader<BufReader<File>>,
+    reader: Reader,
     ids: Option<Ids>,
     id: String,
+}
+
+/// What reads them.
+enum Reader {
+    /// From the first byte to the last.
+    Stream(Box<RowReader<BufReader<File>>>),
+    /// Here and there: the end of such a file says where its columns are.
+    Parquet(Box<ParquetReader>),
 }
 
 /// A file of ids, one a line.
@@ -50,13 +57,20 @@ pub(super) fn format_of(tool: &Tool, request: &Request, path: &Path) -> Result<F
     let names = Format::ALL.map(Format::name).join(", ");
     match request.text("format") {
         Some(name) => Format::named(name).ok_or_else(|| {
-            Failure::misuse(tool.name, format!("--format: '{name}' is none of {names}"))
+            Failure::misuse(tool.name, format!("--format: '{name}' is none of {names}, parquet"))
         }),
         None => Format::of(path).ok_or_else(|| {
-            let problem = format!("{}: its name does not end with any of {names}", path.display());
+            let problem =
+                format!("{}: its name does not end with any of {names}, parquet", path.display());
             Failure::misuse(tool.name, format!("{problem}; --format says what it is"))
         }),
     }
+}
+
+/// Whether `--format` or the name of a file says that it is Parquet, which is only read.
+fn is_parquet(request: &Request, path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    request.text("format").or(ending).is_some_and(|name| name.eq_ignore_ascii_case("parquet"))
 }
 
 /// Opens a file to be read.
@@ -78,26 +92,40 @@ pub(super) fn of_file(path: &Path, error: VecsError) -> Trouble {
 impl Rows {
     /// Opens the file of rows at `path`, and that of `--ids`.
     pub(super) fn open(tool: &Tool, request: &Request, path: &Path) -> Result<Self, Trouble> {
-        let format = format_of(tool, request, path)?;
         let standard = Fields::default();
         let field = |name, standard: String| request.text(name).map_or(standard, str::to_owned);
         let fields = Fields {
             id: field("id-field", standard.id),
             vector: field("vector-field", standard.vector),
         };
-        let ids = match request.text("ids") {
-            Some(_) if format.has_ids() => {
-                let problem = format!("--ids does not go with {}: ids are in it", format.name());
-                return Err(Failure::misuse(tool.name, problem).into());
+        let ids = request.text("ids").map(PathBuf::from);
+        let has_ids_in_it = |name| {
+            let problem = format!("--ids does not go with {name}: ids are in it");
+            Failure::misuse(tool.name, problem)
+        };
+        let (reader, bytes) = if is_parquet(request, path) {
+            if ids.is_some() {
+                return Err(has_ids_in_it("parquet").into());
             }
-            Some(ids) => {
-                let path = PathBuf::from(ids);
-                Some(Ids { lines: open(&path)?.0, path, read: 0 })
+            let (file, bytes) = open(path)?;
+            let must_have_ids = request.text("id-field").is_some();
+            let reader = ParquetReader::new(file.into_inner(), &fields, must_have_ids);
+            let reader = reader.map_err(|error| of_file(path, error))?;
+            (Reader::Parquet(Box::new(reader)), bytes)
+        } else {
+            let format = format_of(tool, request, path)?;
+            if ids.is_some() && format.has_ids() {
+                return Err(has_ids_in_it(format.name()).into());
             }
+            let (file, bytes) = open(path)?;
+            let reader = RowReader::new(format, file, fields);
+            let reader = reader.map_err(|error| of_file(path, error))?;
+            (Reader::Stream(Box::new(reader)), bytes)
+        };
+        let ids = match ids {
+            Some(path) => Some(Ids { lines: open(&path)?.0, path, read: 0 }),
             None => None,
         };
-        let (file, bytes) = open(path)?;
-        let reader = RowReader::new(format, file, fields).map_err(|error| of_file(path, error))?;
         Ok(Self { path: path.to_owned(), bytes, reader, ids, id: String::new() })
     }
 
@@ -111,14 +139,21 @@ impl Rows {
         self.bytes
     }
 
-    /// Bytes of it that were read.
+    /// Bytes of it that were read; of Parquet about so many.
     pub(super) fn offset(&self) -> u64 {
-        self.reader.offset()
+        match &self.reader {
+            Reader::Stream(reader) => reader.offset(),
+            Reader::Parquet(reader) => reader.offset(),
+        }
     }
 
     /// The next row, and whether its id was its number.
     pub(super) fn next_row(&mut self) -> Result<Option<(Row<'_>, bool)>, Trouble> {
-        let row = self.reader.next_row().map_err(|error| of_file(&self.path, error))?;
+        let row = match &mut self.reader {
+            Reader::Stream(reader) => reader.next_row(),
+            Reader::Parquet(reader) => reader.next_row(),
+        };
+        let row = row.map_err(|error| of_file(&self.path, error))?;
         let Some(row) = row else {
             if let Some(ids) = &mut self.ids {
                 ids.must_be_over()?;

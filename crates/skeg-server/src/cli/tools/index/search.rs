@@ -54,7 +54,7 @@ Options:
       --query FILE          Queries: a file as for 'skeg index build'
       --vector '[...]'      One query, as an array of numbers
       --format FORMAT       What FILE is, if its name does not say
-      --vector-field NAME   Field of the query in a line of JSON [vector]
+      --vector-field NAME   Field of the query in a line of JSON, column of Parquet [vector]
   -k, --k N                 Nearest vectors for each query [10]
       --l N                 Length of the list of candidates; 0 leaves it to the index [0]
       --rerank N            Candidates that are compared exactly, at most
