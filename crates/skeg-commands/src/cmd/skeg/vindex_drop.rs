@@ -1,11 +1,11 @@
 //! SKEG.VINDEX.DROP.
 
-use skeg_engine::Exec;
-use skeg_engine::IndexError;
+use skeg_engine::{Exec, IndexError, PARTS_MAX};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+use crate::vector;
 
 pub(crate) const SPEC: Spec = Spec {
     name: "skeg.vindex.drop",
@@ -19,14 +19,19 @@ pub(crate) const SPEC: Spec = Spec {
     complexity: "O(N) for N vectors",
     syntax: "name",
     tips: &[],
-    bound: BoundRule::Release,
-    run: Handler::Keyed(run),
+    bound: BoundRule::ReleaseBy(bytes),
+    run: Handler::Indexed(run, vector::shards_of_all),
 };
 
 fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    if !exec.shard(args.get(1)).index_drop(args.get(1)) {
+    if !exec.index_drop(args.get(1))? {
         return Err(IndexError::NotFound.into());
     }
     reply.ok();
     Ok(())
+}
+
+/// However many parts it has: each has an effect.
+fn bytes(args: Args<'_>) -> u64 {
+    vector::effects_bytes(args, PARTS_MAX.into())
 }
