@@ -12,6 +12,8 @@
 
 use std::collections::HashMap;
 
+use skeg_io::sync::Arc;
+
 use crate::block::records;
 use crate::current::{Current, End, NUMBER_MAX, Position};
 use crate::error::LogError;
@@ -153,13 +155,15 @@ impl Offline {
     }
 
     /// Reads along a route as long as everything verifies and can be replayed. With `places`, a replay has
-    /// what lies before them on each shard, and was started.
+    /// what lies before them on each shard, and was started. Otherwise `values` reads values that have
+    /// files of their own; without, the first of them ends it.
     pub(crate) fn follow(
         &self,
         route: &Route,
         database_id: u128,
         shards: u16,
         places: &[ShardPlace],
+        values: Option<&Arc<ValueReader>>,
         replay: &mut dyn Replay,
     ) -> Result<Prefix, LogError> {
         let mut prefix = Prefix { start: route.start, position: route.start, ..Prefix::default() };
@@ -167,8 +171,9 @@ impl Offline {
             if replay.start(shards).is_err() {
                 return Ok(prefix);
             }
-            // Records give keys the values of files of their own.
-            replay.values(&ValueReader::new(&self.io, &self.dir));
+            if let Some(values) = values {
+                replay.values(values);
+            }
         }
         let mut total = 0;
         for leg in &route.legs {

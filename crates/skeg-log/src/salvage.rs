@@ -10,6 +10,8 @@ mod lost;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use skeg_io::sync::Arc;
+
 use crate::block::Mismatch;
 use crate::check::CheckReport;
 use crate::current::{Current, NamedSegment, Position, SnapshotRef, ValueRef, VectorRef};
@@ -184,12 +186,22 @@ impl Offline {
             let must = "given: their number was in CURRENT, which is lost";
             return Err(LogError::Option { option: "shards", must });
         };
+        // A snapshot lets go of files with values that the log before it asks for. Where there was none, all are there.
+        let was_none = current.as_ref().is_none_or(|current| current.snapshot.is_none());
+        let values = was_none.then(|| ValueReader::new(&self.io, &self.dir));
         let current = current.map(|current| match &based {
             Some(_) => current,
             // All there was is in the log, and so are all vectors.
             None => Current { snapshot: None, vectors: Vec::new(), ..current },
         });
-        let prefix = self.longest(database_id, shards, current.as_ref(), based.as_ref(), fresh)?;
+        let prefix = self.longest(
+            database_id,
+            shards,
+            current.as_ref(),
+            based.as_ref(),
+            values.as_ref(),
+            fresh,
+        )?;
         if let Some(current) = &current {
             let covered = |named: &SnapshotRef| named.covered > prefix.last_epoch();
             if current.snapshot.as_ref().is_some_and(covered) {
@@ -279,6 +291,7 @@ impl Offline {
         shards: u16,
         current: Option<&Current>,
         based: Option<&Loaded>,
+        values: Option<&Arc<ValueReader>>,
         fresh: &mut Fresh<'_>,
     ) -> Result<Prefix, LogError> {
         let named = current.map(Route::of);
@@ -298,7 +311,7 @@ impl Offline {
                 self.begin(current, &mut *replay)?;
                 places = &loaded.places;
             }
-            let prefix = self.follow(route, database_id, shards, places, &mut *replay)?;
+            let prefix = self.follow(route, database_id, shards, places, values, &mut *replay)?;
             if best.as_ref().is_none_or(|best| best.last_epoch() < prefix.last_epoch()) {
                 best = Some(prefix);
             }
