@@ -64,8 +64,8 @@ Options:
       --format FORMAT       What FILE is, if its name does not say: fvecs, bvecs, fbin, u8bin,
                             i8bin, npy (2-D; <f2 <f4 <f8 |u1 |i1), jsonl, parquet
       --ids FILE            Ids, one a line; without, the number of each row, from 0
-      --id-field NAME       Field of the id in a line of JSON, column of Parquet [id]; no row has
-                            one: numbers
+      --id-field NAME       Field of the id in a line of JSON, column of Parquet [id]; if no row
+                            has one: numbers
       --vector-field NAME   Field of the vector in a line of JSON, column of Parquet [vector]
       --id-type TYPE        u64 or string [u64 for numbers of rows, else string]
       --metric METRIC       cosine, ip or euclidean [cosine]
