@@ -23,6 +23,9 @@ const STEADY_WINDOWS: u32 = 5;
 const SETTLE_WINDOWS: u32 = 3;
 /// Windows that a trial is measured over.
 const TRIAL_WINDOWS: u32 = 7;
+/// After so many of them a trial ends in which less is served than before: what a second thread costs where all
+/// clients want the same keys is paid for as long as it lasts.
+const HOPELESS_WINDOWS: u32 = 2;
 /// What a trial must bring, in thousandths of the commands served before.
 const GAIN: u64 = 1_100;
 /// Windows between trials, doubled with every failure.
@@ -106,10 +109,12 @@ impl Conductor {
             Phase::Trial { left, before, commands: sum } => {
                 *left -= 1;
                 *sum += commands;
-                if *left > 0 {
+                let windows = TRIAL_WINDOWS - *left;
+                let (mean, before) = (*sum / u64::from(windows), *before);
+                let is_hopeless = windows >= HOPELESS_WINDOWS && mean < before;
+                if *left > 0 && !is_hopeless {
                     return None;
                 }
-                let (mean, before) = (*sum / u64::from(TRIAL_WINDOWS), *before);
                 self.end_trial(mean, before)
             }
             Phase::Steady { pause } => {
@@ -229,6 +234,20 @@ mod tests {
             assert_eq!(conductor.threads(), 1);
         }
         assert!(pauses.is_sorted() && pauses[2] >= 2 * PAUSE_WINDOWS_MIN, "{pauses:?}");
+    }
+
+    #[test]
+    fn a_trial_that_serves_less_ends_early() {
+        let mut conductor = Conductor::new(2);
+        run(&mut conductor, &[load(990, 1_000)], 10).unwrap();
+        let decision = run(&mut conductor, &[load(990, 499), load(990, 500)], 100);
+        let windows = SETTLE_WINDOWS + HOPELESS_WINDOWS;
+        assert_eq!(decision, Some((Decision::Empty { from: 1, to: 0 }, windows)));
+        // One bad window is not enough.
+        run(&mut conductor, &[load(990, 1_000)], 100).unwrap();
+        let settled = SETTLE_WINDOWS + 1;
+        assert_eq!(run(&mut conductor, &[load(990, 300), load(990, 300)], settled), None);
+        assert_eq!(run(&mut conductor, &[load(990, 900), load(990, 900)], 1_000), None);
     }
 
     #[test]
