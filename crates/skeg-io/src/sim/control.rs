@@ -56,6 +56,12 @@ impl SimDisk {
         self.shared.resumed.notify_all();
     }
 
+    /// How many syncs wait now.
+    #[must_use]
+    pub fn waiting_syncs(&self) -> usize {
+        self.shared.state().syncs_waiting
+    }
+
     /// How many operations that change the disk have begun on this machine.
     #[must_use]
     pub fn changes(&self) -> u64 {

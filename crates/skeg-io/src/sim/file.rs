@@ -50,9 +50,11 @@ impl SimFile {
         let fault = state.begin(Operation::Sync, &self.path)?;
         // What is written while the sync runs is not covered by it.
         let mark = state.files.sequence();
+        state.syncs_waiting += 1;
         while state.syncs_paused && !state.stopped {
             state = self.shared.resumed.wait(state);
         }
+        state.syncs_waiting -= 1;
         match fault {
             None | Some(Fault::Short(_)) => {
                 state.running()?;

@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) full: Failure,
     pub(super) read_only: bool,
     pub(super) syncs_paused: bool,
+    /// Syncs that wait for that to end.
+    pub(super) syncs_waiting: usize,
     pub(super) stopped: bool,
 }
 
@@ -69,6 +71,7 @@ impl State {
             full: Failure::OutOfSpace,
             read_only: false,
             syncs_paused: false,
+            syncs_waiting: 0,
             stopped: false,
         }
     }
