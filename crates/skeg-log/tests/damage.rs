@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use common::{Harness, Record, small_options};
+use common::{Harness, Record, small_options, with_an_older_current};
 use skeg_io::sim::{Damage, SimDisk, SimRng};
 use skeg_io::{Disk, OpenMode};
 use skeg_log::{ErrorKind, LogError, SyncPolicy};
@@ -312,19 +312,7 @@ fn leftovers_of_a_crash_are_removed() {
 
 #[test]
 fn an_older_current_beside_newer_segments_stops_the_open() {
-    let mut harness = Harness::new(5, small_options(SyncPolicy::Never));
-    harness.open(0).unwrap();
-    let current = Harness::path("CURRENT");
-    let older = harness.machine.disk.contents(&current).unwrap();
-    for _ in 0..100 {
-        harness.push(0, 2000).unwrap();
-        harness.write();
-        harness.turn();
-        harness.log().sync().unwrap();
-    }
-    harness.close().unwrap();
-    harness.machine.kill();
-    harness.machine.disk.import(&current, &older).unwrap();
+    let harness = with_an_older_current(small_options(SyncPolicy::Never), 100);
     let mut victim = Victim::new(harness);
     victim.heal();
     victim.is_damaged(&segment());

@@ -335,3 +335,21 @@ pub(crate) fn push_some(harness: &mut Harness, count: u16) {
         }
     }
 }
+
+/// A closed log with so many records, each durable before the next, whose CURRENT is that of before the first.
+pub(crate) fn with_an_older_current(options: LogOptions, records: u16) -> Harness {
+    let mut harness = Harness::new(5, options);
+    harness.open(0).expect("it is new");
+    let current = Harness::path("CURRENT");
+    let older = harness.machine.disk.contents(&current).expect("it is there");
+    for _ in 0..records {
+        harness.push(0, 2000).expect("there is space");
+        harness.write();
+        harness.turn();
+        harness.log().sync().expect("the disk is sound");
+    }
+    harness.close().expect("the disk is sound");
+    harness.machine.kill();
+    harness.machine.disk.import(&current, &older).expect("there is space");
+    harness
+}

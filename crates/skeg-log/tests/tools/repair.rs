@@ -6,7 +6,7 @@ use skeg_io::sim::{CrashPolicy, Damage};
 use skeg_io::{Disk, Io};
 use skeg_log::{ErrorKind, Log, Offline, Replay, ReplayError, ShardId};
 
-use crate::common::{Collect, DIR, Harness};
+use crate::common::{Collect, DIR, Harness, with_an_older_current};
 use crate::{Subject, contents, is_kept, repair, segment_ends, subject, tiny_options};
 
 /// A replay that refuses the records of a kind.
@@ -199,19 +199,7 @@ fn without_current_and_without_the_beginning_nothing_is_made_up() {
 
 #[test]
 fn an_older_current_loses_nothing() {
-    let mut harness = Harness::new(5, tiny_options());
-    harness.open(0).unwrap();
-    let current = Harness::path("CURRENT");
-    let older = harness.machine.disk.contents(&current).unwrap();
-    for _ in 0..30 {
-        harness.push(0, 2000).unwrap();
-        harness.write();
-        harness.turn();
-        harness.log().sync().unwrap();
-    }
-    harness.close().unwrap();
-    harness.machine.kill();
-    harness.machine.disk.import(&current, &older).unwrap();
+    let harness = with_an_older_current(tiny_options(), 30);
     let history = harness.history.values().flatten().cloned().collect();
     let subject = Subject { disk: harness.machine.disk.clone(), history, harness };
     assert!(!subject.check().unwrap().is_sound());
