@@ -1,7 +1,8 @@
-//! RESP2 and RESP3: bytes in, commands out; values in, bytes out. No I/O.
+//! RESP2, RESP3 and binary frames: bytes in, commands out; values in, bytes out. No I/O.
 //!
 //! - [`Parser`] finds the commands in what a client sent; [`Args`] are ranges into those bytes.
 //! - [`Reply`] collects what is sent back, in the version that the connection speaks.
+//! - [`frame`] has the binary protocol: headers, and the fields of payloads.
 //! - [`client`] is the other side: it encodes commands and decodes replies.
 //!
 //! Invariants: no input makes a function here panic; no allocation is sized by a claimed length;
@@ -15,6 +16,7 @@ mod ahead;
 mod args;
 pub mod client;
 mod error;
+pub mod frame;
 mod inline;
 mod limits;
 mod number;

@@ -4,14 +4,18 @@
 //! leave in it; nothing is read while a command is pending or too many replies wait to leave; one
 //! turn serves a connection for a bounded time.
 
+mod framed;
+
 use skeg_commands::{Buffers, Completion, Config, Flow, Lane, Session};
 use skeg_engine::{Epoch, Holder, Level, Receipt};
 use skeg_io::Clock;
 use skeg_io::sync::Arc;
-use skeg_proto::{Parsed, Parser};
+use skeg_proto::frame::Frame;
+use skeg_proto::{Limits, Parsed, Parser};
 
 use crate::address::Address;
 use crate::event_loop::Readiness;
+use crate::frames::{Desk, Frames, write_message, write_unknown_outcomes};
 use crate::input::{Filled, Input, ReadBuffer, Window};
 use crate::output::{Output, Reached, Sent, Spare};
 use crate::stream::Stream;
@@ -41,8 +45,8 @@ const CLOSING_NS_MAX: u64 = 10_000_000_000;
 /// Time in which the peer of a connection that ends has to take something of what is left, in nanoseconds.
 const STALLED_NS_MAX: u64 = 1_000_000_000;
 /// An error instead of a reply whose outcome nobody can know.
-const OUTCOME_UNKNOWN: &[u8] = b"-ERR_OUTCOME_UNKNOWN the log failed before this was safe: \
-    whether it survives is not known, and the database is read-only until it is reopened\r\n";
+const OUTCOME_UNKNOWN: &str = "ERR_OUTCOME_UNKNOWN the log failed before this was safe: \
+    whether it survives is not known, and the database is read-only until it is reopened";
 
 /// What a thread lends to the connection that it serves.
 pub(crate) struct Tools {
@@ -150,6 +154,14 @@ enum Stop {
     Close,
 }
 
+/// What a connection speaks: its first bytes say it.
+enum Protocol {
+    /// None have arrived; the limits that it will have.
+    Unknown(Limits),
+    Resp,
+    Frames(Box<Frames>),
+}
+
 /// One client's connection.
 pub(crate) struct Connection {
     pub(crate) stream: Stream,
@@ -157,6 +169,7 @@ pub(crate) struct Connection {
     pub(crate) address: Arc<Address>,
     complete: Arc<dyn skeg_commands::Complete>,
     parser: Parser,
+    protocol: Protocol,
     input: Input,
     output: Output,
     /// Bytes that the unfinished command needs at least.
@@ -196,7 +209,7 @@ impl Connection {
         stream: Stream,
         mut session: Session,
         address: Arc<Address>,
-        parser: Parser,
+        limits: Limits,
     ) -> Self {
         session.allow_pauses();
         Self {
@@ -204,7 +217,8 @@ impl Connection {
             session,
             complete: Arc::clone(&address) as Arc<dyn skeg_commands::Complete>,
             address,
-            parser,
+            parser: Parser::new(limits),
+            protocol: Protocol::Unknown(limits),
             input: Input::default(),
             output: Output::new(),
             wanted: 1,
@@ -386,6 +400,16 @@ impl Connection {
 
     /// Runs the commands in the window; returns how many bytes they were.
     fn run(&mut self, tools: &mut Tools, window: Window) -> (usize, Stop) {
+        if let Protocol::Unknown(limits) = self.protocol {
+            self.protocol = match Frame::begins(self.input.window(&tools.read, window)) {
+                Some(true) => Protocol::Frames(Box::new(Frames::new(limits))),
+                Some(false) => Protocol::Resp,
+                None => return (0, Stop::Partial(2)),
+            };
+        }
+        if matches!(self.protocol, Protocol::Frames(_)) {
+            return self.run_frames(tools, window);
+        }
         let Tools { holder, read, spare, clock, level, share_ns, .. } = tools;
         let Self { session, parser, input, output, complete, .. } = self;
         let bytes = input.window(read, window);
@@ -460,11 +484,19 @@ impl Connection {
     pub(crate) fn resume(&mut self, completion: Completion, tools: &mut Tools) {
         let start = self.output.end();
         self.limit_output(tools);
-        let flow = self.session.resume(
-            &mut tools.holder,
-            completion,
-            self.output.writer(&mut tools.spare),
-        );
+        let flow = match &mut self.protocol {
+            Protocol::Frames(frames) => {
+                let reply = self.output.writer(&mut tools.spare);
+                let (session, complete) = (&mut self.session, &self.complete);
+                let mut desk = Desk { session, holder: &mut tools.holder, reply, complete };
+                frames.resume(completion, &mut desk)
+            }
+            _ => self.session.resume(
+                &mut tools.holder,
+                completion,
+                self.output.writer(&mut tools.spare),
+            ),
+        };
         tools.holder.release();
         self.pending = false;
         self.go_on(&flow, start, tools);
@@ -478,7 +510,14 @@ impl Connection {
         let start = self.output.end();
         self.limit_output(tools);
         let Tools { holder, spare, .. } = tools;
-        let flow = self.session.retry(holder, self.output.writer(spare), &self.complete);
+        let reply = self.output.writer(spare);
+        let (session, complete) = (&mut self.session, &self.complete);
+        let flow = match &mut self.protocol {
+            Protocol::Frames(frames) => {
+                frames.retry(&mut Desk { session, holder: &mut *holder, reply, complete })
+            }
+            _ => session.retry(holder, reply, complete),
+        };
         holder.release();
         self.go_on(&flow, start, tools);
     }
@@ -486,19 +525,27 @@ impl Connection {
     /// A command has come to this, outside of a batch.
     fn go_on(&mut self, flow: &Flow, start: usize, tools: &mut Tools) {
         match flow {
-            Flow::Done(receipt) => {
-                note(&mut self.output, start, *receipt, tools.level, self.session.level());
-            }
+            Flow::Done(receipt) => self.note_answer(start, *receipt, tools.level),
             Flow::Pending => self.pending = true,
             Flow::Paused => {
                 self.paused = true;
                 tools.anybody_paused = true;
             }
             Flow::Close(receipt) => {
-                note(&mut self.output, start, *receipt, tools.level, self.session.level());
+                self.note_answer(start, *receipt, tools.level);
                 self.end(tools.now_ns);
             }
         }
+    }
+
+    /// Notes what the replies behind `start` wait for, in either protocol.
+    fn note_answer(&mut self, start: usize, receipt: Receipt, default: Level) {
+        let is_durable = match &mut self.protocol {
+            Protocol::Frames(frames) => frames.take_durable(),
+            _ => false,
+        };
+        let least = if is_durable { Level::Disk } else { default };
+        note(&mut self.output, start, receipt, least, least.max(self.session.level()));
     }
 
     /// Writes the messages that wait; `false`: there were too many, and it is to be dropped.
@@ -507,7 +554,11 @@ impl Connection {
         self.limit_output(tools);
         for incoming in mail {
             let start = self.output.end();
-            if self.session.write_incoming(&incoming, self.output.writer(&mut tools.spare)) {
+            let writer = self.output.writer(&mut tools.spare);
+            if self.session.write_incoming(&incoming, writer) {
+                if matches!(self.protocol, Protocol::Frames(_)) {
+                    write_message(writer, start);
+                }
                 self.output.note_message(start, incoming.epoch(), tools.level);
             }
         }
@@ -550,7 +601,14 @@ impl Connection {
 
     /// The log failed: replies that wait for it become errors.
     pub(crate) fn fail_waiting(&mut self, reached: &Reached) {
-        self.output.fail_waiting(reached, OUTCOME_UNKNOWN);
+        let is_framed = matches!(self.protocol, Protocol::Frames(_));
+        self.output.fail_waiting(reached, |out, answers, count| {
+            if is_framed {
+                write_unknown_outcomes(out, answers, OUTCOME_UNKNOWN);
+            } else {
+                (0..count).for_each(|_| out.error(OUTCOME_UNKNOWN));
+            }
+        });
     }
 }
 

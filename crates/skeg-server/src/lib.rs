@@ -21,6 +21,7 @@ mod address;
 mod connection;
 mod error;
 mod event_loop;
+mod frames;
 mod hub;
 mod input;
 mod listener;

@@ -216,9 +216,13 @@ impl Output {
         self.marks.front().map(|mark| (mark.level, mark.epoch))
     }
 
-    /// The log failed: nobody can know what became of the changes that replies wait for. Each of
-    /// these becomes `error` (a whole encoded reply); those that wait for nothing of their own stay.
-    pub(crate) fn fail_waiting(&mut self, reached: &Reached, error: &[u8]) {
+    /// The log failed: nobody can know what became of the changes that replies wait for. `fail` writes errors
+    /// instead: it gets the bytes of some replies, and how many they are. Those that wait for nothing of their own stay.
+    pub(crate) fn fail_waiting(
+        &mut self,
+        reached: &Reached,
+        fail: impl Fn(&mut Reply, &[u8], u32),
+    ) {
         let mut from = self.ready(reached);
         if self.marks.is_empty() {
             return;
@@ -228,10 +232,11 @@ impl Output {
         self.reply.truncate(from);
         for mark in std::mem::take(&mut self.marks) {
             let end = (mark.end - self.base) as usize;
+            let replies = &waiting[from - shift..end - shift];
             if reached.has(mark.level, mark.epoch) {
-                self.reply.raw(&waiting[from - shift..end - shift]);
+                self.reply.raw(replies);
             } else {
-                (0..mark.replies).for_each(|_| self.reply.raw(error));
+                fail(&mut self.reply, replies, mark.replies);
             }
             from = end;
         }
@@ -347,7 +352,9 @@ mod tests {
         reply(&mut output, b"+read\r\n", 0, Level::Kernel);
         reply(&mut output, b"+lost\r\n", 1, Level::Disk);
         output.writer(&mut Spare::default()).error("last words");
-        output.fail_waiting(&reached(1, 0), b"-E\r\n");
+        output.fail_waiting(&reached(1, 0), |out, _, replies| {
+            (0..replies).for_each(|_| out.raw(b"-E\r\n"));
+        });
         let mut pipe = Pipe::new(100);
         assert_eq!(output.send(&mut pipe, &reached(1, 0)).0, Sent::All);
         let left = b"+free\r\n+safe\r\n-E\r\n-E\r\n+read\r\n-E\r\n-last words\r\n";
@@ -373,7 +380,9 @@ mod tests {
         output.writer(&mut Spare::default()).raw(b">1\r\n+said\r\n");
         output.note_message(start, Epoch(2), Level::Kernel);
         reply(&mut output, b"+lost\r\n", 3, Level::Kernel);
-        output.fail_waiting(&reached(1, 0), b"-E\r\n");
+        output.fail_waiting(&reached(1, 0), |out, _, replies| {
+            (0..replies).for_each(|_| out.raw(b"-E\r\n"));
+        });
         let mut pipe = Pipe::new(100);
         assert_eq!(output.send(&mut pipe, &reached(1, 0)).0, Sent::All);
         assert_eq!(pipe.taken, b"-E\r\n-E\r\n");

@@ -8,7 +8,7 @@ use skeg_commands::{Context, Origin, Session};
 use skeg_engine::Engine;
 use skeg_io::Join;
 use skeg_io::sync::{Arc, Mutex};
-use skeg_proto::{Limits, Parser};
+use skeg_proto::Limits;
 
 use crate::accept::Gate;
 use crate::address::{Address, Inbox};
@@ -86,7 +86,7 @@ impl Shared {
         };
         let killer = Arc::clone(&address) as Arc<dyn skeg_commands::Connection>;
         let session = Session::new(&self.context, lane, origin, killer);
-        Connection::new(stream, session, address, Parser::new(limits))
+        Connection::new(stream, session, address, limits)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::{bulk, command, eventually, in_memory, local, ok, resident_bytes, serve};
 use skeg_proto::client::Value;
+use skeg_proto::frame::{Flags, Frame, Op, PAYLOAD_BYTES_MAX};
 use skeg_server::ServerOptions;
 
 #[test]
@@ -21,6 +22,14 @@ fn a_claim_without_data_takes_no_memory() {
     for _ in 0..200 {
         let mut client = served.connect();
         client.send(b"*1048576\r\n$3\r\nSET\r\n");
+        clients.push(client);
+    }
+    let mut header = Vec::new();
+    Frame { op: Op::Set as u8, flags: Flags::default(), id: 1, payload: b"" }.write(&mut header);
+    header[16..20].copy_from_slice(&(PAYLOAD_BYTES_MAX as u32).to_le_bytes());
+    for _ in 0..200 {
+        let mut client = served.connect();
+        client.send(&header);
         clients.push(client);
     }
     served.connect().call(&["PING"]);

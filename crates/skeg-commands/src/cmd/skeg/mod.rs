@@ -4,6 +4,7 @@
 pub(crate) mod backup;
 pub(crate) mod cas;
 pub(crate) mod figures;
+pub(crate) mod mexists;
 pub(crate) mod vdel;
 pub(crate) mod vget;
 pub(crate) mod vindex_consolidate;

@@ -1,0 +1,66 @@
+//! A connection that speaks the binary protocol: frames in, answers out.
+
+use skeg_commands::Flow;
+use skeg_proto::frame::{Frame, Framed};
+
+use super::{
+    CLOCK_COMMANDS, Connection, HELD_COMMANDS_MAX, Protocol, Stop, TURN_COMMANDS_MAX, Tools,
+    UNSENT_PAUSE_BYTES,
+};
+use crate::frames::{Broken, Desk, write_broken};
+use crate::input::Window;
+
+impl Connection {
+    /// Runs what the frames in the window ask for; returns how many bytes they were.
+    pub(super) fn run_frames(&mut self, tools: &mut Tools, window: Window) -> (usize, Stop) {
+        let mut at = 0;
+        let mut commands = 0;
+        let began_ns = tools.clock.monotonic_ns();
+        let stop = loop {
+            let start = self.output.end();
+            let Protocol::Frames(frames) = &mut self.protocol else { break Stop::Close };
+            let reply = self.output.writer(&mut tools.spare);
+            let bytes = &self.input.window(&tools.read, window)[at..];
+            let outcome = match Frame::read(bytes) {
+                Ok(Framed::Partial(wanted)) => break Stop::Partial(wanted),
+                Ok(Framed::Whole(frame, size)) => {
+                    at += size;
+                    let (session, complete) = (&mut self.session, &self.complete);
+                    let holder = &mut tools.holder;
+                    frames.run(&frame, &mut Desk { session, holder, reply, complete })
+                }
+                Err(error) => Err(Broken { id: error.id, what: error.what() }),
+            };
+            commands += 1;
+            match outcome {
+                Ok(Flow::Done(receipt)) => self.note_answer(start, receipt, tools.level),
+                Ok(Flow::Pending) => break Stop::Pending,
+                Ok(Flow::Paused) => break Stop::Paused,
+                Ok(Flow::Close(receipt)) => {
+                    self.note_answer(start, receipt, tools.level);
+                    break Stop::Close;
+                }
+                Err(broken) => {
+                    write_broken(self.output.writer(&mut tools.spare), &broken);
+                    break Stop::Close;
+                }
+            }
+            if commands % CLOCK_COMMANDS == 0 {
+                if commands % HELD_COMMANDS_MAX == 0 {
+                    tools.holder.release();
+                }
+                let spent_ns = tools.clock.monotonic_ns() - began_ns;
+                if commands == TURN_COMMANDS_MAX || spent_ns > tools.share_ns {
+                    break Stop::Enough;
+                }
+            }
+            if self.output.len() > UNSENT_PAUSE_BYTES {
+                break Stop::Enough;
+            }
+        };
+        tools.holder.release();
+        tools.commands += u64::from(commands);
+        self.window_commands += commands;
+        (at, stop)
+    }
+}
