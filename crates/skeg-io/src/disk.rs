@@ -200,6 +200,13 @@ pub trait File: Send + Sync + Debug {
     /// it was.
     fn allocate(&self, offset: u64, len: u64) -> io::Result<()>;
 
+    /// Whether the file system keeps in its own books which parts of an allocated range have been written, and
+    /// writes over those in place from then on. There the first write to a part makes the next sync dearer
+    /// than later ones do, whatever is written.
+    fn marks_first_writes(&self) -> bool {
+        false
+    }
+
     /// Length in bytes.
     ///
     /// # Errors

@@ -54,3 +54,26 @@ fn reserving_more_than_there_is_fails_and_changes_nothing() {
         disk.remove(&root.join(name)).unwrap();
     }
 }
+
+/// The kind of the file system of `path`, as the system names it.
+#[cfg(target_os = "linux")]
+fn file_system(path: &std::path::Path) -> String {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let parts = |line: &str| -> Vec<String> { line.split(' ').map(str::to_owned).collect() };
+    let above = mounts.lines().map(parts).filter(|parts| path.starts_with(&parts[1]));
+    // Of those mounted at one place the last one is seen.
+    above.max_by_key(|parts| parts[1].len()).unwrap()[2].clone()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_marks_first_writes_goes_by_the_file_system() {
+    for root in [std::env::temp_dir(), PathBuf::from("/dev/shm")] {
+        let Ok(directory) = tempfile::tempdir_in(&root) else { continue };
+        let path = directory.path().join("file");
+        let file = RealDisk::new().open(&path, OpenMode::CreateNew).unwrap();
+        let kind = file_system(&root.canonicalize().unwrap());
+        let marks = matches!(kind.as_str(), "ext2" | "ext3" | "ext4" | "xfs");
+        assert_eq!(file.marks_first_writes(), marks, "{kind}");
+    }
+}

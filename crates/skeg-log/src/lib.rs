@@ -55,6 +55,7 @@ mod values;
 mod vector;
 mod walk;
 mod writer;
+mod zeros;
 
 pub use backup::{Copied, CopyOptions, CopyProgress};
 pub use check::{CheckReport, Outcome};

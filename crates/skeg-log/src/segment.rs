@@ -96,6 +96,8 @@ pub(crate) struct Segment {
     pub(crate) path: PathBuf,
     pub(crate) file: Arc<dyn File>,
     pub(crate) salt: u64,
+    /// See [`File::marks_first_writes`].
+    pub(crate) marks_first_writes: bool,
     /// Bytes from the start of the file that have blocks on the disk.
     allocated: Mutex<u64>,
     /// Set once, when the writer has gone on to the next segment.
@@ -137,6 +139,7 @@ impl Segment {
         Ok(Self {
             id: header.id,
             path,
+            marks_first_writes: file.marks_first_writes(),
             file,
             salt: header.salt,
             allocated: Mutex::new(bytes),

@@ -25,6 +25,7 @@ use crate::segment::{HEADER_BYTES, Segment};
 use crate::space::{RECORD_OVERHEAD_BYTES, Reservation};
 use crate::types::{Epoch, Purpose, SyncPolicy, Written, Wrote};
 use crate::values::Place;
+use crate::zeros::Zeros;
 
 /// Blocks that a thread writes before it leaves the rest to the log thread: its own, and what
 /// others pushed meanwhile and found the role taken.
@@ -55,6 +56,7 @@ pub(crate) struct Writer {
     /// The durable epoch that the block in the builder names, and that the last one written names.
     claimed: Epoch,
     named: Epoch,
+    zeros: Zeros,
 }
 
 /// How far the writer is with a block: none, collected but without a place, built and partly
@@ -79,6 +81,7 @@ impl Writer {
             // CURRENT names all that was there when the log was opened.
             claimed: Epoch(position.epoch),
             named: Epoch(position.epoch),
+            zeros: Zeros::default(),
         }
     }
 
@@ -151,6 +154,7 @@ impl Writer {
         core.space.update(Room::switched);
         self.segment = next;
         self.offset = HEADER_BYTES;
+        self.zeros = Zeros::default();
         true
     }
 
@@ -241,6 +245,14 @@ impl Writer {
         self.segment.set_written_bytes(self.offset);
     }
 
+    /// Behind the block that was just written and is about to be synced; they go to the disk with it.
+    fn write_zeros(&mut self, core: &Core) {
+        let bytes = self.builder.bytes().len() as u64;
+        if let Err(error) = self.zeros.follow(&self.segment, self.offset, bytes) {
+            core.poison(error.to_string());
+        }
+    }
+
     /// Gives back memory that only a load like the last one needs.
     fn release_memory(&mut self) {
         if matches!(self.stage, Stage::Idle) {
@@ -299,6 +311,9 @@ impl Core {
             // Who holds the role looks at `has_unwritten` again after he has put it back.
             let Some(mut writer) = self.role.take() else { return or_busy(outcome) };
             let step = writer.step(self);
+            if by == By::Disk && matches!(step, Wrote::Wrote(_)) {
+                writer.write_zeros(self);
+            }
             self.role.put(writer);
             match step {
                 Wrote::Wrote(_) if by == By::Disk => return step,

@@ -253,6 +253,10 @@ impl File for WatchedFile {
         self.watch.note("allocate", &self.path, self.inner.allocate(offset, len))
     }
 
+    fn marks_first_writes(&self) -> bool {
+        self.inner.marks_first_writes()
+    }
+
     fn len(&self) -> io::Result<u64> {
         self.watch.note("look at", &self.path, self.inner.len())
     }

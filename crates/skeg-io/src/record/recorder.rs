@@ -197,6 +197,10 @@ impl File for RecordingFile {
         Ok(())
     }
 
+    fn marks_first_writes(&self) -> bool {
+        self.inner.marks_first_writes()
+    }
+
     fn len(&self) -> io::Result<u64> {
         self.inner.len()
     }

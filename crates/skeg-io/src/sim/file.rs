@@ -149,6 +149,10 @@ impl File for SimFile {
         })
     }
 
+    fn marks_first_writes(&self) -> bool {
+        true
+    }
+
     fn len(&self) -> io::Result<u64> {
         let mut state = self.shared.state();
         match state.begin(Operation::Metadata, &self.path)? {
