@@ -10,6 +10,11 @@
 
 use crate::number::{write_double, write_int};
 
+/// Strings up to this many bytes are written in one go.
+const SHORT_BYTES_MAX: usize = 32;
+/// Room for one of them with what frames it.
+const SHORT_ROOM: usize = SHORT_BYTES_MAX + "$32\r\n\r\n".len();
+
 /// The protocol version that a connection speaks; `HELLO` changes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Version {
@@ -177,6 +182,9 @@ impl Reply {
     pub fn bulk(&mut self, bytes: &[u8]) {
         if !self.has_room(bytes.len()) {
             return;
+        }
+        if bytes.len() <= SHORT_BYTES_MAX {
+            return self.short(bytes);
         }
         self.buf.reserve(bytes.len() + 32);
         self.header(b'$', bytes.len());
@@ -350,6 +358,27 @@ impl Reply {
         Deferred { at, pairs }
     }
 
+    /// A string of a few bytes, in one go: room for the longest is taken, and given back behind the end.
+    #[inline]
+    fn short(&mut self, bytes: &[u8]) {
+        let before = self.buf.len();
+        self.buf.extend_from_slice(&[0; SHORT_ROOM]);
+        let room = self.buf.last_chunk_mut::<SHORT_ROOM>().expect("it was just taken");
+        let count = bytes.len();
+        let [tens, ones] = [(count / 10) as u8, (count % 10) as u8].map(|digit| b'0' + digit);
+        let start = if count < 10 {
+            room[..4].copy_from_slice(&[b'$', ones, b'\r', b'\n']);
+            4
+        } else {
+            room[..5].copy_from_slice(&[b'$', tens, ones, b'\r', b'\n']);
+            5
+        };
+        let end = start + count;
+        copy_short(bytes, &mut room[start..end]);
+        room[end..end + 2].copy_from_slice(b"\r\n");
+        self.buf.truncate(before + end + 2);
+    }
+
     #[inline(always)]
     fn header(&mut self, kind: u8, count: usize) {
         if count < 10 {
@@ -373,4 +402,27 @@ impl Reply {
         }));
         self.buf.extend_from_slice(b"\r\n");
     }
+}
+
+/// Copies up to 32 bytes to where as many are: a call of `memcpy` costs more than they take.
+#[inline]
+fn copy_short(from: &[u8], to: &mut [u8]) {
+    if !(copy_ends::<16>(from, to) || copy_ends::<8>(from, to) || copy_ends::<4>(from, to)) {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    }
+}
+
+/// Copies the first and the last `N` bytes, if there are so many. What lies in both is copied twice.
+#[inline(always)]
+fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
+        return false;
+    };
+    if let Some(to) = to.first_chunk_mut() {
+        *to = *first;
+    }
+    if let Some(to) = to.last_chunk_mut() {
+        *to = *last;
+    }
+    true
 }

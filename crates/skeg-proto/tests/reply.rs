@@ -37,6 +37,21 @@ fn types_common_to_both_versions() {
 }
 
 #[test]
+fn strings_of_all_lengths_are_as_they_were_given() {
+    let text: String = ('0'..='z').cycle().take(120).collect();
+    for len in 0..=text.len() {
+        let given = &text[text.len() - len..];
+        let wire = format!("+OK\r\n${len}\r\n{given}\r\n:1\r\n");
+        let write = |reply: &mut Reply| {
+            reply.ok();
+            reply.bulk_str(given);
+            reply.int(1);
+        };
+        assert_eq!(both(write), [wire.as_str(); 2]);
+    }
+}
+
+#[test]
 fn resp3_types_degrade_as_in_redis() {
     let cases: [(Write, [&str; 2]); 12] = [
         (Reply::null, ["$-1\r\n", "_\r\n"]),
