@@ -151,6 +151,30 @@ fn shutdown_is_the_servers_work() {
 }
 
 #[test]
+fn reads_of_every_kind_count_as_hits_or_misses() {
+    let store = Store::with_host(4, Arc::new(TestHost::default()));
+    let mut client = store.client(Version::Resp2);
+    let large = (0..200).map(|it| format!(" {it}")).collect::<String>();
+    let scored = (0..200).map(|it| format!(" {it} {it}")).collect::<String>();
+    for line in ["RPUSH list a".into(), format!("RPUSH long{large}"), "ZADD scores 1 a".into()] {
+        client.call(&line);
+    }
+    client.call(&format!("ZADD many{scored}"));
+    for read in ["LRANGE list 0 0", "LRANGE long 0 0", "ZRANGE scores 0 0", "ZRANGE many 0 0"] {
+        assert!(client.show(read).starts_with("[\""), "{read}");
+    }
+    // What holds something else is there too.
+    for read in ["LRANGE scores 0 0", "LRANGE many 0 0", "ZRANGE list 0 0", "ZRANGE long 0 0"] {
+        assert!(client.show(read).starts_with("-WRONGTYPE"), "{read}");
+    }
+    for read in ["LRANGE none 0 0", "ZRANGE none 0 0"] {
+        assert_eq!(client.show(read), "[]", "{read}");
+    }
+    let info = text(&mut client, "INFO stats");
+    assert_eq!((field(&info, "keyspace_hits"), field(&info, "keyspace_misses")), ("8", "2"));
+}
+
+#[test]
 fn info_has_the_figures() {
     let store = Store::with_host(4, Arc::new(TestHost::default()));
     let mut client = store.client(Version::Resp3);

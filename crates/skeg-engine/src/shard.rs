@@ -30,6 +30,8 @@ use slice::Slice;
 pub use values::Held;
 pub(crate) use values::{ELEMENT_COST, bytes_of, changes_from, each_change};
 
+use std::convert::Infallible;
+
 use skeg_io::sync::Arc;
 use skeg_keyspace::{Collection, EntryRef, HashSeed, Keyspace, Kind, StrRef, ValueRef};
 use skeg_log::{Broken, Epoch, Log, Reservation, ShardId, ShardPlace, breaks};
@@ -369,19 +371,33 @@ impl Shard {
 
     /// [`Shard::find`], counted as a keyspace hit or miss.
     fn read(&mut self, db: u8, key: &[u8]) -> Option<EntryRef<'_>> {
+        let Ok(entry) =
+            self.read_as(db, key, |keyspace, hash| Ok::<_, Infallible>(keyspace.get(hash, key)));
+        entry
+    }
+
+    /// As [`Shard::read`], of what `look` makes of the key and its hash. A value of another kind counts as a
+    /// hit.
+    #[inline]
+    fn read_as<'s, T, E>(
+        &'s mut self,
+        db: u8,
+        key: &[u8],
+        look: impl FnOnce(&'s Keyspace, u64) -> Result<Option<T>, E>,
+    ) -> Result<Option<T>, E> {
         let hash = self.hash_of(key);
         if !self.begin_read(db, hash, key) {
-            return None;
+            return Ok(None);
         }
-        let entry = self.databases[usize::from(db)].get(hash, key);
-        if entry.is_some() {
-            self.stats.hits += 1;
-        } else {
+        let found = look(&self.databases[usize::from(db)], hash);
+        if matches!(found, Ok(None)) {
             self.stats.misses += 1;
-            // Not through the shard: the entry borrows its databases.
+            // Not through the shard: what was found borrows its databases.
             self.switches.note_key(&mut self.events, NotifyClass::KEY_MISS, "keymiss", db, key);
+        } else {
+            self.stats.hits += 1;
         }
-        entry
+        found
     }
 
     /// What the key holds, as long as its deadline has not passed. Nothing is noted of it: the command

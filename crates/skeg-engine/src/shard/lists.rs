@@ -21,7 +21,7 @@ impl Shard {
     /// # Errors
     /// [`WrongType`] when the key holds something else.
     pub fn read_list(&mut self, db: u8, key: &[u8]) -> Result<Option<ListRef<'_>>, WrongType> {
-        self.read(db, key).map(|entry| entry.value.list()).transpose()
+        self.read_as(db, key, |keyspace, hash| keyspace.list(hash, key))
     }
 
     /// Adds an item at an end of the list, which is created if missing; returns its new length.

@@ -29,7 +29,7 @@ impl Shard {
         db: u8,
         key: &[u8],
     ) -> Result<Option<SortedSetRef<'_>>, WrongType> {
-        self.read(db, key).map(|entry| entry.value.sorted_set()).transpose()
+        self.read_as(db, key, |keyspace, hash| keyspace.sorted_set(hash, key))
     }
 
     /// Gives a member of the sorted set, which is created if missing, a score (any number but NaN);

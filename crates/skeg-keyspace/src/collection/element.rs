@@ -175,8 +175,9 @@ pub(crate) fn len(bytes: &[u8]) -> usize {
     }
 }
 
-/// The element at the start of `bytes`, a string that lies here.
-#[inline]
+/// The element at the start of `bytes`, a string that lies here. Always inline: walks call it for every
+/// element, and what it returns is then never in memory.
+#[inline(always)]
 pub(crate) fn string(bytes: &[u8]) -> StrRef<'_> {
     match bytes[0] {
         short @ 0..INT_1 => StrRef::Bytes(&bytes[1..=usize::from(short)]),

@@ -20,8 +20,8 @@ pub(crate) const HEAD_BYTES: usize = 1;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flat<'a, const WIDTH: usize>(&'a [u8]);
 
-/// The bytes of the entry at the start of `bytes`.
-#[inline]
+/// The bytes of the entry at the start of `bytes`. Always inline: walks do little else.
+#[inline(always)]
 pub(crate) fn entry_len<const WIDTH: usize>(bytes: &[u8]) -> usize {
     let first = element::len(bytes);
     if WIDTH == 1 { first } else { first + element::len(&bytes[first..]) }

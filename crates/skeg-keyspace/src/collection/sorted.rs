@@ -270,7 +270,7 @@ pub struct SortedSetIter<'a>(Walk<'a, Key, 2>);
 impl<'a> SortedSetIter<'a> {
     /// The members alone: their scores are not read.
     pub fn members(self) -> impl DoubleEndedIterator<Item = StrRef<'a>> + ExactSizeIterator {
-        self.0.map(element::string)
+        self.0.map(|entry| element::string(entry))
     }
 }
 

@@ -65,6 +65,37 @@ impl Keyspace {
         Ok(Some(Place { spot, handle, form }))
     }
 
+    /// The list of `key`, if the key is there: as [`Keyspace::get`], without a detour over values of all
+    /// kinds, which goes through memory more than once.
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    pub fn list(&self, hash: u64, key: &[u8]) -> Result<Option<ListRef<'_>>, WrongType> {
+        let Some(place) = self.place(hash, key, Kind::List)? else { return Ok(None) };
+        Ok(Some(match place.form {
+            Form::Flat => ListRef::flat(self.flat_bytes(&place)),
+            Form::Indexed(number) => match &self.collections.get(number).0 {
+                Indexed::List(items) => ListRef::items(items),
+                _ => unreachable!("the cell says what it is"),
+            },
+        }))
+    }
+
+    /// The sorted set of `key`, if the key is there: as [`Keyspace::list`].
+    ///
+    /// # Errors
+    /// [`WrongType`] when the key holds something else.
+    pub fn sorted_set(&self, hash: u64, key: &[u8]) -> Result<Option<SortedSetRef<'_>>, WrongType> {
+        let Some(place) = self.place(hash, key, Kind::SortedSet)? else { return Ok(None) };
+        Ok(Some(match place.form {
+            Form::Flat => SortedSetRef::flat(self.flat_bytes(&place)),
+            Form::Indexed(number) => match &self.collections.get(number).0 {
+                Indexed::SortedSet(sorted) => SortedSetRef::sorted(sorted),
+                _ => unreachable!("the cell says what it is"),
+            },
+        }))
+    }
+
     /// The bytes of a flat collection.
     #[inline]
     pub(super) fn flat_bytes(&self, place: &Place) -> &[u8] {
