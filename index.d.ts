@@ -1924,6 +1924,12 @@ interface IndexOptions {
    * @defaultValue what the index has, 0 (no limit) for a new one
    */
   maxMemory?: number
+  /**
+   * Parts that the index is spread over, each on a shard of its own while there are shards enough: writes of
+   * different parts do not wait for each other, and a search looks at all of them side by side.
+   * @defaultValue what the index has, 1 for a new one
+   */
+  partitions?: number
 }
 /** How far a segment is that is being built. */
 interface ConsolidateProgress {
@@ -1958,6 +1964,8 @@ interface IndexInfo {
   tier: Tier
   /** How they are searched. */
   backend: Backend
+  /** In how many parts it is. */
+  partitions: number
   /** How many vectors it holds. */
   vectors: number
   /** Of them, those that are in memory and in no segment. */

@@ -73,6 +73,12 @@ export interface IndexOptions {
    * @defaultValue what the index has, 0 (no limit) for a new one
    */
   maxMemory?: number
+  /**
+   * Parts that the index is spread over, each on a shard of its own while there are shards enough: writes of
+   * different parts do not wait for each other, and a search looks at all of them side by side.
+   * @defaultValue what the index has, 1 for a new one
+   */
+  partitions?: number
 }
 
 /** How far a segment is that is being built. */
@@ -110,6 +116,8 @@ export interface IndexInfo {
   tier: Tier
   /** How they are searched. */
   backend: Backend
+  /** In how many parts it is. */
+  partitions: number
   /** How many vectors it holds. */
   vectors: number
   /** Of them, those that are in memory and in no segment. */
@@ -184,7 +192,7 @@ export interface VectorWriteOptions {
   durability?: Durability
 }
 
-const INDEX_KEYS = ['dim', 'metric', 'ids', 'tier', 'backend', 'maxMemory']
+const INDEX_KEYS = ['dim', 'metric', 'ids', 'tier', 'backend', 'maxMemory', 'partitions']
 const SEARCH_KEYS = ['k', 'l', 'rerank', 'minScore', 'bigint']
 /** How often a consolidation tells how far it is, in milliseconds. */
 const PROGRESS_MS = 100
@@ -196,12 +204,14 @@ export function createWords(name: string, options: IndexOptions): string[] {
   const dim = integer('dim', options.dim, 1, 65_536, 0)
   if (dim === 0) throw expected('dim', 'given for a new index')
   const maxMemory = integer('maxMemory', options.maxMemory, 0, 2 ** 50, 0)
+  const partitions = integer('partitions', options.partitions, 1, 256, 1)
   return [
     'SKEG.VINDEX.CREATE',
     name,
     String(dim),
     ...[tier, backend, 'METRIC', metric, 'IDS', ids].map(String),
     ...(maxMemory > 0 ? ['MAXMEMORY', String(maxMemory)] : []),
+    ...(partitions > 1 ? ['PARTITIONS', String(partitions)] : []),
   ]
 }
 
@@ -214,8 +224,9 @@ export function checkSame(info: IndexInfo, options: IndexOptions): void {
     tier = info.tier,
     backend = info.backend,
     maxMemory = info.maxMemory,
+    partitions = info.partitions,
   } = options
-  const asked = { dim, metric, ids, tier, backend, maxMemory }
+  const asked = { dim, metric, ids, tier, backend, maxMemory, partitions }
   for (const [option, value] of Object.entries(asked)) {
     if (value !== info[option as keyof typeof asked]) {
       throw new SkegError('ERR_INDEX_MISMATCH', `the index exists with another \`${option}\``)
@@ -238,6 +249,7 @@ export function readInfo(reply: unknown): IndexInfo {
     ids: fields['ids'] === 'u64' ? 'u64' : 'string',
     tier: String(fields['kind']) as Tier,
     backend: String(fields['backend']) as Backend,
+    partitions: Number(fields['partitions']),
     vectors,
     vectorsInMemory,
     vectorsInSegments: vectors - vectorsInMemory,

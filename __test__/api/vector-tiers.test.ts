@@ -133,6 +133,41 @@ test('an index refuses vectors beyond its limit of memory', async (t) => {
   await rejects(t, 'ERR_INDEX_MISMATCH', () => db.index('docs', other))
 })
 
+test('an index in parts is one index: written, searched, consolidated and dropped', async (t) => {
+  const db = await diskStore(t)
+  const [whole, parts] = await Promise.all([
+    filled(db, 'whole', { metric: 'cosine' }),
+    filled(db, 'parts', { metric: 'cosine', partitions: 3, maxMemory: 100_000_001 }),
+  ])
+  await db.transaction((tx) => {
+    tx.set('doc', 'text')
+    for (const index of [tx.index('whole'), tx.index('parts')]) {
+      for (let n = 0; n < 20; n++) index.set(`new:${n}`, row(rows(20, 9), n))
+      index.del('new:3')
+    }
+  })
+  const query = row(rows(20, 6), 3)
+  const same = async (): Promise<void> => {
+    t.deepEqual(await parts.search(query, { k: 40 }), await whole.search(query, { k: 40 }))
+    const queries = rows(20, 8)
+    t.deepEqual(await parts.searchMany(queries), await whole.searchMany(queries))
+  }
+  await same()
+  await parts.consolidate()
+  await whole.consolidate()
+  await same()
+  const info = await parts.info()
+  t.like(info, { partitions: 3, segments: 3, vectorsInMemory: 0, maxMemory: 100_000_001 })
+  t.is(info.vectors, (await whole.info()).vectors)
+  t.is((await whole.info()).partitions, 1)
+  const asked = { dim: DIM, metric: 'cosine' } as const
+  await db.index('parts', { ...asked, partitions: 3, maxMemory: 100_000_001 })
+  await rejects(t, 'ERR_INDEX_MISMATCH', () => db.index('parts', { ...asked, partitions: 2 }))
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => db.index('x', { ...asked, partitions: 257 }))
+  await parts.drop()
+  await rejects(t, 'ERR_NOT_FOUND', () => parts.search(query))
+})
+
 test('options of searches: fewer rows compared exactly, hits that are near enough', async (t) => {
   const db = await diskStore(t)
   const docs = await filled(db, 'docs', { tier: 'tq1' })

@@ -256,7 +256,7 @@ impl Session {
         reply: &mut Reply,
         complete: &Arc<dyn Complete>,
     ) -> Result<Flow, Failed> {
-        let shards = dispatch::shards_of(spec, args, holder.engine().router());
+        let shards = dispatch::shards_of(spec, args, holder.engine());
         let bound = dispatch::bound_of(spec, args);
         if holder.try_hold(&shards)? {
             let mut waits = false;

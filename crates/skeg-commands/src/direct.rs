@@ -4,7 +4,7 @@
 //! Invariant: shards, log space and the run itself are those of the session's own ways.
 //! May not know: who runs it, and when.
 
-use skeg_engine::{Bound, Exec, KEY_BYTES_MAX, Router, ShardList};
+use skeg_engine::{Bound, Engine, Exec, KEY_BYTES_MAX, ShardList};
 use skeg_proto::{ArgsBuf, Reply};
 
 use crate::dispatch;
@@ -35,9 +35,9 @@ impl Direct {
 
     /// The shards that it needs.
     #[must_use]
-    pub fn shards(&self, router: Router) -> ShardList {
+    pub fn shards(&self, engine: &Engine) -> ShardList {
         let lists = self.each().map(|(spec, args)| {
-            let list = dispatch::shards_of(spec, args.as_args(), router);
+            let list = dispatch::shards_of(spec, args.as_args(), engine);
             list.as_slice().to_vec()
         });
         lists.flatten().collect()
@@ -82,9 +82,10 @@ impl Direct {
         if let [(id, args)] = &*self.0 {
             let (spec, args) = (id.spec(), args.as_args());
             return author.with(spec, db, |cx| match spec.run {
-                Handler::Keyed(run) | Handler::AllShards(run) | Handler::Reaching(run, _) => {
-                    dispatch::run_on(spec, run, exec, cx, args, reply)
-                }
+                Handler::Keyed(run)
+                | Handler::AllShards(run)
+                | Handler::Reaching(run, _)
+                | Handler::Indexed(run, _) => dispatch::run_on(spec, run, exec, cx, args, reply),
                 Handler::Blocking(blocking) => blocking.try_once(spec, exec, cx, args, reply),
                 _ => Err(refused(spec)),
             });
@@ -106,6 +107,7 @@ fn look_up(args: ArgsBuf) -> Result<(CommandId, ArgsBuf), CommandError> {
         Handler::Keyed(_)
         | Handler::AllShards(_)
         | Handler::Reaching(..)
+        | Handler::Indexed(..)
         | Handler::Blocking(_) => {}
         _ => return Err(refused(spec)),
     }

@@ -4,7 +4,7 @@
 //! place; otherwise it is delegated with its own copy of the arguments.
 
 use skeg_engine::{
-    Bound, Exec, Holder, Job, KEY_BYTES_MAX, Receipt, Refusal, Router, SHARDS_MAX, ShardList,
+    Bound, Engine, Exec, Holder, Job, KEY_BYTES_MAX, Receipt, Refusal, SHARDS_MAX, ShardList,
 };
 use skeg_io::sync::Arc;
 use skeg_proto::{Args, Reply, Version};
@@ -200,8 +200,8 @@ impl Session {
                 run(&mut self.cx(spec), None, args, reply)?;
                 Ok(Flow::done())
             }
-            Handler::AllShards(run) | Handler::Reaching(run, _) => {
-                let shards = shards_of(spec, args, holder.engine().router());
+            Handler::AllShards(run) | Handler::Reaching(run, _) | Handler::Indexed(run, _) => {
+                let shards = shards_of(spec, args, holder.engine());
                 self.on_shards(spec, run, &shards, holder, args, reply, complete)
             }
             Handler::Blocking(blocking) => {
@@ -237,7 +237,7 @@ impl Session {
         complete: &Arc<dyn Complete>,
     ) -> Result<Flow, Failed> {
         if !matches!(spec.keys, Keys::One(_)) {
-            let shards = shards_of(spec, args, holder.engine().router());
+            let shards = shards_of(spec, args, holder.engine());
             return self.on_shards(spec, run, &shards, holder, args, reply, complete);
         }
         let shard = holder.shard_of(args.get(1));
@@ -267,8 +267,10 @@ impl Session {
         complete: &Arc<dyn Complete>,
     ) -> Result<Flow, Failed> {
         if holder.try_hold(shards)? {
-            let keys = spec.keys.positions(args).map(|index| args.get(index));
-            holder.touch_keys(self.state.db, keys);
+            if !matches!(spec.run, Handler::Indexed(..)) {
+                let keys = spec.keys.positions(args).map(|index| args.get(index));
+                holder.touch_keys(self.state.db, keys);
+            }
             let outcome = holder.run(shards, bound_in_place(spec, args, holder), |exec| {
                 run_on(spec, run, exec, &mut self.cx(spec), args, reply)
             });
@@ -399,7 +401,8 @@ pub(crate) fn run_on(
     args: Args<'_>,
     reply: &mut Reply,
 ) -> Outcome {
-    if exec.is_walked() {
+    // What an index has is not handed out key by key.
+    if exec.is_walked() && !matches!(spec.run, Handler::Indexed(..)) {
         want_changes(spec, exec, cx, args)?;
     }
     if let Some(bound) = spec.bound.stored(exec, cx, args) {
@@ -438,8 +441,10 @@ pub(crate) fn finished(
 }
 
 /// The shards that a command needs.
-pub(crate) fn shards_of(spec: &Spec, args: Args<'_>, router: Router) -> ShardList {
+pub(crate) fn shards_of(spec: &Spec, args: Args<'_>, engine: &Engine) -> ShardList {
+    let router = engine.router();
     match spec.run {
+        Handler::Indexed(_, shards) => shards(engine, args),
         Handler::Reaching(_, reaches_all) if reaches_all(args) => ShardList::all(router.shards()),
         Handler::Keyed(_) | Handler::Reaching(..) | Handler::Blocking(_) => {
             let keys = spec.keys.positions(args);

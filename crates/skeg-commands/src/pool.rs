@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use skeg_engine::{Bound, Engine, Exec, Job, Progress, Receipt, Refusal, Shard, ShardList};
+use skeg_engine::{Bound, Engine, Exec, Job, Progress, Receipt, Refusal, ShardList};
 use skeg_io::sync::{Arc, Mutex};
 use skeg_proto::Reply;
 use skeg_vector::SearchScratch;
@@ -27,8 +27,11 @@ pub(crate) trait Question: Send + Sync + 'static {
     /// What a part of it comes to.
     type Share: Send + 'static;
 
-    /// Takes it, under the latch.
-    fn take(&self, shard: &mut Shard, name: &[u8]) -> Result<Self::Taken, CommandError>;
+    /// The shards that it is taken from.
+    fn shards(&self, engine: &Engine, name: &[u8]) -> ShardList;
+
+    /// Takes it, under their latches.
+    fn take(&self, exec: &mut Exec<'_>, name: &[u8]) -> Result<Self::Taken, CommandError>;
 
     /// Whether the answer takes no time.
     fn is_at_hand(taken: &Self::Taken) -> bool;
@@ -74,10 +77,9 @@ pub(crate) fn ask<Q: Question>(
     reply: &mut Reply,
 ) -> Result<Flow, CommandError> {
     let Turn { session, holder, complete, spec } = turn;
-    let shard = holder.engine().shard_of(name);
-    if holder.try_hold_one(shard)? {
-        let taken =
-            holder.run_one(shard, Bound::READ, |exec| question.take(exec.shard_at(shard), name));
+    let shards = question.shards(holder.engine(), name);
+    if holder.try_hold(&shards)? {
+        let taken = holder.run(&shards, Bound::READ, |exec| question.take(exec, name));
         let (taken, receipt) = taken?;
         let taken = taken?;
         if Q::is_at_hand(&taken) {
@@ -93,7 +95,7 @@ pub(crate) fn ask<Q: Question>(
     let job = TakeJob {
         engine: holder.engine().clone(),
         name: name.into(),
-        shards: ShardList::one(shard),
+        shards,
         question,
         taken: None,
         back: session.back(spec, complete),
@@ -159,7 +161,7 @@ impl<Q: Question> Asked<Q> {
     }
 }
 
-/// Takes it when the shard's latch was not free.
+/// Takes it when a latch was not free.
 struct TakeJob<Q: Question> {
     engine: Engine,
     name: Box<[u8]>,
@@ -179,7 +181,7 @@ impl<Q: Question> Job for TakeJob<Q> {
     }
 
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
-        self.taken = Some(self.question.take(exec.shard(&self.name), &self.name));
+        self.taken = Some(self.question.take(exec, &self.name));
         Progress::Done
     }
 

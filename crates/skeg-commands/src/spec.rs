@@ -8,7 +8,7 @@
 mod keys;
 mod words;
 
-use skeg_engine::{Bound, Exec};
+use skeg_engine::{Bound, Engine, Exec, ShardList};
 use skeg_proto::{Args, Reply};
 
 use crate::blocking::Blocking;
@@ -57,6 +57,8 @@ pub struct Spec {
 
 /// Runs while shards are held.
 pub type ShardHandler = fn(&mut Exec<'_>, &mut Cx<'_>, Args<'_>, &mut Reply) -> Outcome;
+/// The shards of an index that a command needs.
+pub(crate) type IndexShards = fn(&Engine, Args<'_>) -> ShardList;
 /// Runs without any shard.
 pub type SessionHandler = fn(&mut Cx<'_>, Args<'_>, &mut Reply) -> Outcome;
 /// Starts a walk over shards.
@@ -77,6 +79,8 @@ pub enum Handler {
     AllShards(ShardHandler),
     /// The shards of its keys are held; every shard, when its arguments may lead to any key.
     Reaching(ShardHandler, fn(Args<'_>) -> bool),
+    /// The shards of the parts of an index that it needs are held.
+    Indexed(ShardHandler, IndexShards),
     /// Goes from shard to shard in slices; inside a transaction every shard is held.
     Walk(WalkHandler),
     /// Touches no shard; what it publishes may depend on a transaction.

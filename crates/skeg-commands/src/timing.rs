@@ -90,7 +90,10 @@ fn may_take_long(spec: &Spec, args: Args<'_>) -> bool {
     if spec.flags.has(Flags::FAST) {
         return false;
     }
-    let writes_arguments = matches!((spec.run, spec.bound), (Handler::Keyed(_), BoundRule::Grow));
+    let writes_arguments = matches!(
+        (spec.run, spec.bound),
+        (Handler::Keyed(_) | Handler::Indexed(..), BoundRule::Grow)
+    );
     let is_short = writes_arguments && args.extent_bytes() < SHORT_BYTES;
     !is_short && !reads_few(spec, args)
 }

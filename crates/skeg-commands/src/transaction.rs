@@ -120,7 +120,7 @@ impl TransactionTask {
         let mut shards = ShardList::new();
         let watched = self.watching.as_ref().map(|watching| watching.shards(&self.engine));
         let of_commands = self.queue.iter().map(|queued| {
-            dispatch::shards_of(queued.id.spec(), queued.args.as_args(), self.engine.router())
+            dispatch::shards_of(queued.id.spec(), queued.args.as_args(), &self.engine)
         });
         for list in of_commands.chain(watched) {
             list.as_slice().iter().for_each(|id| shards.insert(*id));
@@ -282,7 +282,13 @@ fn run_queued(
     match (spec.run, exec) {
         (Handler::Session(run) | Handler::Container(Some(run)), _) => run(cx, args, reply),
         (Handler::Message(run), exec) => run(cx, exec, args, reply),
-        (Handler::Keyed(run) | Handler::AllShards(run) | Handler::Reaching(run, _), Some(exec)) => {
+        (
+            Handler::Keyed(run)
+            | Handler::AllShards(run)
+            | Handler::Reaching(run, _)
+            | Handler::Indexed(run, _),
+            Some(exec),
+        ) => {
             reserve_for(spec, exec, cx, args, room)?;
             run(exec, cx, args, reply)
         }

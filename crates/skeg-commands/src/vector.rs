@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use skeg_engine::{Exec, Incoming, IndexError, Refusal, Shard};
+use skeg_engine::{Engine, Exec, Incoming, IndexError, Parts, Refusal, Shard, ShardList};
 use skeg_proto::Args;
 use skeg_vector::{IdKind, IdRef, VectorError, VectorErrorKind};
 
@@ -46,6 +46,33 @@ pub(crate) fn effects_bytes(args: Args<'_>, effects: usize) -> u64 {
     (args.payload_bytes() + effects * each) as u64
 }
 
+/// Rows that are to be stored, by the names of the parts that they go to.
+pub(crate) type Rows = BTreeMap<Box<[u8]>, Incoming>;
+
+/// The name of the part that an id is in; of a text that is no id, of any.
+fn part_of<'p>(parts: &'p Parts<'_>, text: &[u8]) -> &'p [u8] {
+    let kind = parts.ids().unwrap_or(IdKind::Str);
+    parts.name_of(id(kind, text).unwrap_or(IdRef::U64(0)))
+}
+
+/// The shards of the parts that ids of an index are in.
+pub(crate) fn shards_of_ids<'a>(
+    engine: &Engine,
+    name: &[u8],
+    ids: impl Iterator<Item = &'a [u8]>,
+) -> ShardList {
+    let parts = engine.index_parts(name);
+    if parts.count() == 1 {
+        return parts.names().map(|name| engine.shard_of(name)).collect();
+    }
+    ids.map(|text| engine.shard_of(part_of(&parts, text))).collect()
+}
+
+/// The shards of all parts of an index.
+pub(crate) fn shards_of_all(engine: &Engine, args: Args<'_>) -> ShardList {
+    engine.index_shards(args.get(1), 0)
+}
+
 /// Has room made for the vectors that commands will store, each of them by its name and arguments.
 ///
 /// # Errors
@@ -54,19 +81,22 @@ pub(crate) fn make_room<'a>(
     exec: &mut Exec<'_>,
     commands: impl Iterator<Item = (&'static str, Args<'a>)>,
 ) -> Result<(), IndexError> {
-    let mut incoming: BTreeMap<&[u8], Incoming> = BTreeMap::new();
+    let mut incoming = Rows::new();
     for (command, args) in commands {
-        let vectors = match command {
-            "skeg.vset" => 1,
-            "skeg.vmset" => args.len() / 2,
+        let first = match command {
+            "skeg.vset" => 2,
+            "skeg.vmset" => 3,
             _ => continue,
         };
-        let more = Incoming::new(vectors, args.payload_bytes());
-        let all = incoming.entry(args.get(1)).or_default();
-        *all = all.and(more);
+        let parts = exec.index_parts(args.get(1));
+        for index in (first..args.len().saturating_sub(1)).step_by(2) {
+            let (text, row) = (args.get(index), args.get(index + 1));
+            let all = incoming.entry(part_of(&parts, text).into()).or_default();
+            all.add(text.len(), row.len() / size_of::<f32>());
+        }
     }
-    for (name, incoming) in incoming {
-        match exec.shard(name).vector_room(name, incoming) {
+    for (part, incoming) in incoming {
+        match exec.part_shard(&part)?.vector_room(&part, incoming) {
             Ok(()) | Err(IndexError::NotFound) => {}
             Err(error) => return Err(error),
         }
@@ -97,6 +127,7 @@ impl From<IndexError> for CommandError {
         let code = match error {
             IndexError::NotFound => "NOINDEX",
             IndexError::Mismatch { .. } => "INDEXMISMATCH",
+            IndexError::Moved => "TRYAGAIN",
             IndexError::Behind => return Self::Refused(Refusal::Wait),
             IndexError::Unwritten => "BUSY",
             IndexError::Memory { .. } => "OOM",

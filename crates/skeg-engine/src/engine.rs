@@ -23,6 +23,7 @@ use crate::evict::Meter;
 use crate::fetch::READERS;
 use crate::holder::Drain;
 use crate::home::{self, Bell};
+use crate::indexes::Directory;
 use crate::job::{Job, Ticket};
 use crate::latch::Latch;
 use crate::notify::Switches;
@@ -73,6 +74,8 @@ pub(crate) struct Shared {
     pub(crate) live: Live,
     pub(crate) backups: Backups,
     pub(crate) vectors: Vectors,
+    /// The indexes in several parts.
+    pub(crate) directory: Arc<Directory>,
     threads: Mutex<Vec<Box<dyn Join>>>,
     discarded: Mutex<Discarded>,
     transactions: AtomicU64,
@@ -133,7 +136,7 @@ impl Engine {
         };
         let writes = log.is_some() && !options.read_only;
         let store = writes.then(|| Arc::new(Store::new(options)));
-        let (switches, board) = (Arc::default(), Arc::default());
+        let (switches, board, directory) = (Arc::default(), Arc::default(), Arc::default());
         let values = log.as_ref().map(|log| {
             let waits = options.home_threads == 0;
             Arc::new(Values::new(log.values(), options.cache_bytes, waits))
@@ -141,7 +144,7 @@ impl Engine {
         let mut shards_built = rebuild.finish(shards, log.as_ref().zip(values.as_ref()), &switches);
         for shard in &mut shards_built {
             shard.waits = Waits::new(&board);
-            shard.indexes.attach(shard.id, store.as_ref());
+            shard.indexes.attach(shard.id, store.as_ref(), &directory);
         }
         let latches = shards_built.into_iter().map(Latch::new).collect();
         let shared = Arc::new(Shared {
@@ -159,6 +162,7 @@ impl Engine {
             search: Pool::new("skeg-search", options.search_threads),
             readers: Pool::new("skeg-read", READERS),
             values: values.clone(),
+            directory,
             this: OnceLock::new(),
             recovered,
             snapshots: Snapshots::default(),

@@ -9,8 +9,11 @@
 //!
 //! May not know: how an index searches, what is in a file.
 
+mod created;
 mod idle;
+mod parts;
 mod room;
+mod spread;
 
 use std::collections::BTreeMap;
 
@@ -21,8 +24,12 @@ use skeg_vector::{
     VectorError, View,
 };
 
+pub(crate) use self::created::Created;
 use self::idle::Rest;
+pub(crate) use self::parts::{Directory, Part};
+pub use self::parts::{PARTS_MAX, Parts, Several};
 pub use self::room::Incoming;
+pub use self::spread::put_together;
 use crate::effect::{Effect, VectorId};
 use crate::shard::Shard;
 use crate::vectors::{BuildProgress, Store, Task};
@@ -43,6 +50,7 @@ pub(crate) struct Held {
     rest: Rest,
     /// Bytes of memory that it may take.
     pub(crate) memory_max: Option<u64>,
+    pub(crate) part: Part,
 }
 
 /// The indexes by name.
@@ -59,6 +67,8 @@ pub(crate) struct Indexes {
     dropped: Vec<u64>,
     /// Where segments are made, in a database on disk that can be written to.
     store: Option<Arc<Store>>,
+    /// Those in several parts, of all shards, once replay is over.
+    directory: Arc<Directory>,
 }
 
 /// An index as it was at one moment, with its number.
@@ -67,6 +77,7 @@ pub(crate) struct Image {
     pub(crate) name: Box<[u8]>,
     pub(crate) number: u64,
     pub(crate) memory_max: Option<u64>,
+    pub(crate) part: Part,
     pub(crate) view: Arc<View>,
 }
 
@@ -79,6 +90,7 @@ impl Indexes {
             found: BTreeMap::new(),
             dropped: Vec::new(),
             store: None,
+            directory: Arc::default(),
         }
     }
 
@@ -93,6 +105,7 @@ impl Indexes {
             name: name.clone(),
             number: held.number,
             memory_max: held.memory_max,
+            part: held.part,
             view: held.index.view(),
         })
         .collect()
@@ -104,7 +117,16 @@ impl Indexes {
     }
 
     /// Replay is over: segments are made here from now on, and rows written that were too many.
-    pub(crate) fn attach(&mut self, shard: ShardId, store: Option<&Arc<Store>>) {
+    pub(crate) fn attach(
+        &mut self,
+        shard: ShardId,
+        store: Option<&Arc<Store>>,
+        directory: &Arc<Directory>,
+    ) {
+        self.directory = Arc::clone(directory);
+        for (name, held) in &self.by_name {
+            directory.note(name, held.part, held.index.options().ids);
+        }
         let found = std::mem::take(&mut self.found);
         let dropped = std::mem::take(&mut self.dropped);
         self.store = store.cloned();
@@ -134,13 +156,13 @@ impl Indexes {
             index.attach(segments)?;
         }
         index.resume(created.generation);
-        let Created { number, relies_on, memory_max, .. } = *created;
+        let Created { number, relies_on, memory_max, part, .. } = *created;
         if number != 0 {
             // Its rows in memory wait for a segment.
             index.code_waiting();
         }
         let (is_due, rest) = (false, Rest::default());
-        let held = Held { index, number, relies_on, is_due, rest, memory_max };
+        let held = Held { index, number, relies_on, is_due, rest, memory_max, part };
         self.by_name.insert(name.into(), held);
         Ok(())
     }
@@ -179,47 +201,6 @@ impl Held {
     }
 }
 
-/// What an index was created with, as effects hold it: the options, and for an index that may have
-/// segments its number; in a snapshot also the generation that its changes begin with, and the one up
-/// to which its rows are in segments. Behind that the bytes of memory that it may take, if there is a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Created {
-    pub(crate) options: IndexOptions,
-    pub(crate) number: u64,
-    pub(crate) generation: u64,
-    pub(crate) relies_on: u64,
-    pub(crate) memory_max: Option<u64>,
-}
-
-impl Created {
-    pub(crate) fn to_bytes(self) -> Vec<u8> {
-        let mut bytes = self.options.to_bytes().to_vec();
-        if self.number != 0 {
-            for number in [self.number, self.generation, self.relies_on] {
-                bytes.extend_from_slice(&number.to_le_bytes());
-            }
-        }
-        bytes.extend(self.memory_max.iter().flat_map(|bytes| bytes.to_le_bytes()));
-        bytes
-    }
-
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let said = |error: VectorError| error.to_string();
-        let (options, rest) = bytes.split_at_checked(bytes.len().min(9)).unwrap_or_default();
-        let options = IndexOptions::from_bytes(options).map_err(said)?;
-        let (numbers, rest) = rest.as_chunks::<8>();
-        let numbers: Vec<u64> = numbers.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
-        let ([number, generation, relies_on], memory_max) = match (&*numbers, rest) {
-            ([], []) => ([0; 3], None),
-            (&[max], []) => ([0; 3], Some(max)),
-            (&[a, b, c], []) => ([a, b, c], None),
-            (&[a, b, c, max], []) => ([a, b, c], Some(max)),
-            _ => return Err("options of an index of another length".into()),
-        };
-        Ok(Self { options, number, generation, relies_on, memory_max })
-    }
-}
-
 /// Why an operation on an index was refused. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -233,8 +214,10 @@ pub enum IndexError {
         /// The first option that differs.
         option: &'static str,
     },
-    /// The name is empty or too long.
-    #[error("the name of an index has 1 to {INDEX_NAME_BYTES_MAX} bytes")]
+    /// The name is empty or too long, or one that only parts have.
+    #[error(
+        "the name of an index has 1 to {INDEX_NAME_BYTES_MAX} bytes, and does not begin as a part's"
+    )]
     Name,
     /// Vectors come faster than they are written to disk. The command returns without having changed
     /// anything, with whatever error, and is run again when there is room.
@@ -249,6 +232,9 @@ pub enum IndexError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// It was dropped and made again in other parts, while the command was on its way.
+    #[error("the index was made again in other parts meanwhile: try again")]
+    Moved,
     /// The index refused.
     #[error(transparent)]
     Vector(#[from] VectorError),
@@ -269,6 +255,8 @@ pub struct IndexInfo {
     pub state: IndexState,
     /// How far the segment is that is being built.
     pub progress: Option<BuildProgress>,
+    /// Which part it is, or of how many it was put together.
+    pub(crate) part: Part,
 }
 
 /// What becomes of an index's segments.
@@ -313,6 +301,7 @@ fn info(name: &[u8], held: &Held, store: Option<&Store>) -> IndexInfo {
         figures,
         state,
         progress,
+        part: held.part,
     }
 }
 
@@ -363,12 +352,24 @@ impl Shard {
         options: IndexOptions,
         memory_max: Option<u64>,
     ) -> Result<bool, IndexError> {
-        if name.is_empty() || name.len() > INDEX_NAME_BYTES_MAX {
+        self.index_create_part(name, options, memory_max, Part::WHOLE)
+    }
+
+    /// Creates a part of an index.
+    pub(crate) fn index_create_part(
+        &mut self,
+        name: &[u8],
+        options: IndexOptions,
+        memory_max: Option<u64>,
+        part: Part,
+    ) -> Result<bool, IndexError> {
+        if part.number == 0 && (name.is_empty() || name.len() > INDEX_NAME_BYTES_MAX) {
             return Err(IndexError::Name);
         }
         if let Ok(held) = self.index(name) {
             return match held.index.options().difference(&options) {
                 Some(option) => Err(IndexError::Mismatch { option }),
+                None if held.part != part => Err(IndexError::Mismatch { option: "partitions" }),
                 None if held.memory_max != memory_max => {
                     Err(IndexError::Mismatch { option: "maxMemory" })
                 }
@@ -377,8 +378,9 @@ impl Shard {
         }
         let stores = options.has_segments() && self.indexes.store.is_some();
         let number = if stores { self.indexes.next_number() } else { 0 };
-        let created = Created { options, number, generation: 0, relies_on: 0, memory_max };
+        let created = Created { options, number, generation: 0, relies_on: 0, memory_max, part };
         self.indexes.insert(name, &created)?;
+        self.indexes.directory.note(name, part, options.ids);
         self.index_changed(name, &Effect::IndexCreate { name, options: &created.to_bytes() });
         Ok(true)
     }
@@ -388,6 +390,7 @@ impl Shard {
         self.see(self.index_hash(name));
         let dropped = self.indexes.by_name.remove(name);
         if let Some(held) = &dropped {
+            self.indexes.directory.forget(name);
             self.index_changed(name, &Effect::IndexDrop { name });
             if let Some(store) = &self.indexes.store
                 && held.number != 0
@@ -417,7 +420,7 @@ impl Shard {
         self.index(name).map(|held| *held.index.options())
     }
 
-    /// The indexes of this shard, by name.
+    /// The indexes of this shard, parts of them included: [`put_together`] makes whole ones of those of all shards.
     pub fn index_list(&mut self) -> Vec<IndexInfo> {
         self.see_all();
         let store = self.indexes.store.as_deref();

@@ -68,7 +68,10 @@ pub use evict::{EvictionPolicy, MemoryLimit};
 pub use exec::Exec;
 pub use groups::Grouping;
 pub use holder::{Drain, Holder};
-pub use indexes::{INDEX_NAME_BYTES_MAX, Incoming, IndexError, IndexInfo, IndexState};
+pub use indexes::{
+    INDEX_NAME_BYTES_MAX, Incoming, IndexError, IndexInfo, IndexState, PARTS_MAX, Parts, Several,
+    put_together,
+};
 pub use job::{Bound, Hold, Job, Progress, Receipt};
 pub use notify::NotifyClass;
 pub use options::{DATABASES, EngineOptions, KEY_BYTES_MAX, VALUE_BYTES_MAX};

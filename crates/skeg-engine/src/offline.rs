@@ -24,7 +24,7 @@ pub use skeg_log::{
 use crate::describe::effects_of;
 pub use crate::describe::{Detail, EffectInfo, RecordEffects, Subject};
 use crate::effect::Effect;
-use crate::indexes::{Created, IndexInfo, replayed, row_of};
+use crate::indexes::{Created, IndexInfo, put_together, replayed, row_of};
 use crate::options::EngineOptions;
 pub use crate::replay::Progress;
 use crate::replay::{Rebuild, place_of, segments_of};
@@ -130,7 +130,7 @@ pub fn contents(io: &Io, offline: &Offline, progress: Progress<'_>) -> Result<Co
         contents.figures.add(&shard.figures());
         contents.indexes.append(&mut shard.index_list());
     }
-    contents.indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    contents.indexes = put_together(contents.indexes);
     Ok(contents)
 }
 

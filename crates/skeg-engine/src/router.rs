@@ -103,6 +103,22 @@ pub fn slot_of(key: &[u8]) -> u16 {
     crc16(hash_tag(key)) % SLOTS
 }
 
+/// Two bytes, neither of them a brace, that make a hash tag of this slot.
+pub(crate) fn tag_of(slot: u16) -> [u8; 2] {
+    let table = &CRC16[0];
+    // The checksum of two bytes can be any: its lower byte tells what the second step looked up, and what
+    // that leaves of the upper one what the first did.
+    let find = |low: u8| (0..=u8::MAX).find(|byte| table[usize::from(*byte)] as u8 == low);
+    let tags = (0..4_u16).filter_map(|top| {
+        let crc = slot | top << 14;
+        let step = find(crc as u8)?;
+        let first = find(((crc ^ table[usize::from(step)]) >> 8) as u8)?;
+        Some([first, step ^ (table[usize::from(first)] >> 8) as u8])
+    });
+    let is_sound = |tag: &[u8; 2]| tag.iter().all(|byte| !matches!(byte, b'{' | b'}'));
+    tags.into_iter().find(is_sound).expect("of four tags of a slot one has no brace")
+}
+
 /// Deals keys out to shards. The count is a power of two between 1 and [`SHARDS_MAX`].
 #[derive(Clone, Copy, Debug)]
 pub struct Router {
@@ -196,6 +212,15 @@ impl FromIterator<ShardId> for ShardList {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_is_a_tag_for_every_slot() {
+        for slot in 0..SLOTS {
+            let [first, second] = tag_of(slot);
+            assert_eq!(slot_of(&[b'{', first, second, b'}', b'x']), slot);
+        }
+    }
+
     use proptest::prelude::*;
 
     #[test]

@@ -13,6 +13,7 @@
 mod aside;
 mod crew;
 mod file;
+mod joint;
 mod run;
 mod tasks;
 
@@ -23,8 +24,10 @@ use skeg_io::sync::{Arc, Mutex};
 use skeg_log::Log;
 
 use self::aside::Aside;
+use self::joint::Joint;
 use crate::engine::{Engine, Shared};
 use crate::error::{Refusal, VectorsError};
+use crate::indexes::Parts;
 pub(crate) use file::{open_segment, verify_segment};
 use run::{Progress, Run};
 pub use tasks::{BuildProgress, ConsolidateDone, ConsolidateProgress};
@@ -92,7 +95,7 @@ impl Vectors {
 }
 
 impl Engine {
-    /// Makes one segment of all of an index; `progress` is called now and then, `done` at the end.
+    /// Makes one segment of all of an index, or of each of its parts; `progress` is called now and then, `done` at the end.
     ///
     /// # Errors
     /// [`VectorsError`]; then neither is called.
@@ -111,8 +114,17 @@ impl Engine {
                 VectorsError::NoSegments
             });
         };
-        let shard = self.shard_of(name);
-        store.add(Task::Consolidate { shard, name: name.into(), progress, done });
+        let parts = self.index_parts(name);
+        if let Parts::One(name) = parts {
+            let shard = self.shard_of(name);
+            store.add(Task::Consolidate { shard, name: name.into(), progress, done });
+        } else {
+            let joint = Joint::new(parts.count(), progress, done);
+            for (part, name) in parts.names().enumerate() {
+                let ((progress, done), shard) = (joint.part(part), self.shard_of(name));
+                store.add(Task::Consolidate { shard, name: name.into(), progress, done });
+            }
+        }
         self.shared.vectors.state.lock().not_before_ms = 0;
         self.shared.vectors_if_due();
         Ok(())

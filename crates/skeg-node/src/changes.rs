@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use skeg_commands::{Author, Prepared, Types};
-use skeg_engine::{Bound, Engine, Exec, Incoming, IndexError, NotifyClass, ShardList};
+use skeg_engine::{Bound, Engine, Exec, Incoming, IndexError, NotifyClass, Parts, ShardList};
 use skeg_proto::ArgsBuf;
 use skeg_vector::{IdKind, IdRef};
 
@@ -74,6 +74,10 @@ impl Changes {
         for change in &self.list {
             match change {
                 Change::Command(command) => command.add_shards(engine, shards),
+                Change::VectorSet { index, id, .. } | Change::VectorRemove { index, id } => {
+                    let parts = engine.index_parts(index);
+                    shards.insert(engine.shard_of(part_of(&parts, id)));
+                }
                 change => shards.insert(engine.shard_of(change.home())),
             }
         }
@@ -98,7 +102,7 @@ impl Changes {
             |change: &Change| matches!(change, Change::Command(it) if it.is_dependent());
         let mut types = Types::new(self.list.iter().any(is_dependent));
         let mut bytes = 0;
-        let mut incoming: BTreeMap<&[u8], Incoming> = BTreeMap::new();
+        let mut incoming: BTreeMap<Vec<u8>, Incoming> = BTreeMap::new();
         for change in &self.list {
             match change {
                 Change::Set { key, value, .. } => {
@@ -117,12 +121,16 @@ impl Changes {
                 }
                 Change::VectorSet { index, id, row } => {
                     let id_bytes = id.len();
-                    let id = typed_id(exec, index, id)?;
-                    exec.shard(index).vector_check(index, id, row)?;
-                    incoming.entry(index).or_default().add(id_bytes, row.len());
+                    let parts = exec.index_parts(index);
+                    let id = typed_id(exec, &parts, id)?;
+                    let (shard, part) = exec.shard_of_id(&parts, id)?;
+                    shard.vector_check(part, id, row)?;
+                    incoming.entry(part.into()).or_default().add(id_bytes, row.len());
                 }
                 Change::VectorRemove { index, id } => {
-                    typed_id(exec, index, id)?;
+                    let parts = exec.index_parts(index);
+                    let id = typed_id(exec, &parts, id)?;
+                    exec.shard_of_id(&parts, id)?;
                 }
                 Change::Command(command) => {
                     command.check(exec, &self.author, &mut types, bytes)?;
@@ -130,8 +138,8 @@ impl Changes {
             }
             bytes += change.bound().bytes;
         }
-        for (index, incoming) in incoming {
-            exec.shard(index).vector_room(index, incoming)?;
+        for (part, incoming) in incoming {
+            exec.part_shard(&part)?.vector_room(&part, incoming)?;
         }
         // All of it runs again when the strings are at hand that commands may read, and a snapshot has
         // what it needs of what is changed.
@@ -171,12 +179,16 @@ impl Changes {
                     }
                 }
                 Change::VectorSet { index, id, row } => {
-                    let id = typed_id(exec, index, id)?;
-                    exec.shard(index).vector_set(index, id, row)?;
+                    let parts = exec.index_parts(index);
+                    let id = typed_id(exec, &parts, id)?;
+                    let (shard, part) = exec.shard_of_id(&parts, id)?;
+                    shard.vector_set(part, id, row)?;
                 }
                 Change::VectorRemove { index, id } => {
-                    let id = typed_id(exec, index, id)?;
-                    exec.shard(index).vector_remove(index, id)?;
+                    let parts = exec.index_parts(index);
+                    let id = typed_id(exec, &parts, id)?;
+                    let (shard, part) = exec.shard_of_id(&parts, id)?;
+                    shard.vector_remove(part, id)?;
                 }
                 Change::Command(command) => {
                     command.run(exec, &self.author)?;
@@ -259,8 +271,15 @@ fn read_change<'e>(js: Js<'e>, parts: &[Value<'e>; 5]) -> Result<Change, Failure
 }
 
 /// An id of the kind that the index has.
-fn typed_id<'a>(exec: &mut Exec<'_>, index: &[u8], id: &'a [u8]) -> Result<IdRef<'a>, Failure> {
-    let kind = exec.shard(index).index_info(index)?.options.ids;
+fn typed_id<'a>(
+    exec: &mut Exec<'_>,
+    parts: &Parts<'_>,
+    id: &'a [u8],
+) -> Result<IdRef<'a>, Failure> {
+    read_id(exec.index_options(parts)?.ids, id)
+}
+
+fn read_id(kind: IdKind, id: &[u8]) -> Result<IdRef<'_>, Failure> {
     let text = std::str::from_utf8(id).map_err(|_| Failure::not_utf8())?;
     match kind {
         IdKind::Str => Ok(IdRef::Str(text)),
@@ -268,6 +287,12 @@ fn typed_id<'a>(exec: &mut Exec<'_>, index: &[u8], id: &'a [u8]) -> Result<IdRef
             Failure::new("ERR_INVALID_ARGUMENT", "the ids of this index are unsigned integers")
         }),
     }
+}
+
+/// The name of the part of an index that an id is in; of what is no id, of any.
+fn part_of<'p>(parts: &'p Parts<'_>, id: &[u8]) -> &'p [u8] {
+    let id = read_id(parts.ids().unwrap_or(IdKind::Str), id);
+    parts.name_of(id.unwrap_or(IdRef::U64(0)))
 }
 
 impl From<IndexError> for Failure {
@@ -281,7 +306,7 @@ impl From<IndexError> for Failure {
                 Kind::Full => "ERR_TOO_LARGE",
                 _ => "ERR_INVALID_ARGUMENT",
             },
-            IndexError::Behind | IndexError::Unwritten => "ERR_BUSY",
+            IndexError::Behind | IndexError::Unwritten | IndexError::Moved => "ERR_BUSY",
             IndexError::Memory { .. } => "ERR_OUT_OF_MEMORY",
             _ => "ERR_INVALID_ARGUMENT",
         };

@@ -151,6 +151,7 @@ const BEGINNINGS: &[(&str, &str)] = &[
     ("LOCKED ", "ERR_LOCKED"),
     ("CORRUPT ", "ERR_CORRUPT"),
     ("NOINDEX ", "ERR_NOT_FOUND"),
+    ("TRYAGAIN ", "ERR_BUSY"),
     ("INDEXMISMATCH ", "ERR_INDEX_MISMATCH"),
     ("DIMENSION ", "ERR_DIMENSION"),
     ("BADVECTOR ", "ERR_INVALID_ARGUMENT"),

@@ -5,8 +5,9 @@
 use std::borrow::Cow;
 
 use skeg_commands::Author;
-use skeg_engine::{Bound, Exec, Expiry, Purpose, ReadError, Router, Shard, ShardId, ShardList};
+use skeg_engine::{Bound, Engine, Exec, Expiry, Purpose, ReadError, Shard, ShardId, ShardList};
 
+use crate::dump::parts_of;
 use crate::elements::bytes;
 use crate::op::{Answer, Deadline, Observed, Op};
 use crate::state::At;
@@ -17,7 +18,8 @@ const RECORD_BYTES: u64 = 128;
 
 impl Op {
     /// The shards it needs.
-    pub(crate) fn shards(&self, router: Router) -> ShardList {
+    pub(crate) fn shards(&self, engine: &Engine) -> ShardList {
+        let router = engine.router();
         let of = |keys: &[&[u8]]| keys.iter().map(|key| router.shard_of(key)).collect();
         match self {
             Self::Get(at) | Self::Exists(at) | Self::Expiry(at) | Self::Remove(at) => {
@@ -38,21 +40,21 @@ impl Op {
             | Self::IndexDrop(name)
             | Self::VectorSet { name, .. }
             | Self::VectorRemove { name, .. }
-            | Self::VectorGet { name, .. } => of(&[name]),
-            Self::Commands(commands) => commands.shards(router),
+            | Self::VectorGet { name, .. } => engine.index_shards(name, parts_of(name)),
+            Self::Commands(commands) => commands.shards(engine),
             Self::All(ops) => {
-                let lists = ops.iter().map(|op| op.shards(router));
+                let lists = ops.iter().map(|op| op.shards(engine));
                 lists.flat_map(|list| list.as_slice().to_vec()).collect()
             }
         }
     }
 
     /// The log space that it needs at most; a move to another shard finds out when it runs.
-    pub(crate) fn bound(&self, router: Router) -> Bound {
+    pub(crate) fn bound(&self, engine: &Engine) -> Bound {
         if let Self::Commands(commands) = self {
             return commands.bound();
         }
-        let records = self.shards(router).as_slice().len() as u64;
+        let records = self.shards(engine).as_slice().len() as u64;
         match self.effect_bytes() {
             0 => Bound::READ,
             bytes => {
@@ -76,9 +78,10 @@ impl Op {
             Self::SetInt { at, .. } | Self::Add { at, .. } => write(at, 0),
             Self::Move { from, to, .. } => write(from, 0) + write(to, 0),
             Self::Flush(_) | Self::FlushEach(_) | Self::FlushShard(..) | Self::Swap(..) => 256,
-            Self::IndexCreate { name, .. }
-            | Self::IndexDrop(name)
-            | Self::VectorRemove { name, .. } => name.len() as u64 + 2 * EFFECT_BYTES,
+            Self::IndexCreate { name, .. } | Self::IndexDrop(name) => {
+                (name.len() as u64 + 2 * EFFECT_BYTES) * u64::from(parts_of(name))
+            }
+            Self::VectorRemove { name, .. } => name.len() as u64 + 2 * EFFECT_BYTES,
             Self::VectorSet { name, row, .. } => {
                 name.len() as u64 + 2 * EFFECT_BYTES + 4 * row.len() as u64
             }
@@ -226,17 +229,24 @@ impl Op {
                 Answer::Nothing.into()
             }
             Self::IndexCreate { name, options } => {
-                flag(exec.shard(name).index_create(name, *options))
+                flag(exec.index_create(name, *options, None, parts_of(name)))
             }
-            Self::IndexDrop(name) => Answer::Flag(exec.shard(name).index_drop(name)).into(),
+            Self::IndexDrop(name) => flag(exec.index_drop(name)),
             Self::VectorSet { name, id, row } => {
-                flag(exec.shard(name).vector_set(name, id.as_ref(), row))
+                let parts = exec.index_parts(name);
+                let part = exec.shard_of_id(&parts, id.as_ref());
+                flag(part.and_then(|(shard, part)| shard.vector_set(part, id.as_ref(), row)))
             }
             Self::VectorRemove { name, id } => {
-                flag(exec.shard(name).vector_remove(name, id.as_ref()))
+                let parts = exec.index_parts(name);
+                let part = exec.shard_of_id(&parts, id.as_ref());
+                flag(part.and_then(|(shard, part)| shard.vector_remove(part, id.as_ref())))
             }
             Self::VectorGet { name, id } => {
-                let answer = exec.shard(name).vector_get(name, id.as_ref());
+                let parts = exec.index_parts(name);
+                let answer = exec
+                    .shard_of_id(&parts, id.as_ref())
+                    .and_then(|(shard, part)| shard.vector_get(part, id.as_ref()));
                 let row = answer.map(|row| row.map(|row| row.read().map(Cow::into_owned)));
                 match row.map(Option::transpose) {
                     Ok(Ok(row)) => Answer::Vector(row).into(),

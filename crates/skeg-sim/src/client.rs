@@ -131,8 +131,8 @@ impl Client {
     }
 
     fn run_written(&mut self, op: &Op, route: Route) {
-        let shards = op.shards(self.router);
-        let bound = op.bound(self.router);
+        let shards = op.shards(&self.engine);
+        let bound = op.bound(&self.engine);
         let each = matches!(op, Op::FlushEach(_));
         if op.takes_memory() && self.holder.engine().is_memory_limited() {
             match self.make_room() {

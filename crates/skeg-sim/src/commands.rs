@@ -70,8 +70,8 @@ impl Commands {
         Direct::new(lines).unwrap_or_else(|error| panic!("{self:?} is no command: {error:?}"))
     }
 
-    pub(crate) fn shards(&self, router: Router) -> ShardList {
-        self.direct().shards(router)
+    pub(crate) fn shards(&self, engine: &Engine) -> ShardList {
+        self.direct().shards(engine)
     }
 
     pub(crate) fn bound(&self) -> Bound {
@@ -209,7 +209,7 @@ fn dumps() -> Result<Vec<Vec<u8>>, String> {
     let mut run = |line: &str| -> Result<Vec<u8>, String> {
         let direct = Direct::new([line.split(' ').collect::<ArgsBuf>()]);
         let direct = direct.map_err(|error| format!("{error:?}"))?;
-        let shards = direct.shards(engine.router());
+        let shards = direct.shards(&engine);
         let mut reply = Reply::new(Version::Resp3);
         let is_held = holder.try_hold(&shards).map_err(|refusal| refusal.to_string())?;
         assert!(is_held, "nobody else is here");

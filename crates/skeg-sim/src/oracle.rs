@@ -10,6 +10,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use skeg_vector::Id;
+
 use crate::op::Op;
 use crate::state::{At, Change, State};
 
@@ -31,7 +33,11 @@ pub(crate) struct Oracle {
 #[derive(Debug, Default)]
 struct Pending {
     keys: BTreeMap<At, u64>,
+    /// When indexes were made and dropped.
     indexes: BTreeMap<Vec<u8>, u64>,
+    /// When something was stored or removed under an id: a reply that shows it waits for that, not for what
+    /// happened to others, perhaps in another part of the index.
+    vectors: BTreeMap<(Vec<u8>, Id), u64>,
     databases: u64,
 }
 
@@ -52,8 +58,9 @@ impl Oracle {
                     let unseen = std::mem::take(&mut self.unseen).into_iter();
                     self.unseen = unseen.map(|(at, ms)| (at.swapped(*a, *b), ms)).collect();
                 }
-                Change::Index(name, _) | Change::Vector(name, ..) => {
-                    self.pending.indexes.insert(name.clone(), epoch);
+                Change::Index(name, _) => drop(self.pending.indexes.insert(name.clone(), epoch)),
+                Change::Vector(name, id, _) => {
+                    self.pending.vectors.insert((name.clone(), id.clone()), epoch);
                 }
             }
         }
@@ -105,12 +112,15 @@ impl Oracle {
     pub(crate) fn shown_by(&self, op: &Op) -> u64 {
         let of_key =
             |at: &At| self.pending.keys.get(at).copied().unwrap_or(0).max(self.pending.databases);
+        let of_index = |name: &Vec<u8>| self.pending.indexes.get(name).copied().unwrap_or(0);
         match op {
             Op::Get(at) | Op::Exists(at) | Op::Expiry(at) | Op::Remove(at) => of_key(at),
             Op::SetExpiry { at, .. } | Op::Add { at, .. } => of_key(at),
             Op::Move { from, .. } => of_key(from),
-            Op::VectorGet { name, .. } | Op::VectorRemove { name, .. } | Op::IndexDrop(name) => {
-                self.pending.indexes.get(name).copied().unwrap_or(0)
+            Op::IndexDrop(name) => of_index(name),
+            Op::VectorGet { name, id } | Op::VectorRemove { name, id } => {
+                let of_id = self.pending.vectors.get(&(name.clone(), id.clone()));
+                of_id.copied().unwrap_or(0).max(of_index(name))
             }
             Op::Commands(commands) => commands.key().map_or(0, |at| of_key(&at)),
             Op::All(ops) => ops.iter().map(|op| self.shown_by(op)).max().unwrap_or(0),
@@ -255,5 +265,22 @@ mod tests {
         let change = Change::Entry(at("a"), None);
         assert!(oracle.note(2, vec![change]).is_err());
         assert_eq!(oracle.shown_by(&Op::Get(at("a"))), 2);
+    }
+
+    #[test]
+    fn a_vector_shows_what_was_done_under_its_id_and_to_the_whole_index() {
+        let name = b"index".to_vec();
+        let shown_by = |oracle: &Oracle, id| {
+            oracle.shown_by(&Op::VectorGet { name: name.clone(), id: Id::U64(id) })
+        };
+        let mut oracle = Oracle::default();
+        for (epoch, id) in [(2, 1), (3, 2)] {
+            let change = Change::Vector(name.clone(), Id::U64(id), None);
+            oracle.note(epoch, vec![change]).unwrap();
+        }
+        assert_eq!([0, 1, 2].map(|id| shown_by(&oracle, id)), [0, 2, 3]);
+        oracle.note(4, vec![Change::Index(name.clone(), None)]).unwrap();
+        assert_eq!([0, 1, 2].map(|id| shown_by(&oracle, id)), [4; 3]);
+        assert_eq!(oracle.shown_by(&Op::IndexDrop(name)), 4);
     }
 }

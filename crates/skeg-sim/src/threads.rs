@@ -4,9 +4,7 @@
 
 use std::sync::mpsc;
 
-use skeg_engine::{
-    Bound, Drain, Engine, Exec, Holder, Job, Progress, Receipt, Refusal, Router, ShardList,
-};
+use skeg_engine::{Bound, Drain, Engine, Exec, Holder, Job, Progress, Receipt, Refusal, ShardList};
 use skeg_io::sync::{Arc, Mutex};
 
 use crate::op::{Observed, Op};
@@ -17,8 +15,7 @@ pub(crate) fn execute(
     drain: Drain,
     op: &Op,
 ) -> Result<(Observed, Receipt), Refusal> {
-    let router = Router::new(engine.shards());
-    let (shards, bound) = (op.shards(router), op.bound(router));
+    let (shards, bound) = (op.shards(engine), op.bound(engine));
     let mut holder = Holder::new(engine, drain);
     if holder.try_hold(&shards)? {
         match holder.run(&shards, bound, |exec| op.run(exec, None)) {

@@ -228,7 +228,7 @@ impl Runner<'_> {
                     self.figures.operations += 1;
                     self.figures.delegated += u64::from(delegated);
                     let router = Router::new(work.engine.shards());
-                    let wide = op.shards(router).as_slice().len() > 1;
+                    let wide = op.shards(&work.engine).as_slice().len() > 1;
                     self.figures.cross_shard += u64::from(wide);
                     if let Answer::Reply(reply) = &observed.answer
                         && is_fault(reply)

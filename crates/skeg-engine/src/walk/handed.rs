@@ -112,6 +112,7 @@ impl Handed {
             generation: image.view.base_generation(),
             relies_on: image.view.stored_generation(),
             memory_max: image.memory_max,
+            part: image.part,
         };
         let options = &created.to_bytes();
         Effect::IndexCreate { name: &image.name, options }.encode(&mut self.effects);

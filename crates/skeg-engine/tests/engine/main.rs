@@ -10,6 +10,7 @@ mod memory;
 mod model;
 mod offline;
 mod overwrite;
+mod parts;
 mod readings;
 mod reshard;
 #[cfg(feature = "shuttle")]

@@ -8,7 +8,7 @@ use skeg_vector::{Id, Tier};
 use super::Draw;
 use super::vectors::ids_of;
 use crate::commands::{COMMANDS, Commands, DUMPS, OF_VECTORS, Words};
-use crate::dump::{IDS, id};
+use crate::dump::{IDS, id, parts_of};
 use crate::op::Op;
 use crate::work::START_MS;
 
@@ -139,6 +139,9 @@ impl Draw {
                         options.backend, options.metric, options.ids
                     );
                     words.extend(more.split(' ').map(|word| word.as_bytes().to_vec()));
+                    if parts_of(&index) > 1 {
+                        words.extend([b"PARTITIONS".to_vec(), parts_of(&index).to_string().into()]);
+                    }
                 }
                 meant.push(op);
             }

@@ -1,6 +1,6 @@
 //! SKEG.VDEL.
 
-use skeg_engine::Exec;
+use skeg_engine::{Engine, Exec, ShardList};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -20,20 +20,28 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "name id [id ...]",
     tips: &[],
     bound: BoundRule::ReleaseBy(bytes),
-    run: Handler::Keyed(run),
+    run: Handler::Indexed(run, shards),
 };
 
 fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let name = args.get(1);
-    let shard = exec.shard(name);
-    let kind = shard.index_options(name)?.ids;
+    let parts = exec.index_parts(name);
+    let kind = exec.index_options(&parts)?.ids;
     let ids = args.iter().skip(2).map(|id| vector::id(kind, id)).collect::<Result<Vec<_>, _>>()?;
+    for id in &ids {
+        exec.shard_of_id(&parts, *id)?;
+    }
     let mut removed = 0;
     for id in ids {
+        let (shard, name) = exec.shard_of_id(&parts, id)?;
         removed += usize::from(shard.vector_remove(name, id)?);
     }
     reply.count(removed);
     Ok(())
+}
+
+fn shards(engine: &Engine, args: Args<'_>) -> ShardList {
+    vector::shards_of_ids(engine, args.get(1), args.iter().skip(2))
 }
 
 /// Every effect names the index again.

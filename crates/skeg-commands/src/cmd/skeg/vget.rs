@@ -2,7 +2,7 @@
 //!
 //! A vector in memory is returned at once; one in a segment is read on the engine's pool.
 
-use skeg_engine::Shard;
+use skeg_engine::{Engine, Exec, ShardList};
 use skeg_proto::{Args, Reply};
 use skeg_vector::{Row, SearchScratch};
 
@@ -39,8 +39,14 @@ impl pool::Question for Question {
     type Taken = Option<Row<'static>>;
     type Share = Option<Vec<u8>>;
 
-    fn take(&self, shard: &mut Shard, name: &[u8]) -> Result<Self::Taken, CommandError> {
-        let id = vector::id(shard.index_options(name)?.ids, &self.id)?;
+    fn shards(&self, engine: &Engine, name: &[u8]) -> ShardList {
+        vector::shards_of_ids(engine, name, std::iter::once(&*self.id))
+    }
+
+    fn take(&self, exec: &mut Exec<'_>, name: &[u8]) -> Result<Self::Taken, CommandError> {
+        let parts = exec.index_parts(name);
+        let id = vector::id(exec.index_options(&parts)?.ids, &self.id)?;
+        let (shard, name) = exec.shard_of_id(&parts, id)?;
         Ok(shard.vector_get(name, id)?.map(Row::into_owned))
     }
 

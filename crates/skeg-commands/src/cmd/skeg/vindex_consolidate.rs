@@ -2,7 +2,7 @@
 //!
 //! Searches and writes go on meanwhile. Whoever calls it off leaves the index as it was.
 
-use skeg_engine::{ConsolidateDone, Engine, Receipt, Shard, VectorsError};
+use skeg_engine::{ConsolidateDone, Engine, Exec, Receipt, ShardList, VectorsError};
 use skeg_io::sync::Arc;
 use skeg_log::ErrorKind;
 use skeg_proto::{Args, Reply};
@@ -80,8 +80,12 @@ impl pool::Question for Beginning {
     type Taken = ();
     type Share = ();
 
-    fn take(&self, shard: &mut Shard, name: &[u8]) -> Result<(), CommandError> {
-        shard.index_options(name)?;
+    fn shards(&self, engine: &Engine, name: &[u8]) -> ShardList {
+        engine.index_shards(name, 0)
+    }
+
+    fn take(&self, exec: &mut Exec<'_>, name: &[u8]) -> Result<(), CommandError> {
+        exec.index_options(&exec.index_parts(name))?;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! SKEG.VINDEX.CREATE.
 
-use skeg_engine::Exec;
+use skeg_engine::{Engine, Exec, PARTS_MAX, ShardList};
 use skeg_proto::{Args, Reply};
 use skeg_vector::{IndexOptions, Metric, Tier};
 
@@ -22,23 +22,40 @@ pub(crate) const SPEC: Spec = Spec {
     complexity: "O(1)",
     syntax: "name dim [<F32 | INT8 | BINARY | PQ | TQ1 | TQ2 | TQ4>] <AUTO | FLAT | DISK | EPHEMERAL> [METRIC <COSINE | IP | L2 | EUCLIDEAN>] [IDS <STRING | U64>] [PARTITIONS n] [MAXMEMORY bytes]",
     tips: &[],
-    bound: BoundRule::Grow,
-    run: Handler::Keyed(run),
+    bound: BoundRule::GrowBy(bytes),
+    run: Handler::Indexed(run, shards),
 };
 
 fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    let (options, memory_max) = options(args)?;
-    exec.shard(args.get(1)).index_create_within(args.get(1), options, memory_max)?;
+    let Asked { options, memory_max, parts } = asked(args)?;
+    exec.index_create(args.get(1), options, memory_max, parts)?;
     reply.ok();
     Ok(())
 }
 
-/// The options, and how much memory the index may take.
-fn options(args: Args<'_>) -> Result<(IndexOptions, Option<u64>), CommandError> {
+/// The shards of the parts that it is to have; those of one that is there, if it is misused.
+fn shards(engine: &Engine, args: Args<'_>) -> ShardList {
+    engine.index_shards(args.get(1), asked(args).map_or(1, |asked| asked.parts))
+}
+
+/// Each part has an effect.
+fn bytes(args: Args<'_>) -> u64 {
+    vector::effects_bytes(args, asked(args).map_or(1, |asked| asked.parts.into()))
+}
+
+/// What is asked for.
+struct Asked {
+    options: IndexOptions,
+    /// Bytes of memory that the index may take.
+    memory_max: Option<u64>,
+    parts: u16,
+}
+
+fn asked(args: Args<'_>) -> Result<Asked, CommandError> {
     let dim = parse::integer(args.get(2)).and_then(|dim| u32::try_from(dim).ok());
     let dim = dim.ok_or(CommandError::constant("ERR dim must be a number from 1 to 65536"))?;
     let mut options = IndexOptions::new(dim, Metric::Cosine);
-    let mut memory_max = None;
+    let (mut memory_max, mut parts) = (None, 1);
     let mut index = 3;
     if let Ok(tier) = word(args.get(3)).parse::<Tier>() {
         options.tier = tier;
@@ -62,9 +79,10 @@ fn options(args: Args<'_>) -> Result<(IndexOptions, Option<u64>), CommandError> 
         } else if parse::is_word(name, "IDS") {
             options.ids = word(value).parse().map_err(vector::refused)?;
         } else if parse::is_word(name, "PARTITIONS") {
-            if value != b"1" {
-                return Err(CommandError::constant("ERR only PARTITIONS 1 is supported yet"));
-            }
+            let count = parse::integer(value).and_then(|count| u16::try_from(count).ok());
+            let count = count.filter(|count| (1..=PARTS_MAX).contains(count));
+            parts = count
+                .ok_or(CommandError::constant("ERR PARTITIONS must be a number from 1 to 256"))?;
         } else if parse::is_word(name, "MAXMEMORY") {
             let bytes = parse::integer(value).and_then(|bytes| u64::try_from(bytes).ok());
             let bytes = bytes.ok_or(CommandError::constant(
@@ -76,7 +94,7 @@ fn options(args: Args<'_>) -> Result<(IndexOptions, Option<u64>), CommandError> 
         }
         index += 2;
     }
-    Ok((options, memory_max))
+    Ok(Asked { options, memory_max, parts })
 }
 
 fn word(text: &[u8]) -> String {

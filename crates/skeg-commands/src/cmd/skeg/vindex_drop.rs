@@ -1,11 +1,11 @@
 //! SKEG.VINDEX.DROP.
 
-use skeg_engine::Exec;
-use skeg_engine::IndexError;
+use skeg_engine::{Bound, Exec, IndexError};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+use crate::vector;
 
 pub(crate) const SPEC: Spec = Spec {
     name: "skeg.vindex.drop",
@@ -20,11 +20,16 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "name",
     tips: &[],
     bound: BoundRule::Release,
-    run: Handler::Keyed(run),
+    run: Handler::Indexed(run, vector::shards_of_all),
 };
 
 fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    if !exec.shard(args.get(1)).index_drop(args.get(1)) {
+    let parts = exec.index_parts(args.get(1)).count();
+    if parts > 1 {
+        // Each has an effect, and only here is it certain how many there are.
+        exec.reserve(Bound::release(vector::effects_bytes(args, parts)))?;
+    }
+    if !exec.index_drop(args.get(1))? {
         return Err(IndexError::NotFound.into());
     }
     reply.ok();

@@ -1,10 +1,11 @@
 //! SKEG.VINDEX.LIST and SKEG.VINDEX.INFO.
 
-use skeg_engine::{Exec, IndexInfo, Shard};
+use skeg_engine::{Exec, IndexInfo, Shard, put_together};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
+use crate::vector;
 
 pub(crate) const INFO_SPEC: Spec = Spec {
     name: "skeg.vindex.info",
@@ -19,7 +20,7 @@ pub(crate) const INFO_SPEC: Spec = Spec {
     syntax: "name",
     tips: &[],
     bound: BoundRule::Read,
-    run: Handler::Keyed(info),
+    run: Handler::Indexed(info, vector::shards_of_all),
 };
 
 pub(crate) const LIST_SPEC: Spec = Spec {
@@ -39,13 +40,12 @@ pub(crate) const LIST_SPEC: Spec = Spec {
 };
 
 fn info(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    write(reply, &exec.shard(args.get(1)).index_info(args.get(1))?);
+    write(reply, &exec.index_info(args.get(1))?);
     Ok(())
 }
 
 fn list(exec: &mut Exec<'_>, _: &mut Cx<'_>, _: Args<'_>, reply: &mut Reply) -> Outcome {
-    let mut all: Vec<IndexInfo> = exec.shards().flat_map(Shard::index_list).collect();
-    all.sort_by(|a, b| a.name.cmp(&b.name));
+    let all = put_together(exec.shards().flat_map(Shard::index_list).collect());
     reply.array(all.len());
     all.iter().for_each(|index| write(reply, index));
     Ok(())
@@ -55,11 +55,12 @@ fn write(reply: &mut Reply, index: &IndexInfo) {
     let options = &index.options;
     let figures = &index.figures;
     let progress = index.progress.unwrap_or_default();
-    reply.map(18);
+    reply.map(19);
     reply.bulk_str("name");
     reply.bulk(&index.name);
     for (field, value) in [
         ("dim", i64::from(options.dim)),
+        ("partitions", index.partitions().into()),
         ("vectors", figures.vectors as i64),
         ("memory_bytes", figures.memory_bytes as i64),
         ("max_memory_bytes", index.memory_max.unwrap_or(0) as i64),

@@ -1,6 +1,6 @@
 //! SKEG.VMSET.
 
-use skeg_engine::{Exec, Incoming};
+use skeg_engine::{Engine, Exec, ShardList};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -22,7 +22,7 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "name n id vector [id vector ...]",
     tips: &[],
     bound: BoundRule::GrowBy(bytes),
-    run: Handler::Keyed(run),
+    run: Handler::Indexed(run, shards),
 };
 
 fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
@@ -32,21 +32,30 @@ fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -
     if rest != 0 || usize::try_from(count) != Ok(pairs) {
         return Err(CommandError::constant("ERR n must be the number of pairs of id and vector"));
     }
-    let shard = exec.shard(name);
-    let ids = shard.index_options(name)?.ids;
-    let mut rows = Vec::with_capacity(pairs);
+    let parts = exec.index_parts(name);
+    let ids = exec.index_options(&parts)?.ids;
+    let (mut rows, mut incoming) = (Vec::with_capacity(pairs), vector::Rows::new());
     for index in (3..args.len()).step_by(2) {
         let id = vector::id(ids, args.get(index))?;
         let row = vector::row(args.get(index + 1))?;
+        let (shard, name) = exec.shard_of_id(&parts, id)?;
         shard.vector_check(name, id, &row)?;
+        incoming.entry(name.into()).or_default().add(args.get(index).len(), row.len());
         rows.push((id, row));
     }
-    shard.vector_room(name, Incoming::new(pairs, args.payload_bytes()))?;
+    for (part, incoming) in incoming {
+        exec.part_shard(&part)?.vector_room(&part, incoming)?;
+    }
     for (id, row) in &rows {
+        let (shard, name) = exec.shard_of_id(&parts, *id)?;
         shard.vector_set(name, *id, row)?;
     }
     reply.count(rows.len());
     Ok(())
+}
+
+fn shards(engine: &Engine, args: Args<'_>) -> ShardList {
+    vector::shards_of_ids(engine, args.get(1), args.iter().skip(3).step_by(2))
 }
 
 /// Every effect names the index again.

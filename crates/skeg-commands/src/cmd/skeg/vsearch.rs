@@ -1,12 +1,14 @@
 //! SKEG.VSEARCH and SKEG.VMSEARCH.
 //!
 //! The shard is held only to take a view of the index; the search runs on the engine's pool, over a view
-//! that holds every write before it. Of several queries, some are scored together: a block of codes that
-//! is in the cache serves all of them.
+//! that holds every write before it; of an index in parts, over a view of each, and what they find is
+//! merged. Of several queries, some are scored together: a block of codes that is in the cache serves all of
+//! them.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use skeg_engine::Shard;
+use skeg_engine::{Engine, Exec, ShardList};
 use skeg_io::sync::Arc;
 use skeg_proto::Version;
 use skeg_proto::{Args, Reply};
@@ -89,57 +91,103 @@ impl Question {
 }
 
 impl pool::Question for Question {
-    type Taken = Arc<View>;
-    type Share = Vec<Vec<Hit>>;
+    type Taken = Vec<Arc<View>>;
+    /// Which query found what in one of the parts.
+    type Share = Vec<(usize, Vec<Hit>)>;
 
-    fn take(&self, shard: &mut Shard, name: &[u8]) -> Result<Arc<View>, CommandError> {
-        let view = shard.vector_view(name)?;
-        let (dim, given) = (view.options().dim, self.queries.len());
+    fn shards(&self, engine: &Engine, name: &[u8]) -> ShardList {
+        engine.index_shards(name, 0)
+    }
+
+    fn take(&self, exec: &mut Exec<'_>, name: &[u8]) -> Result<Self::Taken, CommandError> {
+        let dim = exec.index_options(&exec.index_parts(name))?.dim;
+        let given = self.queries.len();
         if self.many && !given.is_multiple_of(dim as usize) {
             return Err(vector::refused(VectorError::Dimension { expected: dim, given }));
         }
-        Ok(view)
+        let parts = exec.index_parts(name);
+        let view = |name| Ok(exec.part_shard(name)?.vector_view(name)?);
+        parts.names().map(view).collect()
     }
 
-    fn is_at_hand(_: &Arc<View>) -> bool {
+    fn is_at_hand(_: &Self::Taken) -> bool {
         false
     }
 
-    fn parts(&self, view: &Arc<View>) -> usize {
-        if self.many { self.queries.len() / view.options().dim as usize / TOGETHER } else { 1 }
+    fn parts(&self, views: &Self::Taken) -> usize {
+        (self.count(views) * views.len() / TOGETHER).max(views.len())
     }
 
     fn answer(
         &self,
-        view: &Arc<View>,
+        views: &Self::Taken,
         part: Part,
         scratch: &mut SearchScratch,
     ) -> Result<Self::Share, CommandError> {
-        let hits = if self.many {
-            let dim = view.options().dim as usize;
-            let Range { start, end } = part.of(self.queries.len() / dim);
-            let mut hits = Vec::new();
-            for some in self.queries[start * dim..end * dim].chunks(TOGETHER * dim) {
-                hits.extend(
-                    view.search_many(some, &self.options, scratch).map_err(vector::refused)?,
-                );
+        let count = self.count(views);
+        let asked = part.of(count * views.len());
+        let mut share = Vec::with_capacity(asked.len());
+        for (number, view) in views.iter().enumerate() {
+            let of_view = number * count;
+            let start = asked.start.max(of_view);
+            let end = asked.end.min(of_view + count);
+            for first in (start..end).step_by(TOGETHER) {
+                let queries = first - of_view..end.min(first + TOGETHER) - of_view;
+                let hits = self.search(view, queries.clone(), scratch)?;
+                share.extend(queries.zip(hits));
             }
-            hits
-        } else {
-            vec![view.search_with(&self.queries, &self.options, scratch).map_err(vector::refused)?]
-        };
-        let Some(min) = self.score_min else { return Ok(hits) };
+        }
+        let Some(min) = self.score_min else { return Ok(share) };
         let near = |hits: Vec<Hit>| hits.into_iter().take_while(|hit| hit.score >= min).collect();
-        Ok(hits.into_iter().map(near).collect())
+        Ok(share.into_iter().map(|(query, hits)| (query, near(hits))).collect())
     }
 
     fn write(&self, shares: Vec<Self::Share>, reply: &mut Reply) -> Outcome {
-        if self.many {
-            reply.array(shares.iter().map(Vec::len).sum());
+        let mut found: BTreeMap<usize, Vec<Vec<Hit>>> = BTreeMap::new();
+        for (query, hits) in shares.into_iter().flatten() {
+            found.entry(query).or_default().push(hits);
         }
-        shares.iter().flatten().for_each(|hits| write(reply, hits));
+        if self.many {
+            reply.array(found.len());
+        }
+        found.into_values().for_each(|hits| write(reply, &merged(hits, self.options.k)));
         Ok(())
     }
+}
+
+impl Question {
+    /// How many queries there are.
+    fn count(&self, views: &[Arc<View>]) -> usize {
+        let dim = views.first().map_or(1, |view| view.options().dim as usize);
+        if self.many { self.queries.len() / dim } else { 1 }
+    }
+
+    /// Searches for some of the queries.
+    fn search(
+        &self,
+        view: &View,
+        queries: Range<usize>,
+        scratch: &mut SearchScratch,
+    ) -> Result<Vec<Vec<Hit>>, CommandError> {
+        if !self.many {
+            let hits = view.search_with(&self.queries, &self.options, scratch);
+            return Ok(vec![hits.map_err(vector::refused)?]);
+        }
+        let dim = view.options().dim as usize;
+        let some = &self.queries[queries.start * dim..queries.end * dim];
+        view.search_many(some, &self.options, scratch).map_err(vector::refused)
+    }
+}
+
+/// The best of what the parts of an index have found: in the order of one list of all.
+fn merged(mut found: Vec<Vec<Hit>>, k: usize) -> Vec<Hit> {
+    if let [only] = &mut *found {
+        return std::mem::take(only);
+    }
+    let mut hits = found.concat();
+    hits.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
+    hits.truncate(k);
+    hits
 }
 
 fn not_negative() -> CommandError {

@@ -1,6 +1,6 @@
 //! SKEG.VSET.
 
-use skeg_engine::{Exec, Incoming};
+use skeg_engine::{Engine, Exec, Incoming, ShardList};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -23,15 +23,16 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "name id vector [NX | XX]",
     tips: &[],
     bound: BoundRule::Grow,
-    run: Handler::Keyed(run),
+    run: Handler::Indexed(run, shards),
 };
 
 fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let name = args.get(1);
     let condition = condition(args)?;
-    let shard = exec.shard(name);
-    let id = vector::id(shard.index_options(name)?.ids, args.get(2))?;
+    let parts = exec.index_parts(name);
+    let id = vector::id(exec.index_options(&parts)?.ids, args.get(2))?;
     let row = vector::row(args.get(3))?;
+    let (shard, name) = exec.shard_of_id(&parts, id)?;
     if let Some(condition) = condition
         && shard.vector_exists(name, id)? != (condition == Condition::Present)
     {
@@ -42,6 +43,10 @@ fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -
     shard.vector_set(name, id, &row)?;
     reply.ok();
     Ok(())
+}
+
+fn shards(engine: &Engine, args: Args<'_>) -> ShardList {
+    vector::shards_of_ids(engine, args.get(1), args.iter().skip(2).take(1))
 }
 
 fn condition(args: Args<'_>) -> Result<Option<Condition>, CommandError> {

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use skeg_commands::{Complete, Completion, Context, Flow, Origin, Session};
 use skeg_engine::{
     Bound, DATABASES, Drain, Engine, EngineOptions, Holder, IndexInfo, Refusal, Shard, ShardId,
+    put_together,
 };
 use skeg_io::Io;
 use skeg_io::sync::Arc;
@@ -85,14 +86,23 @@ impl Runner {
         self.look_at(id, look).map_err(|refusal| Failure::failed(refusal).into())
     }
 
+    /// Looks at all parts of an index.
+    pub(super) fn look_at_parts<R>(
+        &mut self,
+        name: &[u8],
+        look: impl Fn(&mut Shard, &[u8]) -> R,
+    ) -> Result<Vec<R>, Trouble> {
+        let parts = self.engine.index_parts(name);
+        parts.names().map(|part| self.look(part, |shard| look(shard, part))).collect()
+    }
+
     /// All vector indexes, by name.
     pub(super) fn indexes(&mut self) -> Result<Vec<IndexInfo>, Trouble> {
         let mut indexes = Vec::new();
         for id in (0..self.engine.shards()).map(ShardId) {
             indexes.append(&mut self.look_at(id, Shard::index_list).map_err(Failure::failed)?);
         }
-        indexes.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(indexes)
+        Ok(put_together(indexes))
     }
 
     fn look_at<R>(

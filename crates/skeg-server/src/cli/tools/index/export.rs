@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use skeg_engine::Shard;
 use skeg_vecs::RowWriter;
 
 use super::{index_of, open_to_read, rows};
@@ -128,9 +129,10 @@ fn export(
     path: &Path,
     interrupt: &Interrupt,
 ) -> Result<u64, Trouble> {
-    let view = runner.look(name.as_bytes(), |shard| shard.vector_view(name.as_bytes()))?;
-    let view = view.map_err(Failure::failed)?;
-    let (count, dim) = (view.len() as u64, view.options().dim as usize);
+    let views = runner.look_at_parts(name.as_bytes(), Shard::vector_view)?;
+    let views = views.into_iter().collect::<Result<Vec<_>, _>>().map_err(Failure::failed)?;
+    let count = views.iter().map(|view| view.len() as u64).sum();
+    let dim = views.first().map_or(1, |view| view.options().dim as usize);
     let wrong = |error| rows::of_file(path, error);
     let format = rows::format_of(&TOOL, request, path)?;
     let mut out = RowWriter::new(format, Target::create(path)?, count, dim).map_err(wrong)?;
@@ -139,7 +141,7 @@ fn export(
         None => None,
     };
     let progress = Progress::of_rows("exporting");
-    for (number, (id, row)) in view.vectors().enumerate() {
+    for (number, (id, row)) in views.iter().flat_map(|view| view.vectors()).enumerate() {
         if number % CHECK_ROWS == 0 {
             interrupt.check()?;
             progress.tell(number as u64, count);

@@ -1,6 +1,6 @@
 //! `skeg index inspect`: what an index consists of, segment by segment.
 
-use skeg_engine::{IndexInfo, SegmentFigures};
+use skeg_engine::{IndexInfo, SegmentFigures, Shard};
 use skeg_proto::client::Value;
 
 use super::{index_of, open_to_read};
@@ -57,9 +57,9 @@ fn show(request: &Request, runner: &mut Runner) -> Result<(), Trouble> {
     };
     let mut report = Report::new(Verdict::Good, "indexes", request.dir());
     for index in indexes {
-        let view = runner.look(&index.name, |shard| shard.vector_view(&index.name))?;
-        let Ok(view) = view else { continue };
-        let segments: Vec<SegmentFigures> = view.segment_figures().collect();
+        let views = runner.look_at_parts(&index.name, Shard::vector_view)?;
+        let segments: Vec<SegmentFigures> =
+            views.iter().flatten().flat_map(|view| view.segment_figures()).collect();
         if request.has("json") {
             let mut fields = index_fields(&index).to_vec();
             let segments = segments.iter().map(segment_json).collect();

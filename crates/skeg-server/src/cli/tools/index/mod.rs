@@ -81,6 +81,6 @@ fn open_to_read(dir: &Path) -> Result<Runner, Trouble> {
 
 /// What there is to know of an index that must be there.
 fn index_of(runner: &mut Runner, name: &str) -> Result<IndexInfo, Trouble> {
-    let info = runner.look(name.as_bytes(), |shard| shard.index_info(name.as_bytes()))?;
-    info.map_err(|_| Trouble::Coded("ERR_NOT_FOUND", format!("there is no index '{name}'")))
+    let info = runner.indexes()?.into_iter().find(|info| info.name == name.as_bytes());
+    info.ok_or_else(|| Trouble::Coded("ERR_NOT_FOUND", format!("there is no index '{name}'")))
 }
