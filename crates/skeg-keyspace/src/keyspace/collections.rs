@@ -71,14 +71,10 @@ impl Keyspace {
     /// # Errors
     /// [`WrongType`] when the key holds something else.
     pub fn list(&self, hash: u64, key: &[u8]) -> Result<Option<ListRef<'_>>, WrongType> {
-        let Some(place) = self.place(hash, key, Kind::List)? else { return Ok(None) };
-        Ok(Some(match place.form {
-            Form::Flat => ListRef::flat(self.flat_bytes(&place)),
-            Form::Indexed(number) => match &self.collections.get(number).0 {
-                Indexed::List(items) => ListRef::items(items),
-                _ => unreachable!("the cell says what it is"),
-            },
-        }))
+        self.look(hash, key, Kind::List, ListRef::flat, |indexed| match indexed {
+            Indexed::List(items) => Some(ListRef::items(items)),
+            _ => None,
+        })
     }
 
     /// The sorted set of `key`, if the key is there: as [`Keyspace::list`].
@@ -86,13 +82,28 @@ impl Keyspace {
     /// # Errors
     /// [`WrongType`] when the key holds something else.
     pub fn sorted_set(&self, hash: u64, key: &[u8]) -> Result<Option<SortedSetRef<'_>>, WrongType> {
-        let Some(place) = self.place(hash, key, Kind::SortedSet)? else { return Ok(None) };
+        self.look(hash, key, Kind::SortedSet, SortedSetRef::flat, |indexed| match indexed {
+            Indexed::SortedSet(sorted) => Some(SortedSetRef::sorted(sorted)),
+            _ => None,
+        })
+    }
+
+    /// What either form of a collection of this kind is seen as.
+    #[inline(always)]
+    fn look<'s, T>(
+        &'s self,
+        hash: u64,
+        key: &[u8],
+        kind: Kind,
+        flat: impl FnOnce(&'s [u8]) -> T,
+        indexed: impl FnOnce(&'s Indexed) -> Option<T>,
+    ) -> Result<Option<T>, WrongType> {
+        let Some(place) = self.place(hash, key, kind)? else { return Ok(None) };
         Ok(Some(match place.form {
-            Form::Flat => SortedSetRef::flat(self.flat_bytes(&place)),
-            Form::Indexed(number) => match &self.collections.get(number).0 {
-                Indexed::SortedSet(sorted) => SortedSetRef::sorted(sorted),
-                _ => unreachable!("the cell says what it is"),
-            },
+            Form::Flat => flat(self.flat_bytes(&place)),
+            Form::Indexed(number) => {
+                indexed(&self.collections.get(number).0).expect("the cell says what it is")
+            }
         }))
     }
 
