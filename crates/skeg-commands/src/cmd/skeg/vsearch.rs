@@ -100,12 +100,12 @@ impl pool::Question for Question {
     }
 
     fn take(&self, exec: &mut Exec<'_>, name: &[u8]) -> Result<Self::Taken, CommandError> {
-        let dim = exec.index_options(&exec.index_parts(name))?.dim;
+        let parts = exec.index_parts(name);
+        let dim = exec.index_options(&parts)?.dim;
         let given = self.queries.len();
         if self.many && !given.is_multiple_of(dim as usize) {
             return Err(vector::refused(VectorError::Dimension { expected: dim, given }));
         }
-        let parts = exec.index_parts(name);
         let view = |name| Ok(exec.part_shard(name)?.vector_view(name)?);
         parts.names().map(view).collect()
     }
