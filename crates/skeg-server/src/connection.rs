@@ -5,14 +5,18 @@
 //! turn serves a connection for a bounded time.
 
 mod framed;
+mod limits;
+mod spell;
 
-use skeg_commands::{Buffers, Completion, Config, Flow, Lane, Session};
+use skeg_commands::{Buffers, Completion, Flow, Lane, Session};
 use skeg_engine::{Epoch, Holder, Level, Receipt};
 use skeg_io::Clock;
 use skeg_io::sync::Arc;
 use skeg_proto::frame::Frame;
 use skeg_proto::{Limits, Parsed, Parser};
 
+pub(crate) use self::limits::OutputLimits;
+use self::spell::Spell;
 use crate::address::Address;
 use crate::event_loop::Readiness;
 use crate::frames::{Desk, Frames, write_message, write_unknown_outcomes};
@@ -20,12 +24,6 @@ use crate::input::{Filled, Input, ReadBuffer, Window};
 use crate::output::{Output, Reached, Sent, Spare};
 use crate::stream::Stream;
 
-/// Commands after which latches are given back within a batch.
-const HELD_COMMANDS_MAX: u32 = 128;
-/// Commands that one turn runs for a connection.
-const TURN_COMMANDS_MAX: u32 = 1_024;
-/// Commands between two looks at the clock.
-const CLOCK_COMMANDS: u32 = 32;
 /// Time that a turn divides among the connections that are ready, in nanoseconds.
 const TURN_NS: u64 = 4_000_000;
 /// The least and the most that one of them gets.
@@ -77,55 +75,6 @@ impl Tools {
     /// Divides the turn among the connections that are ready.
     pub(crate) fn share(&mut self, ready: usize) {
         self.share_ns = (TURN_NS / ready.max(1) as u64).clamp(SHARE_NS_MIN, SHARE_NS_MAX);
-    }
-}
-
-/// How many unsent replies clients may leave, and how long, by their class.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OutputLimits {
-    normal: OutputLimit,
-    /// Those that have subscriptions, or monitor.
-    pubsub: OutputLimit,
-}
-
-/// The limits of a class.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OutputLimit {
-    pub(crate) hard_bytes: usize,
-    pub(crate) soft_bytes: usize,
-    pub(crate) soft_ns: u64,
-}
-
-impl OutputLimits {
-    /// The limits as they are configured now.
-    pub(crate) fn of(config: &Config) -> Self {
-        let bytes = |limit: u64| match usize::try_from(limit) {
-            Ok(0) | Err(_) => usize::MAX,
-            Ok(limit) => limit,
-        };
-        let limit = |hard, soft, soft_s: u64| OutputLimit {
-            hard_bytes: bytes(hard),
-            soft_bytes: bytes(soft),
-            soft_ns: soft_s.saturating_mul(1_000_000_000),
-        };
-        let (hard, soft, soft_s) = config.pubsub_output_limits();
-        Self {
-            normal: limit(
-                config.output_hard_bytes(),
-                config.output_soft_bytes(),
-                config.output_soft_s(),
-            ),
-            pubsub: limit(hard, soft, soft_s),
-        }
-    }
-
-    /// Bytes of messages that may wait for a connection.
-    pub(crate) fn mail_bytes(&self) -> usize {
-        self.pubsub.hard_bytes
-    }
-
-    fn of_class(&self, is_listening: bool) -> &OutputLimit {
-        if is_listening { &self.pubsub } else { &self.normal }
     }
 }
 
@@ -414,8 +363,7 @@ impl Connection {
         let Self { session, parser, input, output, complete, .. } = self;
         let bytes = input.window(read, window);
         let mut at = 0;
-        let mut commands = 0;
-        let mut since_ns = None;
+        let mut spell = Spell::default();
         let stop = loop {
             if !parser.is_ahead() && bytes.len() - at > MANY_BYTES {
                 session.touch(holder, parser.look_ahead(&bytes[at..]));
@@ -436,7 +384,7 @@ impl Connection {
             };
             let start = output.end();
             let flow = session.execute(holder, &args, output.writer(spare), complete);
-            commands += 1;
+            spell.count();
             match flow {
                 Flow::Done(receipt) => note(output, start, receipt, *level, session.level()),
                 Flow::Pending => break Stop::Pending,
@@ -446,24 +394,13 @@ impl Connection {
                     break Stop::Close;
                 }
             }
-            if commands % CLOCK_COMMANDS == 0 {
-                if commands % HELD_COMMANDS_MAX == 0 {
-                    holder.release();
-                }
-                // The first look only begins the count: most batches are shorter.
-                let now_ns = clock.monotonic_ns();
-                let since_ns = *since_ns.get_or_insert(now_ns);
-                if commands == TURN_COMMANDS_MAX || now_ns - since_ns > *share_ns {
-                    break Stop::Enough;
-                }
-            }
-            if output.len() > UNSENT_PAUSE_BYTES {
+            if spell.is_over(holder, &**clock, *share_ns) || output.len() > UNSENT_PAUSE_BYTES {
                 break Stop::Enough;
             }
         };
         holder.release();
-        tools.commands += u64::from(commands);
-        self.window_commands += commands;
+        tools.commands += u64::from(spell.commands());
+        self.window_commands += spell.commands();
         (at, stop)
     }
 }

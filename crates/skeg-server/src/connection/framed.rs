@@ -3,10 +3,8 @@
 use skeg_commands::Flow;
 use skeg_proto::frame::{Frame, Framed};
 
-use super::{
-    CLOCK_COMMANDS, Connection, HELD_COMMANDS_MAX, Protocol, Stop, TURN_COMMANDS_MAX, Tools,
-    UNSENT_PAUSE_BYTES,
-};
+use super::spell::Spell;
+use super::{Connection, Protocol, Stop, Tools, UNSENT_PAUSE_BYTES};
 use crate::frames::{Broken, Desk, write_broken};
 use crate::input::Window;
 
@@ -14,8 +12,7 @@ impl Connection {
     /// Runs what the frames in the window ask for; returns how many bytes they were.
     pub(super) fn run_frames(&mut self, tools: &mut Tools, window: Window) -> (usize, Stop) {
         let mut at = 0;
-        let mut commands = 0;
-        let began_ns = tools.clock.monotonic_ns();
+        let mut spell = Spell::default();
         let stop = loop {
             let start = self.output.end();
             let Protocol::Frames(frames) = &mut self.protocol else { break Stop::Close };
@@ -31,7 +28,7 @@ impl Connection {
                 }
                 Err(error) => Err(Broken { id: error.id, what: error.what() }),
             };
-            commands += 1;
+            spell.count();
             match outcome {
                 Ok(Flow::Done(receipt)) => self.note_answer(start, receipt, tools.level),
                 Ok(Flow::Pending) => break Stop::Pending,
@@ -45,22 +42,15 @@ impl Connection {
                     break Stop::Close;
                 }
             }
-            if commands % CLOCK_COMMANDS == 0 {
-                if commands % HELD_COMMANDS_MAX == 0 {
-                    tools.holder.release();
-                }
-                let spent_ns = tools.clock.monotonic_ns() - began_ns;
-                if commands == TURN_COMMANDS_MAX || spent_ns > tools.share_ns {
-                    break Stop::Enough;
-                }
-            }
-            if self.output.len() > UNSENT_PAUSE_BYTES {
+            let Tools { holder, clock, share_ns, .. } = &mut *tools;
+            if spell.is_over(holder, &**clock, *share_ns) || self.output.len() > UNSENT_PAUSE_BYTES
+            {
                 break Stop::Enough;
             }
         };
         tools.holder.release();
-        tools.commands += u64::from(commands);
-        self.window_commands += commands;
+        tools.commands += u64::from(spell.commands());
+        self.window_commands += spell.commands();
         (at, stop)
     }
 }

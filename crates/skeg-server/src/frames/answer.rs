@@ -110,19 +110,19 @@ fn payload(asked: &Asked, value: Value, written: Epoch) -> Result<Vec<u8>, Probl
     match (asked.op, value) {
         (Op::Get, Value::Bulk(bytes)) => string(&mut out, &bytes),
         (Op::Get | Op::VGet, Value::Null) => {
-            return Err(Problem::new(Code::NotFound, "there is nothing of that name"));
+            return Err(nothing());
         }
         (Op::Set, Value::Simple(_)) => out.extend_from_slice(&written.0.to_le_bytes()),
         (Op::Set | Op::VSet, Value::Null) => {
             return Err(if asked.flags.has(Flags::SET_NX) {
                 Problem::new(Code::Exists, "there is something of that name already")
             } else {
-                Problem::new(Code::NotFound, "there is nothing of that name")
+                nothing()
             });
         }
-        (Op::Del | Op::Exists | Op::VDel, Value::Int(count)) => out.push(u8::from(count > 0)),
+        (Op::Del | Op::Exists | Op::VDel, Value::Int(found)) => out.push(u8::from(found > 0)),
         (Op::MGet, Value::Array(values)) => {
-            out.extend_from_slice(&(values.len() as u32).to_le_bytes());
+            count(&mut out, values.len());
             for value in values {
                 match value {
                     Value::Bulk(bytes) => {
@@ -134,19 +134,19 @@ fn payload(asked: &Asked, value: Value, written: Epoch) -> Result<Vec<u8>, Probl
             }
         }
         (Op::MExists, Value::Array(values)) => {
-            out.extend_from_slice(&(values.len() as u32).to_le_bytes());
+            count(&mut out, values.len());
             out.extend(values.iter().map(|value| u8::from(*value == Value::Int(1))));
         }
         (Op::VGet, Value::Bulk(row)) => {
-            out.extend_from_slice(&(row.len() as u32 / 4).to_le_bytes());
+            count(&mut out, row.len() / size_of::<f32>());
             out.extend_from_slice(&row);
         }
         (Op::VSearch, Value::Array(hits)) => {
-            out.extend_from_slice(&(hits.len() as u32).to_le_bytes());
+            count(&mut out, hits.len());
             hits.iter().try_for_each(|hit| self::hit(&mut out, hit))?;
         }
         (Op::VIndexList, Value::Array(indexes)) => {
-            out.extend_from_slice(&(indexes.len() as u32).to_le_bytes());
+            count(&mut out, indexes.len());
             indexes.iter().try_for_each(|index| self::index(&mut out, index))?;
         }
         (Op::Stats, stats) => {
@@ -155,7 +155,7 @@ fn payload(asked: &Asked, value: Value, written: Epoch) -> Result<Vec<u8>, Probl
             }
         }
         (Op::Shards, Value::Array(shards)) => {
-            out.extend_from_slice(&(shards.len() as u32).to_le_bytes());
+            count(&mut out, shards.len());
             for shard in &shards {
                 out.extend_from_slice(&(field(shard, "shard")? as u32).to_le_bytes());
                 // The cache is one for all shards: a share of it has no figures.
@@ -176,8 +176,16 @@ fn unexpected() -> Problem {
     Problem::new(Code::Internal, "the reply of the command is of another kind than the answer")
 }
 
+fn nothing() -> Problem {
+    Problem::new(Code::NotFound, "there is nothing of that name")
+}
+
+fn count(out: &mut Vec<u8>, count: usize) {
+    out.extend_from_slice(&(count as u32).to_le_bytes());
+}
+
 fn string(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    count(out, bytes.len());
     out.extend_from_slice(bytes);
 }
 

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 #[path = "../server/common.rs"]
-#[allow(dead_code, reason = "the other tests of the server use the rest")]
 mod common;
 
 use std::io::Read;
@@ -15,7 +14,7 @@ use skeg_proto::frame::{
     Answer, Flags, Frame, Framed, HEADER_BYTES, Op, PAYLOAD_BYTES_MAX, pack, unpack,
 };
 
-use crate::common::{Client, Served, command, in_memory, local, ok, serve};
+use crate::common::{Client, Served, bulk, command, in_memory, local, ok, serve};
 
 const OK: u8 = Answer::Ok as u8;
 const ERR: u8 = Answer::Err as u8;
@@ -158,17 +157,17 @@ fn both_protocols_see_the_same_on_one_port() {
     let mut caller = Caller::new(&served);
     let mut client = served.connect();
     caller.get(Op::Set, &pair("k", "v"));
-    assert_eq!(client.call(&["GET", "k"]), Value::Bulk(b"v".to_vec()));
+    assert_eq!(client.call(&["GET", "k"]), bulk("v"));
     // The first byte alone does not tell: a command of this name is RESP's.
     client.send(b"K");
     std::thread::sleep(Duration::from_millis(20));
     client.send(b"EYS *\r\n");
-    assert_eq!(client.receive(), Value::Array(vec![Value::Bulk(b"k".to_vec())]));
+    assert_eq!(client.receive(), Value::Array(vec![bulk("k")]));
     let mut fresh = served.connect();
     fresh.send(b"K");
     std::thread::sleep(Duration::from_millis(20));
     fresh.send(b"EYS *\r\n");
-    assert_eq!(fresh.receive(), Value::Array(vec![Value::Bulk(b"k".to_vec())]));
+    assert_eq!(fresh.receive(), Value::Array(vec![bulk("k")]));
     served.close();
 }
 

@@ -1,6 +1,7 @@
 //! Clients that wait for keys, over sockets: pipelines, connections that end, the end of the server.
 
-use crate::common::{Served, bulk, command, eventually, in_memory};
+use crate::common::{Served, bulk, command, in_memory};
+use crate::watch::eventually;
 use skeg_proto::client::Value;
 
 fn blocked(served: &Served) -> impl FnMut(i64) + use<> {

@@ -3,7 +3,8 @@
 use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
 
-use crate::common::{bulk, command, eventually, in_memory, local, ok, resident_bytes, serve};
+use crate::common::{bulk, command, in_memory, local, ok, serve};
+use crate::watch::{eventually, resident_bytes};
 use skeg_proto::client::Value;
 use skeg_proto::frame::{Flags, Frame, Op, PAYLOAD_BYTES_MAX};
 use skeg_server::ServerOptions;

@@ -7,4 +7,5 @@ mod durable;
 mod limits;
 mod pubsub;
 mod stop;
+mod watch;
 mod wire;

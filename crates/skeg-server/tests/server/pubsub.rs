@@ -3,9 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::{
-    Client, bulk, command, eventually, in_memory, local, ok, resident_bytes, serve,
-};
+use crate::common::{Client, bulk, command, in_memory, local, ok, serve};
+use crate::watch::{eventually, resident_bytes};
 use skeg_proto::client::Value;
 use skeg_server::ServerOptions;
 

@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::common::{command, eventually, in_memory, local, ok, open, serve};
+use crate::common::{command, in_memory, local, ok, open, serve};
+use crate::watch::eventually;
 use skeg_proto::client::{Decoder, Value};
 use skeg_server::{Server, ServerOptions};
 
