@@ -20,6 +20,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildJs } from '../scripts/lib/build-js.ts'
 import { buildNative } from '../scripts/lib/build-native.ts'
+import { helpIfAsked } from '../scripts/lib/help.ts'
 import { run } from '../scripts/lib/process.ts'
 import { fromRoot } from '../scripts/lib/root.ts'
 import { judge, type Bench, type Effort, type Row, type Verdict } from './lib/bench.ts'
@@ -67,6 +68,7 @@ function verdict(bar: Verdict): string {
 }
 
 async function main(): Promise<void> {
+  helpIfAsked(import.meta.url)
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

@@ -15,6 +15,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { machine } from '../bench/lib/machine.ts'
 import { buildNative } from '../scripts/lib/build-native.ts'
+import { helpIfAsked } from '../scripts/lib/help.ts'
 import { run } from '../scripts/lib/process.ts'
 import { fromRoot } from '../scripts/lib/root.ts'
 import { CLIENTS, runClients } from './clients.ts'
@@ -135,6 +136,7 @@ function report(result: UnitResult): void {
 }
 
 async function main(): Promise<boolean> {
+  helpIfAsked(import.meta.url)
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

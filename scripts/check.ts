@@ -3,6 +3,7 @@
  * `--fix` lets the formatters and linters repair what they can first; words after it choose steps.
  */
 import { parseArgs } from 'node:util'
+import { helpIfAsked } from './lib/help.ts'
 import { run } from './lib/process.ts'
 import { fromRoot } from './lib/root.ts'
 
@@ -59,6 +60,7 @@ const steps: Step[] = [
   },
 ]
 
+helpIfAsked(import.meta.url)
 const { values, positionals } = parseArgs({
   options: { fix: { type: 'boolean', default: false } },
   allowPositionals: true,

@@ -18,6 +18,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { machine } from '../bench/lib/machine.ts'
+import { helpIfAsked } from './lib/help.ts'
 import { run } from './lib/process.ts'
 import { fromRoot } from './lib/root.ts'
 
@@ -73,6 +74,7 @@ async function block(target: Target, seed: number): Promise<string | undefined> 
 }
 
 async function main(): Promise<void> {
+  helpIfAsked(import.meta.url)
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

@@ -18,6 +18,7 @@ import { machine } from '../bench/lib/machine.ts'
 import { killAgainAndAgain, type Face, type KillFigures } from './kill/run.ts'
 import { buildJs } from './lib/build-js.ts'
 import { buildNative } from './lib/build-native.ts'
+import { helpIfAsked } from './lib/help.ts'
 import { fromRoot } from './lib/root.ts'
 
 const FACES: readonly Face[] = ['resp', 'embedded']
@@ -38,6 +39,7 @@ function report({
 }
 
 async function main(): Promise<void> {
+  helpIfAsked(import.meta.url)
   const { values } = parseArgs({
     options: {
       kills: { type: 'string', default: '5' },

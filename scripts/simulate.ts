@@ -18,6 +18,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { machine } from '../bench/lib/machine.ts'
+import { helpIfAsked } from './lib/help.ts'
 import { run } from './lib/process.ts'
 import { fromRoot } from './lib/root.ts'
 
@@ -34,6 +35,7 @@ const names = {
 }
 
 async function main(): Promise<void> {
+  helpIfAsked(import.meta.url)
   const { values } = parseArgs({
     options: {
       seeds: { type: 'string', default: '10000' },
