@@ -2,27 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use skeg_engine::{Engine, Exec, Incoming, IndexError, Parts, Refusal, Shard, ShardList};
+use skeg_engine::{Engine, Exec, Incoming, IndexError, Refusal, Shard, ShardList};
 use skeg_proto::Args;
-use skeg_vector::{IdKind, IdRef, VectorError, VectorErrorKind};
+use skeg_vector::{NoId, VectorError, VectorErrorKind};
 
 use crate::error::CommandError;
-
-/// Reads an id of the kind that the index has.
-pub(crate) fn id(kind: IdKind, text: &[u8]) -> Result<IdRef<'_>, CommandError> {
-    let string = std::str::from_utf8(text);
-    match kind {
-        IdKind::Str => {
-            string.map(IdRef::Str).map_err(|_| CommandError::constant("ERR the id is not UTF-8"))
-        }
-        IdKind::U64 => string
-            .ok()
-            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|digits| digits.parse().ok())
-            .map(IdRef::U64)
-            .ok_or(CommandError::constant("ERR the ids of this index are unsigned integers")),
-    }
-}
 
 /// Reads a vector: little-endian 32-bit floats.
 pub(crate) fn row(bytes: &[u8]) -> Result<Vec<f32>, CommandError> {
@@ -49,12 +33,6 @@ pub(crate) fn effects_bytes(args: Args<'_>, effects: usize) -> u64 {
 /// Rows that are to be stored, by the names of the parts that they go to.
 pub(crate) type Rows = BTreeMap<Box<[u8]>, Incoming>;
 
-/// The name of the part that an id is in; of a text that is no id, of any.
-fn part_of<'p>(parts: &'p Parts<'_>, text: &[u8]) -> &'p [u8] {
-    let kind = parts.ids().unwrap_or(IdKind::Str);
-    parts.name_of(id(kind, text).unwrap_or(IdRef::U64(0)))
-}
-
 /// The shards of the parts that ids of an index are in.
 pub(crate) fn shards_of_ids<'a>(
     engine: &Engine,
@@ -65,7 +43,7 @@ pub(crate) fn shards_of_ids<'a>(
     if parts.count() == 1 {
         return parts.names().map(|name| engine.shard_of(name)).collect();
     }
-    ids.map(|text| engine.shard_of(part_of(&parts, text))).collect()
+    ids.map(|text| engine.shard_of(parts.name_of_text(text))).collect()
 }
 
 /// The shards of all parts of an index.
@@ -91,7 +69,7 @@ pub(crate) fn make_room<'a>(
         let parts = exec.index_parts(args.get(1));
         for index in (first..args.len().saturating_sub(1)).step_by(2) {
             let (text, row) = (args.get(index), args.get(index + 1));
-            let all = incoming.entry(part_of(&parts, text).into()).or_default();
+            let all = incoming.entry(parts.name_of_text(text).into()).or_default();
             all.add(text.len(), row.len() / size_of::<f32>());
         }
     }
@@ -122,6 +100,12 @@ pub(crate) fn refused(error: VectorError) -> CommandError {
     CommandError::owned(format!("{code} {error}"))
 }
 
+impl From<NoId> for CommandError {
+    fn from(error: NoId) -> Self {
+        Self::owned(format!("ERR {error}"))
+    }
+}
+
 impl From<IndexError> for CommandError {
     fn from(error: IndexError) -> Self {
         let code = match error {
@@ -141,14 +125,6 @@ impl From<IndexError> for CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_are_of_the_kind_of_their_index() {
-        assert_eq!(id(IdKind::U64, b"7"), Ok(IdRef::U64(7)));
-        assert_eq!(id(IdKind::Str, b"7"), Ok(IdRef::Str("7")));
-        assert!(id(IdKind::U64, b"+7").is_err() && id(IdKind::U64, b"").is_err());
-        assert!(id(IdKind::Str, b"\xff").is_err());
-    }
 
     #[test]
     fn vectors_travel_as_bytes() {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use skeg_commands::{Author, Prepared, Types};
 use skeg_engine::{Bound, Engine, Exec, Incoming, IndexError, NotifyClass, Parts, ShardList};
 use skeg_proto::ArgsBuf;
-use skeg_vector::{IdKind, IdRef};
+use skeg_vector::{IdRef, NoId};
 
 use crate::error::Failure;
 use crate::raw::{Js, Value};
@@ -76,7 +76,7 @@ impl Changes {
                 Change::Command(command) => command.add_shards(engine, shards),
                 Change::VectorSet { index, id, .. } | Change::VectorRemove { index, id } => {
                     let parts = engine.index_parts(index);
-                    shards.insert(engine.shard_of(part_of(&parts, id)));
+                    shards.insert(engine.shard_of(parts.name_of_text(id)));
                 }
                 change => shards.insert(engine.shard_of(change.home())),
             }
@@ -276,23 +276,16 @@ fn typed_id<'a>(
     parts: &Parts<'_>,
     id: &'a [u8],
 ) -> Result<IdRef<'a>, Failure> {
-    read_id(exec.index_options(parts)?.ids, id)
+    Ok(IdRef::read(exec.index_options(parts)?.ids, id)?)
 }
 
-fn read_id(kind: IdKind, id: &[u8]) -> Result<IdRef<'_>, Failure> {
-    let text = std::str::from_utf8(id).map_err(|_| Failure::not_utf8())?;
-    match kind {
-        IdKind::Str => Ok(IdRef::Str(text)),
-        IdKind::U64 => text.parse().map(IdRef::U64).map_err(|_| {
-            Failure::new("ERR_INVALID_ARGUMENT", "the ids of this index are unsigned integers")
-        }),
+impl From<NoId> for Failure {
+    fn from(error: NoId) -> Self {
+        match error {
+            NoId::NotUtf8 => Self::not_utf8(),
+            NoId::NoNumber => Self::new("ERR_INVALID_ARGUMENT", error.to_string()),
+        }
     }
-}
-
-/// The name of the part of an index that an id is in; of what is no id, of any.
-fn part_of<'p>(parts: &'p Parts<'_>, id: &[u8]) -> &'p [u8] {
-    let id = read_id(parts.ids().unwrap_or(IdKind::Str), id);
-    parts.name_of(id.unwrap_or(IdRef::U64(0)))
 }
 
 impl From<IndexError> for Failure {

@@ -50,7 +50,33 @@ pub enum IdRef<'a> {
     Str(&'a str),
 }
 
-impl IdRef<'_> {
+/// Why a text is no id of an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoId {
+    /// Ids are texts.
+    #[error("the id is not UTF-8")]
+    NotUtf8,
+    /// The ids of this index are numbers.
+    #[error("the ids of this index are unsigned integers")]
+    NoNumber,
+}
+
+impl<'a> IdRef<'a> {
+    /// Reads an id of an index whose ids are of this kind: numbers are written in decimal digits.
+    ///
+    /// # Errors
+    /// [`NoId`].
+    pub fn read(kind: IdKind, text: &'a [u8]) -> Result<Self, NoId> {
+        let string = std::str::from_utf8(text).map_err(|_| NoId::NotUtf8);
+        match kind {
+            IdKind::Str => string.map(Self::Str),
+            IdKind::U64 if text.iter().all(u8::is_ascii_digit) => {
+                string?.parse().map(Self::U64).map_err(|_| NoId::NoNumber)
+            }
+            IdKind::U64 => Err(NoId::NoNumber),
+        }
+    }
+
     /// A number or a string?
     #[must_use]
     pub fn kind(self) -> IdKind {
@@ -123,5 +149,21 @@ impl fmt::Display for IdRef<'_> {
             Self::U64(number) => fmt::Display::fmt(number, f),
             Self::Str(text) => f.write_str(text),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_of_the_kind_of_their_index() {
+        let read = IdRef::read;
+        assert_eq!(read(IdKind::U64, b"7"), Ok(IdRef::U64(7)));
+        assert_eq!(read(IdKind::Str, b"7"), Ok(IdRef::Str("7")));
+        for text in [&b"+7"[..], b"", b"-1", b"\xff", b"18446744073709551616"] {
+            assert_eq!(read(IdKind::U64, text), Err(NoId::NoNumber));
+        }
+        assert_eq!(read(IdKind::Str, b"\xff"), Err(NoId::NotUtf8));
     }
 }

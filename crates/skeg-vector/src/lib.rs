@@ -31,7 +31,7 @@ mod top;
 
 pub use error::{VectorError, VectorErrorKind};
 pub use flat::{FlatIndex, View as FlatView};
-pub use id::{Id, IdKind, IdRef};
+pub use id::{Id, IdKind, IdRef, NoId};
 pub use index::{
     Build, BuildError, Built, Change, Index, IndexFigures, Row, SearchOptions, SearchScratch,
     SegmentFigures, StoredRow, View,

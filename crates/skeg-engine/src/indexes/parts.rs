@@ -101,13 +101,11 @@ impl Parts<'_> {
         }
     }
 
-    /// What ids are, where that decides of their part.
+    /// The name of the part that the id with this text is in; of what is no id, of any.
     #[must_use]
-    pub fn ids(&self) -> Option<IdKind> {
-        match self {
-            Self::One(_) => None,
-            Self::Several(several) => Some(several.ids),
-        }
+    pub fn name_of_text(&self, text: &[u8]) -> &[u8] {
+        let Self::Several(several) = self else { return self.name(0) };
+        self.name_of(IdRef::read(several.ids, text).unwrap_or(IdRef::U64(0)))
     }
 
     /// The name of the part that an id is in.

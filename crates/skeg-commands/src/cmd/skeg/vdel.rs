@@ -2,6 +2,7 @@
 
 use skeg_engine::{Engine, Exec, ShardList};
 use skeg_proto::{Args, Reply};
+use skeg_vector::IdRef;
 
 use crate::cx::Cx;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
@@ -27,7 +28,7 @@ fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -
     let name = args.get(1);
     let parts = exec.index_parts(name);
     let kind = exec.index_options(&parts)?.ids;
-    let ids = args.iter().skip(2).map(|id| vector::id(kind, id)).collect::<Result<Vec<_>, _>>()?;
+    let ids = args.iter().skip(2).map(|id| IdRef::read(kind, id)).collect::<Result<Vec<_>, _>>()?;
     for id in &ids {
         exec.shard_of_id(&parts, *id)?;
     }

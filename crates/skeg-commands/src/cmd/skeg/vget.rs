@@ -4,7 +4,7 @@
 
 use skeg_engine::{Engine, Exec, ShardList};
 use skeg_proto::{Args, Reply};
-use skeg_vector::{Row, SearchScratch};
+use skeg_vector::{IdRef, Row, SearchScratch};
 
 use crate::error::CommandError;
 use crate::flow::Flow;
@@ -45,7 +45,7 @@ impl pool::Question for Question {
 
     fn take(&self, exec: &mut Exec<'_>, name: &[u8]) -> Result<Self::Taken, CommandError> {
         let parts = exec.index_parts(name);
-        let id = vector::id(exec.index_options(&parts)?.ids, &self.id)?;
+        let id = IdRef::read(exec.index_options(&parts)?.ids, &self.id)?;
         let (shard, name) = exec.shard_of_id(&parts, id)?;
         Ok(shard.vector_get(name, id)?.map(Row::into_owned))
     }

@@ -2,6 +2,7 @@
 
 use skeg_engine::{Engine, Exec, ShardList};
 use skeg_proto::{Args, Reply};
+use skeg_vector::IdRef;
 
 use crate::cx::Cx;
 use crate::error::CommandError;
@@ -36,7 +37,7 @@ fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -
     let ids = exec.index_options(&parts)?.ids;
     let (mut rows, mut incoming) = (Vec::with_capacity(pairs), vector::Rows::new());
     for index in (3..args.len()).step_by(2) {
-        let id = vector::id(ids, args.get(index))?;
+        let id = IdRef::read(ids, args.get(index))?;
         let row = vector::row(args.get(index + 1))?;
         let (shard, name) = exec.shard_of_id(&parts, id)?;
         shard.vector_check(name, id, &row)?;

@@ -2,6 +2,7 @@
 
 use skeg_engine::{Engine, Exec, Incoming, ShardList};
 use skeg_proto::{Args, Reply};
+use skeg_vector::IdRef;
 
 use crate::cx::Cx;
 use crate::error::CommandError;
@@ -30,7 +31,7 @@ fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -
     let name = args.get(1);
     let condition = condition(args)?;
     let parts = exec.index_parts(name);
-    let id = vector::id(exec.index_options(&parts)?.ids, args.get(2))?;
+    let id = IdRef::read(exec.index_options(&parts)?.ids, args.get(2))?;
     let row = vector::row(args.get(3))?;
     let (shard, name) = exec.shard_of_id(&parts, id)?;
     if let Some(condition) = condition
