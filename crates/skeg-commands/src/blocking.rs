@@ -18,6 +18,7 @@ use skeg_engine::{
 use skeg_io::sync::Arc;
 use skeg_proto::{Args, ArgsBuf, Reply};
 
+use crate::bounds;
 use crate::cx::{Cx, State};
 use crate::delegate::Return;
 use crate::dispatch::{self, Failed};
@@ -257,7 +258,7 @@ impl Session {
         complete: &Arc<dyn Complete>,
     ) -> Result<Flow, Failed> {
         let shards = dispatch::shards_of(spec, args, holder.engine());
-        let bound = dispatch::bound_of(spec, args);
+        let bound = bounds::bound_of(spec, args);
         if holder.try_hold(&shards)? {
             let mut waits = false;
             let outcome = holder.run(&shards, bound, |exec| {

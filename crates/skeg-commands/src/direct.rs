@@ -7,6 +7,7 @@
 use skeg_engine::{Bound, Engine, Exec, KEY_BYTES_MAX, ShardList};
 use skeg_proto::{ArgsBuf, Reply};
 
+use crate::bounds;
 use crate::dispatch;
 use crate::error::CommandError;
 use crate::help::wrong_arity;
@@ -46,7 +47,7 @@ impl Direct {
     /// The log space that its arguments tell of.
     #[must_use]
     pub fn bound(&self) -> Bound {
-        let bounds = self.each().map(|(spec, args)| dispatch::bound_of(spec, args.as_args()));
+        let bounds = self.each().map(|(spec, args)| bounds::bound_of(spec, args.as_args()));
         bounds.fold(Bound::READ, Bound::and)
     }
 

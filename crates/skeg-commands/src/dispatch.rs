@@ -1,24 +1,23 @@
-//! From arguments to a running command: look-up, checks, routing.
+//! From an admitted command to a running one: routing.
 //!
-//! The order of the checks and their texts are Redis's. A command whose latches are free runs in
-//! place; otherwise it is delegated with its own copy of the arguments.
+//! A command whose latches are free runs in place; otherwise it is delegated with its own copy of the
+//! arguments.
 
-use skeg_engine::{
-    Bound, Engine, Exec, Holder, Job, KEY_BYTES_MAX, Receipt, Refusal, SHARDS_MAX, ShardList,
-};
+use skeg_engine::{Bound, Engine, Exec, Holder, Job, Receipt, Refusal, ShardList};
 use skeg_io::sync::Arc;
-use skeg_proto::{Args, Reply, Version};
+use skeg_proto::{Args, Reply};
 
+use crate::admission::is_http;
+use crate::bounds::{bound_in_place, bound_of};
 use crate::cx::Cx;
 use crate::delegate::{CommandTask, Delegated, Return, Task};
 use crate::error::CommandError;
 use crate::flow::{Complete, Flow};
 use crate::help::wrong_arity;
-use crate::parse::{is_word, quoted};
 use crate::pause::Paused;
 use crate::session::{Session, Turn};
-use crate::spec::{BoundRule, Category, Flags, Handler, Keys, Outcome, ShardHandler, Spec};
-use crate::table::{self, CommandId};
+use crate::spec::{Handler, Keys, Outcome, ShardHandler, Spec};
+use crate::table::CommandId;
 use crate::timing::Started;
 use crate::walk::{self, InPlace, WalkJob};
 
@@ -117,68 +116,6 @@ impl Session {
                 self.transaction.as_ref().is_some_and(|it| it.specs().any(changes))
             }
             Some((Paused::Writes, _)) => changes(spec),
-        }
-    }
-
-    /// What a refused command does to the transaction it was meant for, and the error it gets.
-    fn reject(&mut self, id: Option<CommandId>, error: CommandError) -> CommandError {
-        let is_exec = id.is_some_and(|id| id.spec().name == "exec");
-        if let (true, CommandError::Text(text)) = (is_exec, &error) {
-            self.discard();
-            self.state.unwatching = true;
-            let reason = text.strip_prefix(b"ERR ").unwrap_or(text);
-            let start = b"EXECABORT Transaction discarded because of: ";
-            return CommandError::owned([start, reason].concat());
-        }
-        if let Some(transaction) = &mut self.transaction {
-            transaction.abort();
-        }
-        error
-    }
-
-    /// Finds the command and checks what can be checked without running it.
-    fn admit(
-        &mut self,
-        holder: &mut Holder,
-        args: Args<'_>,
-    ) -> Result<CommandId, (Option<CommandId>, CommandError)> {
-        let Some(id) = self.recent.resolve(args) else { return Err((None, unknown(args))) };
-        let spec = id.spec();
-        let refuse = |error| Err((Some(id), error));
-        if !spec.accepts(args.len()) || matches!(spec.run, Handler::Container(None)) {
-            return refuse(wrong_arity(spec));
-        }
-        if self.state.subscribed && self.state.version == Version::Resp2 && !while_subscribed(spec)
-        {
-            return refuse(CommandError::owned(format!(
-                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
-                 RESET are allowed in this context",
-                spec.name
-            )));
-        }
-        if self.transaction.is_some() && spec.flags.has(Flags::NO_MULTI) {
-            return refuse(CommandError::constant("ERR Command not allowed inside a transaction"));
-        }
-        if args.extent_bytes() > KEY_BYTES_MAX && spec.writes() {
-            let too_long = |index: usize| args.get(index).len() > KEY_BYTES_MAX;
-            if spec.keys.positions(args).any(too_long) {
-                return refuse(CommandError::KEY_TOO_LONG);
-            }
-        }
-        if self.context.engine().is_memory_limited() && self.may_grow(spec) {
-            self.context.check_memory(holder).map_err(|error| (Some(id), error))?;
-        }
-        Ok(id)
-    }
-
-    /// Whether a command is refused while memory is short. Queueing takes memory too.
-    fn may_grow(&self, spec: &Spec) -> bool {
-        match &self.transaction {
-            Some(transaction) if matches!(spec.run, Handler::Control(_)) => {
-                spec.name == "exec" && transaction.may_grow()
-            }
-            Some(_) => true,
-            None => spec.flags.has(Flags::DENYOOM),
         }
     }
 
@@ -455,90 +392,4 @@ pub(crate) fn shards_of(spec: &Spec, args: Args<'_>, engine: &Engine) -> ShardLi
             ShardList::new()
         }
     }
-}
-
-/// Log space for an effect beside its key and value: opcode, lengths, deadline, and the removal of
-/// an expired entry that the effect replaces.
-const EFFECT_BYTES: usize = 128;
-
-/// Log space for an argument that becomes an element of a collection beside its bytes: a length, or
-/// half of a score.
-const ARGUMENT_BYTES: usize = 8;
-
-/// [`bound_of`] a command that runs in place: without a log nobody asks.
-#[inline]
-fn bound_in_place(spec: &Spec, args: Args<'_>, holder: &Holder) -> Bound {
-    if holder.engine().log().is_some() { bound_of(spec, args) } else { Bound::READ }
-}
-
-/// The log space that a command may need, as far as its arguments tell.
-pub(crate) fn bound_of(spec: &Spec, args: Args<'_>) -> Bound {
-    match spec.bound {
-        BoundRule::Read => Bound::READ,
-        BoundRule::Release | BoundRule::StoredRelease(_) => Bound::release(keys_bytes(spec, args)),
-        BoundRule::ReleaseBy(bytes) => Bound::release(bytes(args) + keys_bytes(spec, args)),
-        BoundRule::GrowBy(bytes) => Bound::grow(bytes(args) + keys_bytes(spec, args)),
-        BoundRule::Grow | BoundRule::Stored(_) => {
-            let bytes = args.payload_bytes() + args.len() * ARGUMENT_BYTES;
-            Bound::grow(keys_bytes(spec, args) + bytes as u64)
-        }
-    }
-}
-
-/// Log space for arguments behind the key that become elements, or were some.
-pub(crate) fn element_bytes(args: Args<'_>) -> u64 {
-    let elements = args.tail(2);
-    (elements.payload_bytes() + elements.len() * ARGUMENT_BYTES) as u64
-}
-
-fn keys_bytes(spec: &Spec, args: Args<'_>) -> u64 {
-    if matches!(spec.run, Handler::AllShards(_)) {
-        // An effect for every database on every shard.
-        return u64::from(SHARDS_MAX) * EFFECT_BYTES as u64;
-    }
-    let key_bytes = |index: usize| args.get(index).len() + EFFECT_BYTES;
-    let bytes: usize = match spec.keys {
-        Keys::One(_) => key_bytes(1),
-        keys => keys.positions(args).map(key_bytes).sum(),
-    };
-    (bytes + EFFECT_BYTES) as u64
-}
-
-/// Whether a client of RESP2 may send it while it subscribes: its replies cannot be told from messages.
-fn while_subscribed(spec: &Spec) -> bool {
-    let subscribes = spec.categories.contains(&Category::PubSub)
-        && matches!(spec.run, Handler::Session(_))
-        && !spec.name.contains('|');
-    subscribes || matches!(spec.name, "ping" | "quit" | "reset")
-}
-
-/// Whether the "command" is a line of an HTTP request: a browser was tricked into sending it, and what
-/// follows must not be taken for commands.
-fn is_http(name: &[u8]) -> bool {
-    is_word(name, "POST") || is_word(name, "HOST:")
-}
-
-/// There is no such command, or no such subcommand.
-fn unknown(args: Args<'_>) -> CommandError {
-    let name = args.get(0);
-    let is_container = |id: CommandId| matches!(id.spec().run, Handler::Container(_));
-    if table::find(name).is_some_and(is_container) {
-        let (word, name) = (quoted(args.get(1), 128), quoted(name, 128).to_uppercase());
-        return CommandError::owned(format!("ERR unknown subcommand '{word}'. Try {name} HELP."));
-    }
-    let mut beginning = Vec::new();
-    for arg in args.iter().skip(1) {
-        if beginning.len() >= 128 {
-            break;
-        }
-        let room = 128 - beginning.len();
-        beginning.push(b'\'');
-        beginning.extend_from_slice(&arg[..arg.len().min(room)]);
-        beginning.extend_from_slice(b"' ");
-    }
-    let mut text = b"ERR unknown command '".to_vec();
-    text.extend_from_slice(&name[..name.len().min(128)]);
-    text.extend_from_slice(b"', with args beginning with: ");
-    text.extend_from_slice(&beginning);
-    CommandError::owned(text)
 }

@@ -14,7 +14,9 @@
 //! May not know: sockets, TLS, napi, files.
 #![forbid(unsafe_code)]
 
+mod admission;
 mod blocking;
+mod bounds;
 mod clients;
 mod cmd;
 mod config;

@@ -14,10 +14,10 @@ use skeg_engine::{Bound, Engine, Epoch, Exec, KEY_BYTES_MAX, Kind, ShardList, Wr
 use skeg_io::sync::Arc;
 use skeg_proto::{ArgsBuf, Reply, Version};
 
+use crate::bounds;
 use crate::clients::Client;
 use crate::context::Context;
 use crate::cx::{Cx, State};
-use crate::dispatch;
 use crate::error::CommandError;
 use crate::foreseen::{self, Foreseen};
 use crate::help::wrong_arity;
@@ -135,7 +135,7 @@ impl Prepared {
     /// The log space that its arguments tell of.
     #[must_use]
     pub fn bound(&self) -> Bound {
-        dispatch::bound_of(self.spec, self.args.as_args())
+        bounds::bound_of(self.spec, self.args.as_args())
     }
 
     /// Whether it fails by what a value is: then [`Types`] have to be with values.

@@ -7,6 +7,7 @@
 use skeg_engine::{Bound, DATABASES, Engine, Exec, IndexError, Refusal, ShardList};
 use skeg_proto::{Args, ArgsBuf, Reply};
 
+use crate::bounds;
 use crate::cx::Cx;
 use crate::delegate::Task;
 use crate::dispatch;
@@ -132,7 +133,7 @@ impl TransactionTask {
     pub(crate) fn bound(&self) -> Bound {
         self.queue
             .iter()
-            .map(|queued| dispatch::bound_of(queued.id.spec(), queued.args.as_args()))
+            .map(|queued| bounds::bound_of(queued.id.spec(), queued.args.as_args()))
             .fold(Bound::READ, Bound::and)
     }
 

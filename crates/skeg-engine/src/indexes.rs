@@ -10,8 +10,11 @@
 //! May not know: how an index searches, what is in a file.
 
 mod created;
+mod error;
 mod idle;
+mod info;
 mod parts;
+mod replay;
 mod room;
 mod spread;
 
@@ -20,22 +23,21 @@ use std::collections::BTreeMap;
 use skeg_io::sync::Arc;
 use skeg_log::ShardId;
 use skeg_vector::{
-    Backend, Build, Built, Change, Id, IdRef, Index, IndexFigures, IndexOptions, Row, Segment,
-    VectorError, View,
+    Backend, Build, Built, IdRef, Index, IndexOptions, Row, Segment, VectorError, View,
 };
 
 pub(crate) use self::created::Created;
+pub use self::error::{INDEX_NAME_BYTES_MAX, IndexError};
 use self::idle::Rest;
+pub use self::info::{IndexInfo, IndexState};
 pub(crate) use self::parts::{Directory, Part};
 pub use self::parts::{PARTS_MAX, Parts, Several};
+pub(crate) use self::replay::{logged, replayed, row_of};
 pub use self::room::Incoming;
 pub use self::spread::put_together;
-use crate::effect::{Effect, VectorId};
+use crate::effect::Effect;
 use crate::shard::Shard;
-use crate::vectors::{BuildProgress, Store, Task};
-
-/// Longest name of an index, in bytes.
-pub const INDEX_NAME_BYTES_MAX: usize = 1_024;
+use crate::vectors::{Store, Task};
 
 /// An index, and what CURRENT and the snapshot know of it.
 #[derive(Debug)]
@@ -201,117 +203,6 @@ impl Held {
     }
 }
 
-/// Why an operation on an index was refused. Nothing was changed.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum IndexError {
-    /// There is no index of this name.
-    #[error("no such index")]
-    NotFound,
-    /// There is one with other options.
-    #[error("the index exists with another `{option}`")]
-    Mismatch {
-        /// The first option that differs.
-        option: &'static str,
-    },
-    /// The name is empty or too long, or one that only parts have.
-    #[error(
-        "the name of an index has 1 to {INDEX_NAME_BYTES_MAX} bytes, and does not begin as a part's"
-    )]
-    Name,
-    /// Vectors come faster than they are written to disk. The command returns without having changed
-    /// anything, with whatever error, and is run again when there is room.
-    #[error("vectors come faster than they can be written to disk: try again")]
-    Behind,
-    /// Vectors wait in memory, as many as may, and the disk does not take them.
-    #[error("vectors wait in memory and cannot be written to disk")]
-    Unwritten,
-    /// The vectors would take more memory than the index may.
-    #[error("the index may take {limit} bytes of memory, and would take more")]
-    Memory {
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// It was dropped and made again in other parts, while the command was on its way.
-    #[error("the index was made again in other parts meanwhile: try again")]
-    Moved,
-    /// The index refused.
-    #[error(transparent)]
-    Vector(#[from] VectorError),
-}
-
-/// What `VINDEX INFO` tells.
-#[derive(Clone, Debug, PartialEq)]
-pub struct IndexInfo {
-    /// The name.
-    pub name: Vec<u8>,
-    /// The options it was created with.
-    pub options: IndexOptions,
-    /// Bytes of memory that it may take, if there is a limit.
-    pub memory_max: Option<u64>,
-    /// What it consists of.
-    pub figures: IndexFigures,
-    /// What becomes of its segments just now.
-    pub state: IndexState,
-    /// How far the segment is that is being built.
-    pub progress: Option<BuildProgress>,
-    /// Which part it is, or of how many it was put together.
-    pub(crate) part: Part,
-}
-
-/// What becomes of an index's segments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IndexState {
-    /// Nothing is to be done.
-    Ready,
-    /// Rows in memory wait to be written.
-    Due,
-    /// A segment is being built.
-    Building,
-    /// Rows come faster than they are written: whoever writes should wait.
-    Behind,
-}
-
-impl IndexState {
-    /// The word for it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Due => "due",
-            Self::Building => "building",
-            Self::Behind => "behind",
-        }
-    }
-}
-
-fn info(name: &[u8], held: &Held, store: Option<&Store>) -> IndexInfo {
-    let progress = held.writes_to(store).and_then(|store| store.progress_of(held.number));
-    let state = match progress {
-        _ if held.is_behind(store) => IndexState::Behind,
-        Some(_) => IndexState::Building,
-        None if held.is_due => IndexState::Due,
-        None => IndexState::Ready,
-    };
-    let (options, figures) = (*held.index.options(), held.index.figures());
-    IndexInfo {
-        name: name.to_vec(),
-        options,
-        memory_max: held.memory_max,
-        figures,
-        state,
-        progress,
-        part: held.part,
-    }
-}
-
-pub(crate) fn logged(id: IdRef<'_>) -> VectorId<'_> {
-    match id {
-        IdRef::U64(id) => VectorId::U64(id),
-        IdRef::Str(id) => VectorId::Str(id.as_bytes()),
-    }
-}
-
 impl Shard {
     /// Indexes hash as keys of database 0 do.
     fn index_hash(&self, name: &[u8]) -> u64 {
@@ -401,30 +292,12 @@ impl Shard {
         dropped.is_some()
     }
 
-    /// What there is to know of an index.
-    ///
-    /// # Errors
-    /// [`IndexError::NotFound`].
-    pub fn index_info(&mut self, name: &[u8]) -> Result<IndexInfo, IndexError> {
-        self.see(self.index_hash(name));
-        let Indexes { by_name, store, .. } = &self.indexes;
-        let held = by_name.get(name).ok_or(IndexError::NotFound)?;
-        Ok(info(name, held, store.as_deref()))
-    }
-
     /// The options of an index.
     ///
     /// # Errors
     /// [`IndexError::NotFound`].
     pub fn index_options(&mut self, name: &[u8]) -> Result<IndexOptions, IndexError> {
         self.index(name).map(|held| *held.index.options())
-    }
-
-    /// The indexes of this shard, parts of them included: [`put_together`] makes whole ones of those of all shards.
-    pub fn index_list(&mut self) -> Vec<IndexInfo> {
-        self.see_all();
-        let store = self.indexes.store.as_deref();
-        self.indexes.iter().map(|(name, held)| info(name, held, store)).collect()
     }
 
     /// Stores a vector; `true` when the id was there. Never [`IndexError::Behind`]: who stores several
@@ -546,58 +419,5 @@ impl Shard {
             held.note_size(id, name, store);
         }
         true
-    }
-
-    /// Applies an effect of the log.
-    pub(crate) fn apply_to_index(&mut self, effect: &Effect<'_>) -> Result<(), String> {
-        let said = |error: VectorError| error.to_string();
-        let (name, id, row);
-        let change = match *effect {
-            Effect::IndexCreate { name, options } => {
-                let created = Created::from_bytes(options)?;
-                return self.indexes.insert(name, &created).map_err(said);
-            }
-            Effect::IndexDrop { name } => {
-                let dropped = self.indexes.by_name.remove(name);
-                let dropped = dropped.filter(|held| held.index.stored_generation() > 0);
-                self.indexes.dropped.extend(dropped.map(|held| held.number));
-                return Ok(());
-            }
-            Effect::VectorSet { name: of, id: logged, row: bytes } => {
-                (name, id, row) = (of, replayed(logged)?, row_of(bytes)?);
-                Change::Set(id.as_ref(), &row)
-            }
-            Effect::VectorRemove { name: of, id: logged } => {
-                (name, id) = (of, replayed(logged)?);
-                Change::Remove(id.as_ref())
-            }
-            Effect::IndexFreeze { name: of } => {
-                name = of;
-                Change::Freeze
-            }
-            _ => return Err("an effect of no index".into()),
-        };
-        let held = self.indexes.by_name.get_mut(name).ok_or("a vector of no index")?;
-        held.index.replay(change).map_err(said)
-    }
-}
-
-/// The numbers of a logged vector.
-pub(crate) fn row_of(row: &[u8]) -> Result<Vec<f32>, String> {
-    let (numbers, rest) = row.as_chunks::<4>();
-    if !rest.is_empty() {
-        return Err("a vector of half a number".into());
-    }
-    Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
-}
-
-/// The id of a logged vector.
-pub(crate) fn replayed(id: VectorId<'_>) -> Result<Id, String> {
-    match id {
-        VectorId::U64(id) => Ok(Id::U64(id)),
-        VectorId::Str(id) => match std::str::from_utf8(id) {
-            Ok(id) => Ok(Id::Str(id.into())),
-            Err(error) => Err(format!("an id that is no UTF-8: {error}")),
-        },
     }
 }

@@ -14,8 +14,10 @@ mod aside;
 mod crew;
 mod file;
 mod joint;
+mod look;
 mod run;
 mod tasks;
+mod turn;
 
 use std::time::Duration;
 

@@ -15,28 +15,19 @@ use skeg_log::{
     Broken, Epoch, Health, Level, Log, LogError, ShardId, VectorEntry, VectorWriter, breaks,
 };
 use skeg_vector::segment::SegmentTag;
-use skeg_vector::{Build, BuildError, Built, Index};
+use skeg_vector::{Build, BuildError, Built};
 
 use super::crew::{Linkers, crew_size};
 use super::file::Opened;
+use super::look::Wanted;
 use super::tasks::{BuildProgress, Store, Task};
+use super::turn::{Ask, Reply, Told, Turn};
 use crate::engine::Shared;
 use crate::error::{Refusal, VectorsError};
-use crate::exec::Exec;
-use crate::home::Bell;
-use crate::job::{Bound, Job, Progress as JobProgress, Receipt};
 use crate::router::ShardList;
 
 /// Rows that one step writes: who is to be served does not wait for many.
 const ROWS: usize = 16;
-/// So many segments of one size become one.
-const FANOUT: usize = 4;
-/// A segment with more dead rows than this part of it is written anew.
-const DEAD_PART: f64 = 0.5;
-/// A segment that was merged while another one was built beside others is written anew for the sake of its
-/// graph if it has so many rows: fewer are scanned in the time of a walk.
-const ALONE_ROWS: usize = 50_000;
-
 /// What a step came to.
 #[derive(Debug)]
 pub(super) enum Progress {
@@ -48,37 +39,6 @@ pub(super) enum Progress {
     Beside,
     /// The task is done.
     Done,
-}
-
-/// What is to be done under the latch.
-enum Ask {
-    /// Freeze the delta, or take what is frozen.
-    Freeze,
-    /// Look for segments to be merged.
-    Look,
-    /// Put a segment in its place.
-    Install(Box<Built>),
-    /// Only wait for the turn: what was queued before has been done.
-    Pass,
-}
-
-/// What it came to.
-enum Told {
-    /// The index is gone.
-    Gone,
-    /// A segment is to be built, or nothing is; for the index of this number.
-    Build(u64, Option<Wanted>),
-    Installed,
-    Passed,
-    /// The index has no segments.
-    Nothing,
-}
-
-/// A segment to be built.
-struct Wanted {
-    build: Box<Build>,
-    /// It is done beside other tasks.
-    beside: bool,
 }
 
 enum Stage {
@@ -400,192 +360,5 @@ fn failed(error: BuildError<LogError>) -> VectorsError {
 impl From<LogError> for VectorsError {
     fn from(error: LogError) -> Self {
         Self::Failed { kind: error.kind(), reason: error.to_string() }
-    }
-}
-
-type Outcome = Result<Told, Refusal>;
-
-/// Where a turn leaves what it came to.
-#[derive(Default)]
-struct Reply {
-    outcome: Mutex<Option<Outcome>>,
-    bell: Bell,
-}
-
-/// A turn on the shard.
-struct Turn {
-    shards: ShardList,
-    name: Box<[u8]>,
-    /// 0 when it is not known yet.
-    number: u64,
-    /// All segments become one.
-    whole: bool,
-    /// Files of segments that are being merged beside this.
-    taken: Vec<u64>,
-    /// How many would link rows.
-    crew: usize,
-    /// A merge of so many bytes is done beside others; `None` when something is already.
-    beside_bytes: Option<u64>,
-    ask: Option<Ask>,
-    told: Option<Told>,
-    reply: Arc<Reply>,
-}
-
-impl Job for Turn {
-    fn shards(&self) -> &ShardList {
-        &self.shards
-    }
-
-    fn bound(&self) -> Bound {
-        match self.ask {
-            Some(Ask::Freeze) => Bound::release(self.name.len() as u64),
-            _ => Bound::READ,
-        }
-    }
-
-    /// Who queues may wait for just this.
-    fn overtakes(&self) -> bool {
-        true
-    }
-
-    fn run(&mut self, exec: &mut Exec<'_>) -> JobProgress {
-        let [shard] = &mut *exec.shards else { return JobProgress::Done };
-        if self.number == 0 && !matches!(self.ask, Some(Ask::Pass)) {
-            self.number = shard.index_number(&self.name);
-        }
-        let Self { name, number, whole, taken, crew, beside_bytes, .. } = self;
-        let (number, look) =
-            (*number, Look { whole: *whole, taken, crew: *crew, beside_bytes: *beside_bytes });
-        self.told = self.ask.take().map(|ask| match ask {
-            Ask::Pass => Told::Passed,
-            _ if number == 0 => match shard.index_info(name) {
-                Ok(_) => Told::Nothing,
-                Err(_) => Told::Gone,
-            },
-            Ask::Install(built) => match shard.index_install(name, number, *built) {
-                true => Told::Installed,
-                false => Told::Gone,
-            },
-            Ask::Freeze if shard.numbered(name, number).is_none() => Told::Gone,
-            Ask::Freeze => {
-                let build = shard.index_freeze(name, number).map(Box::new);
-                Told::Build(number, build.map(|build| Wanted { build, beside: false }))
-            }
-            Ask::Look => match shard.numbered(name, number) {
-                Some(held) => Told::Build(number, look.at(&held.index)),
-                None => Told::Gone,
-            },
-        });
-        JobProgress::Done
-    }
-
-    fn done(mut self: Box<Self>, outcome: Result<Receipt, Refusal>) {
-        let outcome = match (outcome, self.told.take()) {
-            (Ok(_), Some(told)) => Ok(told),
-            (Ok(_), None) => Err(Refusal::Closed),
-            (Err(refusal), _) => Err(refusal),
-        };
-        *self.reply.outcome.lock() = Some(outcome);
-        self.reply.bell.ring();
-    }
-}
-
-/// A look at the segments of an index.
-struct Look<'a> {
-    /// All of them become one.
-    whole: bool,
-    taken: &'a [u64],
-    crew: usize,
-    beside_bytes: Option<u64>,
-}
-
-impl Look<'_> {
-    /// What is to become one segment, if anything is.
-    fn at(&self, index: &Index) -> Option<Wanted> {
-        let rows: Vec<(usize, usize)> = index.segment_rows().collect();
-        if self.whole {
-            let unlinked = || index.unlinked(0..rows.len(), self.crew).map(|at| at..at + 1);
-            let mut build = index.merge(whole(&rows).or_else(unlinked)?);
-            build.take_time(self.crew);
-            return Some(Wanted { build: Box::new(build), beside: true });
-        }
-        // What is taken stands before all that came since.
-        let taken = index.files().map(|file| self.taken.contains(&file));
-        let free = rows.len() - taken.rev().take_while(|taken| !taken).count();
-        let merged = due(&rows[free..]).map(|range| range.start + free..range.end + free);
-        let alone = || {
-            let at = index.unlinked(free..rows.len(), self.crew)?;
-            (rows[at].0 >= ALONE_ROWS).then_some(at..at + 1)
-        };
-        let Some(beside_bytes) = self.beside_bytes else {
-            // Segments must not become many while a large one is built: a graph can wait.
-            return merged
-                .map(|range| Wanted { build: Box::new(index.merge(range)), beside: false });
-        };
-        let range = merged.or_else(alone)?;
-        let links = index.links(range.clone(), self.crew);
-        let mut build = index.merge(range);
-        if links {
-            build.take_time(self.crew);
-        }
-        let beside = links || build.bytes() >= beside_bytes;
-        Some(Wanted { build: Box::new(build), beside })
-    }
-}
-
-/// All segments, unless they are one without dead rows.
-fn whole(rows: &[(usize, usize)]) -> Option<std::ops::Range<usize>> {
-    match rows {
-        [] | [(_, 0)] => None,
-        _ => Some(0..rows.len()),
-    }
-}
-
-/// The segments to be merged, oldest first with live and dead rows: as many as [`FANOUT`] of one size, by
-/// its order of magnitude, with none larger after the first of them; otherwise one that is mostly dead.
-fn due(rows: &[(usize, usize)]) -> Option<std::ops::Range<usize>> {
-    let levels = rows.iter().map(|&(live, dead)| (live + dead).max(1).ilog(FANOUT));
-    let levels: Vec<u32> = levels.collect();
-    for (at, &level) in levels.iter().enumerate().rev() {
-        let run = levels[at..].iter().take_while(|other| **other <= level).count();
-        let mut same = (at..at + run).filter(|&n| levels[n] == level);
-        if same.clone().count() >= FANOUT {
-            return same.next_back().map(|last| at..last + 1);
-        }
-    }
-    let dead = |&(live, dead): &(usize, usize)| dead as f64 > (live + dead) as f64 * DEAD_PART;
-    rows.iter().position(dead).map(|at| at..at + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Segments of flushes of one size, merged whenever that is due.
-    #[test]
-    fn segments_stay_few_and_rows_are_written_a_few_times() {
-        for flush in [1, 7, 2_000] {
-            let (mut rows, mut written): (Vec<(usize, usize)>, _) = (Vec::new(), 0);
-            for _ in 0..1_000 {
-                rows.push((flush, 0));
-                written += flush;
-                while let Some(range) = due(&rows) {
-                    let sum = rows[range.clone()].iter().map(|row| row.0).sum();
-                    written += sum;
-                    rows.splice(range, [(sum, 0)]);
-                }
-                assert!(rows.len() <= 3 * 6, "{rows:?}");
-            }
-            assert!(written <= 1_000 * flush * 7, "{flush}: {written}");
-        }
-    }
-
-    #[test]
-    fn what_is_mostly_dead_is_written_anew() {
-        assert_eq!(due(&[(400, 0), (4, 5)]), Some(1..2));
-        assert_eq!(due(&[(400, 0), (5, 5)]), None);
-        assert_eq!(due(&[]), None);
-        assert_eq!((whole(&[]), whole(&[(3, 0)])), (None, None));
-        assert_eq!((whole(&[(3, 1)]), whole(&[(3, 0), (1, 0)])), (Some(0..1), Some(0..2)));
     }
 }

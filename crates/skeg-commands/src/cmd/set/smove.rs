@@ -1,6 +1,6 @@
 //! SMOVE.
 
-use crate::dispatch;
+use crate::bounds;
 use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
@@ -28,7 +28,7 @@ pub(crate) const SPEC: Spec = Spec {
 
 /// The member goes out of one set and into another.
 fn bytes(args: Args<'_>) -> u64 {
-    2 * dispatch::element_bytes(args)
+    2 * bounds::element_bytes(args)
 }
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {

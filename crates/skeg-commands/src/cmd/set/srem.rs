@@ -1,6 +1,6 @@
 //! SREM.
 
-use crate::dispatch;
+use crate::bounds;
 use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
@@ -19,7 +19,7 @@ pub(crate) const SPEC: Spec = Spec {
     complexity: "O(N) for N members",
     syntax: "key member [member ...]",
     tips: &[],
-    bound: BoundRule::ReleaseBy(dispatch::element_bytes),
+    bound: BoundRule::ReleaseBy(bounds::element_bytes),
     run: Handler::Keyed(run),
 };
 

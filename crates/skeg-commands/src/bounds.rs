@@ -1,0 +1,53 @@
+//! How much log space a command may need, as far as its arguments tell.
+
+use skeg_engine::{Bound, Holder, SHARDS_MAX};
+use skeg_proto::Args;
+
+use crate::spec::{BoundRule, Handler, Keys, Spec};
+
+/// Log space for an effect beside its key and value: opcode, lengths, deadline, and the removal of
+/// an expired entry that the effect replaces.
+const EFFECT_BYTES: usize = 128;
+
+/// Log space for an argument that becomes an element of a collection beside its bytes: a length, or
+/// half of a score.
+const ARGUMENT_BYTES: usize = 8;
+
+/// [`bound_of`] a command that runs in place: without a log nobody asks.
+#[inline]
+pub(crate) fn bound_in_place(spec: &Spec, args: Args<'_>, holder: &Holder) -> Bound {
+    if holder.engine().log().is_some() { bound_of(spec, args) } else { Bound::READ }
+}
+
+/// The log space that a command may need, as far as its arguments tell.
+pub(crate) fn bound_of(spec: &Spec, args: Args<'_>) -> Bound {
+    match spec.bound {
+        BoundRule::Read => Bound::READ,
+        BoundRule::Release | BoundRule::StoredRelease(_) => Bound::release(keys_bytes(spec, args)),
+        BoundRule::ReleaseBy(bytes) => Bound::release(bytes(args) + keys_bytes(spec, args)),
+        BoundRule::GrowBy(bytes) => Bound::grow(bytes(args) + keys_bytes(spec, args)),
+        BoundRule::Grow | BoundRule::Stored(_) => {
+            let bytes = args.payload_bytes() + args.len() * ARGUMENT_BYTES;
+            Bound::grow(keys_bytes(spec, args) + bytes as u64)
+        }
+    }
+}
+
+/// Log space for arguments behind the key that become elements, or were some.
+pub(crate) fn element_bytes(args: Args<'_>) -> u64 {
+    let elements = args.tail(2);
+    (elements.payload_bytes() + elements.len() * ARGUMENT_BYTES) as u64
+}
+
+fn keys_bytes(spec: &Spec, args: Args<'_>) -> u64 {
+    if matches!(spec.run, Handler::AllShards(_)) {
+        // An effect for every database on every shard.
+        return u64::from(SHARDS_MAX) * EFFECT_BYTES as u64;
+    }
+    let key_bytes = |index: usize| args.get(index).len() + EFFECT_BYTES;
+    let bytes: usize = match spec.keys {
+        Keys::One(_) => key_bytes(1),
+        keys => keys.positions(args).map(key_bytes).sum(),
+    };
+    (bytes + EFFECT_BYTES) as u64
+}

@@ -1,0 +1,118 @@
+//! Which segments of an index are to become one, and whether that is done beside other tasks.
+
+use skeg_vector::{Build, Index};
+
+/// So many segments of one size become one.
+const FANOUT: usize = 4;
+/// A segment with more dead rows than this part of it is written anew.
+const DEAD_PART: f64 = 0.5;
+/// A segment that was merged while another one was built beside others is written anew for the sake of its
+/// graph if it has so many rows: fewer are scanned in the time of a walk.
+const ALONE_ROWS: usize = 50_000;
+
+/// A segment to be built.
+pub(super) struct Wanted {
+    pub(super) build: Box<Build>,
+    /// It is done beside other tasks.
+    pub(super) beside: bool,
+}
+
+/// A look at the segments of an index.
+pub(super) struct Look<'a> {
+    /// All of them become one.
+    pub(super) whole: bool,
+    pub(super) taken: &'a [u64],
+    pub(super) crew: usize,
+    pub(super) beside_bytes: Option<u64>,
+}
+
+impl Look<'_> {
+    /// What is to become one segment, if anything is.
+    pub(super) fn at(&self, index: &Index) -> Option<Wanted> {
+        let rows: Vec<(usize, usize)> = index.segment_rows().collect();
+        if self.whole {
+            let unlinked = || index.unlinked(0..rows.len(), self.crew).map(|at| at..at + 1);
+            let mut build = index.merge(whole(&rows).or_else(unlinked)?);
+            build.take_time(self.crew);
+            return Some(Wanted { build: Box::new(build), beside: true });
+        }
+        // What is taken stands before all that came since.
+        let taken = index.files().map(|file| self.taken.contains(&file));
+        let free = rows.len() - taken.rev().take_while(|taken| !taken).count();
+        let merged = due(&rows[free..]).map(|range| range.start + free..range.end + free);
+        let alone = || {
+            let at = index.unlinked(free..rows.len(), self.crew)?;
+            (rows[at].0 >= ALONE_ROWS).then_some(at..at + 1)
+        };
+        let Some(beside_bytes) = self.beside_bytes else {
+            // Segments must not become many while a large one is built: a graph can wait.
+            return merged
+                .map(|range| Wanted { build: Box::new(index.merge(range)), beside: false });
+        };
+        let range = merged.or_else(alone)?;
+        let links = index.links(range.clone(), self.crew);
+        let mut build = index.merge(range);
+        if links {
+            build.take_time(self.crew);
+        }
+        let beside = links || build.bytes() >= beside_bytes;
+        Some(Wanted { build: Box::new(build), beside })
+    }
+}
+
+/// All segments, unless they are one without dead rows.
+fn whole(rows: &[(usize, usize)]) -> Option<std::ops::Range<usize>> {
+    match rows {
+        [] | [(_, 0)] => None,
+        _ => Some(0..rows.len()),
+    }
+}
+
+/// The segments to be merged, oldest first with live and dead rows: as many as [`FANOUT`] of one size, by
+/// its order of magnitude, with none larger after the first of them; otherwise one that is mostly dead.
+fn due(rows: &[(usize, usize)]) -> Option<std::ops::Range<usize>> {
+    let levels = rows.iter().map(|&(live, dead)| (live + dead).max(1).ilog(FANOUT));
+    let levels: Vec<u32> = levels.collect();
+    for (at, &level) in levels.iter().enumerate().rev() {
+        let run = levels[at..].iter().take_while(|other| **other <= level).count();
+        let mut same = (at..at + run).filter(|&n| levels[n] == level);
+        if same.clone().count() >= FANOUT {
+            return same.next_back().map(|last| at..last + 1);
+        }
+    }
+    let dead = |&(live, dead): &(usize, usize)| dead as f64 > (live + dead) as f64 * DEAD_PART;
+    rows.iter().position(dead).map(|at| at..at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Segments of flushes of one size, merged whenever that is due.
+    #[test]
+    fn segments_stay_few_and_rows_are_written_a_few_times() {
+        for flush in [1, 7, 2_000] {
+            let (mut rows, mut written): (Vec<(usize, usize)>, _) = (Vec::new(), 0);
+            for _ in 0..1_000 {
+                rows.push((flush, 0));
+                written += flush;
+                while let Some(range) = due(&rows) {
+                    let sum = rows[range.clone()].iter().map(|row| row.0).sum();
+                    written += sum;
+                    rows.splice(range, [(sum, 0)]);
+                }
+                assert!(rows.len() <= 3 * 6, "{rows:?}");
+            }
+            assert!(written <= 1_000 * flush * 7, "{flush}: {written}");
+        }
+    }
+
+    #[test]
+    fn what_is_mostly_dead_is_written_anew() {
+        assert_eq!(due(&[(400, 0), (4, 5)]), Some(1..2));
+        assert_eq!(due(&[(400, 0), (5, 5)]), None);
+        assert_eq!(due(&[]), None);
+        assert_eq!((whole(&[]), whole(&[(3, 0)])), (None, None));
+        assert_eq!((whole(&[(3, 1)]), whole(&[(3, 0), (1, 0)])), (Some(0..1), Some(0..2)));
+    }
+}
