@@ -96,7 +96,7 @@ impl Shared {
 
     /// The job leaves its queue, or stays in it as one that others do not overtake.
     fn suspend(&self, mut ticket: Ticket) -> Suspended {
-        let at = ticket.job.shards().as_slice()[ticket.at];
+        let at = ticket.next_shard();
         let how = if ticket.job.keeps_place() {
             let fetching = Arc::new(Fetching::default());
             ticket.fetching = Some(Arc::clone(&fetching));

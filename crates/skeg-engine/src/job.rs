@@ -5,7 +5,7 @@
 //! deadlock, and queues are first in, first out, so there is no starvation.
 
 use skeg_io::sync::Arc;
-use skeg_log::{Epoch, Purpose};
+use skeg_log::{Epoch, Purpose, ShardId};
 
 use crate::error::Refusal;
 use crate::exec::Exec;
@@ -127,6 +127,8 @@ pub(crate) struct Ticket {
     pub(crate) at: usize,
     /// Of the runs so far, those included that had to wait.
     pub(crate) receipt: Receipt,
+    /// It waits for log space or room, first in its queue: nobody may hold a latch behind it.
+    pub(crate) stalls: bool,
     /// Values that it needs and that are being read, while it keeps its place.
     pub(crate) fetching: Option<Arc<Fetching>>,
     /// Values that were read for it.
@@ -140,6 +142,26 @@ impl Ticket {
 
     /// Of a job that does what a command has begun that had to wait.
     pub(crate) fn going_on(job: Box<dyn Job>, receipt: Receipt) -> Self {
-        Self { job, held: Group::new(), at: 0, receipt, fetching: None, fetched: Vec::new() }
+        Self {
+            job,
+            held: Group::new(),
+            at: 0,
+            receipt,
+            stalls: false,
+            fetching: None,
+            fetched: Vec::new(),
+        }
+    }
+
+    /// The shard that it queues at.
+    pub(crate) fn next_shard(&self) -> ShardId {
+        self.job.shards().as_slice()[self.at]
+    }
+
+    /// The job is to be run again: from its first shard on, if it holds all of them for that.
+    pub(crate) fn begin_again(&mut self) {
+        if self.job.hold() == Hold::Together {
+            self.at = 0;
+        }
     }
 }

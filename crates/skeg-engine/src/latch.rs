@@ -9,9 +9,11 @@
 //! - nobody borrows a latch past queued work; the queue is first in, first out, but for what it waits for:
 //!   a segment that is put in its place goes before all others;
 //! - nobody waits for a latch while holding one, except jobs, in ascending order;
-//! - a command that must wait for log space gives back every latch of its job and keeps its place; one
-//!   that waits for values, or for the walk of a snapshot, may keep it (`fetch.rs`), and only what it may
-//!   be waiting for overtakes it.
+//! - a command that must wait for log space, or for room, gives back every latch of its job and keeps its
+//!   place; one that waits for values, or for the walk of a snapshot, may keep it (`fetch.rs`), and only what
+//!   it may be waiting for overtakes it;
+//! - nobody holds a latch behind a command that waits for log space or room: it may be waiting for just that
+//!   latch. A job that comes to stand there gives back what it holds, and waits where it begins.
 
 use std::collections::VecDeque;
 
@@ -66,21 +68,36 @@ impl Latch {
         self.slot.put(shard);
     }
 
-    fn push_back(&self, ticket: Ticket) {
+    /// Behind all others; gives back a ticket that holds latches when somebody stalls here.
+    fn push_back(&self, ticket: Ticket) -> Result<(), Ticket> {
         let mut queue = self.queue.lock();
+        if !ticket.held.is_empty() && queue.iter().any(|before| before.stalls) {
+            return Err(ticket);
+        }
         queue.push_back(ticket);
         self.queued.store(queue.len(), Ordering::SeqCst);
+        Ok(())
     }
 
     /// Before all others; but who has run without success stays behind what was put first meanwhile: it may
     /// be what he waits for.
     fn push_front(&self, ticket: Ticket) {
         let mut queue = self.queue.lock();
-        let overtakes = |ticket: &Ticket| ticket.job.overtakes();
-        let first = queue.iter().take_while(|before| overtakes(before)).count();
-        let at = if overtakes(&ticket) { 0 } else { first };
-        queue.insert(at, ticket);
+        push_front(&mut queue, ticket);
         self.queued.store(queue.len(), Ordering::SeqCst);
+    }
+
+    /// [`Latch::push_front`] of a ticket that stalls; takes those out that hold latches.
+    fn push_stalling(&self, mut ticket: Ticket) -> Tickets {
+        let mut queue = self.queue.lock();
+        let mut holding = Tickets::new();
+        while let Some(at) = queue.iter().position(|behind| !behind.held.is_empty()) {
+            holding.extend(queue.remove(at));
+        }
+        ticket.stalls = true;
+        push_front(&mut queue, ticket);
+        self.queued.store(queue.len(), Ordering::SeqCst);
+        holding
     }
 
     /// The first job that does not wait for those before it.
@@ -110,6 +127,16 @@ impl std::fmt::Debug for Ticket {
     }
 }
 
+fn push_front(queue: &mut VecDeque<Ticket>, ticket: Ticket) {
+    let overtakes = |ticket: &Ticket| ticket.job.overtakes();
+    let first = queue.iter().take_while(|before| overtakes(before)).count();
+    let at = if overtakes(&ticket) { 0 } else { first };
+    queue.insert(at, ticket);
+}
+
+/// Tickets out of their queues.
+type Tickets = SmallVec<[Ticket; 1]>;
+
 /// Shards whose queues still have to be looked at.
 type Work = SmallVec<[ShardId; 4]>;
 
@@ -126,10 +153,11 @@ impl Shared {
         &self.latches[usize::from(id.0)]
     }
 
-    /// Queues a ticket at the shard it needs next.
+    /// Queues a ticket that holds nothing at the shard it needs next.
     pub(crate) fn enqueue(&self, ticket: Ticket) -> ShardId {
-        let id = ticket.job.shards().as_slice()[ticket.at];
-        self.latch(id).push_back(ticket);
+        let id = ticket.next_shard();
+        let queued = self.latch(id).push_back(ticket);
+        debug_assert!(queued.is_ok(), "it holds no latch");
         id
     }
 
@@ -170,6 +198,7 @@ impl Shared {
         let id = shard.id;
         while *left > 0 {
             let Some(mut ticket) = self.latch(id).pop() else { break };
+            ticket.stalls = false;
             if let Some(fetching) = ticket.fetching.take() {
                 match fetching.take() {
                     Some(fetched) => ticket.fetched.extend(fetched),
@@ -207,7 +236,11 @@ impl Shared {
         ticket.held.push(shard);
         ticket.at += 1;
         if ticket.at < ticket.job.shards().as_slice().len() {
-            work.push(self.enqueue(ticket));
+            let next = ticket.next_shard();
+            match self.latch(next).push_back(ticket) {
+                Ok(()) => work.push(next),
+                Err(ticket) => self.stall(ticket, work),
+            }
             return After::Gone;
         }
         let Ticket { job, held, fetched, .. } = &mut ticket;
@@ -304,9 +337,7 @@ impl Shared {
         let mut held = std::mem::take(&mut ticket.held);
         let outlet = held.iter().find(|shard| shard.is_held_up()).and_then(|shard| shard.outlet());
         let missing = held.iter_mut().flat_map(|shard| shard.take_missing()).collect::<Vec<_>>();
-        let first = if ticket.job.hold() == Hold::Together { 0 } else { ticket.at };
-        ticket.at = first;
-        let id = ticket.job.shards().as_slice()[first];
+        ticket.begin_again();
         let lacks_room = held.iter().any(|shard| shard.lacks_room());
         if lacks_room && (self.check_open().is_err() || !ticket.job.keeps_place()) {
             let aside = self.set_aside(ticket);
@@ -322,8 +353,22 @@ impl Shared {
             work.extend(self.wait_for_walk(ticket, &outlet));
             self.free(held, work);
         } else {
-            let overtakes = ticket.job.overtakes();
-            self.enqueue_first(ticket);
+            ticket.held = held;
+            self.stall(ticket, work);
+        }
+    }
+
+    /// Has a ticket wait where it begins, the first there and without a latch, until its home thread tries again
+    /// in a millisecond. So do those that have queued there with latches: they would hold them for as long.
+    fn stall(&self, ticket: Ticket, work: &mut Work) {
+        let mut stalling: Tickets = SmallVec::new();
+        stalling.push(ticket);
+        while let Some(mut ticket) = stalling.pop() {
+            ticket.begin_again();
+            let held = std::mem::take(&mut ticket.held);
+            let (id, overtakes) = (ticket.next_shard(), ticket.job.overtakes());
+            // These begin at shards before this one, so there is an end.
+            stalling.extend(self.latch(id).push_stalling(ticket));
             self.stalled(id);
             self.free(held, work);
             work.retain(|queued| *queued != id);
@@ -336,7 +381,7 @@ impl Shared {
 
     /// Queues a ticket before all others at the shard it needs next.
     pub(crate) fn enqueue_first(&self, ticket: Ticket) -> ShardId {
-        let id = ticket.job.shards().as_slice()[ticket.at];
+        let id = ticket.next_shard();
         self.latch(id).push_front(ticket);
         id
     }

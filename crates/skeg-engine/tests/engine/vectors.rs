@@ -485,6 +485,7 @@ fn a_copy_has_the_segments() {
 
 /// Stores rows of 16,384 numbers from `ids` when there is room for all of them.
 struct Batch {
+    index: &'static [u8],
     shards: ShardList,
     ids: std::ops::Range<u64>,
     keeps_place: bool,
@@ -506,12 +507,12 @@ impl Job for Batch {
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
         self.runs.fetch_add(1, Ordering::Relaxed);
         let count = (self.ids.end - self.ids.start) as usize;
-        let shard = exec.shard(b"docs");
+        let shard = exec.shard(self.index);
         let mut incoming = Incoming::default();
         (0..count).for_each(|_| incoming.add(8, WIDE as usize));
-        if shard.vector_room(b"docs", incoming).is_ok() {
+        if shard.vector_room(self.index, incoming).is_ok() {
             for id in self.ids.clone() {
-                shard.vector_set(b"docs", id.into(), &[0.5; WIDE as usize]).unwrap();
+                shard.vector_set(self.index, id.into(), &[0.5; WIDE as usize]).unwrap();
             }
         } else {
             // So long that what makes room is queued just now, and not between two runs.
@@ -542,6 +543,7 @@ fn writers_wait_for_room_and_memory_stays_within_the_bound() {
         let (batches, rows) = (3, 150);
         for batch in 0..batches {
             let job = Batch {
+                index: b"docs",
                 shards: [engine.shard_of(b"docs")].into_iter().collect(),
                 ids: batch * rows..(batch + 1) * rows,
                 keeps_place,
@@ -578,6 +580,75 @@ fn writers_wait_for_room_and_memory_stays_within_the_bound() {
     }
 }
 
+/// Needs the latches of several shards at once.
+struct Over {
+    shards: ShardList,
+    done: mpsc::Sender<Result<Receipt, Refusal>>,
+}
+
+impl Job for Over {
+    fn shards(&self) -> &ShardList {
+        &self.shards
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::READ
+    }
+
+    fn run(&mut self, _: &mut Exec<'_>) -> Progress {
+        Progress::Done
+    }
+
+    fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>) {
+        self.done.send(outcome).unwrap();
+    }
+}
+
+/// A writer of one index waits for a segment, which is made after one of another index, which is put in its
+/// place under a latch: nobody may hold that one while he stands behind the writer.
+#[test]
+fn who_stands_behind_a_writer_without_room_holds_up_no_other_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path()).unwrap();
+    let mut names: Vec<&'static [u8]> = vec![b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"h"];
+    names.sort_by_key(|name| engine.shard_of(name));
+    names.dedup_by_key(|name| engine.shard_of(name));
+    let names = &names[..3.min(names.len())];
+    assert!(names.len() > 1, "shards for two indexes at least");
+    let wide = IndexOptions { dim: WIDE, ..options(Tier::F32) };
+    for &name in names {
+        run(&engine, |exec| exec.shard(name).index_create(name, wide).unwrap());
+    }
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let in_time = |told: &mpsc::Receiver<Result<Receipt, Refusal>>| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        told.recv_timeout(left).expect("nobody waits for himself").unwrap();
+    };
+    // 10 MiB each, of all indexes in turn; the bound is 16.
+    let (rounds, rows) = (3, 150_u64);
+    let (tell, told) = mpsc::channel();
+    for round in 0..rounds {
+        for &index in names {
+            let job = Batch {
+                index,
+                shards: [engine.shard_of(index)].into_iter().collect(),
+                ids: round * rows..(round + 1) * rows,
+                keeps_place: true,
+                runs: Arc::default(),
+                done: tell.clone(),
+            };
+            assert!(engine.post(Box::new(job), Drain::WakeOnly).is_ok());
+        }
+        for over in [names, &names[..2], &names[1..]] {
+            let shards = over.iter().map(|name| engine.shard_of(name)).collect();
+            let job = Over { shards, done: tell.clone() };
+            assert!(engine.post(Box::new(job), Drain::WakeOnly).is_ok());
+        }
+    }
+    (0..2 * rounds as usize * names.len()).for_each(|_| in_time(&told));
+    engine.close().unwrap();
+}
+
 #[test]
 fn a_batch_beyond_the_bound_is_taken_alone_and_closing_ends_who_waits() {
     for keeps_place in [true, false] {
@@ -586,6 +657,7 @@ fn a_batch_beyond_the_bound_is_taken_alone_and_closing_ends_who_waits() {
         let wide = IndexOptions { dim: WIDE, ..options(Tier::F32) };
         let (tell, told) = mpsc::channel();
         let batch = |ids| Batch {
+            index: b"docs",
             shards: [engine.shard_of(b"docs")].into_iter().collect(),
             ids,
             keeps_place,
