@@ -174,6 +174,27 @@ test('an index in parts is one index: written, searched, consolidated and droppe
   await rejects(t, 'ERR_NOT_FOUND', () => parts.search(query))
 })
 
+test('calls of an index in parts take effect in their order, also while some wait for room', async (t) => {
+  const db = await diskStore(t)
+  const options = { dim: 256, metric: 'euclidean', partitions: 4, maxMemory: 4_000_000 } as const
+  const docs = await db.index('docs', options)
+  const ids = Array.from({ length: 100 }, (_, n) => `doc:${n}`)
+  const vector = (value: number): Float32Array => new Float32Array(256).fill(value)
+  const calls: Promise<unknown>[] = []
+  let written = 0
+  for (let round = 0; round < 80; round++) {
+    written++
+    calls.push(docs.setMany(ids, new Float32Array(256 * ids.length).fill(written)))
+    // Each is in one part, and the others are in all.
+    for (const id of ids.slice(0, 10)) calls.push(docs.set(id, vector(++written)))
+  }
+  await Promise.all(calls)
+  for (const [n, id] of ids.entries()) {
+    const last = n < 10 ? written - 9 + n : written - 10
+    t.is((await docs.get(id))?.[0], last, id)
+  }
+})
+
 test('an exact index in parts finds what one in one part finds', async (t) => {
   const db = await diskStore(t)
   const [whole, parts] = await Promise.all([

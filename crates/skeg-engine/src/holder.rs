@@ -71,6 +71,8 @@ pub struct Holder {
     owed: Owed,
     /// Of a command that had to wait: the job that does it in the end counts it in.
     undone: Receipt,
+    /// A job was queued that needs several shards.
+    queued_over_several: bool,
 }
 
 impl Holder {
@@ -88,6 +90,7 @@ impl Holder {
             ahead_at: 0,
             owed: Owed::default(),
             undone: Receipt::default(),
+            queued_over_several: false,
         }
     }
 
@@ -355,8 +358,16 @@ impl Holder {
     /// As [`Engine::post`].
     pub fn post(&mut self, job: Box<dyn Job>) -> Result<(), (Box<dyn Job>, Refusal)> {
         self.release();
+        self.queued_over_several |= job.shards().as_slice().len() > 1;
         let ticket = Ticket::going_on(job, std::mem::take(&mut self.undone));
         self.engine.shared.post(ticket, self.drain)
+    }
+
+    /// Whether a job over several shards was queued since this was asked last: until it has run, others may
+    /// come before it at all of them but the first.
+    #[must_use]
+    pub fn take_queued_over_several(&mut self) -> bool {
+        std::mem::take(&mut self.queued_over_several)
     }
 
     /// Whether the commands since the last release have made clients ready that wait for keys, and

@@ -340,9 +340,9 @@ impl Shared {
         ticket.begin_again();
         let lacks_room = held.iter().any(|shard| shard.lacks_room());
         if lacks_room && (self.check_open().is_err() || !ticket.job.keeps_place()) {
-            let aside = self.set_aside(ticket);
+            let refused = self.set_aside(ticket);
             self.free(held, work);
-            if let Err((ticket, refusal)) = aside {
+            if let Some((ticket, refusal)) = refused {
                 ticket.job.done(Err(refusal));
             }
         } else if !missing.is_empty() {

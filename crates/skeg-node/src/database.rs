@@ -234,6 +234,8 @@ impl Database {
         back: impl FnOnce() -> Back,
         take: impl FnOnce(&[u8]) -> T,
     ) -> Began<T> {
+        // What was queued before is over, or is the barrier.
+        let _ = self.holder.take_queued_over_several();
         let mut session = self.sessions.take(&mut self.holder);
         let answer = Arc::new(Answer::default());
         let complete: Arc<dyn Complete> = Arc::clone(&answer) as Arc<dyn Complete>;
@@ -259,7 +261,9 @@ impl Database {
                 }
                 self.sessions.pending.insert(request, (session, call.form));
                 let waits = answer.goes_to(back);
-                if !call.is_local && !waits {
+                // What is on one shard by its keys may be an index in several parts.
+                let may_be_overtaken = !call.is_local || self.holder.take_queued_over_several();
+                if may_be_overtaken && !waits {
                     self.barrier = Some(request);
                 }
                 Began::Pending

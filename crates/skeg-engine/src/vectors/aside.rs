@@ -22,13 +22,15 @@ pub(crate) struct Aside(Mutex<Vec<Ticket>>);
 impl Shared {
     /// Sets a job aside until there may be room. Gives it back when the engine is closed: there will be
     /// none any more.
-    pub(crate) fn set_aside(&self, ticket: Ticket) -> Result<(), (Ticket, Refusal)> {
+    pub(crate) fn set_aside(&self, ticket: Ticket) -> Option<(Ticket, Refusal)> {
         let mut aside = self.vectors.aside.0.lock();
         match self.check_open() {
-            Ok(()) => aside.push(ticket),
-            Err(refusal) => return Err((ticket, refusal)),
+            Ok(()) => {
+                aside.push(ticket);
+                None
+            }
+            Err(refusal) => Some((ticket, refusal)),
         }
-        Ok(())
     }
 
     /// Queues the jobs again that were set aside, and serves them.
