@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use skeg_engine::{Engine, Exec, Incoming, IndexError, Refusal, Shard, ShardList};
+use skeg_engine::{Engine, Exec, Incoming, IndexError, PARTS_MAX, Refusal, Shard, ShardList};
 use skeg_proto::Args;
 use skeg_vector::{NoId, VectorError, VectorErrorKind};
 
@@ -24,10 +24,17 @@ pub(crate) fn to_bytes(row: &[f32]) -> Vec<u8> {
     row.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
-/// Log space for `effects` effects on the index that the first argument names.
+/// Log space of an effect on an index beside the name and the arguments: opcode, lengths, options.
+const EFFECT_BYTES: usize = 64;
+
+/// Log space of a record: there is one for each part that a command changes.
+const RECORD_BYTES: usize = 128;
+
+/// Log space for `effects` effects on the index that the first argument names, in as many parts at most.
 pub(crate) fn effects_bytes(args: Args<'_>, effects: usize) -> u64 {
-    let each = args.get(1).len() + 64;
-    (args.payload_bytes() + effects * each) as u64
+    let each = args.get(1).len() + EFFECT_BYTES;
+    let records = effects.min(usize::from(PARTS_MAX));
+    (args.payload_bytes() + effects * each + records * RECORD_BYTES) as u64
 }
 
 /// Rows that are to be stored, by the names of the parts that they go to.
@@ -73,12 +80,16 @@ pub(crate) fn make_room<'a>(
             all.add(text.len(), row.len() / size_of::<f32>());
         }
     }
+    let mut refused = Ok(());
     for (part, incoming) in incoming {
         match exec.part_shard(&part)?.vector_room(&part, incoming) {
             Ok(()) | Err(IndexError::NotFound) => {}
-            Err(error) => return Err(error),
+            Err(IndexError::Behind) => return Err(IndexError::Behind),
+            // Another one may have to wait: then nothing has been done yet.
+            Err(error) => refused = Err(error),
         }
     }
+    refused?;
     exec.shards().for_each(Shard::note_room);
     Ok(())
 }

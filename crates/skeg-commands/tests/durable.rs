@@ -38,7 +38,7 @@ impl Disk {
     }
 
     fn open_at(dir: &std::path::Path, sync: SyncPolicy, level: Level) -> Self {
-        let options = EngineOptions { shards: Some(4), sync, level, ..EngineOptions::default() };
+        let options = EngineOptions { shards: Some(16), sync, level, ..EngineOptions::default() };
         let engine = Engine::open(&Io::real(), Some(dir), &options).unwrap();
         let context = Context::new(engine.clone(), Arc::new(()), &[]).unwrap();
         let lane = context.new_lane();
@@ -164,7 +164,14 @@ fn what_commands_write_was_reserved() {
         format!("SKEG.VMSET {index} 40 {}", ids.join(" ")),
         format!("SKEG.VDEL {index} {}", (0..40).map(|id| format!("id{id} ")).collect::<String>()),
         format!("SKEG.VINDEX.DROP {index}"),
+        "SKEG.VINDEX.CREATE parts 1 disk METRIC l2 PARTITIONS 16".into(),
+        format!("SKEG.VMSET parts 40 {}", ids.join(" ")),
+        format!("SKEG.VDEL parts {}", (0..40).map(|id| format!("id{id} ")).collect::<String>()),
+        "SKEG.VINDEX.DROP parts".into(),
         "MULTI".into(),
+        "SKEG.VINDEX.CREATE parts 1 flat METRIC l2 PARTITIONS 16".into(),
+        format!("SKEG.VMSET parts 40 {}", ids.join(" ")),
+        "SKEG.VINDEX.DROP parts".into(),
         format!("SET {long} {long}"),
         format!("APPEND {long} {long}"),
         format!("RENAME {long} to"),

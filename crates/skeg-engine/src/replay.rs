@@ -22,6 +22,7 @@ use skeg_log::{
 
 use crate::describe::effects_of;
 use crate::effect::{self, Change, Effect, Elements, KIND_EFFECTS};
+use crate::indexes::whole_of;
 use crate::notify::Switches;
 use crate::shard::Shard;
 use crate::values::{Values, away_of, logged};
@@ -259,7 +260,7 @@ impl Replay for Rebuild<'_> {
 
 /// What an index relies on, in words.
 pub(crate) fn segments_of(name: &[u8]) -> String {
-    format!("the vector segments of index {}", name.escape_ascii())
+    format!("the vector segments of index {}", whole_of(name).unwrap_or(name).escape_ascii())
 }
 
 /// Where an effect comes from.

@@ -77,13 +77,15 @@ impl Shard {
             self.databases.iter().map(|keyspace| count(keyspace) as u64).collect()
         };
         let indexes = || self.indexes.iter().map(|(_, held)| &held.index);
+        // An index in parts is one.
+        let firsts = self.indexes.iter().filter(|(_, held)| held.part.number == 0);
         ShardFigures {
             shard: self.id.0,
             keys: of_each(&Keyspace::len),
             expiring: of_each(&Keyspace::expiring_len),
             memory_bytes: self.memory_bytes(),
             free_bytes: self.databases.iter().map(|ks| ks.free_bytes() as u64).sum(),
-            indexes: indexes().count() as u64,
+            indexes: firsts.count() as u64,
             vectors: indexes().map(|index| index.len() as u64).sum(),
             vector_bytes: indexes().map(|index| index.memory_bytes() as u64).sum(),
             counters: self.stats,

@@ -58,7 +58,7 @@ impl Part {
 }
 
 /// The name of the whole, of one that only a part has.
-pub(super) fn whole_of(name: &[u8]) -> Option<&[u8]> {
+pub(crate) fn whole_of(name: &[u8]) -> Option<&[u8]> {
     let (prefix, whole) = name.split_at_checked(PREFIX_BYTES)?;
     matches!(prefix, [b'{', _, _, b'}', 0, _, _]).then_some(whole)
 }

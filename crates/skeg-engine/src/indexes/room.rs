@@ -95,7 +95,8 @@ impl Held {
     fn below_limit(&self, store: Option<&Store>, incoming: Incoming) -> Room {
         let Some(limit) = self.memory_max else { return Room::Now };
         let taken = self.index.memory_bytes() as u64;
-        let is_worth_it = self.index.waiting_bytes() as u64 >= limit / WORTH_PART;
+        let anything_waits = self.index.is_frozen() || self.index.delta_len() > 0;
+        let is_worth_it = anything_waits && self.index.waiting_bytes() as u64 >= limit / WORTH_PART;
         match taken.saturating_add(incoming.memory_bytes() as u64) {
             after if after <= limit => Room::Now,
             _ if store.is_some() && is_worth_it => Room::Later,
@@ -129,8 +130,8 @@ impl Shard {
             Room::Now => store.is_none_or(|store| held.has_room(store, incoming)),
             Room::Later => false,
             Room::Never => {
-                let limit = held.memory_max.unwrap_or(u64::MAX);
-                return Err(IndexError::Memory { limit });
+                let (share, of) = (held.memory_max.unwrap_or(u64::MAX), held.part.of);
+                return Err(IndexError::Memory { limit: share.saturating_mul(of.into()) });
             }
         };
         let Some(store) = store.filter(|_| !may_come) else { return Ok(()) };

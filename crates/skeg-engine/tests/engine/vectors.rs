@@ -758,6 +758,13 @@ fn an_index_stays_below_its_limit_of_memory() {
         assert_eq!(refused, IndexError::Memory { limit });
         assert!(ids > 800, "{ids}");
     }
+    // A limit below what an index without rows takes: there is nothing to be written that would make room.
+    let tiny = run(&engine, |exec| {
+        let shard = exec.shard(b"tiny");
+        shard.index_create_within(b"tiny", options(Tier::F32), Some(300)).unwrap();
+        shard.vector_room(b"tiny", Incoming::new(1, DIM as usize * size_of::<f32>()))
+    });
+    assert_eq!(tiny.0, Err(IndexError::Memory { limit: 300 }));
     let figures = |engine: &Engine, name: &[u8]| {
         let info = run(engine, |exec| exec.shard(name).index_info(name).unwrap()).0;
         (info.figures.memory_bytes as u64, info.memory_max)

@@ -39,7 +39,9 @@ impl Problem {
     pub(super) fn of(error: String) -> Self {
         let code = match error.split(' ').next().unwrap_or_default() {
             "NOINDEX" => Code::NotFound,
-            "OOM" | "NOSPACE" | "BUSY" | "MISCONF" | "READONLY" | "CLOSED" => Code::Refused,
+            "OOM" | "NOSPACE" | "BUSY" | "TRYAGAIN" | "MISCONF" | "READONLY" | "CLOSED" => {
+                Code::Refused
+            }
             "IOERR" | "CORRUPT" => Code::Internal,
             "ERR_OUTCOME_UNKNOWN" => Code::Unknown,
             _ => Code::Invalid,

@@ -94,6 +94,9 @@ fn asked(args: Args<'_>) -> Result<Asked, CommandError> {
         }
         index += 2;
     }
+    if memory_max.is_some_and(|bytes| bytes < u64::from(parts)) {
+        return Err(CommandError::constant("ERR MAXMEMORY must be a byte for each part at least"));
+    }
     Ok(Asked { options, memory_max, parts })
 }
 

@@ -1,6 +1,6 @@
 //! SKEG.VINDEX.DROP.
 
-use skeg_engine::{Bound, Exec, IndexError};
+use skeg_engine::{Exec, IndexError};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -19,19 +19,19 @@ pub(crate) const SPEC: Spec = Spec {
     complexity: "O(N) for N vectors",
     syntax: "name",
     tips: &[],
-    bound: BoundRule::Release,
+    bound: BoundRule::StoredRelease(bytes),
     run: Handler::Indexed(run, vector::shards_of_all),
 };
 
 fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
-    let parts = exec.index_parts(args.get(1)).count();
-    if parts > 1 {
-        // Each has an effect, and only here is it certain how many there are.
-        exec.reserve(Bound::release(vector::effects_bytes(args, parts)))?;
-    }
     if !exec.index_drop(args.get(1))? {
         return Err(IndexError::NotFound.into());
     }
     reply.ok();
     Ok(())
+}
+
+/// Each part has an effect, and only under the latches is it certain how many there are.
+fn bytes(exec: &mut Exec<'_>, _: &Cx<'_>, args: Args<'_>) -> u64 {
+    vector::effects_bytes(args, exec.index_parts(args.get(1)).count())
 }
