@@ -96,10 +96,10 @@ impl Session {
         &self.client
     }
 
-    /// The version of the protocol that replies are written in.
-    #[must_use]
-    pub fn version(&self) -> Version {
-        self.state.version
+    /// Changes the version of the protocol, for a transport that has only one: as HELLO does, whatever the
+    /// session is in the middle of.
+    pub fn speak(&mut self, version: Version) {
+        self.state.version = version;
     }
 
     /// The level that this session's own writes must reach before their replies leave.

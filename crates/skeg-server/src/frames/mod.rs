@@ -41,8 +41,6 @@ struct Pieces {
 
 /// A command that is to be executed, and what for.
 enum Step {
-    /// HELLO 3: replies are translated from RESP3.
-    Greet,
     /// A request of its own.
     Whole(Asked, ArgsBuf),
     /// A request that no command is executed for.
@@ -84,13 +82,7 @@ pub(crate) struct Broken {
 impl Frames {
     /// Those of a connection that has begun with one.
     pub(crate) fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            pieces: None,
-            batch: None,
-            steps: VecDeque::from([Step::Greet]),
-            is_durable: false,
-        }
+        Self { limits, pieces: None, batch: None, steps: VecDeque::new(), is_durable: false }
     }
 
     /// Whether what was answered since the last call asked to wait for the disk.
@@ -176,10 +168,6 @@ impl Frames {
                     self.took(desk.reply, desk.reply.len(), Receipt::default());
                     continue;
                 }
-                Step::Greet => {
-                    own = ["HELLO", "3"].into_iter().collect();
-                    &own
-                }
                 Step::Begin => {
                     own = std::iter::once("MULTI").collect();
                     &own
@@ -198,6 +186,8 @@ impl Frames {
             }
             let start = desk.reply.len();
             let Desk { session, holder, reply, complete } = desk;
+            // Replies are translated from RESP3, also behind a command that has left it.
+            session.speak(Version::Resp3);
             let flow = session.execute(holder, &args.as_args(), reply, complete);
             match flow {
                 Flow::Done(receipt) | Flow::Close(receipt) => {
@@ -206,16 +196,9 @@ impl Frames {
                 }
                 Flow::Pending | Flow::Paused => return flow,
             }
-            self.greet_again(desk.session);
         }
+        desk.session.speak(Version::Resp3);
         last
-    }
-
-    /// After a command that has left RESP3.
-    fn greet_again(&mut self, session: &Session) {
-        if session.version() != Version::Resp3 && self.steps.is_empty() {
-            self.steps.push_back(Step::Greet);
-        }
     }
 
     /// The command that ran elsewhere is over: goes on.
@@ -233,10 +216,14 @@ impl Frames {
     }
 
     fn go_on(&mut self, flow: Flow, start: usize, desk: &mut Desk<'_>) -> Flow {
-        let Flow::Done(receipt) = flow else { return flow };
+        let (Flow::Done(receipt) | Flow::Close(receipt)) = flow else { return flow };
         self.took(desk.reply, start, receipt);
-        self.greet_again(desk.session);
-        if self.steps.is_empty() { flow } else { self.advance(desk) }
+        desk.session.speak(Version::Resp3);
+        if self.steps.is_empty() || matches!(flow, Flow::Close(_)) {
+            flow
+        } else {
+            self.advance(desk)
+        }
     }
 
     /// The first step is over; its reply lies behind `start`, and becomes frames.
@@ -253,12 +240,13 @@ impl Frames {
                 self.batch.iter_mut().for_each(|batch| batch.replied(&bytes));
             }
             Some(Step::End) => {
-                if let Some(batch) = self.batch.take() {
+                // Without a reply the client wants none, whatever has been done.
+                if let Some(batch) = self.batch.take().filter(|_| !bytes.is_empty()) {
                     self.is_durable |= batch.is_durable();
                     batch.answer(reply, &bytes, receipt.written);
                 }
             }
-            Some(Step::Greet) | None => {}
+            None => {}
         }
     }
 }

@@ -246,6 +246,45 @@ fn messages_come_in_frames_of_their_own() {
     served.close();
 }
 
+/// In RESP2 a client that subscribes may say little.
+#[test]
+fn who_subscribes_and_leaves_resp3_is_still_answered() {
+    let served = in_memory();
+    let mut caller = Caller::new(&served);
+    caller.get(Op::Command, &command(&["SUBSCRIBE", "news"]));
+    caller.get(Op::Command, &command(&["HELLO", "2"]));
+    assert_eq!(served.connect().call(&["PUBLISH", "news", "now"]), Value::Int(1));
+    let message = b">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$3\r\nnow\r\n".to_vec();
+    assert_eq!(caller.receive(), Some((Op::Command as u8, 0, message)));
+    assert_eq!(caller.get(Op::Set, &pair("a", "1")), vec![0; 8]);
+    assert_eq!(caller.get(Op::Get, &name("a")), string("1"));
+    served.close();
+}
+
+#[test]
+fn a_batch_of_a_client_that_wants_no_replies_has_none() {
+    let served = in_memory();
+    let mut caller = Caller::new(&served);
+    caller.send(Op::Command, Flags::default(), &command(&["CLIENT", "REPLY", "OFF"]));
+    caller.send(Op::Set, Flags::BATCH, &pair("a", "1"));
+    caller.send(Op::Set, Flags::BATCH_END, &pair("b", "2"));
+    let replies = command(&["CLIENT", "REPLY", "ON"]);
+    assert_eq!(caller.get(Op::Command, &replies), b"+OK\r\n");
+    assert_eq!(caller.get(Op::Get, &name("b")), string("2"));
+    served.close();
+}
+
+#[test]
+fn who_quits_in_a_pause_is_answered_in_a_frame() {
+    let served = in_memory();
+    let mut caller = Caller::new(&served);
+    assert_eq!(caller.get(Op::Ping, b""), b"");
+    assert_eq!(served.connect().call(&["CLIENT", "PAUSE", "200"]), ok());
+    assert_eq!(caller.get(Op::Command, &command(&["QUIT"])), b"+OK\r\n");
+    assert_eq!(caller.receive(), None);
+    served.close();
+}
+
 #[test]
 fn a_batch_takes_effect_whole_or_not_at_all() {
     let served = in_memory();
