@@ -35,8 +35,9 @@ fn a_claim_without_data_takes_no_memory() {
     }
     served.connect().call(&["PING"]);
     std::thread::sleep(Duration::from_millis(200));
-    let grown = resident_bytes().saturating_sub(before);
-    assert!(grown < 16 << 20, "{grown} bytes");
+    // What other tests of this process take at the moment goes; what a claim took would stay.
+    let grown = || resident_bytes().saturating_sub(before);
+    eventually("claims take little", || grown() < 16 << 20);
     served.close();
 }
 
