@@ -159,9 +159,10 @@ impl<'a> Held<'a> {
             true => fixed(&current),
             false => fixed(&upkeeper.current),
         };
-        drop(upkeeper);
-        // Asked for last: what is sealed is durable, too.
+        // Asked for last, so what is sealed is durable, too; and before anybody else can name a segment or a
+        // file of a value, so nothing durable lies in one that is not in the list.
         let durable = core.durable();
+        drop(upkeeper);
         Self { core, shards: current.shards, current, fixed, durable }
     }
 }
