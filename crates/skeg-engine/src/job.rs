@@ -153,6 +153,12 @@ impl Ticket {
         }
     }
 
+    /// It has left its queue.
+    pub(crate) fn taken_up(mut self) -> Self {
+        self.stalls = false;
+        self
+    }
+
     /// The shard that it queues at.
     pub(crate) fn next_shard(&self) -> ShardId {
         self.job.shards().as_slice()[self.at]

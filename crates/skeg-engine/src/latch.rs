@@ -106,7 +106,7 @@ impl Latch {
         let at = queue.iter().position(|ticket| ticket.job.overtakes())?;
         let ticket = queue.remove(at);
         self.queued.store(queue.len(), Ordering::SeqCst);
-        ticket
+        ticket.map(Ticket::taken_up)
     }
 
     fn has_overtaking(&self) -> bool {
@@ -117,7 +117,7 @@ impl Latch {
         let mut queue = self.queue.lock();
         let ticket = queue.pop_front();
         self.queued.store(queue.len(), Ordering::SeqCst);
-        ticket
+        ticket.map(Ticket::taken_up)
     }
 }
 
@@ -198,7 +198,6 @@ impl Shared {
         let id = shard.id;
         while *left > 0 {
             let Some(mut ticket) = self.latch(id).pop() else { break };
-            ticket.stalls = false;
             if let Some(fetching) = ticket.fetching.take() {
                 match fetching.take() {
                     Some(fetched) => ticket.fetched.extend(fetched),
@@ -369,8 +368,9 @@ impl Shared {
             let (id, overtakes) = (ticket.next_shard(), ticket.job.overtakes());
             // These begin at shards before this one, so there is an end.
             stalling.extend(self.latch(id).push_stalling(ticket));
-            self.stalled(id);
             self.free(held, work);
+            // Not before: its home thread might find the latch taken, and not look again.
+            self.stalled(id);
             work.retain(|queued| *queued != id);
             // A snapshot may be what he waits for.
             if !overtakes && let Some(overtaking) = self.latch(id).pop_overtaking() {
