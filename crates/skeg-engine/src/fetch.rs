@@ -54,8 +54,7 @@ enum Waiting {
 impl Shared {
     /// Has values read for a job that has given back its latches; then it runs again at the shard where
     /// it begins. Returns that when it can be looked at by now.
-    pub(crate) fn fetch_for(&self, ticket: Ticket, missing: Vec<Wanted>) -> Option<ShardId> {
-        let aside = self.suspend(ticket);
+    pub(crate) fn fetch_for(&self, aside: Suspended, missing: Vec<Wanted>) -> Option<ShardId> {
         let id = aside.at;
         let shared = self.this.get().and_then(Weak::upgrade).expect("somebody runs on it");
         let (done, done_here) = (Arc::new(Mutex::new(Some((aside, missing)))), &self);
@@ -95,7 +94,7 @@ impl Shared {
     }
 
     /// The job leaves its queue, or stays in it as one that others do not overtake.
-    fn suspend(&self, mut ticket: Ticket) -> Suspended {
+    pub(crate) fn suspend(&self, mut ticket: Ticket) -> Suspended {
         let at = ticket.next_shard();
         let how = if ticket.job.keeps_place() {
             let fetching = Arc::new(Fetching::default());

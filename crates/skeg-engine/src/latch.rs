@@ -345,8 +345,10 @@ impl Shared {
                 ticket.job.done(Err(refusal));
             }
         } else if !missing.is_empty() {
+            // First of all it has its place: nobody comes before it once the latch is free.
+            let suspended = self.suspend(ticket);
             self.free(held, work);
-            work.extend(self.fetch_for(ticket, missing));
+            work.extend(self.fetch_for(suspended, missing));
         } else if let Some(outlet) = outlet {
             // The walk goes no further before the latch is free.
             work.extend(self.wait_for_walk(ticket, &outlet));
