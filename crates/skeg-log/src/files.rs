@@ -46,6 +46,23 @@ pub(crate) fn copy_range(
     target.sync_all().map_err(|error| fsync_error(to, error))
 }
 
+/// Writes the first `bytes` of a file over themselves and syncs them. An fsync alone is not enough for what another one
+/// may have failed for: the kernel has taken its pages for clean since, and would leave them in memory.
+pub(crate) fn write_again(disk: &dyn Disk, path: &Path, bytes: u64) -> Result<(), LogError> {
+    let opened = disk.open(path, OpenMode::ReadWrite);
+    let file = opened.map_err(|error| io_error("open", path, error))?;
+    let mut chunk = vec![0; bytes.min(CHUNK_BYTES) as usize];
+    let mut done = 0;
+    while done < bytes {
+        let piece = &mut chunk[..(bytes - done).min(CHUNK_BYTES) as usize];
+        let read = file.read_exact_at(piece, done);
+        read.map_err(|error| io_error("read", path, error))?;
+        write_all(&*file, path, piece, done)?;
+        done += piece.len() as u64;
+    }
+    file.sync_all().map_err(|error| fsync_error(path, error))
+}
+
 /// Gives a file a second name, unless the file system cannot do that: `false`.
 pub(crate) fn link(disk: &dyn Disk, from: &Path, to: &Path) -> Result<bool, LogError> {
     match disk.link(from, to) {

@@ -7,21 +7,23 @@
 //!    here on it is the repaired one;
 //! 4. the first names of what was moved away are removed, as the next open would do it.
 //!
+//! What stays where it is and nobody witnesses as durable is written over itself first: a process whose fsync has failed
+//! leaves pages that can be read and are not on the disk.
+//!
 //! Invariants: no byte of an original is changed or lost at any step; a crash at any step leaves the
 //! damaged or the repaired database, and a repair can be started again.
 //! May not know: what payloads mean.
 
 use std::path::Path;
 
-use skeg_io::OpenMode;
-
 use crate::block::{BlockBuilder, Claim, Place, parts};
 use crate::current::{self, End, NamedSegment, Position};
 use crate::error::{LogError, io_error};
-use crate::files::{create_dir, link_or_copy, remove_tree, sync_dir};
+use crate::files::{create_dir, link_or_copy, remove_tree, sync_dir, write_again};
 use crate::format::KIND_COMMIT;
 use crate::manifest::{self, Manifest};
 use crate::offline::Offline;
+use crate::route::Section;
 use crate::salvage::{Fresh, NewHistory, RepairPlan};
 use crate::segment::{FILES, HEADER_BYTES, Segment, SegmentHeader, fsync_error};
 use crate::small_file::{remove_if_there, replace, write_all};
@@ -52,12 +54,12 @@ impl Offline {
             let _ = remove_tree(disk, &stage);
         }
         let new_segment = written.transpose()?;
-        for section in plan.steps.history.iter().flat_map(|new| &new.prefix.sections[..new.whole]) {
-            // Not all of it was known to have been durable.
-            let path = &section.segment.path;
-            let file = disk.open(path, OpenMode::Read);
-            let synced = file.and_then(|file| file.sync_all());
-            synced.map_err(|error| fsync_error(path, error))?;
+        if let Some(NewHistory { prefix, whole, .. }) = &plan.steps.history {
+            let is_doubtful = |section: &&Section| section.end.position.epoch > prefix.witness;
+            for Section { segment, end, .. } in prefix.sections[..*whole].iter().filter(is_doubtful)
+            {
+                write_again(disk, &segment.path, end.length)?;
+            }
         }
         self.keep_originals(plan, &stage)?;
         if let Some(named) = new_segment {

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use skeg_io::sim::{CrashPolicy, Damage};
+use skeg_io::sim::{CrashPolicy, Damage, Failure, Fault, Injection, Operation};
 use skeg_io::{Disk, Io};
 use skeg_log::{ErrorKind, Log, Offline, Replay, ReplayError, ShardId};
 
-use crate::common::{Collect, DIR, Harness, with_an_older_current};
+use crate::common::{self, Collect, DIR, Harness, with_an_older_current};
 use crate::{Subject, contents, is_kept, repair, segment_ends, subject, tiny_options};
 
 /// A replay that refuses the records of a kind.
@@ -133,6 +133,33 @@ fn a_stray_segment_of_another_database_is_moved_away() {
     assert!(is_kept(&subject.harness.machine.disk, &foreign));
 }
 
+/// A snapshot needs the log to stay where it is, so what a failed fsync has left in memory only stays with it.
+#[test]
+fn what_an_fsync_failed_for_is_on_the_disk_after_a_repair() {
+    let mut other = Harness::new(99, tiny_options());
+    other.open(0).unwrap();
+    let foreign = other.machine.disk.contents(&Harness::path("log/00000002.seg")).unwrap();
+    let mut all_read = 0;
+    for seed in 0..20 {
+        let mut harness = Harness::new(seed, tiny_options());
+        harness.open(0).unwrap();
+        common::push_some(&mut harness, 12);
+        common::snapshot(&mut harness, |_| {}).unwrap();
+        common::push_some(&mut harness, 8);
+        harness.write();
+        let fault = Fault::Fail(Failure::Io);
+        harness.machine.disk.inject(Injection::once(Operation::Sync, fault).on(".seg"));
+        harness.log().sync().unwrap_err();
+        harness.kill();
+        harness.machine.disk.import(&Harness::path("log/00000050.seg"), &foreign).unwrap();
+        let plan = repair(&harness.machine).unwrap();
+        all_read += u32::from(plan.last_epoch.0 == *harness.history.keys().last().unwrap());
+        harness.crash(CrashPolicy::DropAll);
+        common::open(&mut harness, plan.last_epoch.0).unwrap();
+    }
+    assert!(all_read > 5, "{all_read}: what is in memory can be read");
+}
+
 #[test]
 fn a_repair_without_space_changes_nothing_and_can_be_done_later() {
     let subject = subject(30, 2000);
@@ -140,11 +167,11 @@ fn a_repair_without_space_changes_nothing_and_can_be_done_later() {
     let file = segment_ends(&subject)[2].0.clone();
     disk.damage(&file, &Damage::Zero { offset: 6000, len: 9 }).unwrap();
     let before = contents(disk);
-    disk.set_capacity(disk.used_bytes(), skeg_io::sim::Failure::OutOfSpace);
+    disk.set_capacity(disk.used_bytes(), Failure::OutOfSpace);
     assert_eq!(repair(&subject.harness.machine).unwrap_err().kind(), ErrorKind::Full);
     assert_eq!(contents(disk).len(), before.len());
     assert!(before.iter().all(|(name, bytes)| name.ends_with("LOCK") || is_kept(disk, bytes)));
-    disk.set_capacity(u64::MAX, skeg_io::sim::Failure::OutOfSpace);
+    disk.set_capacity(u64::MAX, Failure::OutOfSpace);
     assert!(subject.repair() > 0);
 }
 
