@@ -42,7 +42,7 @@ pub(crate) struct Upkeeper {
     /// As it was published last.
     pub(crate) current: Current,
     /// Segments that CURRENT gives no length yet, in order.
-    live: Vec<Arc<Segment>>,
+    pub(crate) live: Vec<Arc<Segment>>,
     spare: Spare,
     retry_ns: u64,
     demanded_ns: u64,
@@ -426,7 +426,10 @@ impl Upkeeper {
             let named = named.iter().find(|named| named.id == segment.id);
             let Some(named) = named else { return false };
             let Some(end) = named.sealed else { return true };
-            result = segment.trim(end.length);
+            let trimmed = segment.trim(end.length);
+            if result.is_ok() {
+                result = trimmed;
+            }
             false
         });
         result

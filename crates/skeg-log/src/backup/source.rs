@@ -4,7 +4,7 @@
 //! it is removed while it is held.
 //! May not know: where the copy goes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use skeg_io::Disk;
@@ -119,7 +119,8 @@ fn ends(
         let segment = SegmentFile::open(disk, dir, named.id)?.ok_or_else(|| {
             corrupt(&path, 0, Mismatch::new("a segment named in CURRENT", "no file"))
         })?;
-        let mut reader = Reader::new(&segment, segment.bytes);
+        // What is allocated behind the last block may be given back meanwhile.
+        let mut reader = Reader::new(&segment, held.written[&named.id]);
         let mut end = End { length: HEADER_BYTES, position };
         while let Ok(block) = reader.block(end.length, position, held.shards)? {
             if block.header.epoch > held.durable.0 {
@@ -146,6 +147,8 @@ pub(super) struct Held<'a> {
     current: Current,
     /// Sealed by the CURRENT that was published last.
     fixed: BTreeSet<u64>,
+    /// Bytes up to the end of the last block, of each segment that is not among them.
+    written: BTreeMap<u64, u64>,
     durable: Epoch,
     shards: u16,
 }
@@ -162,8 +165,10 @@ impl<'a> Held<'a> {
         // Asked for last, so what is sealed is durable, too; and before anybody else can name a segment or a
         // file of a value, so nothing durable lies in one that is not in the list.
         let durable = core.durable();
+        // Later than that, so they have all that is durable.
+        let written = upkeeper.live.iter().map(|it| (it.id, it.written_bytes())).collect();
         drop(upkeeper);
-        Self { core, shards: current.shards, current, fixed, durable }
+        Self { core, shards: current.shards, current, fixed, written, durable }
     }
 }
 
