@@ -5,7 +5,7 @@
 //! May not know: who is told about it.
 
 use skeg_io::sync::OnceLock;
-use skeg_io::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use skeg_io::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 
 use crate::error::{LogError, ReserveError};
 
@@ -18,13 +18,16 @@ const POISONED: u8 = 3;
 #[derive(Debug)]
 pub(crate) struct Condition {
     state: AtomicU8,
+    /// Also of one that is poisoned.
+    closed: AtomicBool,
     reason: OnceLock<String>,
 }
 
 impl Condition {
     pub(crate) fn new(read_only: bool) -> Self {
         let state = if read_only { READ_ONLY } else { OPEN };
-        Self { state: AtomicU8::new(state), reason: OnceLock::new() }
+        let closed = AtomicBool::new(false);
+        Self { state: AtomicU8::new(state), closed, reason: OnceLock::new() }
     }
 
     /// Why nothing is written, if so.
@@ -68,6 +71,30 @@ impl Condition {
     }
 
     pub(crate) fn close(&self) {
+        self.closed.store(true, SeqCst);
         self.state.fetch_max(CLOSED, SeqCst);
+    }
+
+    /// Whether the directory may be somebody else's by now.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reason_stays_and_a_poisoned_one_can_be_closed() {
+        let condition = Condition::new(false);
+        assert_eq!((condition.refusal(), condition.is_closed()), (None, false));
+        condition.poison("an fsync failed".to_owned());
+        condition.poison("another one".to_owned());
+        assert!(!condition.is_closed());
+        condition.close();
+        assert!(condition.is_closed());
+        assert_eq!(condition.refusal(), Some(ReserveError::Poisoned));
+        assert_eq!(condition.reason().as_deref(), Some("an fsync failed"));
     }
 }

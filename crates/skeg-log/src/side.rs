@@ -12,7 +12,7 @@ use skeg_io::sync::Arc;
 use skeg_io::{File, OpenMode};
 
 use crate::core::Core;
-use crate::error::{LogError, ReserveError, io_error};
+use crate::error::{LogError, io_error};
 use crate::numbered::Numbered;
 use crate::segment::fsync_error;
 use crate::small_file::{remove_if_there, write_all};
@@ -172,9 +172,7 @@ fn make_again(core: &Core, folder: &Path) -> Result<(), LogError> {
 
 impl Drop for SideFile {
     fn drop(&mut self) {
-        // Once the log is closed the directory may be somebody else's.
-        let is_closed = self.core.condition.refusal() == Some(ReserveError::Closed);
-        if !self.kept && !is_closed {
+        if !self.kept && !self.core.condition.is_closed() {
             // What cannot be removed now is at the next open.
             let _ = remove_if_there(&*self.core.io.disk, &self.path);
         }

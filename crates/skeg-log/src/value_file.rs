@@ -359,8 +359,9 @@ impl Upkeeper {
     /// Removes the file of a value that no CURRENT names any more.
     pub(crate) fn remove_value(&mut self, core: &Core, id: u64) -> Result<(), LogError> {
         core.value_pins.forget(id);
+        let removed = self.remove(core, FILES.path(&core.dir, id));
         core.values.forget(Place::in_own_file(id).segment);
-        self.remove(core, FILES.path(&core.dir, id))
+        removed
     }
 }
 

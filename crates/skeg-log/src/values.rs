@@ -109,23 +109,27 @@ impl Moved {
     }
 }
 
+/// Files that are open for reading.
+#[derive(Debug, Default)]
+struct Opened {
+    /// The one that was opened last at the end.
+    files: VecDeque<(u64, Arc<dyn File>)>,
+    /// How often one was removed: who was opening one meanwhile does not keep it open.
+    removals: u64,
+}
+
 /// Reads values back.
 #[derive(Debug)]
 pub struct ValueReader {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
-    /// The one that was opened last at the end.
-    open: Mutex<VecDeque<(u64, Arc<dyn File>)>>,
+    open: Mutex<Opened>,
 }
 
 impl ValueReader {
     /// A reader of the segments of the database in `dir`.
     pub(crate) fn new(io: &Io, dir: &Path) -> Arc<Self> {
-        Arc::new(Self {
-            disk: Arc::clone(&io.disk),
-            dir: dir.to_owned(),
-            open: Mutex::new(VecDeque::new()),
-        })
+        Arc::new(Self { disk: Arc::clone(&io.disk), dir: dir.to_owned(), open: Mutex::default() })
     }
 
     /// Reads a value. It may wait for the medium.
@@ -204,13 +208,14 @@ impl ValueReader {
 
     fn opened(&self, segment: u64) -> Option<Arc<dyn File>> {
         let open = self.open.lock();
-        open.iter().rev().find(|(id, _)| *id == segment).map(|(_, file)| Arc::clone(file))
+        open.files.iter().rev().find(|(id, _)| *id == segment).map(|(_, file)| Arc::clone(file))
     }
 
     fn file(&self, segment: u64) -> Result<Arc<dyn File>, LogError> {
         if let Some(file) = self.opened(segment) {
             return Ok(file);
         }
+        let removals = self.open.lock().removals;
         let path = self.path(segment);
         let file = match self.disk.open(&path, OpenMode::Read) {
             Ok(file) => file,
@@ -220,18 +225,21 @@ impl ValueReader {
             Err(error) => return Err(io_error("open", &path, error)),
         };
         let mut open = self.open.lock();
-        if !open.iter().any(|(id, _)| *id == segment) {
-            if open.len() == OPEN_MAX {
-                open.pop_front();
+        let is_known = open.files.iter().any(|(id, _)| *id == segment);
+        if !is_known && open.removals == removals {
+            if open.files.len() == OPEN_MAX {
+                open.files.pop_front();
             }
-            open.push_back((segment, Arc::clone(&file)));
+            open.files.push_back((segment, Arc::clone(&file)));
         }
         Ok(file)
     }
 
-    /// A segment or the file of a value is removed: its space is free when nobody has it open any more.
+    /// A segment or the file of a value was removed: its space is free when nobody has it open any more.
     pub(crate) fn forget(&self, segment: u64) {
-        self.open.lock().retain(|(id, _)| *id != segment);
+        let mut open = self.open.lock();
+        open.removals += 1;
+        open.files.retain(|(id, _)| *id != segment);
     }
 }
 

@@ -261,8 +261,8 @@ impl Writer {
         }
     }
 
-    /// Writes a block that only says what is durable, if no block says so and there is room. It needs no
-    /// fsync: it is evidence, not content. Whether it was written.
+    /// Writes a block that only says what is durable, if no block says so and there is room; without room it is left
+    /// out, and the next commit block says it. It needs no fsync: it is evidence, not content. Whether it was written.
     fn write_watermark(&mut self, core: &Core) -> bool {
         if !matches!(self.stage, Stage::Idle) || self.named >= core.durable() {
             return false;
@@ -270,6 +270,7 @@ impl Writer {
         // It may not fit behind the last block: then it is the first of the next segment.
         let bytes = block_bytes(0, 0).expect("it is a header");
         if !self.place(core, bytes) || !core.space.take_unreserved(bytes) {
+            core.set_watermark(core.durable());
             return false;
         }
         let chain = self.build_block(core, KIND_WATERMARK, self.position.epoch);

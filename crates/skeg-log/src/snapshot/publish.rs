@@ -67,8 +67,9 @@ impl Upkeeper {
     ) -> Result<(), LogError> {
         for named in &before.segments {
             if !now.segments.iter().any(|kept| kept.id == named.id) {
+                let removed = self.remove(core, segment::FILES.path(&core.dir, named.id));
                 core.values.forget(named.id);
-                self.remove(core, segment::FILES.path(&core.dir, named.id))?;
+                removed?;
             }
         }
         for named in &before.values {
