@@ -79,6 +79,8 @@ pub(crate) struct Shared {
     threads: Mutex<Vec<Box<dyn Join>>>,
     discarded: Mutex<Discarded>,
     transactions: AtomicU64,
+    /// Jobs that were queued.
+    pub(crate) tickets: AtomicU64,
     closed: AtomicBool,
     failed: AtomicBool,
 }
@@ -172,6 +174,7 @@ impl Engine {
             threads: Mutex::new(Vec::new()),
             discarded: Mutex::default(),
             transactions: AtomicU64::new(0),
+            tickets: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             failed: AtomicBool::new(false),
         });

@@ -175,6 +175,7 @@ impl Shared {
         drop(watch);
         let runs_again = exec.runs_again();
         let receipt = self.commit(shards);
+        debug_assert!(!runs_again || owed.is_none(), "what has expired makes nobody ready");
         if runs_again && receipt.written.0 == 0 {
             shards.iter_mut().for_each(|shard| shard.events.clear());
             return Err(Refusal::Wait.into());
@@ -186,7 +187,6 @@ impl Shared {
             served.end(receipt);
         }
         if runs_again {
-            debug_assert!(owed.is_none(), "what has expired makes nobody ready");
             return Err(Undone { refusal: Refusal::Wait, receipt });
         }
         Ok(Ran { result, receipt, owed })

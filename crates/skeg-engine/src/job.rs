@@ -113,8 +113,8 @@ pub trait Job: Send {
         false
     }
 
-    /// The job is over: it ran, or was refused. Called once, on any thread, with no latch of the
-    /// job held; it must not block.
+    /// The job is over: it ran, or was refused. Called once, on any thread; the latch of its last shard may
+    /// still be held. It must not block.
     fn done(self: Box<Self>, outcome: Result<Receipt, Refusal>);
 }
 
@@ -123,11 +123,14 @@ pub(crate) struct Ticket {
     pub(crate) job: Box<dyn Job>,
     /// The latches it owns already.
     pub(crate) held: Group,
+    /// Ascends in the order in which jobs were first queued, anywhere; 0 before.
+    pub(crate) number: u64,
     /// Index of the shard that it queues at.
     pub(crate) at: usize,
     /// Of the runs so far, those included that had to wait.
     pub(crate) receipt: Receipt,
-    /// It waits for log space or room, first in its queue: nobody may hold a latch behind it.
+    /// It waits for log space or room, first in its queue but for what is older and holds latches: nobody may
+    /// hold one behind it.
     pub(crate) stalls: bool,
     /// Values that it needs and that are being read, while it keeps its place.
     pub(crate) fetching: Option<Arc<Fetching>>,
@@ -145,6 +148,7 @@ impl Ticket {
         Self {
             job,
             held: Group::new(),
+            number: 0,
             at: 0,
             receipt,
             stalls: false,

@@ -13,7 +13,8 @@
 //!   place; one that waits for values, or for the walk of a snapshot, may keep it (`fetch.rs`), and only what
 //!   it may be waiting for overtakes it;
 //! - nobody holds a latch behind a command that waits for log space or room: it may be waiting for just that
-//!   latch. A job that comes to stand there gives back what it holds, and waits where it begins.
+//!   latch. A job that comes to stand there goes before it if it was queued earlier, which leaves nobody waiting for
+//!   ever; otherwise it gives back what it holds, and waits where it begins.
 
 use std::collections::VecDeque;
 
@@ -68,15 +69,18 @@ impl Latch {
         self.slot.put(shard);
     }
 
-    /// Behind all others; gives back a ticket that holds latches when somebody stalls here.
-    fn push_back(&self, ticket: Ticket) -> Result<(), Ticket> {
+    /// Behind all others; but a ticket that holds latches goes before one that stalls here and is younger, and is
+    /// given back when that one is older.
+    fn push_back(&self, ticket: Ticket) -> Option<Ticket> {
         let mut queue = self.queue.lock();
-        if !ticket.held.is_empty() && queue.iter().any(|before| before.stalls) {
-            return Err(ticket);
+        let stalling = queue.iter().position(|before| before.stalls);
+        match stalling.filter(|_| !ticket.held.is_empty()) {
+            Some(at) if queue[at].number < ticket.number => return Some(ticket),
+            Some(at) => queue.insert(at, ticket),
+            None => queue.push_back(ticket),
         }
-        queue.push_back(ticket);
         self.queued.store(queue.len(), Ordering::SeqCst);
-        Ok(())
+        None
     }
 
     /// Before all others; but who has run without success stays behind what was put first meanwhile: it may
@@ -87,17 +91,21 @@ impl Latch {
         self.queued.store(queue.len(), Ordering::SeqCst);
     }
 
-    /// [`Latch::push_front`] of a ticket that stalls; takes those out that hold latches.
-    fn push_stalling(&self, mut ticket: Ticket) -> Tickets {
+    /// [`Latch::push_front`] of a ticket that stalls; of those that hold latches older ones go before it, and the
+    /// others are taken out. Whether there are older ones.
+    fn push_stalling(&self, mut ticket: Ticket) -> (bool, Tickets) {
         let mut queue = self.queue.lock();
-        let mut holding = Tickets::new();
+        let (mut older, mut younger) = (Tickets::new(), Tickets::new());
         while let Some(at) = queue.iter().position(|behind| !behind.held.is_empty()) {
-            holding.extend(queue.remove(at));
+            let holding = queue.remove(at).expect("it was found there");
+            if holding.number < ticket.number { &mut older } else { &mut younger }.push(holding);
         }
         ticket.stalls = true;
-        push_front(&mut queue, ticket);
+        let at = push_front(&mut queue, ticket);
+        let has_older = !older.is_empty();
+        older.into_iter().rev().for_each(|holding| queue.insert(at, holding));
         self.queued.store(queue.len(), Ordering::SeqCst);
-        holding
+        (has_older, younger)
     }
 
     /// The first job that does not wait for those before it.
@@ -127,11 +135,13 @@ impl std::fmt::Debug for Ticket {
     }
 }
 
-fn push_front(queue: &mut VecDeque<Ticket>, ticket: Ticket) {
+/// Returns where the ticket is.
+fn push_front(queue: &mut VecDeque<Ticket>, ticket: Ticket) -> usize {
     let overtakes = |ticket: &Ticket| ticket.job.overtakes();
     let first = queue.iter().take_while(|before| overtakes(before)).count();
     let at = if overtakes(&ticket) { 0 } else { first };
     queue.insert(at, ticket);
+    at
 }
 
 /// Tickets out of their queues.
@@ -155,9 +165,10 @@ impl Shared {
 
     /// Queues a ticket that holds nothing at the shard it needs next.
     pub(crate) fn enqueue(&self, ticket: Ticket) -> ShardId {
+        let ticket = self.numbered(ticket);
         let id = ticket.next_shard();
-        let queued = self.latch(id).push_back(ticket);
-        debug_assert!(queued.is_ok(), "it holds no latch");
+        let given_back = self.latch(id).push_back(ticket);
+        debug_assert!(given_back.is_none(), "it holds no latch");
         id
     }
 
@@ -237,8 +248,8 @@ impl Shared {
         if ticket.at < ticket.job.shards().as_slice().len() {
             let next = ticket.next_shard();
             match self.latch(next).push_back(ticket) {
-                Ok(()) => work.push(next),
-                Err(ticket) => self.stall(ticket, work),
+                None => work.push(next),
+                Some(ticket) => self.stall(ticket, work),
             }
             return After::Gone;
         }
@@ -360,7 +371,7 @@ impl Shared {
     }
 
     /// Has a ticket wait where it begins, the first there and without a latch, until its home thread tries again
-    /// in a millisecond. So do those that have queued there with latches: they would hold them for as long.
+    /// in a millisecond. So do younger ones that have queued there with latches, which they would hold for as long.
     fn stall(&self, ticket: Ticket, work: &mut Work) {
         let mut stalling: Tickets = SmallVec::new();
         stalling.push(ticket);
@@ -368,12 +379,16 @@ impl Shared {
             ticket.begin_again();
             let held = std::mem::take(&mut ticket.held);
             let (id, overtakes) = (ticket.next_shard(), ticket.job.overtakes());
+            let (has_older, younger) = self.latch(id).push_stalling(ticket);
             // These begin at shards before this one, so there is an end.
-            stalling.extend(self.latch(id).push_stalling(ticket));
+            stalling.extend(younger);
             self.free(held, work);
             // Not before: its home thread might find the latch taken, and not look again.
             self.stalled(id);
             work.retain(|queued| *queued != id);
+            if has_older {
+                work.push(id);
+            }
             // A snapshot may be what he waits for.
             if !overtakes && let Some(overtaking) = self.latch(id).pop_overtaking() {
                 work.push(self.enqueue_first(overtaking));
@@ -381,8 +396,16 @@ impl Shared {
         }
     }
 
+    fn numbered(&self, mut ticket: Ticket) -> Ticket {
+        if ticket.number == 0 {
+            ticket.number = self.tickets.fetch_add(1, Ordering::Relaxed) + 1;
+        }
+        ticket
+    }
+
     /// Queues a ticket before all others at the shard it needs next.
     pub(crate) fn enqueue_first(&self, ticket: Ticket) -> ShardId {
+        let ticket = self.numbered(ticket);
         let id = ticket.next_shard();
         self.latch(id).push_front(ticket);
         id
@@ -398,5 +421,76 @@ impl Shared {
         if fetching.is_done() || overtaken {
             work.push(id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::Exec;
+    use crate::job::{Bound, Job, Receipt};
+    use crate::router::ShardList;
+    use skeg_keyspace::HashSeed;
+
+    struct Idle(ShardList);
+
+    impl Job for Idle {
+        fn shards(&self) -> &ShardList {
+            &self.0
+        }
+
+        fn bound(&self) -> Bound {
+            Bound::READ
+        }
+
+        fn run(&mut self, _: &mut Exec<'_>) -> Progress {
+            Progress::Done
+        }
+
+        fn done(self: Box<Self>, _: Result<Receipt, Refusal>) {}
+    }
+
+    fn shard(id: u16) -> Box<Shard> {
+        Box::new(Shard::new(ShardId(id), HashSeed::from_bytes([7; 32]), 0))
+    }
+
+    fn latch() -> Latch {
+        Latch::new(*shard(1))
+    }
+
+    fn ticket(number: u64, holds: bool) -> Ticket {
+        let mut ticket =
+            Ticket::new(Box::new(Idle([ShardId(0), ShardId(1)].into_iter().collect())));
+        ticket.number = number;
+        ticket.held.extend(holds.then(|| shard(0)));
+        ticket
+    }
+
+    fn numbers(latch: &Latch) -> Vec<u64> {
+        latch.queue.lock().iter().map(|ticket| ticket.number).collect()
+    }
+
+    #[test]
+    fn who_holds_latches_goes_before_a_younger_one_that_stalls_and_never_behind_one() {
+        let latch = latch();
+        assert!(latch.push_back(ticket(4, false)).is_none());
+        let (has_older, younger) = latch.push_stalling(ticket(5, false));
+        assert!(!has_older && younger.is_empty());
+        assert!(latch.push_back(ticket(6, true)).is_some_and(|ticket| ticket.number == 6));
+        assert!(latch.push_back(ticket(3, true)).is_none());
+        assert!(latch.push_back(ticket(2, false)).is_none(), "it holds nothing");
+        assert_eq!(numbers(&latch), [3, 5, 4, 2]);
+    }
+
+    #[test]
+    fn of_those_that_hold_latches_behind_one_that_begins_to_stall_younger_ones_give_them_back() {
+        let latch = latch();
+        for (number, holds) in [(7, true), (8, false), (3, true), (9, true), (4, true)] {
+            assert!(latch.push_back(ticket(number, holds)).is_none());
+        }
+        let (has_older, younger) = latch.push_stalling(ticket(5, false));
+        let younger: Vec<_> = younger.iter().map(|ticket| ticket.number).collect();
+        assert!(has_older);
+        assert_eq!((numbers(&latch), younger), (vec![3, 4, 5, 8], vec![7, 9]));
     }
 }
