@@ -113,6 +113,31 @@ impl Session {
         self.level = level.max(self.context.engine().level());
     }
 
+    /// An epoch that is no older than anything that commands of this session have seen.
+    #[must_use]
+    pub fn newest(&self) -> Epoch {
+        self.context.engine().log().map_or(Epoch::default(), |log| log.last_epoch())
+    }
+
+    /// Whether commands are queued for EXEC.
+    #[must_use]
+    pub fn is_queueing(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    /// Whether the client is to be told of a request that no command could be executed for: it counts as one for
+    /// CLIENT REPLY.
+    pub fn takes_refusal(&mut self) -> bool {
+        match self.state.replies {
+            Replies::On => true,
+            Replies::Off => false,
+            Replies::SkipNext | Replies::SkipThis => {
+                self.state.replies = Replies::On;
+                false
+            }
+        }
+    }
+
     /// Runs one command, `args[0]` its name. The reply is appended to `reply`, unless the result is
     /// [`Flow::Pending`]: then `complete` gets it, and nothing may be executed until
     /// [`Session::resume`]. The holder may keep latches for the next command; the transport

@@ -19,7 +19,7 @@ impl Connection {
             let reply = self.output.writer(&mut tools.spare);
             let bytes = &self.input.window(&tools.read, window)[at..];
             let outcome = match Frame::read(bytes) {
-                Ok(Framed::Partial(wanted)) => break Stop::Partial(wanted),
+                Ok(Framed::Partial(size)) => break Stop::Partial(size - bytes.len()),
                 Ok(Framed::Whole(frame, size)) => {
                     at += size;
                     let (session, complete) = (&mut self.session, &self.complete);

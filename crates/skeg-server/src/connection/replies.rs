@@ -82,12 +82,16 @@ impl Connection {
     }
 
     /// Notes what the replies behind `start` wait for, in either protocol.
-    pub(super) fn note_answer(&mut self, start: usize, receipt: Receipt, default: Level) {
+    pub(super) fn note_answer(&mut self, start: usize, mut receipt: Receipt, default: Level) {
         let is_durable = match &mut self.protocol {
             Protocol::Frames(frames) => frames.take_durable(),
             _ => false,
         };
         let least = if is_durable { Level::Disk } else { default };
+        if is_durable && receipt.written.0 == 0 {
+            // The engine tells of what has not reached its own level, which may be a lower one.
+            receipt.seen = self.session.newest();
+        }
         note(&mut self.output, start, receipt, least, least.max(self.session.level()));
     }
 

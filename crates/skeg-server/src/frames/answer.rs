@@ -11,9 +11,16 @@ use super::{Asked, Broken};
 
 /// What a command has replied; nothing counts as null.
 pub(super) fn decode(reply: &[u8]) -> Value {
+    if reply.is_empty() {
+        return Value::Null;
+    }
     let mut decoder = Decoder::new();
     decoder.feed(reply);
-    decoder.decode().ok().flatten().unwrap_or(Value::Null)
+    match decoder.decode() {
+        Ok(Some(value)) => value,
+        Ok(None) => Value::Error("INTERNAL the reply of the command ends within a value".into()),
+        Err(error) => Value::Error(format!("INTERNAL the reply of the command: {error}")),
+    }
 }
 
 /// Answers a request with what its command has replied, in RESP3. A client that has turned replies off gets none.
@@ -31,6 +38,7 @@ pub(super) fn write(out: &mut Reply, asked: &Asked, reply: &[u8], written: Epoch
 /// Answers a request with the value that its command has replied.
 pub(super) fn write_value(out: &mut Reply, asked: &Asked, value: Value, written: Epoch) {
     let payload = match value {
+        Value::Error(error) if asked.op == Op::Flush => Err(Problem::of_flush(error)),
         Value::Error(error) => Err(Problem::of(error)),
         Value::Simple(word) if word == "QUEUED" => {
             Err(Problem::invalid("queued by MULTI: its reply is EXEC's; frames have BATCH"))
@@ -54,13 +62,14 @@ pub(crate) fn write_broken(out: &mut Reply, broken: &Broken) {
     frame(out, Answer::Err as u8, Flags::default(), broken.id, &problem.to_payload());
 }
 
-/// A message that answers nothing: what RESP3 pushes.
-/// It lies behind `start`.
+/// A message that answers nothing: what RESP3 pushes. It lies behind `start`.
 pub(crate) fn write_message(out: &mut Reply, start: usize) {
     let message = out.as_bytes()[start..].to_vec();
     out.truncate(start);
-    for piece in message.chunks(PAYLOAD_BYTES_MAX) {
-        frame(out, Op::Command as u8, Flags::default(), 0, piece);
+    let mut pieces = message.chunks(PAYLOAD_BYTES_MAX).peekable();
+    while let Some(piece) = pieces.next() {
+        let flags = if pieces.peek().is_some() { Flags::CONTINUATION } else { Flags::default() };
+        frame(out, Op::Command as u8, flags, 0, piece);
     }
 }
 

@@ -15,7 +15,7 @@ mod request;
 use std::collections::VecDeque;
 
 use skeg_commands::{Complete, Completion, Flow, Session};
-use skeg_engine::{Holder, Receipt};
+use skeg_engine::{Epoch, Holder, Receipt};
 use skeg_io::sync::Arc;
 use skeg_proto::frame::{Flags, Frame, Op, unpack};
 use skeg_proto::{ArgsBuf, Limits, Reply, Version};
@@ -37,6 +37,17 @@ struct Asked {
 struct Pieces {
     asked: Asked,
     payload: Vec<u8>,
+}
+
+impl Pieces {
+    /// Takes one more.
+    fn add(&mut self, payload: &[u8], limits: Limits) -> Result<(), &'static str> {
+        if self.payload.len() + payload.len() > limits.max_buffer {
+            return Err("the request is too long");
+        }
+        self.payload.extend_from_slice(payload);
+        Ok(())
+    }
 }
 
 /// A command that is to be executed, and what for.
@@ -108,15 +119,12 @@ impl Frames {
         }
         if asked.flags.has(Flags::CONTINUATION) {
             let pieces = self.pieces.get_or_insert(Pieces { asked, payload: Vec::new() });
-            if pieces.payload.len() + payload.len() > self.limits.max_buffer {
-                return Err(broken("the request is too long"));
-            }
-            pieces.payload.extend_from_slice(payload);
+            pieces.add(payload, self.limits).map_err(broken)?;
             return Ok(Flow::done());
         }
         match self.pieces.take() {
             Some(mut pieces) => {
-                pieces.payload.extend_from_slice(payload);
+                pieces.add(payload, self.limits).map_err(broken)?;
                 self.take(asked, &pieces.payload)?;
             }
             None => self.take(asked, payload)?,
@@ -165,7 +173,26 @@ impl Frames {
             let args = match step {
                 Step::Whole(_, args) | Step::Queue(args) => args,
                 Step::Refused(..) => {
-                    self.took(desk.reply, desk.reply.len(), Receipt::default());
+                    if let Some(Step::Refused(asked, problem)) = self.steps.pop_front()
+                        && desk.session.takes_refusal()
+                    {
+                        answer::write_problem(desk.reply, &asked, &problem);
+                    }
+                    continue;
+                }
+                Step::Begin if desk.session.is_queueing() => {
+                    self.steps.pop_front();
+                    let nested = Problem::invalid("a batch within MULTI: use one of both");
+                    self.batch.iter_mut().for_each(|batch| batch.refuse(nested.clone()));
+                    continue;
+                }
+                Step::End if !self.batch.as_ref().is_some_and(Batch::is_begun) => {
+                    self.steps.pop_front();
+                    if let Some(batch) = self.batch.take()
+                        && desk.session.takes_refusal()
+                    {
+                        batch.answer(desk.reply, b"", Epoch::default());
+                    }
                     continue;
                 }
                 Step::Begin => {
@@ -235,10 +262,8 @@ impl Frames {
                 self.is_durable |= asked.flags.has(Flags::WAIT_DURABLE);
                 answer::write(reply, &asked, &bytes, receipt.written);
             }
-            Some(Step::Refused(asked, problem)) => answer::write_problem(reply, &asked, &problem),
-            Some(Step::Begin | Step::Queue(_)) => {
-                self.batch.iter_mut().for_each(|batch| batch.replied(&bytes));
-            }
+            Some(Step::Begin) => self.batch.iter_mut().for_each(|batch| batch.began(&bytes)),
+            Some(Step::Queue(_)) => self.batch.iter_mut().for_each(|batch| batch.replied(&bytes)),
             Some(Step::End) => {
                 // Without a reply the client wants none, whatever has been done.
                 if let Some(batch) = self.batch.take().filter(|_| !bytes.is_empty()) {
@@ -246,7 +271,7 @@ impl Frames {
                     batch.answer(reply, &bytes, receipt.written);
                 }
             }
-            None => {}
+            Some(Step::Refused(..)) | None => {}
         }
     }
 }

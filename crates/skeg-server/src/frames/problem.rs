@@ -35,18 +35,31 @@ impl Problem {
         Self::new(Code::Invalid, text)
     }
 
-    /// The error of a command, whose first word says what it is.
+    /// The error of a command, whose first word says what it is; of EXEC the first of its reason, if it tells one.
     pub(super) fn of(error: String) -> Self {
-        let code = match error.split(' ').next().unwrap_or_default() {
+        let reason = error.strip_prefix("EXECABORT Transaction discarded because of: ");
+        let code = match reason.unwrap_or(&error).split(' ').next().unwrap_or_default() {
             "NOINDEX" => Code::NotFound,
             "OOM" | "NOSPACE" | "BUSY" | "TRYAGAIN" | "MISCONF" | "READONLY" | "CLOSED" => {
                 Code::Refused
             }
-            "IOERR" | "CORRUPT" => Code::Internal,
+            "IOERR" | "CORRUPT" | "INTERNAL" => Code::Internal,
             "ERR_OUTCOME_UNKNOWN" => Code::Unknown,
             _ => Code::Invalid,
         };
         Self { code, text: error }
+    }
+
+    /// The error of a FLUSH: of a log that has failed or is closed nobody knows what it will keep.
+    pub(super) fn of_flush(error: String) -> Self {
+        match Self::of(error) {
+            Self { code: Code::Refused, text }
+                if text.starts_with("MISCONF") || text.starts_with("CLOSED") =>
+            {
+                Self { code: Code::Unknown, text }
+            }
+            other => other,
+        }
     }
 
     /// As it travels: code, length, text.
@@ -80,8 +93,21 @@ mod tests {
             ("OOM command not allowed", Code::Refused),
             ("WRONGTYPE Operation", Code::Invalid),
             ("CORRUPT a row", Code::Internal),
+            ("EXECABORT Transaction discarded because of: OOM command", Code::Refused),
+            ("EXECABORT Transaction discarded because of previous errors.", Code::Invalid),
         ] {
             assert_eq!(Problem::of(error.into()).code, code, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_flush_of_a_log_that_failed_has_an_unknown_outcome() {
+        for (error, code) in [
+            ("MISCONF A write to the disk failed", Code::Unknown),
+            ("CLOSED the database is closed", Code::Unknown),
+            ("BUSY no thread could be started", Code::Refused),
+        ] {
+            assert_eq!(Problem::of_flush(error.into()).code, code, "{error}");
         }
     }
 }

@@ -86,6 +86,10 @@ pub(super) fn command(asked: &Asked, payload: &[u8], limits: Limits) -> Result<A
         Op::Command => return resp(payload, limits),
     }
     fields.end()?;
+    if args.as_args().iter().any(|arg| arg.len() > limits.max_bulk) {
+        let max = limits.max_bulk;
+        return Err(Problem::invalid(format!("a value is longer than proto-max-bulk-len, {max}")));
+    }
     Ok(args)
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod batches;
 #[path = "../server/common.rs"]
 mod common;
 
@@ -9,10 +10,14 @@ use std::io::Read;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use skeg_engine::{Engine, EngineOptions, Level, SyncPolicy};
+use skeg_io::Io;
 use skeg_proto::client::Value;
 use skeg_proto::frame::{
     Answer, Flags, Frame, Framed, HEADER_BYTES, Op, PAYLOAD_BYTES_MAX, pack, unpack,
 };
+
+use skeg_server::Server;
 
 use crate::common::{Client, Served, bulk, command, in_memory, local, ok, serve};
 
@@ -44,13 +49,18 @@ impl Caller {
 
     /// The next answer; `None` at the end of the connection.
     fn receive(&mut self) -> Option<Answered> {
+        self.receive_flagged().map(|(_, answered)| answered)
+    }
+
+    /// The next answer, and the flags of its frame.
+    fn receive_flagged(&mut self) -> Option<(Flags, Answered)> {
         let mut chunk = vec![0; 64 << 10];
         loop {
             if let Framed::Whole(frame, size) = Frame::read(&self.bytes).expect("a frame") {
                 let packed = frame.flags.has(Flags::LZ4);
                 let payload = frame.payload.to_vec();
                 let payload = if packed { unpack(&payload).expect("packed") } else { payload };
-                let answered = (frame.op, frame.id, payload);
+                let answered = (frame.flags, (frame.op, frame.id, payload));
                 self.bytes.drain(..size);
                 return Some(answered);
             }
@@ -246,6 +256,23 @@ fn messages_come_in_frames_of_their_own() {
     served.close();
 }
 
+#[test]
+fn a_long_message_comes_in_several_frames() {
+    let served = in_memory();
+    let mut caller = Caller::new(&served);
+    caller.get(Op::Command, &command(&["SUBSCRIBE", "news"]));
+    let said = "x".repeat(PAYLOAD_BYTES_MAX + 1_000);
+    assert_eq!(served.connect().call(&["PUBLISH", "news", &said]), Value::Int(1));
+    let (flags, (op, id, mut message)) = caller.receive_flagged().expect("a part");
+    assert_eq!((flags, op, id), (Flags::CONTINUATION, Op::Command as u8, 0));
+    let (flags, (op, id, rest)) = caller.receive_flagged().expect("the rest");
+    assert_eq!((flags, op, id), (Flags::default(), Op::Command as u8, 0));
+    message.extend_from_slice(&rest);
+    let start = format!(">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n${}\r\n", said.len());
+    assert!(message == [start.as_bytes(), said.as_bytes(), b"\r\n"].concat());
+    served.close();
+}
+
 /// In RESP2 a client that subscribes may say little.
 #[test]
 fn who_subscribes_and_leaves_resp3_is_still_answered() {
@@ -262,15 +289,16 @@ fn who_subscribes_and_leaves_resp3_is_still_answered() {
 }
 
 #[test]
-fn a_batch_of_a_client_that_wants_no_replies_has_none() {
+fn a_client_that_wants_no_replies_is_told_of_no_refusal() {
     let served = in_memory();
     let mut caller = Caller::new(&served);
+    caller.send(Op::Command, Flags::default(), &command(&["CLIENT", "REPLY", "SKIP"]));
+    caller.send(Op::Set, Flags::default(), b"\xff\xff");
+    assert_eq!(caller.get(Op::Ping, b""), b"", "only the next one is skipped");
     caller.send(Op::Command, Flags::default(), &command(&["CLIENT", "REPLY", "OFF"]));
-    caller.send(Op::Set, Flags::BATCH, &pair("a", "1"));
-    caller.send(Op::Set, Flags::BATCH_END, &pair("b", "2"));
+    caller.send(Op::Set, Flags::default(), b"\xff\xff");
     let replies = command(&["CLIENT", "REPLY", "ON"]);
     assert_eq!(caller.get(Op::Command, &replies), b"+OK\r\n");
-    assert_eq!(caller.get(Op::Get, &name("b")), string("2"));
     served.close();
 }
 
@@ -282,50 +310,6 @@ fn who_quits_in_a_pause_is_answered_in_a_frame() {
     assert_eq!(served.connect().call(&["CLIENT", "PAUSE", "200"]), ok());
     assert_eq!(caller.get(Op::Command, &command(&["QUIT"])), b"+OK\r\n");
     assert_eq!(caller.receive(), None);
-    served.close();
-}
-
-#[test]
-fn a_batch_takes_effect_whole_or_not_at_all() {
-    let served = in_memory();
-    let mut caller = Caller::new(&served);
-    let mut other = served.connect();
-    let first = caller.send(Op::Set, Flags::BATCH, &pair("a", "1"));
-    caller.send(Op::Get, Flags::BATCH, &name("a"));
-    caller.send(Op::Del, Flags::BATCH.with(Flags::NO_REPLY), &name("none"));
-    std::thread::sleep(Duration::from_millis(20));
-    assert_eq!(other.call(&["EXISTS", "a"]), Value::Int(0));
-    let last = caller.send(Op::Get, Flags::BATCH_END, &name("none"));
-    assert_eq!(caller.receive(), Some((OK, first, vec![0; 8])));
-    assert_eq!(caller.receive(), Some((OK, first + 1, string("1"))));
-    let (kind, answered, error) = caller.receive().expect("an answer");
-    assert_eq!((kind, answered, error[0]), (ERR, last, 1));
-    // A frame that is wrong stops all of them, and each is told.
-    let first = caller.send(Op::Set, Flags::BATCH, &pair("b", "1"));
-    caller.send(Op::Set, Flags::BATCH, b"\xff\xff");
-    caller.send(Op::Command, Flags::BATCH, &command(&["PING"]));
-    caller.send(Op::VGet, Flags::BATCH, &[name("docs"), id(7)].concat());
-    caller.send(Op::Set, Flags::BATCH_END, &pair("c", "1"));
-    for number in 0..5 {
-        let (kind, id, error) = caller.receive().expect("an answer");
-        assert_eq!((kind, id, error[0]), (ERR, first + number, 2));
-    }
-    assert_eq!(other.call(&["EXISTS", "b", "c"]), Value::Int(0));
-    // Alone it is a batch of one.
-    assert_eq!(caller.call(Op::Set, Flags::BATCH_END, &pair("d", "1")).0, OK);
-    assert_eq!(caller.get(Op::Get, &name("d")), string("1"));
-    served.close();
-}
-
-#[test]
-fn what_a_client_leaves_unfinished_is_not_done() {
-    let served = in_memory();
-    let mut caller = Caller::new(&served);
-    caller.send(Op::Set, Flags::BATCH, &pair("a", "1"));
-    caller.send(Op::Set, Flags::CONTINUATION, &pair("b", "1"));
-    drop(caller);
-    std::thread::sleep(Duration::from_millis(50));
-    assert_eq!(served.connect().call(&["EXISTS", "a", "b"]), Value::Int(0));
     served.close();
 }
 
@@ -371,6 +355,34 @@ fn an_answer_waits_for_the_disk_when_asked() {
     served.close();
 }
 
+/// The server answers at `kernel`, so nothing else brings to the disk what a read has seen.
+#[test]
+fn a_read_waits_for_the_disk_when_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = EngineOptions { sync: SyncPolicy::Never, ..EngineOptions::default() };
+    let engine = Engine::open(&Io::real(), Some(directory.path()), &options).unwrap();
+    let server = Server::start(&engine, &local()).unwrap();
+    let served = Served { server, engine };
+    let mut caller = Caller::new(&served);
+    caller.get(Op::Set, &pair("k", "v"));
+    let log = served.engine.log().unwrap();
+    assert!(log.reached(Level::Disk) < log.last_epoch());
+    assert_eq!(caller.call(Op::Get, Flags::WAIT_DURABLE, &name("k")), (OK, string("v")));
+    assert_eq!(log.reached(Level::Disk), log.last_epoch());
+    served.close();
+}
+
+#[test]
+fn a_value_that_is_longer_than_allowed_is_refused_and_the_connection_goes_on() {
+    let served = in_memory();
+    assert_eq!(served.connect().call(&["CONFIG", "SET", "proto-max-bulk-len", "1mb"]), ok());
+    let mut caller = Caller::new(&served);
+    let value = "x".repeat((1 << 20) + 1);
+    assert_eq!(caller.fail(Op::Set, Flags::default(), &pair("k", &value)), 2);
+    assert_eq!(caller.get(Op::Set, &pair("k", &value[1..])), vec![0; 8]);
+    served.close();
+}
+
 #[test]
 fn what_is_no_frame_ends_the_connection_with_a_word() {
     let served = in_memory();
@@ -401,6 +413,20 @@ fn what_is_no_frame_ends_the_connection_with_a_word() {
     served.close();
 }
 
+/// What changes how a connection goes on.
+const SWITCHES: &[&[&str]] = &[
+    &["HELLO", "2"],
+    &["SUBSCRIBE", "news"],
+    &["UNSUBSCRIBE"],
+    &["PUBLISH", "news", "now"],
+    &["CLIENT", "REPLY", "OFF"],
+    &["CLIENT", "REPLY", "SKIP"],
+    &["CLIENT", "PAUSE", "1"],
+    &["MONITOR"],
+    &["RESET"],
+    &["QUIT"],
+];
+
 /// Frames as a client that has gone wrong sends them: mostly of an operation that exists, with anything behind it.
 fn any_frames() -> impl Strategy<Value = Vec<u8>> {
     let op =
@@ -415,6 +441,7 @@ fn any_frames() -> impl Strategy<Value = Vec<u8>> {
         Just(command(&["INCR", "n"])),
         Just(command(&["MULTI"])),
         Just(command(&["EXEC"])),
+        prop::sample::select(SWITCHES).prop_map(command),
     ];
     let frame = (op, 0_u32..256, 0_u64..3, payload).prop_map(|(op, flags, id, payload)| {
         let mut bytes = Vec::new();
@@ -435,7 +462,8 @@ fn whatever_a_client_sends_is_answered_in_frames() {
         caller.client.send(&bytes);
         caller.client.stream.shutdown(std::net::Shutdown::Write).unwrap();
         while let Some((kind, id, _)) = caller.receive() {
-            prop_assert!([OK, ERR].contains(&kind) && id < 3);
+            let is_message = kind == Op::Command as u8 && id == 0;
+            prop_assert!(is_message || [OK, ERR].contains(&kind) && id < 3);
         }
         Ok(())
     });
