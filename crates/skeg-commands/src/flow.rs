@@ -40,6 +40,10 @@ pub trait Complete: Send + Sync {
     /// latches, before [`Complete::complete`]; it must not block.
     fn blocked(&self) {}
 
+    /// The pending command has what it needs from the shards: only its answer is left to be made. Called as
+    /// [`Complete::blocked`].
+    fn taken(&self) {}
+
     /// Whether nobody waits any more: the connection is gone.
     fn is_gone(&self) -> bool {
         false

@@ -181,6 +181,9 @@ impl<Q: Question> Job for TakeJob<Q> {
     }
 
     fn run(&mut self, exec: &mut Exec<'_>) -> Progress {
+        if self.taken.is_none() {
+            self.back.complete.taken();
+        }
         self.taken = Some(self.question.take(exec, &self.name));
         Progress::Done
     }

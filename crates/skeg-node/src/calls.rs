@@ -184,7 +184,7 @@ pub(crate) fn value_of<'e>(js: Js<'e>, outcome: Outcome) -> Result<(Value<'e>, f
         | Outcome::Reading(_)
         | Outcome::WroteString { .. }
         | Outcome::Closed
-        | Outcome::Blocked
+        | Outcome::LetsBy(_)
         | Outcome::Completed(_)
         | Outcome::Listening(_) => (js.undefined(), 0.0),
     })

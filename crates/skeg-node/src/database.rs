@@ -17,7 +17,7 @@ use skeg_io::sync::Arc;
 use skeg_io::sync::thread::yield_now;
 use skeg_proto::{ArgsBuf, Reply, Version};
 
-use crate::environment::{Form, Outcome, WayBack};
+use crate::environment::{Form, Outcome, WayBack, Why};
 use crate::error::Failure;
 use crate::messages::Subscriptions;
 use crate::numbered::Numbered;
@@ -260,10 +260,10 @@ impl Database {
                     session.call_off();
                 }
                 self.sessions.pending.insert(request, (session, call.form));
-                let waits = answer.goes_to(back);
+                let lets_by = answer.goes_to(back);
                 // What is on one shard by its keys may be an index in several parts.
                 let may_be_overtaken = !call.is_local || self.holder.take_queued_over_several();
-                if may_be_overtaken && !waits {
+                if may_be_overtaken && !lets_by {
                     self.barrier = Some(request);
                 }
                 Began::Pending
@@ -317,7 +317,7 @@ impl Database {
         author
     }
 
-    /// A request has ended, or waits for keys: if it was the barrier, the calls behind it go on, up to
+    /// A request has ended, or lets others by: if it was the barrier, the calls behind it go on, up to
     /// the next one.
     pub(crate) fn ended(&mut self, request: u32) {
         if self.barrier != Some(request) {
@@ -385,14 +385,14 @@ struct Answer {
 enum Waiting {
     #[default]
     Nobody,
-    /// The command waits for keys, and the call has no number yet.
-    Blocked,
+    /// The command lets others by, and the call has no number yet.
+    LetsBy(Why),
     Back(Back),
     Early(CommandCompletion),
 }
 
 impl Answer {
-    /// The call has a number. Returns whether it waits for keys.
+    /// The call has a number. Returns whether it lets others by.
     fn goes_to(&self, back: Back) -> bool {
         let mut inside = self.inside.lock();
         match std::mem::replace(&mut *inside, Waiting::Nobody) {
@@ -402,13 +402,21 @@ impl Answer {
                 false
             }
             before => {
-                let waits = matches!(before, Waiting::Blocked);
-                if waits {
-                    back.send(Ok(Outcome::Blocked));
+                let why = if let Waiting::LetsBy(why) = before { Some(why) } else { None };
+                if let Some(why) = why {
+                    back.send(Ok(Outcome::LetsBy(why)));
                 }
                 *inside = Waiting::Back(back);
-                waits
+                why.is_some()
             }
+        }
+    }
+
+    fn let_by(&self, why: Why) {
+        let mut inside = self.inside.lock();
+        match &*inside {
+            Waiting::Back(back) => back.send(Ok(Outcome::LetsBy(why))),
+            _ => *inside = Waiting::LetsBy(why),
         }
     }
 }
@@ -426,10 +434,10 @@ impl Complete for Answer {
     }
 
     fn blocked(&self) {
-        let mut inside = self.inside.lock();
-        match &*inside {
-            Waiting::Back(back) => back.send(Ok(Outcome::Blocked)),
-            _ => *inside = Waiting::Blocked,
-        }
+        self.let_by(Why::Blocked);
+    }
+
+    fn taken(&self) {
+        self.let_by(Why::Taken);
     }
 }

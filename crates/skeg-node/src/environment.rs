@@ -51,10 +51,19 @@ pub(crate) enum Outcome {
     Given { made: bool, written: Epoch },
     /// A command that was held back has replied.
     Replied { reply: Vec<u8>, form: Form, written: Epoch },
-    /// A command waits for keys: the call goes on, those behind it as well.
-    Blocked,
+    /// A command holds up those behind it no longer: the call goes on, and so do they.
+    LetsBy(Why),
     /// A delegated command is over; its session has to take the reply.
     Completed(skeg_commands::Completion),
+}
+
+/// Why a command holds up those behind it no longer, though it has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It waits for keys, perhaps for ever.
+    Blocked,
+    /// It has what it needs from the shards.
+    Taken,
 }
 
 /// How values are handed to JavaScript.
@@ -191,7 +200,8 @@ impl Environment {
             self.slots.push(Slot::default());
         }
         let slot = &mut self.slots[index];
-        slot.generation = slot.generation.wrapping_add(1);
+        // A handle of 0 is no store's.
+        slot.generation = slot.generation.wrapping_add(1).max(1);
         slot.database = Some(database);
         Ok(u32::from(slot.generation) << 16 | u32::from(place))
     }

@@ -11,7 +11,7 @@ use skeg_engine::{
 
 use crate::calls::value_of;
 use crate::database::Database;
-use crate::environment::{Completion, Environment, Outcome};
+use crate::environment::{Completion, Environment, Outcome, Why};
 use crate::error::Failure;
 use crate::raw::{Frame, Function, Js, Value};
 use crate::registry::{self, Target};
@@ -147,9 +147,13 @@ impl Function<Environment> for Collect {
         let completions = state.ring.collect(most);
         let mut values = Vec::with_capacity(completions.len() * 3);
         for Completion { handle, request, outcome } in completions {
-            let result = outcome.and_then(|outcome| settle(state, js, handle, request, outcome));
-            let (value, epoch) = result.unwrap_or_else(|failure| (describe(js, &failure), -1.0));
-            values.extend([js.number(f64::from(request)), js.number(epoch), value]);
+            // Only those behind it are to know.
+            if !matches!(outcome, Ok(Outcome::LetsBy(Why::Taken))) {
+                let settled = outcome.and_then(|it| settle(state, js, handle, request, it));
+                let (value, epoch) =
+                    settled.unwrap_or_else(|failure| (describe(js, &failure), -1.0));
+                values.extend([js.number(f64::from(request)), js.number(epoch), value]);
+            }
             if let Ok(database) = state.database(handle) {
                 database.ended(request);
             }
@@ -185,7 +189,7 @@ fn settle<'e>(
         Outcome::WroteString { number, string } => {
             Ok((writing::install(state, js, handle, number, string)?, 0.0))
         }
-        Outcome::Blocked => Ok((js.undefined(), -2.0)),
+        Outcome::LetsBy(_) => Ok((js.undefined(), -2.0)),
         outcome => value_of(js, outcome),
     }
 }
