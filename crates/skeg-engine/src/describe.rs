@@ -6,6 +6,7 @@
 use skeg_log::ReplayError;
 
 use crate::effect::{Change, Effect, Effects, KIND_EFFECTS, KIND_PART, VectorId};
+use crate::indexes::part_of;
 
 /// What an effect changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub enum Subject<'a> {
     },
     /// All keys of a logical database on the shard.
     Database(u8),
-    /// A vector index, by its name.
+    /// A vector index, by its name; of a part of one the name of the whole.
     Index(&'a [u8]),
 }
 
@@ -170,7 +171,18 @@ fn describe<'a>(effect: &Effect<'a>) -> EffectInfo<'a> {
         }
         Effect::IndexFreeze { name } => ("freeze-index", Subject::Index(name), Vec::new()),
     };
-    EffectInfo { op, subject, details }
+    about_the_whole(EffectInfo { op, subject, details })
+}
+
+/// Who looks for an index knows it by one name: which of its parts is a detail.
+fn about_the_whole(mut info: EffectInfo<'_>) -> EffectInfo<'_> {
+    if let Subject::Index(name) = info.subject
+        && let Some((number, whole)) = part_of(name)
+    {
+        info.subject = Subject::Index(whole);
+        info.details.push(("part", Detail::Number(number.into())));
+    }
+    info
 }
 
 fn op_of(change: Change) -> &'static str {
@@ -223,6 +235,11 @@ mod tests {
                 },
             ]
         );
+        let mut payload = Vec::new();
+        Effect::IndexFreeze { name: b"{ab}\0\0\x02docs" }.encode(&mut payload);
+        let freeze = RecordEffects::new(KIND_EFFECTS, &payload).unwrap().next().unwrap().unwrap();
+        assert_eq!(freeze.subject, Subject::Index(b"docs"));
+        assert_eq!(freeze.details, [("part", Detail::Number(2))]);
         let part = [&[7, 2][..], &payload].concat();
         assert_eq!(RecordEffects::new(KIND_PART, &part).unwrap().transaction, Some((7, 2)));
     }

@@ -30,7 +30,7 @@ pub(crate) use self::created::Created;
 pub use self::error::{INDEX_NAME_BYTES_MAX, IndexError};
 use self::idle::Rest;
 pub use self::info::{IndexInfo, IndexState};
-pub(crate) use self::parts::{Directory, Part, whole_of};
+pub(crate) use self::parts::{Directory, Part, part_of, whole_of};
 pub use self::parts::{PARTS_MAX, Parts, Several};
 pub(crate) use self::replay::{logged, replayed, row_of};
 pub use self::room::Incoming;

@@ -238,6 +238,24 @@ fn an_index_is_searched_inspected_and_exported() {
 }
 
 #[test]
+fn an_index_in_parts_is_one_to_every_tool() {
+    let place = Place::new();
+    let (data, input) = (place.path("data"), place.file("rows.fbin", &rows(900)));
+    let build = ["index", "build", &data, "--index", "docs", "--input", &input];
+    let out = ok(&[&build[..], &["--partitions", "3"]].concat());
+    assert!(out.contains("900 vectors of 8 dimensions"), "{out}");
+    assert!(out.contains("3 partitions\n") && out.contains("3 segments"), "{out}");
+    let info = ok(&["info", &data, "--json"]);
+    assert!(info.contains("\"partitions\":3,\"max_memory_bytes\":null"), "{info}");
+    assert_eq!(info.matches("\"name\":").count(), 1, "{info}");
+    let records = ok(&["inspect", &data, "--records", "--json", "--limit", "100000"]);
+    assert!(records.contains("\"index\":\"docs\",\"part\":2"), "{records}");
+    assert!(!records.contains("\\u0000docs"), "no name of a part");
+    let (code, _, err) = skeg(&[&build[..], &["--partitions", "257"]].concat());
+    assert!(code == 2 && err.contains("--partitions"), "{err}");
+}
+
+#[test]
 fn misuse_is_explained() {
     let place = Place::new();
     let input = place.file("rows.fbin", &rows(3));

@@ -57,10 +57,18 @@ impl Part {
     }
 }
 
+/// The number of the part and the name of the whole, of a name that only a part has.
+pub(crate) fn part_of(name: &[u8]) -> Option<(u16, &[u8])> {
+    let (prefix, whole) = name.split_at_checked(PREFIX_BYTES)?;
+    match *prefix {
+        [b'{', _, _, b'}', 0, high, low] => Some((u16::from_be_bytes([high, low]), whole)),
+        _ => None,
+    }
+}
+
 /// The name of the whole, of one that only a part has.
 pub(crate) fn whole_of(name: &[u8]) -> Option<&[u8]> {
-    let (prefix, whole) = name.split_at_checked(PREFIX_BYTES)?;
-    matches!(prefix, [b'{', _, _, b'}', 0, _, _]).then_some(whole)
+    part_of(name).map(|(_, whole)| whole)
 }
 
 /// The parts of an index, by name. Of one that is not there, or in one piece, that is its own name.
@@ -181,7 +189,7 @@ mod tests {
                 for number in 0..PARTS_MAX {
                     let name = Part { number, of: PARTS_MAX }.name(whole);
                     assert_eq!(router.shard_of(&name).0, (home + number) % shards);
-                    assert_eq!(whole_of(&name), (number > 0).then_some(whole));
+                    assert_eq!(part_of(&name), (number > 0).then_some((number, whole)));
                 }
             }
         }

@@ -50,7 +50,10 @@ impl Joint {
 impl State {
     fn tell(&mut self, part: usize, progress: BuildProgress) -> bool {
         self.told[part] = progress;
-        let all = self.told.iter().copied().reduce(BuildProgress::and).unwrap_or_default();
+        let mut all = self.told.iter().copied().reduce(BuildProgress::and).unwrap_or_default();
+        // Parts that have not begun have about as many rows as the others.
+        let begun = self.told.iter().filter(|part| part.rows > 0).count().max(1);
+        all.rows = all.rows * self.told.len() as u64 / begun as u64;
         self.given_up |= self.failed.is_some() || !(self.progress)(all);
         !self.given_up
     }

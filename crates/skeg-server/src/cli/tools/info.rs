@@ -122,6 +122,13 @@ pub(super) fn show_index(shown: &mut Report, index: &IndexInfo) {
     let (tier, backend) = (options.tier.name(), options.backend.name());
     let metric = options.metric.name();
     shown.row("", format!("{vectors} of {dim} dimensions, {metric}, {tier}, {backend}"));
+    let partitions =
+        (index.partitions() > 1).then(|| counted(u64::from(index.partitions()), "partition"));
+    let limit = index.memory_max.map(|limit| format!("at most {} of memory", bytes(limit)));
+    let spread: Vec<String> = partitions.into_iter().chain(limit).collect();
+    if !spread.is_empty() {
+        shown.row("", spread.join(", "));
+    }
     if figures.segments > 0 {
         let (segments, size) =
             (counted(figures.segments as u64, "segment"), bytes(figures.file_bytes));
@@ -136,7 +143,7 @@ pub(super) fn index_json(index: &IndexInfo) -> Value {
 }
 
 /// The fields of that.
-pub(super) fn index_fields(index: &IndexInfo) -> [(&'static str, Value); 12] {
+pub(super) fn index_fields(index: &IndexInfo) -> [(&'static str, Value); 14] {
     let IndexInfo { name, options, figures, .. } = index;
     [
         ("name", text(String::from_utf8_lossy(name))),
@@ -145,6 +152,8 @@ pub(super) fn index_fields(index: &IndexInfo) -> [(&'static str, Value); 12] {
         ("ids", text(options.ids.name())),
         ("tier", text(options.tier.name())),
         ("backend", text(options.backend.name())),
+        ("partitions", number(index.partitions())),
+        ("max_memory_bytes", index.memory_max.map_or(Value::Null, number)),
         ("vectors", number(figures.vectors as u64)),
         ("vectors_in_memory", number(figures.delta_vectors as u64)),
         ("segments", number(figures.segments as u64)),

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use skeg_engine::{BuildProgress, EngineOptions, IndexInfo, VectorsError};
+use skeg_engine::{BuildProgress, EngineOptions, IndexInfo, PARTS_MAX, VectorsError};
 use skeg_io::Io;
 use skeg_vecs::Place;
 
@@ -17,7 +17,7 @@ use super::rows::Rows;
 use crate::cli::Failure;
 use crate::cli::amounts::{bytes, counted, grouped, time};
 use crate::cli::progress::Progress;
-use crate::cli::tools::flags::{JSON, Request, word};
+use crate::cli::tools::flags::{JSON, Request, number as numeric, word};
 use crate::cli::tools::interrupt::{Interrupt, interrupted};
 use crate::cli::tools::runner::Runner;
 use crate::cli::tools::show::{Report, Verdict, json, number, text};
@@ -42,6 +42,7 @@ pub(super) const TOOL: Tool = Tool {
         word("metric"),
         word("tier"),
         word("backend"),
+        numeric("partitions"),
     ],
     run,
 };
@@ -50,7 +51,7 @@ const HELP: &str = "\
 skeg index build: build an index from a file of vectors
 
 Usage: skeg index build DIR --index NAME --input FILE [--ids FILE] [--metric METRIC]
-                        [--tier TIER] [--backend BACKEND] [--json]
+                        [--tier TIER] [--backend BACKEND] [--partitions N] [--json]
 
 Reads FILE row by row into a new index, makes one segment of it, with a graph where the rows
 are many, and takes a snapshot, so that the database opens at once: serve it by
@@ -71,6 +72,8 @@ Options:
       --metric METRIC       cosine, ip or euclidean [cosine]
       --tier TIER           f32, int8, binary, pq, tq1, tq2 or tq4 [tq2]
       --backend BACKEND     auto, flat or disk [disk]
+      --partitions N        Parts, each on a shard of its own, up to 256: they take writes side
+                            by side, and a search asks all of them [1]
       --json                One JSON object
   -h, --help                Show this help
   -V, --version             Show the version
@@ -115,6 +118,7 @@ struct Options<'a> {
     tier: &'a str,
     backend: &'a str,
     id_type: Option<&'a str>,
+    partitions: u64,
 }
 
 impl<'a> Options<'a> {
@@ -133,11 +137,17 @@ impl<'a> Options<'a> {
             Some(_) => Some(choice("id-type", "string", &["u64", "string"])?),
             None => None,
         };
+        let partitions = request.number("partitions").unwrap_or(1);
+        if !(1..=u64::from(PARTS_MAX)).contains(&partitions) {
+            let problem = format!("--partitions: {partitions} is no number from 1 to {PARTS_MAX}");
+            return Err(Failure::misuse(TOOL.name, problem));
+        }
         Ok(Self {
             metric: choice("metric", "cosine", &["cosine", "ip", "euclidean", "l2"])?,
             tier: choice("tier", "tq2", &tiers)?,
             backend: choice("backend", "disk", &["auto", "flat", "disk"])?,
             id_type,
+            partitions,
         })
     }
 }
@@ -225,12 +235,14 @@ impl Build<'_> {
     }
 
     fn create(&mut self, dim: usize, ids_are_numbers: bool) -> Result<(), Trouble> {
-        let Options { metric, tier, backend, id_type } = self.options;
+        let Options { metric, tier, backend, id_type, partitions } = self.options;
         let standard = if ids_are_numbers { "u64" } else { "string" };
-        let (name, dim) = (self.name, dim.to_string());
+        let (name, dim, partitions) = (self.name, dim.to_string(), partitions.to_string());
         let ids = id_type.unwrap_or(standard);
-        let words = ["SKEG.VINDEX.CREATE", name, &dim, tier, backend, "METRIC", metric, "IDS", ids];
-        let words = words.map(str::as_bytes);
+        let create = ["SKEG.VINDEX.CREATE", name, &dim, tier, backend];
+        let options = ["METRIC", metric, "IDS", ids, "PARTITIONS", &partitions];
+        let words = [&create[..], &options].concat();
+        let words: Vec<&[u8]> = words.into_iter().map(str::as_bytes).collect();
         self.runner.run_words(&words).map_err(|said| Trouble::answered(&said))?;
         Ok(())
     }
