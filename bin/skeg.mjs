@@ -13,10 +13,11 @@ try {
 }
 
 const child = spawn(executable, process.argv.slice(2), { stdio: 'inherit' })
-// Ctrl-C reaches both, as members of one process group; the child decides what to do about it.
+// Ctrl-C, and a service that is stopped, reach both as members of one group; the child takes what comes twice for one.
+// At a prompt Ctrl-C ends the line that is being edited: there it is the terminal's, and not passed on.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
   process.on(signal, () => {
-    if (signal !== 'SIGINT') child.kill(signal)
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
   })
 }
 child.on('error', (error) => {

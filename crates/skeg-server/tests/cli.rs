@@ -250,6 +250,19 @@ fn a_signal_stops_the_server_in_order_and_the_data_is_there_again() {
     assert!(line.contains(" keys=1 "), "{line}");
 }
 
+/// A group gets a signal as a whole, and the launcher passes on what it gets.
+#[test]
+fn a_signal_that_comes_twice_at_once_counts_once() {
+    let (mut server, _, port) = serve(&["--no-persistence"]);
+    let mut busy = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    busy.write_all(b"DEBUG SLEEP 0.5\r\n").unwrap();
+    thread::sleep(Duration::from_millis(50));
+    signal(&server.0, "TERM");
+    thread::sleep(Duration::from_millis(50));
+    signal(&server.0, "TERM");
+    assert_eq!(server.0.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn a_failed_start_is_exit_code_1() {
     let (_server, _, port) = serve(&["--no-persistence"]);

@@ -13,6 +13,7 @@ mod help;
 mod json;
 mod progress;
 mod serve;
+mod signals;
 mod tools;
 
 use std::ffi::{OsStr, OsString};

@@ -253,6 +253,7 @@ pub const SETTINGS: &[Setting] = &[
         help: "IP address to listen on, or several with commas\n\
                (anybody who reaches it can read and write)",
         apply: |options, text| parse::hosts(text).map(|hosts| options.hosts = hosts),
+        rival: Some("no-tcp"),
         ..PLAIN
     },
     Setting {
@@ -424,13 +425,14 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_rivals_exist() {
+    fn names_are_unique_and_rivals_are_mutual() {
         for setting in SETTINGS {
             let names = [Some(setting.name), setting.alias];
             for name in names.into_iter().flatten() {
                 assert_eq!(find(name).unwrap().name, setting.name);
             }
-            assert!(setting.rival.is_none_or(|rival| find(rival).is_some()));
+            let theirs = setting.rival.map(|rival| find(rival).unwrap().rival);
+            assert!(theirs.is_none_or(|theirs| theirs == Some(setting.name)), "{}", setting.name);
         }
     }
 

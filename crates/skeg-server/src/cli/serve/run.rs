@@ -6,11 +6,8 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::{Handle, Signals};
 use skeg_engine::{
     Bound, Drain, Engine, EngineOptions, EvictionPolicy, Grouping, Holder, Level, MemoryLimit,
     Refusal, SavePoint, ShardId, SyncPolicy,
@@ -19,6 +16,7 @@ use skeg_io::Io;
 
 use super::banner::{Facts, banner, ready_line};
 use crate::cli::progress::Progress;
+use crate::cli::signals::SignalWatch;
 use crate::cli::{Failure, help};
 use crate::config::{Durability, Eviction, LogLevel, ServeOptions, SyncTiming};
 use crate::{Server, ServerHandle, ServerOptions};
@@ -203,36 +201,14 @@ pub(super) fn tell(options: &ServeOptions, level: LogLevel, text: &str) {
     }
 }
 
-/// The thread that waits for signals.
-struct SignalWatch {
-    handle: Handle,
-    thread: JoinHandle<()>,
-}
-
-impl SignalWatch {
-    fn end(self) {
-        self.handle.close();
-        // It only forwards; if it failed, there is nothing left to forward.
-        let _ = self.thread.join();
-    }
-}
-
 /// The first signal stops the server in order, a second one ends the process.
 fn watch_signals(server: ServerHandle, options: ServeOptions) -> Result<SignalWatch, Failure> {
-    let failed = |error| Failure::failed(format!("cannot watch for signals: {error}"));
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
-    let handle = signals.handle();
-    let body = move || {
-        for signal in &mut signals {
-            if server.is_stopping() {
-                signal_hook::low_level::exit(1);
-            }
-            let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-            tell(&options, LogLevel::Info, &format!("{name}: stopping; once more exits at once"));
-            server.stop();
+    SignalWatch::start(move |signal| {
+        if server.is_stopping() {
+            signal_hook::low_level::exit(1);
         }
-    };
-    let thread =
-        std::thread::Builder::new().name("skeg-signals".into()).spawn(body).map_err(failed)?;
-    Ok(SignalWatch { handle, thread })
+        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+        tell(&options, LogLevel::Info, &format!("{name}: stopping; once more exits at once"));
+        server.stop();
+    })
 }

@@ -117,6 +117,10 @@ fn copy(
     show(request, word, &copied)
 }
 
+fn refused(problem: String) -> Trouble {
+    Trouble::Coded("ERR_INVALID_ARGUMENT", problem)
+}
+
 /// Lets the server do it that has the database open.
 fn by_server(request: &Request, address: &str, options: CopyOptions) -> Result<Copied, Trouble> {
     let target = Target::parse(address).ok_or_else(|| {
@@ -126,9 +130,9 @@ fn by_server(request: &Request, address: &str, options: CopyOptions) -> Result<C
     let mut ask = |words: &[&str]| {
         let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         match connection.call(&words, &mut drop).map_err(Failure::failed)? {
-            Value::Error(error) => Err(Failure::failed(error)),
+            Value::Error(error) => Err(Trouble::answered(&error)),
             Value::Map(fields) => Ok(fields),
-            _ => Err(Failure::failed(format!("{address} is no server of skeg's"))),
+            _ => Err(refused(format!("{address} is no server of skeg's"))),
         }
     };
     let of = |fields: &[(Value, Value)], name: &str| {
@@ -141,11 +145,11 @@ fn by_server(request: &Request, address: &str, options: CopyOptions) -> Result<C
     let canonical = std::path::Path::new(&served).canonicalize();
     if canonical.ok() != request.dir().canonicalize().ok() {
         let dir = request.dir().display();
-        return Err(Failure::failed(format!("{address} serves '{served}', not {dir}")).into());
+        return Err(refused(format!("{address} serves '{served}', not {dir}")));
     }
     let to = std::path::absolute(request.target())?;
     let Some(to) = to.to_str() else {
-        return Err(Failure::failed("the name of the target is not UTF-8").into());
+        return Err(refused("the name of the target is not UTF-8".to_owned()));
     };
     let words = ["SKEG.BACKUP", to, "COPY"];
     let fields = ask(if options.link { &words[..2] } else { &words })?;

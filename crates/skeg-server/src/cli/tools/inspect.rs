@@ -110,7 +110,7 @@ fn run(request: &Request) -> Result<(), Trouble> {
         shown.out.flush()?;
         return match summary.snapshot {
             Some(_) => Ok(()),
-            None => Err(Failure::failed("ERR_NOT_FOUND: there is no snapshot").into()),
+            None => Err(Trouble::Coded("ERR_NOT_FOUND", "there is no snapshot".to_owned())),
         };
     }
     let blocks = flags || wanted.is_some() || request.number("from").is_some();
@@ -135,7 +135,7 @@ fn run(request: &Request) -> Result<(), Trouble> {
     shown.out.flush()?;
     match wanted {
         Some(wanted) if !found => {
-            Err(Failure::failed(format!("ERR_NOT_FOUND: there is no segment {wanted}")).into())
+            Err(Trouble::Coded("ERR_NOT_FOUND", format!("there is no segment {wanted}")))
         }
         _ => Ok(()),
     }

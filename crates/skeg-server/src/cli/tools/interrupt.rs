@@ -5,11 +5,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag::{register, register_conditional_shutdown};
-
 use super::trouble::Trouble;
 use crate::cli::Failure;
+use crate::cli::signals::SignalWatch;
 
 /// Whether somebody wants it to stop.
 #[derive(Clone, Debug)]
@@ -19,12 +17,12 @@ impl Interrupt {
     /// Signals are taken from now on.
     pub(super) fn watch() -> Result<Self, Failure> {
         let asked = Arc::new(AtomicBool::new(false));
-        let failed = |error| Failure::failed(format!("cannot watch for signals: {error}"));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // In this order: the first signal finds the flag down.
-            register_conditional_shutdown(signal, 1, Arc::clone(&asked)).map_err(failed)?;
-            register(signal, Arc::clone(&asked)).map_err(failed)?;
-        }
+        let told = Arc::clone(&asked);
+        SignalWatch::start(move |_| {
+            if told.swap(true, Ordering::Relaxed) {
+                signal_hook::low_level::exit(1);
+            }
+        })?;
         Ok(Self(asked))
     }
 

@@ -22,11 +22,12 @@ impl Trouble {
     /// The code and what to say.
     ///
     /// # Errors
-    /// What has no code.
+    /// Misuse, and what has been said already or that nobody listens to.
     pub(super) fn coded(self) -> Result<(&'static str, String), Failure> {
         match self {
             Self::Log(error) => Ok((code(&error), error.to_string())),
             Self::Coded(code, message) => Ok((code, message)),
+            Self::Failure(Failure::Failed(message)) => Ok(("ERR_IO", message)),
             Self::Failure(failure) => Err(failure),
         }
     }
@@ -40,6 +41,8 @@ impl Trouble {
             "OOM" => "ERR_OUT_OF_MEMORY",
             "CORRUPT" => "ERR_CORRUPT",
             "DIMENSION" => "ERR_DIMENSION",
+            "LOCKED" => "ERR_LOCKED",
+            "BUSY" => "ERR_BUSY",
             "IOERR" | "MISCONF" => "ERR_IO",
             _ => "ERR_INVALID_ARGUMENT",
         };
