@@ -1693,12 +1693,14 @@ interface CommandOptions {
 /** What {@link Database.call} takes behind the name of a command. */
 type CallArguments = CommandArgument[] | [...words: CommandArgument[], options: CommandOptions]
 
+/** What a key may hold. */
+type KeyType = 'string' | 'hash' | 'list' | 'set' | 'zset'
 /** Options of {@link Database.scan}. */
 interface ScanOptions {
   /** Only keys that match this pattern: `*`, `?` and `[...]` as in Redis. */
   match?: string
   /** Only keys that hold a value of this type. */
-  type?: 'string'
+  type?: KeyType
   /**
    * How many keys are looked at in one step. More is faster, and keeps others waiting for longer.
    * @defaultValue 256
@@ -2179,7 +2181,7 @@ declare class Database extends Commands implements AsyncDisposable {
    */
   setStream(key: Bytes, source: ValueSource, options?: SetStreamOptions): Promise<boolean>
   /** Sets a key that must not be there: otherwise rejects with `ERR_KEY_EXISTS`. */
-  insert(key: Bytes, value: Bytes, options?: SetOptions): Promise<void>
+  insert(key: Bytes, value: Bytes, options?: Omit<SetOptions, 'GET'>): Promise<void>
   /**
    * Sets a key that must hold the expected value: otherwise rejects with `ERR_CAS_MISMATCH`. The
    * deadline of the key stays.
@@ -2647,6 +2649,7 @@ export type {
   Hit,
   IndexInfo,
   IndexOptions,
+  KeyType,
   LPosOptions,
   LcsMatches,
   LcsOptions,

@@ -18,6 +18,17 @@ export function copyBytes(value: Bytes): Bytes {
   throw new SkegError('ERR_INVALID_ARGUMENT', 'expected a string or bytes')
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The text that bytes are, as the addon would hand it out. */
+export function textOf(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes)
+  } catch {
+    throw new SkegError('ERR_ENCODING', 'the value is not UTF-8: ask for it as a Buffer')
+  }
+}
+
 /** A name for the bytes of a key, whether it was given as a string or as bytes. */
 export function keyName(key: Bytes): string {
   return Buffer.from(key as string).toString('latin1')

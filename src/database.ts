@@ -212,8 +212,9 @@ export class Database extends Commands implements AsyncDisposable {
   }
 
   /** Sets a key that must not be there: otherwise rejects with `ERR_KEY_EXISTS`. */
-  insert(key: Bytes, value: Bytes, options: SetOptions = {}): Promise<void> {
+  insert(key: Bytes, value: Bytes, options: Omit<SetOptions, 'GET'> = {}): Promise<void> {
     return attempt(async () => {
+      if ('GET' in options) throw expected('GET', 'left out: there is no value before')
       const stored = await this.#setWith(key, value, { ...options, ifAbsent: true })
       if (stored !== true) throw new SkegError('ERR_KEY_EXISTS', 'the key is there already')
     })

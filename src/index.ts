@@ -60,7 +60,7 @@ export type {
   SortedSetStep,
 } from './replies.ts'
 export type { CallArguments, CommandArgument, CommandOptions, Reply } from './reply.ts'
-export type { ScanOptions } from './scan.ts'
+export type { KeyType, ScanOptions } from './scan.ts'
 export { serve, type StandaloneServer } from './serve.ts'
 export type { ServeOptions } from './serve-options.ts'
 export { Server, type ListenOptions } from './server.ts'

@@ -68,10 +68,12 @@ export class Lane {
     return this.#transactions
   }
 
-  /** Throws when too much is unsettled for another call of so many bytes. */
+  /** Throws when too much is unsettled for another call of so many bytes. One alone may have any number of them. */
   checkPressure(bytes: number): void {
     const { pendingCalls, pendingBytes } = this.options
-    if (this.pendingCalls < pendingCalls && this.pendingBytes + bytes <= pendingBytes) return
+    const isAlone = this.pendingCalls === 0
+    const fits = this.pendingCalls < pendingCalls && this.pendingBytes + bytes <= pendingBytes
+    if (isAlone || fits) return
     throw new SkegError('ERR_BUSY', 'too much is unsettled: await drain(), or raise the limits')
   }
 

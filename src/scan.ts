@@ -3,12 +3,17 @@
 import type { Lane } from './lane.ts'
 import { checkKeys, expected, integer } from './options.ts'
 
+/** What a key may hold. */
+export type KeyType = 'string' | 'hash' | 'list' | 'set' | 'zset'
+
+const TYPES: readonly KeyType[] = ['string', 'hash', 'list', 'set', 'zset']
+
 /** Options of {@link Database.scan}. */
 export interface ScanOptions {
   /** Only keys that match this pattern: `*`, `?` and `[...]` as in Redis. */
   match?: string
   /** Only keys that hold a value of this type. */
-  type?: 'string'
+  type?: KeyType
   /**
    * How many keys are looked at in one step. More is faster, and keeps others waiting for longer.
    * @defaultValue 256
@@ -25,7 +30,10 @@ export function readScanOptions(options: ScanOptions): string[] {
     if (typeof match !== 'string') throw expected('match', 'a string')
     words.push('MATCH', match)
   }
-  if (type !== undefined) words.push('TYPE', type)
+  if (type !== undefined) {
+    if (!TYPES.includes(type)) throw expected('type', `one of ${TYPES.join(', ')}`)
+    words.push('TYPE', type)
+  }
   return words
 }
 

@@ -35,7 +35,8 @@ export class StandaloneServer implements AsyncDisposable {
     unixSocket: string,
   ) {
     const colon = address.lastIndexOf(':')
-    this.host = address.slice(0, Math.max(colon, 0))
+    // An address of IPv6 stands in brackets before its port.
+    this.host = address.slice(0, Math.max(colon, 0)).replace(/^\[(.*)\]$/, '$1')
     this.port = Number(address.slice(colon + 1))
     this.unixSocket = unixSocket
     this.pid = child.pid ?? 0

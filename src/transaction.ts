@@ -2,7 +2,7 @@
 // was read has changed.
 
 import { MODE_BYTES, MODE_UNREAD } from './binding.ts'
-import { keyName, type Bytes, type Vector, type VectorId } from './bytes.ts'
+import { keyName, textOf, type Bytes, type Vector, type VectorId } from './bytes.ts'
 import { Changes, type ChangeOptions } from './changes.ts'
 import { SkegError } from './errors.ts'
 import { TransactionCommands } from './generated/commands.ts'
@@ -48,7 +48,7 @@ export class Transaction extends TransactionCommands {
   /** The value of a key as a string, `null` when there is none. */
   async get(key: Bytes): Promise<string | null> {
     const own = this.#ownValue(key)
-    if (own !== undefined) return own === null ? null : own.toString()
+    if (own !== undefined) return own === null ? null : textOf(own)
     return this.#read(key, 0) as Promise<string | null>
   }
 

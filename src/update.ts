@@ -2,7 +2,7 @@
 // store lets them; otherwise updates of this thread wait for one another, so that they don't make
 // each other lose.
 
-import type { Bytes } from './bytes.ts'
+import { copyBytes, type Bytes } from './bytes.ts'
 import { Changes } from './changes.ts'
 import { SkegError } from './errors.ts'
 import type { Lane } from './lane.ts'
@@ -26,7 +26,8 @@ export class Updates {
   }
 
   /** Resolves with the new value when it is as safe as the level says. */
-  run(key: Bytes, change: Change, level: number): Promise<string | null> {
+  run(given: Bytes, change: Change, level: number): Promise<string | null> {
+    const key = copyBytes(given)
     let first: Tried | Promise<Tried> | undefined
     if (this.#last === undefined) {
       first = this.#try(key, change)

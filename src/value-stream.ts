@@ -67,8 +67,16 @@ export class ValueStream extends Readable {
     this.#at = Math.min(range.start, this.#end)
     this.size = size
     lane.addDependent(this.#dependent)
-    if (range.signal?.aborted === true) this.#abort()
-    else range.signal?.addEventListener('abort', this.#abort)
+  }
+
+  /** An error of the stream reaches nobody before somebody has it, and would end the process. */
+  #handOver(): this {
+    if (this.#signal?.aborted === true) {
+      this.destroy()
+      throw aborted(this.#signal)
+    }
+    this.#signal?.addEventListener('abort', this.#abort)
+    return this
   }
 
   /** @internal */
@@ -77,13 +85,14 @@ export class ValueStream extends Readable {
     const range = readGetStreamOptions(options)
     if (range.signal?.aborted === true) throw aborted(range.signal)
     const begun = lane.environment.binding.beginReading(lane.handle, key)
-    return lane.settle(begun, {
-      convert: (reading) => {
-        if (reading === null) return null
-        const [number, size] = reading as [number: number, size: number]
+    const reading = lane.settle(begun, {
+      convert: (found) => {
+        if (found === null) return null
+        const [number, size] = found as [number: number, size: number]
         return new ValueStream(lane, number, size, range)
       },
     })
+    return reading.then((stream) => (stream === null ? null : stream.#handOver()))
   }
 
   /** What the store closes. A stream that nobody listens to ends without an error: that would end the process. */

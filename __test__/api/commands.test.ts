@@ -45,6 +45,11 @@ test('scan returns every key, and those that match', async (t) => {
   t.is(new Set(some).size, 10)
   for await (const key of db.scanBuffer({ match: 'other' })) t.deepEqual(key, Buffer.from('other'))
   t.throws(() => db.scan({ batch: 3 } as never), { code: 'ERR_INVALID_ARGUMENT' })
+  t.throws(() => db.scan({ type: 'text' as never }), { code: 'ERR_INVALID_ARGUMENT' })
+  await db.sAdd('set', 'member')
+  const sets: string[] = []
+  for await (const key of db.scan({ type: 'set' })) sets.push(key)
+  t.deepEqual(sets, ['set'])
 })
 
 test('figures count keys, reads and memory', async (t) => {

@@ -46,6 +46,21 @@ test('any name is a field of an object', async (t) => {
   t.deepEqual(Object.keys(await db.hGetAllBuffer('h')), ['__proto__', 'constructor'])
 })
 
+test('what is not UTF-8 is never handed out as something else', async (t) => {
+  const db = await memoryStore(t)
+  await db.hSet('h', Buffer.from([0xff]), 'a')
+  await db.hSet('h', Buffer.from([0xfe]), 'b')
+  await rejects(t, 'ERR_ENCODING', () => db.hGetAllBuffer('h'))
+  t.is((await db.hKeysBuffer('h')).length, 2)
+  await db.transaction(async (tx) => {
+    tx.set('k', Buffer.from([0xff]))
+    await rejects(t, 'ERR_ENCODING', () => tx.get('k'))
+    t.deepEqual(await tx.getBuffer('k'), Buffer.from([0xff]))
+    tx.set('text', '\ufeffä')
+    t.is(await tx.get('text'), '\ufeffä')
+  })
+})
+
 test('wrong arguments reject before anything is done', async (t) => {
   const db = await memoryStore(t)
   const wrong: (() => Promise<unknown>)[] = [

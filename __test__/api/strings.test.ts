@@ -72,6 +72,18 @@ test('a buffer may be changed as soon as the call has returned', async (t) => {
   })
   t.deepEqual(await db.getMany(['a', 'b', 'key']), ['value', 'value', 'value'])
 
+  // Somebody is faster, so the update reads its key again.
+  const counted = Buffer.from('a')
+  let isFirst = true
+  const updated = db.update(counted, (old) => {
+    if (isFirst) void db.set('a', 'other')
+    isFirst = false
+    return `${old}!`
+  })
+  counted.fill('b')
+  t.is(await updated, 'other!')
+  t.deepEqual(await db.getMany(['a', 'b']), ['other!', 'value'])
+
   const vector = Float32Array.of(1, 2)
   const docs = await db.index('docs', { dim: 2, metric: 'ip' })
   const stored = [docs.set('id', vector), db.vset('docs', 'named', vector)]
@@ -153,6 +165,8 @@ test('insert, cas and update do all or nothing', async (t) => {
   await rejects(t, 'ERR_KEY_EXISTS', () => db.insert('key', '2'))
   await rejects(t, 'ERR_CAS_MISMATCH', () => db.cas('key', '2', '3'))
   await rejects(t, 'ERR_CAS_MISMATCH', () => db.cas('missing', '2', '3'))
+  await rejects(t, 'ERR_INVALID_ARGUMENT', () => db.insert('new', '1', { GET: true } as object))
+  t.false(await db.exists('new'))
   t.is(await db.get('key'), '1')
   await db.cas('key', '1', '2')
   t.is(await db.get('key'), '2')
@@ -263,9 +277,11 @@ test('too much in flight is refused, and can be waited for', async (t) => {
   const settled = await Promise.allSettled(sets)
   t.is(settled.filter(({ status }) => status === 'fulfilled').length, 10)
   t.is(db.pressure.calls, 0)
+  // Alone it may be as large as it likes: nothing would become better by waiting.
+  await db.set('big', 'v'.repeat(1_001))
+  const first = db.set('a', 'v'.repeat(600))
   const error = await rejects(t, 'ERR_BUSY', () => db.set('big', 'v'.repeat(1_001)))
   t.true(error.retryable)
-  const first = db.set('a', 'v'.repeat(600))
   t.is(db.pressure.calls, 1)
   t.true(db.pressure.bytes >= 600)
   await rejects(t, 'ERR_BUSY', () => db.set('b', 'v'.repeat(600)))

@@ -108,6 +108,12 @@ test('a store that is open already can not be opened with other options', async 
     { durability: 'disk' },
     { readOnly: true },
     { snapshotEvery: { ms: 1_000 } },
+    { keepSnapshots: 2 },
+    { inlineMax: 4_096 },
+    { cache: 1_000_000 },
+    { maxMemory: 100_000_000 },
+    { eviction: 'allkeys-lru' },
+    { groupDepth: 1 },
   ] as const
   for (const options of differing) {
     await rejects(t, 'ERR_INVALID_ARGUMENT', () => open(folder, options))

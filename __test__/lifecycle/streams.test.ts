@@ -122,6 +122,19 @@ test('a stream of a value that goes to the log meanwhile goes on there', async (
   t.true((await buffer(stream)).equals(value))
 })
 
+test('a signal that comes before the stream rejects the call and nothing else', async (t) => {
+  const db = await storeWith(directory(t), { a: bytes('a', 4 * MIB) })
+  t.teardown(() => db.close())
+  // It may read any key, so what is called after it waits for it.
+  const saved = db.call('SAVE')
+  const controller = new AbortController()
+  const stream = db.getStream('a', { signal: controller.signal })
+  controller.abort()
+  await rejects(t, 'ERR_ABORTED', () => stream)
+  await saved
+  t.is((await buffer(await streamOf(db, 'a'))).length, 4 * MIB)
+})
+
 test('a signal and the end of the store destroy a stream', async (t) => {
   const db = await storeWith(directory(t), { a: bytes('a', 4 * MIB) })
   const controller = new AbortController()

@@ -227,6 +227,23 @@ fn difference(engine: &Engine, asked: &EngineOptions) -> Option<&'static str> {
     if asked.keep_snapshots != has.keep_snapshots {
         return Some("keepSnapshots");
     }
+    if asked.inline_max != has.inline_max {
+        return Some("inlineMax");
+    }
+    if asked.cache_bytes != has.cache_bytes {
+        return Some("cache");
+    }
+    // As they were when it was opened: CONFIG SET may have changed them since.
+    let (asked_limit, limit) = (&asked.memory_limit, &has.memory_limit);
+    if asked_limit.max_bytes != limit.max_bytes {
+        return Some("maxMemory");
+    }
+    if asked_limit.policy != limit.policy {
+        return Some("eviction");
+    }
+    if asked_limit.grouping != limit.grouping {
+        return Some("groupDepth or groupDelimiter");
+    }
     (asked.read_only != has.read_only).then_some("readOnly")
 }
 

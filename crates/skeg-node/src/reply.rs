@@ -105,16 +105,14 @@ impl<'e, 'b> Reader<'e, 'b> {
         Some(Ok(pairs))
     }
 
-    /// A name in a map: a string, also where values are bytes.
+    /// A name in a map: a string, also where values are bytes. Names that are not UTF-8 might become the same.
     fn name(&mut self) -> Option<Result<Value<'e>, Failure>> {
         let Some(rest) = self.bytes.strip_prefix(b"$") else { return self.value() };
         self.bytes = rest;
         let length = length(self.line()?)??;
         let (text, rest) = self.bytes.split_at_checked(length)?;
         self.bytes = rest.strip_prefix(b"\r\n")?;
-        let lossy = || self.js.string(String::from_utf8_lossy(text).as_bytes());
-        let name = self.js.string(text).or_else(|| lossy().filter(|_| self.form == Form::Bytes));
-        Some(name.ok_or_else(Failure::not_utf8))
+        Some(self.js.string(text).ok_or_else(Failure::not_utf8))
     }
 
     fn line(&mut self) -> Option<&'b [u8]> {
