@@ -1389,7 +1389,8 @@ declare abstract class TransactionCommands extends ChangeCommands {
  * - `ERR_WOULD_BLOCK`: a synchronous call that would have to wait. Use the asynchronous one.
  * - `ERR_BUSY`: too much is in flight. Wait for `drain()` and try again.
  * - `ERR_ENCODING`: bytes that are not UTF-8 were asked for as a string, or a string that has no
- *   UTF-8 form (a lone surrogate) was given. The `Buffer` twins take and return any bytes.
+ *   UTF-8 form (a lone surrogate) was given. The `Buffer` twins take and return any bytes. A command that has run
+ *   has taken effect: what it replied is in `reply`.
  * - `ERR_INDEX_MISMATCH`: the index exists with other options than those asked for.
  * - `ERR_CONFLICT`: a transaction or update lost 16 races in a row, or a value that is in memory only was changed while
  *   it was read as a stream. Try again later.
@@ -1441,12 +1442,18 @@ declare class SkegError extends Error {
   readonly name = 'SkegError'
   /** What went wrong; stable across versions. */
   readonly code: ErrorCode
+  /**
+   * Of `ERR_ENCODING`: what the command has replied, with a `Buffer` in place of each string, so that nothing is lost
+   * that it took out of a list or set.
+   */
+  readonly reply?: unknown
   /** For the package itself; public because errors are. */
   constructor(
     code: ErrorCode,
     message: string,
     options?: {
       cause?: unknown
+      reply?: unknown
     },
   )
   /** Whether the same call may succeed later. */

@@ -68,7 +68,7 @@ export interface Binding {
    * value, or {@link BLOCKED}.
    */
   collect(most: number): unknown[]
-  failure(): [code: string, message: string]
+  failure(): [code: string, message: string, reply?: unknown]
   keepAlive(yes: number): void
   /** The value, `null` without key, the number of the request when it comes later. */
   get(handle: Handle, key: unknown, mode: number): string | Buffer | null | RequestId | undefined

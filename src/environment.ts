@@ -5,6 +5,13 @@ import { BLOCKED, type Addon, type Binding, type RequestId } from './binding.ts'
 import { SkegError, type ErrorCode } from './errors.ts'
 import { loadBinding } from './load-binding.ts'
 
+/** A failure as the addon tells it. */
+type Told = ReturnType<Binding['failure']>
+
+function failureOf([code, message, reply]: Told): SkegError {
+  return new SkegError(code as ErrorCode, message, { reply })
+}
+
 /** How a request ends: with an epoch to wait for (or 0) and a value, or with an error. */
 interface Request {
   resolve(value: unknown, epoch: number): void
@@ -59,8 +66,7 @@ class Environment {
 
   /** The error of the call that has just returned `undefined`. */
   failure(): SkegError {
-    const [code, message] = this.binding.failure()
-    return new SkegError(code as ErrorCode, message)
+    return failureOf(this.binding.failure())
   }
 
   /** A request that the addon has taken: `finish` gets its value and the epoch of its writes. */
@@ -119,8 +125,7 @@ class Environment {
       if (state >= 0) {
         request.resolve(ended[i + 2], state)
       } else {
-        const [code, message] = ended[i + 2] as [ErrorCode, string]
-        request.reject(new SkegError(code, message))
+        request.reject(failureOf(ended[i + 2] as Told))
       }
       this.letGo()
     }

@@ -52,6 +52,10 @@ test('what is not UTF-8 is never handed out as something else', async (t) => {
   await db.hSet('h', Buffer.from([0xfe]), 'b')
   await rejects(t, 'ERR_ENCODING', () => db.hGetAllBuffer('h'))
   t.is((await db.hKeysBuffer('h')).length, 2)
+  await db.sAdd('s', ['text', Buffer.from([0xff])])
+  const popped = await rejects(t, 'ERR_ENCODING', () => db.sPopCount('s', 2))
+  t.is((popped.reply as Buffer[]).length, 2, 'what was taken is not lost')
+  t.false(await db.exists('s'))
   await db.transaction(async (tx) => {
     tx.set('k', Buffer.from([0xff]))
     await rejects(t, 'ERR_ENCODING', () => tx.get('k'))

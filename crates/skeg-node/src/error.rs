@@ -19,11 +19,13 @@ pub(crate) struct Failure {
     pub(crate) code: &'static str,
     /// What happened, for people.
     pub(crate) message: Cow<'static, str>,
+    /// The reply of a command that could not be handed out as it was asked for: what it took is in it.
+    pub(crate) reply: Option<Box<[u8]>>,
 }
 
 impl Failure {
     pub(crate) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), reply: None }
     }
 
     /// The store was closed.

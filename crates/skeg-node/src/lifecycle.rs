@@ -11,7 +11,7 @@ use skeg_engine::{
 
 use crate::calls::value_of;
 use crate::database::Database;
-use crate::environment::{Completion, Environment, Outcome, Why};
+use crate::environment::{Completion, Environment, Form, Outcome, Why};
 use crate::error::Failure;
 use crate::raw::{Frame, Function, Js, Value};
 use crate::registry::{self, Target};
@@ -135,7 +135,7 @@ pub(crate) fn in_background<'e>(
 
 /// `collect(most)`: up to so much of what has come back, as `request, state, value` one after the other. The state is
 /// the epoch of a write, 0 for what waits for nothing, -1 for a failure whose value is
-/// `[code, message]`, -2 for a command that waits for keys: it ends later.
+/// `[code, message]` or `[code, message, reply]`, -2 for a command that waits for keys: it ends later.
 pub(crate) struct Collect;
 
 impl Function<Environment> for Collect {
@@ -194,7 +194,7 @@ fn settle<'e>(
     }
 }
 
-/// `failure()`: `[code, message]` of the call that has just returned `undefined`.
+/// `failure()`: `[code, message]`, or `[code, message, reply]`, of the call that has just returned `undefined`.
 pub(crate) struct TakeFailure;
 
 impl Function<Environment> for TakeFailure {
@@ -208,7 +208,10 @@ impl Function<Environment> for TakeFailure {
 
 fn describe<'e>(js: Js<'e>, failure: &Failure) -> Value<'e> {
     let text = |text: &str| js.string(text.as_bytes()).unwrap_or_else(|| js.undefined());
-    js.array([text(failure.code), text(&failure.message)].into_iter())
+    let reply = failure.reply.as_ref().and_then(|reply| reply::to_js(js, reply, Form::Bytes).ok());
+    let told: Vec<_> =
+        [text(failure.code), text(&failure.message)].into_iter().chain(reply).collect();
+    js.array(told.into_iter())
 }
 
 /// `keepAlive(yes)`: whether the process must not end by itself.

@@ -2,21 +2,21 @@
 //!
 //! Invariant: the bytes come from our own encoder, in RESP3; what does not fit is an internal error.
 
-use std::borrow::Cow;
-
 use skeg_commands::CommandError;
 
 use crate::environment::Form;
 use crate::error::Failure;
 use crate::raw::{Js, Value};
 
-/// The JavaScript value of one reply. An error reply is a failure; one inside an array is an `Error`.
+/// The JavaScript value of one reply. An error reply is a failure; one inside an array is an `Error`. A reply
+/// with something else than UTF-8 that was asked for as text is in the failure.
 pub(crate) fn to_js<'e>(js: Js<'e>, bytes: &[u8], form: Form) -> Result<Value<'e>, Failure> {
     if let Some(text) = bytes.strip_prefix(b"-") {
         let end = text.iter().position(|byte| *byte == b'\r').unwrap_or(text.len());
         return Err(Failure::reply(&String::from_utf8_lossy(&text[..end])));
     }
-    Reader { js, form, bytes }.value().ok_or_else(malformed)?
+    let value = Reader { js, form, bytes }.value().ok_or_else(malformed)?;
+    value.map_err(|failure| Failure { reply: Some(bytes.into()), ..failure })
 }
 
 fn malformed() -> Failure {
@@ -179,7 +179,7 @@ impl Failure {
             Some((word, rest)) if code != "ERR_REPLY" || word == "ERR" => rest,
             _ => text,
         };
-        Self { code, message: Cow::Owned(message.to_owned()) }
+        Self::new(code, message.to_owned())
     }
 }
 
