@@ -1571,7 +1571,8 @@ interface OpenOptions {
    */
   waitForLock?: number
   /**
-   * Bytes of keys and values in calls that have not settled, beyond which calls reject with `ERR_BUSY`.
+   * Bytes of keys and values in calls that have not settled, beyond which calls reject with `ERR_BUSY`. A call
+   * alone may have more.
    * @defaultValue 64 MiB
    */
   maxPendingBytes?: number

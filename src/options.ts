@@ -116,7 +116,8 @@ export interface OpenOptions {
    */
   waitForLock?: number
   /**
-   * Bytes of keys and values in calls that have not settled, beyond which calls reject with `ERR_BUSY`.
+   * Bytes of keys and values in calls that have not settled, beyond which calls reject with `ERR_BUSY`. A call
+   * alone may have more.
    * @defaultValue 64 MiB
    */
   maxPendingBytes?: number
