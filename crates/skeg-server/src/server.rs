@@ -225,6 +225,7 @@ mod tests {
 
     use skeg_engine::EngineOptions;
     use skeg_io::Io;
+    use skeg_io::sync::atomic::Ordering;
 
     use super::*;
     use crate::address::Message;
@@ -246,8 +247,7 @@ mod tests {
         counted
     }
 
-    #[test]
-    fn connections_that_move_lose_and_repeat_nothing() {
+    fn start() -> (Engine, Server) {
         let engine = Engine::open(&Io::real(), None, &EngineOptions::default()).unwrap();
         let options = ServerOptions {
             addresses: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
@@ -255,6 +255,43 @@ mod tests {
             ..ServerOptions::default()
         };
         let server = Server::start(&engine, &options).unwrap();
+        (engine, server)
+    }
+
+    /// A thread that is emptied while its commands are queued elsewhere would keep them, and get in the way of the
+    /// other for good.
+    #[test]
+    fn a_connection_whose_command_is_queued_follows_the_others_when_it_is_over() {
+        let (engine, server) = start();
+        let shared = Arc::clone(&server.handle.shared);
+        shared.start_thread(1, Vec::new()).unwrap();
+        let on =
+            |thread: usize| shared.hub.stats.threads[thread].connections.load(Ordering::Relaxed);
+        let until = |is_so: &dyn Fn() -> bool| {
+            let end = Instant::now() + Duration::from_secs(10);
+            while !is_so() {
+                assert!(Instant::now() < end, "{} and {} connections", on(0), on(1));
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        };
+        let mut waiting = TcpStream::connect(server.addresses()[0]).unwrap();
+        waiting.write_all(b"BLPOP list 0\r\n").unwrap();
+        let mut other = TcpStream::connect(server.addresses()[0]).unwrap();
+        until(&|| on(0) == 2 && shared.context.clients().blocked() == 1);
+        shared.hub.inbox(0).unwrap().send(Message::Give { to: 1, share: 1_000 });
+        until(&|| on(0) == 1 && on(1) == 1);
+        other.write_all(b"RPUSH list item\r\n").unwrap();
+        let mut reply = [0; 24];
+        waiting.read_exact(&mut reply).unwrap();
+        assert_eq!(&reply, b"*2\r\n$4\r\nlist\r\n$4\r\nitem\r\n");
+        until(&|| on(1) == 2);
+        drop(server);
+        engine.close().unwrap();
+    }
+
+    #[test]
+    fn connections_that_move_lose_and_repeat_nothing() {
+        let (engine, server) = start();
         let address = server.addresses()[0];
         let shared = Arc::clone(&server.handle.shared);
         for number in 1..3 {

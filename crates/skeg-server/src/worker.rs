@@ -67,6 +67,8 @@ pub(crate) struct Worker {
     sent_at_commands: u64,
     /// When a server that stops waits no longer.
     deadline_ns: Option<u64>,
+    /// The thread that gets all connections, until this one serves new ones.
+    leaving: Option<Arc<Inbox>>,
 }
 
 /// The current window of load.
@@ -129,6 +131,7 @@ impl Worker {
             log_moved: false,
             expects_more: false,
             deadline_ns: None,
+            leaving: None,
         }
     }
 
@@ -159,6 +162,7 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(place) else { return };
         connection.resume(completion, &mut self.tools);
         mark(connection, place, &mut self.dirty, &mut self.again);
+        self.leave(place);
     }
 
     /// Messages have come for a connection.
@@ -208,6 +212,7 @@ impl Worker {
     }
 
     fn insert(&mut self, mut connection: Box<Connection>) {
+        self.leaving = None;
         connection.arrived(self.tools.now_ns, &self.lane);
         if self.deadline_ns.is_some() {
             connection.end(self.tools.now_ns);

@@ -4,10 +4,14 @@
 use skeg_io::sync::atomic::Ordering;
 
 use super::{Window, Worker};
-use crate::address::Message;
+use crate::address::{Inbox, Message};
 use crate::connection::{Connection, OutputLimits};
+use crate::slab::Place;
 use crate::spread::{Decision, Load};
 use crate::stats::ThreadStats;
+
+/// The whole load, in thousandths.
+const ALL: u32 = 1_000;
 
 impl Worker {
     /// Gives connections with about this share of the load to another thread.
@@ -29,10 +33,25 @@ impl Worker {
             }
         }
         for place in places {
-            let Some(mut connection) = self.connections.remove(place) else { continue };
-            let _ = mio::event::Source::deregister(&mut connection.stream, &self.registry);
-            target.send(Message::Adopt(connection));
+            self.hand_on(place, &target);
         }
+        // A command that has been queued comes back here: its connection follows then.
+        self.leaving = (share == ALL && self.connections.len() > 0).then_some(target);
+    }
+
+    /// Gives a connection whose command is over to the thread that gets all of them, if one does.
+    pub(super) fn leave(&mut self, place: Place) {
+        if let Some(target) = self.leaving.clone()
+            && self.connections.get_mut(place).is_some_and(|connection| connection.may_move())
+        {
+            self.hand_on(place, &target);
+        }
+    }
+
+    fn hand_on(&mut self, place: Place, target: &Inbox) {
+        let Some(mut connection) = self.connections.remove(place) else { return };
+        let _ = mio::event::Source::deregister(&mut connection.stream, &self.registry);
+        target.send(Message::Adopt(connection));
     }
 
     /// What is done ten times a second.
@@ -69,7 +88,7 @@ impl Worker {
         let loads: Vec<Load> = stats.threads.iter().map(ThreadStats::load).collect();
         let (from, to, share) = match gate.conductor.observe(&loads) {
             Some(Decision::Move { from, to, share }) => (from, to, share),
-            Some(Decision::Empty { from, to }) => (from, to, 1_000),
+            Some(Decision::Empty { from, to }) => (from, to, ALL),
             None => return,
         };
         // Without another thread everything stays where it is, and the trial finds no gain.
