@@ -26,6 +26,8 @@ const TRIAL_WINDOWS: u32 = 7;
 /// After so many of them a trial ends in which less is served than before: what a second thread costs where all
 /// clients want the same keys is paid for as long as it lasts.
 const HOPELESS_WINDOWS: u32 = 2;
+/// And after so many already, in thousandths of the commands served before: that is no settling.
+const HOPELESS: u64 = 700;
 /// What a trial must bring, in thousandths of the commands served before.
 const GAIN: u64 = 1_100;
 /// Windows between trials, doubled with every failure.
@@ -57,8 +59,8 @@ pub(crate) enum Decision {
 enum Phase {
     /// Nothing is being tried; so many windows until a trial may be.
     Steady { pause: u32 },
-    /// Connections have just moved.
-    Settling { left: u32, before: u64 },
+    /// Connections have just moved; so many windows so far were hopeless.
+    Settling { left: u32, before: u64, hopeless: u32 },
     /// The new state is measured against the commands per window of the old one.
     Trial { left: u32, before: u64, commands: u64 },
 }
@@ -99,8 +101,13 @@ impl Conductor {
         let loads = &loads[..self.threads];
         let commands: u64 = loads.iter().map(|load| load.commands).sum();
         match &mut self.phase {
-            Phase::Settling { left, before } => {
+            Phase::Settling { left, before, hopeless } => {
                 *left -= 1;
+                *hopeless += u32::from(commands * 1_000 < *before * HOPELESS);
+                if *hopeless == HOPELESS_WINDOWS {
+                    let before = *before;
+                    return self.end_trial(commands, before);
+                }
                 if *left == 0 {
                     self.phase = Phase::Trial { left: TRIAL_WINDOWS, before: *before, commands: 0 };
                 }
@@ -172,7 +179,7 @@ impl Conductor {
         {
             let before = commands / u64::from(windows);
             self.busy = (0, 0);
-            self.phase = Phase::Settling { left: SETTLE_WINDOWS, before };
+            self.phase = Phase::Settling { left: SETTLE_WINDOWS, before, hopeless: 0 };
             self.threads += 1;
             return Some(Decision::Move { from, to: self.threads - 1, share: 500 });
         }
@@ -243,10 +250,16 @@ mod tests {
         let decision = run(&mut conductor, &[load(990, 499), load(990, 500)], 100);
         let windows = SETTLE_WINDOWS + HOPELESS_WINDOWS;
         assert_eq!(decision, Some((Decision::Empty { from: 1, to: 0 }, windows)));
-        // One bad window is not enough.
+        // Far less need not be measured for long.
         run(&mut conductor, &[load(990, 1_000)], 100).unwrap();
-        let settled = SETTLE_WINDOWS + 1;
-        assert_eq!(run(&mut conductor, &[load(990, 300), load(990, 300)], settled), None);
+        let decision = run(&mut conductor, &[load(990, 200), load(990, 300)], 100);
+        assert_eq!(decision, Some((Decision::Empty { from: 1, to: 0 }, HOPELESS_WINDOWS)));
+        // One bad window is not enough.
+        run(&mut conductor, &[load(990, 1_000)], 200).unwrap();
+        assert_eq!(run(&mut conductor, &[load(990, 300), load(990, 300)], 1), None);
+        let settled = SETTLE_WINDOWS - 1;
+        assert_eq!(run(&mut conductor, &[load(990, 500), load(990, 500)], settled), None);
+        assert_eq!(run(&mut conductor, &[load(990, 300), load(990, 300)], 1), None);
         assert_eq!(run(&mut conductor, &[load(990, 900), load(990, 900)], 1_000), None);
     }
 
