@@ -67,6 +67,17 @@ impl Wanted {
         (value.bytes > PART_BYTES && bytes < value.bytes).then_some(Self { value, start, bytes })
     }
 
+    /// All of the value of which this is wanted.
+    pub(crate) fn of_whole(&self) -> Self {
+        Self::whole(self.value)
+    }
+
+    /// Which bytes of the value.
+    pub(crate) fn span(&self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.bytes as usize
+    }
+
     fn is_whole(&self) -> bool {
         self.bytes == self.value.bytes
     }

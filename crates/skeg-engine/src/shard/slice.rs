@@ -85,13 +85,19 @@ impl Slice {
         self.wanted_of(values, Wanted::whole(logged(away)))
     }
 
-    /// As [`Slice::bytes_of`], for what is wanted of it.
+    /// As [`Slice::bytes_of`], for what is wanted of it. A range comes out of the whole value where that is at
+    /// hand: a transaction has it read before its first change.
     pub(super) fn wanted_of(
         &mut self,
         values: Option<&Values>,
         wanted: Wanted,
     ) -> Result<&[u8], ReadError> {
-        let bytes = match self.pins.entry(wanted) {
+        let whole = wanted.of_whole();
+        let (pin, range) = match self.pins.contains_key(&whole) {
+            true => (whole, wanted.span()),
+            false => (wanted, 0..wanted.span().len()),
+        };
+        let bytes = match self.pins.entry(pin) {
             Entry::Occupied(pin) => pin.into_mut(),
             Entry::Vacant(free) => {
                 let values = values.expect("only a shard with a log has strings there");
@@ -105,7 +111,7 @@ impl Slice {
             }
         };
         match bytes {
-            Ok(bytes) => Ok(bytes),
+            Ok(bytes) => Ok(&bytes[range]),
             Err(error) => Err(error.clone()),
         }
     }

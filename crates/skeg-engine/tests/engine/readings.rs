@@ -274,3 +274,21 @@ fn a_range_is_read_without_the_rest() {
     assert_eq!(found.0, Ok(true), "it has expired");
     engine.close().unwrap();
 }
+
+#[test]
+fn a_range_comes_out_of_the_value_that_is_at_hand() {
+    let (_dir, engine, key) = one_in_the_log(0);
+    let (found, runs) = run(&engine, false, move |exec| {
+        exec.shard(&key).want(0, &key);
+        if exec.must_wait() {
+            return None;
+        }
+        let found = exec.shard(&key).read_range(0, &key, |_| 5..9);
+        Some(found.map(|found| match found.expect("it is there") {
+            (StrRef::Bytes(bytes), range) => bytes[range].to_vec(),
+            (StrRef::Int(_), _) => unreachable!("it is no number"),
+        }))
+    });
+    assert_eq!((found, runs), (Some(Ok(value(1)[5..9].to_vec())), 2), "nothing else is read");
+    engine.close().unwrap();
+}
