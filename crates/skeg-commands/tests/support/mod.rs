@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
+pub(crate) mod disk;
 pub(crate) mod listener;
 
 use skeg_commands::{Complete, Completion, Connection, Context, Flow, Host, Lane, Origin, Session};
