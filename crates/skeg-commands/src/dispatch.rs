@@ -382,7 +382,7 @@ pub(crate) fn shards_of(spec: &Spec, args: Args<'_>, engine: &Engine) -> ShardLi
     let router = engine.router();
     match spec.run {
         Handler::Indexed(_, shards) => shards(engine, args),
-        Handler::Reaching(_, reaches_all) if reaches_all(args) => ShardList::all(router.shards()),
+        Handler::Reaching(_, reach) if (reach.to_any)(args) => ShardList::all(router.shards()),
         Handler::Keyed(_) | Handler::Reaching(..) | Handler::Blocking(_) => {
             let keys = spec.keys.positions(args);
             keys.map(|index| router.shard_of(args.get(index))).collect()

@@ -78,7 +78,7 @@ pub enum Handler {
     /// Every shard is held.
     AllShards(ShardHandler),
     /// The shards of its keys are held; every shard, when its arguments may lead to any key.
-    Reaching(ShardHandler, fn(Args<'_>) -> bool),
+    Reaching(ShardHandler, Reach),
     /// The shards of the parts of an index that it needs are held.
     Indexed(ShardHandler, IndexShards),
     /// Goes from shard to shard in slices; inside a transaction every shard is held.
@@ -91,6 +91,15 @@ pub enum Handler {
     Control(ControlHandler),
     /// Has subcommands; what its name alone runs, if anything.
     Container(Option<SessionHandler>),
+}
+
+/// How a command comes to keys that its arguments do not name.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// Whether its arguments may lead to any key.
+    pub to_any: fn(Args<'_>) -> bool,
+    /// Asks for the strings that it will read then.
+    pub want: fn(&mut Exec<'_>, &Cx<'_>, Args<'_>),
 }
 
 /// The log space that a command may need at most.

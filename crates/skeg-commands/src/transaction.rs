@@ -4,7 +4,9 @@
 //! the engine writes one record for each shard it changed, in one epoch. A command that fails does
 //! not stop the others and undoes nothing.
 
-use skeg_engine::{Bound, DATABASES, Engine, Exec, IndexError, Refusal, ShardList};
+mod ahead;
+
+use skeg_engine::{Bound, Engine, Exec, Refusal, ShardList};
 use skeg_proto::{Args, ArgsBuf, Reply};
 
 use crate::bounds;
@@ -13,12 +15,10 @@ use crate::delegate::Task;
 use crate::dispatch;
 use crate::error::CommandError;
 use crate::flow::Flow;
-use crate::parse;
 use crate::session::{Session, Watching};
 use crate::spec::{Flags, Handler, Outcome, Spec};
 use crate::table::CommandId;
 use crate::timing::Started;
-use crate::vector;
 use crate::walk;
 
 /// What MULTI has begun.
@@ -138,6 +138,9 @@ impl TransactionTask {
     }
 
     /// Runs it; without shards when no command needs any.
+    ///
+    /// # Errors
+    /// It has to wait, and has changed nothing: it is run again.
     pub(crate) fn run_all(
         &mut self,
         mut exec: Option<&mut Exec<'_>>,
@@ -152,14 +155,9 @@ impl TransactionTask {
             return Ok(());
         }
         let mut room = match exec.as_deref_mut() {
-            Some(exec) => {
-                self.want_values(exec, cx)?;
-                self.want_room(exec)?;
-                self.reserve_stored(exec, cx)?
-            }
+            Some(exec) => self.look_ahead(exec, cx)?,
             None => 0,
         };
-        let mut waited = false;
         let mut shown = Vec::new();
         reply.array(self.queue.len());
         for queued in &self.queue {
@@ -169,13 +167,22 @@ impl TransactionTask {
             let args = queued.args.as_args();
             let started = Started::now_if(cx.context, cx.context.timing().wants(spec, args));
             let outcome = run_queued(spec, exec.as_deref_mut(), cx, args, reply, &mut room);
+            if outcome.is_err()
+                && let Some(exec) = exec.as_deref_mut()
+            {
+                if exec.runs_again() {
+                    // The watch goes on until then.
+                    return Err(Refusal::Wait.into());
+                }
+                // What was changed stays: the command fails alone.
+                exec.forget_wait();
+            }
             cx.client.stats().ran(queued.id);
             if let Some(started) = started {
                 started.end(cx.context, cx.client, queued.id, args);
                 shown.extend(cx.context.timing().monitors.line(cx, args));
             }
             if let Err(error) = outcome {
-                waited |= error == CommandError::Refused(Refusal::Wait);
                 cx.client.stats().failed(queued.id);
                 reply.truncate(start);
                 error.write_to(reply);
@@ -184,14 +191,9 @@ impl TransactionTask {
         if let Some(exec) = exec.as_deref_mut() {
             exec.note_memory();
         }
-        if !waited {
-            cx.context.timing().monitors.show_all(shown);
-        }
-        match exec {
-            // When a command had to wait and nothing was changed, the engine runs all of it again:
-            // the watch goes on until then.
-            Some(exec) if !waited => self.let_go(exec),
-            _ => {}
+        cx.context.timing().monitors.show_all(shown);
+        if let Some(exec) = exec {
+            self.let_go(exec);
         }
         Ok(())
     }
@@ -206,66 +208,10 @@ impl TransactionTask {
         watching.flag.is_set()
     }
 
-    /// Has the strings at hand that commands may read, and what they may change handed out to a snapshot
-    /// that still needs it, before anything is changed: also in the databases that a SELECT among the
-    /// commands leads to.
-    fn want_values(&self, exec: &mut Exec<'_>, cx: &Cx<'_>) -> Result<(), Refusal> {
-        let mut databases = vec![cx.db()];
-        for queued in self.queue.iter().filter(|queued| queued.id.spec().name == "select") {
-            let db = parse::integer(queued.args.as_args().get(1));
-            let db = db.and_then(|db| u8::try_from(db).ok()).filter(|db| *db < DATABASES);
-            databases.extend(db);
-        }
-        for queued in &self.queue {
-            let (spec, args) = (queued.id.spec(), queued.args.as_args());
-            if !matches!(spec.run, Handler::Keyed(_) | Handler::Reaching(..) | Handler::Blocking(_))
-            {
-                continue;
-            }
-            for index in spec.keys.positions(args) {
-                let (flags, shard) = (spec.keys.flags_at(index), exec.shard(args.get(index)));
-                for db in &databases {
-                    if flags.may_read() {
-                        shard.want(*db, args.get(index));
-                    }
-                    if flags.may_change() {
-                        shard.want_change(*db, args.get(index));
-                    }
-                }
-            }
-        }
-        if exec.must_wait() { Err(Refusal::Wait) } else { Ok(()) }
-    }
-
-    /// Has room for all vectors that commands store, before anything is changed. Where a disk takes none
-    /// each of them is refused by itself.
-    fn want_room(&self, exec: &mut Exec<'_>) -> Result<(), Refusal> {
-        let commands =
-            self.queue.iter().map(|queued| (queued.id.spec().name, queued.args.as_args()));
-        match vector::make_room(exec, commands) {
-            Err(IndexError::Behind) => Err(Refusal::Wait),
-            _ => Ok(()),
-        }
-    }
-
     fn let_go(&mut self, exec: &mut Exec<'_>) {
         if let Some(watching) = self.watching.take() {
             exec.unwatch(&watching.flag, &watching.keys);
         }
-    }
-
-    /// Reserves what the values that are there now make commands write (RENAME, COPY), before
-    /// anything is changed. Returns the bytes.
-    fn reserve_stored(&self, exec: &mut Exec<'_>, cx: &mut Cx<'_>) -> Result<u64, Refusal> {
-        let mut bound = Bound::READ;
-        for queued in &self.queue {
-            let stored = queued.id.spec().bound.stored(exec, cx, queued.args.as_args());
-            bound = stored.map_or(bound, |stored| bound.and(stored));
-        }
-        if bound.bytes > 0 {
-            exec.reserve(bound)?;
-        }
-        Ok(bound.bytes)
     }
 }
 

@@ -81,6 +81,19 @@ impl Exec<'_> {
         self.must_wait() && !self.shards.iter().any(|shard| shard.has_made_changes())
     }
 
+    /// Lets those go on that come after a command of a transaction that had to wait, and has failed instead
+    /// because something was changed before.
+    pub fn forget_wait(&mut self) {
+        self.must_wait = false;
+        self.shards().for_each(Shard::forget_wait);
+    }
+
+    /// Whether strings of a database may have to be read from the disk.
+    #[must_use]
+    pub fn has_away(&self, db: u8) -> bool {
+        self.shards.iter().any(|shard| shard.keyspace(db).has_away())
+    }
+
     /// Whether the walk of a snapshot is on: who is about to change something says so then
     /// ([`Shard::want_change`]).
     #[inline]

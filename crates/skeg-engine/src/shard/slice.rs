@@ -132,10 +132,16 @@ impl Shard {
     /// What the command before had to wait for is not the next one's.
     #[inline]
     pub(crate) fn wait_for_nothing(&mut self) {
+        self.forget_wait();
+        self.slice.has_room = false;
+    }
+
+    /// What a command of a transaction had to wait for is not the next one's: it has failed alone.
+    #[inline]
+    pub(crate) fn forget_wait(&mut self) {
         self.slice.missing.clear();
         self.slice.is_held_up = false;
         self.slice.lacks_room = false;
-        self.slice.has_room = false;
     }
 
     /// Values that were read for the job that runs next are at hand.

@@ -27,7 +27,7 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]",
     tips: &[],
     bound: BoundRule::Read,
-    run: Handler::Reaching(run, sorting::reaches_all),
+    run: Handler::Reaching(run, sorting::REACH),
 };
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {

@@ -5,7 +5,9 @@
 
 use std::cmp::Ordering;
 
-use skeg_engine::{Bound, Exec, KEY_BYTES_MAX, Kind, NotifyClass, ReadError, Refusal};
+use skeg_engine::{
+    Bound, Exec, KEY_BYTES_MAX, Kind, NotifyClass, ReadError, Refusal, Shard, ValueRef, WrongType,
+};
 use skeg_proto::{Args, Reply};
 
 use crate::cx::Cx;
@@ -13,7 +15,7 @@ use crate::error::CommandError;
 use crate::number;
 use crate::parse;
 use crate::space;
-use crate::spec::Outcome;
+use crate::spec::{Outcome, Reach};
 use crate::value;
 
 /// What is asked for.
@@ -26,6 +28,8 @@ struct Asked<'a> {
     descending: bool,
     alpha: bool,
     store: Option<&'a [u8]>,
+    /// It is looked at before it runs: nothing is counted as read.
+    ahead: bool,
 }
 
 impl<'a> Asked<'a> {
@@ -66,6 +70,13 @@ impl<'a> Asked<'a> {
     fn is_unsorted(&self) -> bool {
         self.by.is_some_and(|pattern| !pattern.contains(&b'*'))
     }
+
+    /// How many elements are left out, and how many follow at most.
+    fn range(&self) -> (usize, usize) {
+        let (skip, take) = self.limit.unwrap_or((0, -1));
+        let skip = usize::try_from(skip.max(0)).unwrap_or(usize::MAX);
+        (skip, usize::try_from(take).unwrap_or(usize::MAX))
+    }
 }
 
 /// Where the destination is among the arguments, if there is one.
@@ -86,11 +97,22 @@ pub(super) fn destination(args: Args<'_>) -> Option<usize> {
     found
 }
 
+/// How patterns come to keys.
+pub(super) const REACH: Reach = Reach { to_any: reaches_all, want };
+
 /// Whether a pattern may lead to any key.
-pub(super) fn reaches_all(args: Args<'_>) -> bool {
+fn reaches_all(args: Args<'_>) -> bool {
     Asked::parse(args, true).is_ok_and(|asked| {
         asked.by.into_iter().chain(asked.get).any(|pattern| pattern.contains(&b'*'))
     })
+}
+
+/// Asks for the strings that patterns lead to, of the elements that are there now.
+fn want(exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) {
+    let Ok(asked) = Asked::parse(args, true) else { return };
+    let asked = Asked { ahead: true, ..asked };
+    // It fails again when it runs.
+    let _ = result(exec, cx.db(), args.get(1), asked);
 }
 
 /// What a pattern stands for, for one element.
@@ -126,6 +148,7 @@ impl<'a> Pattern<'a> {
         exec: &mut Exec<'_>,
         db: u8,
         element: &[u8],
+        ahead: bool,
     ) -> Result<Option<Vec<u8>>, ReadError> {
         let (key, field) = match self {
             Self::Element => return Ok(Some(element.to_vec())),
@@ -134,12 +157,16 @@ impl<'a> Pattern<'a> {
         };
         let shard = exec.shard(&key);
         let found = match field {
-            None => match shard.read_string(db, &key) {
-                Err(error @ ReadError::Unreadable { .. }) => return Err(error),
-                found => found.ok().flatten(),
-            },
+            None => {
+                let read = if ahead { Shard::string } else { Shard::read_string };
+                match read(shard, db, &key) {
+                    Err(error @ ReadError::Unreadable { .. }) => return Err(error),
+                    found => found.ok().flatten(),
+                }
+            }
             Some(field) => {
-                shard.read_hash(db, &key).ok().flatten().and_then(|hash| hash.get(field))
+                let read = if ahead { Shard::hash } else { Shard::read_hash };
+                read(shard, db, &key).ok().flatten().and_then(|hash| hash.get(field))
             }
         };
         Ok(found.map(value::to_vec))
@@ -162,42 +189,17 @@ pub(super) fn run(
     may_store: bool,
     reply: &mut Reply,
 ) -> Outcome {
-    let mut asked = Asked::parse(args, may_store)?;
-    let (db, key) = (cx.db(), args.get(1));
-    if asked.store.is_some_and(|key| key.len() > KEY_BYTES_MAX) {
+    let asked = Asked::parse(args, may_store)?;
+    let (db, key, destination) = (cx.db(), args.get(1), asked.store);
+    if destination.is_some_and(|key| key.len() > KEY_BYTES_MAX) {
         return Err(CommandError::KEY_TOO_LONG);
     }
-    let (kind, mut elements) = load(exec, db, key)?;
-    let mut unsorted = asked.is_unsorted();
-    if unsorted && kind == Some(Kind::Set) && asked.store.is_some() {
-        // What is stored depends on nothing but the set.
-        (unsorted, asked.alpha, asked.by) = (false, true, None);
-    }
-    if !unsorted {
-        elements = sorted(exec, db, &asked, elements)?;
-    } else if asked.descending && kind != Some(Kind::Set) {
-        elements.reverse();
-    }
-    let (skip, take) = asked.limit.unwrap_or((0, -1));
-    let skip = usize::try_from(skip.max(0)).unwrap_or(usize::MAX);
-    let take = usize::try_from(take).unwrap_or(usize::MAX);
-    let shown = elements.into_iter().skip(skip).take(take);
-    let patterns: Vec<Pattern<'_>> = asked.get.iter().map(|pattern| Pattern::of(pattern)).collect();
-    let found: Vec<Option<Vec<u8>>> = if patterns.is_empty() {
-        shown.map(Some).collect()
-    } else {
-        let mut found = Vec::new();
-        for element in shown {
-            for pattern in &patterns {
-                found.push(pattern.look_up(exec, db, &element)?);
-            }
-        }
-        found
-    };
+    count_read(exec, db, key)?;
+    let found = result(exec, db, key, asked)?;
     if exec.must_wait() {
         return Err(Refusal::Wait.into());
     }
-    match asked.store {
+    match destination {
         None => {
             reply.array(found.len());
             for value in found {
@@ -210,6 +212,39 @@ pub(super) fn run(
         Some(destination) => store(exec, db, destination, &found, reply)?,
     }
     Ok(())
+}
+
+/// What is shown or stored; void when a string has to be read from the disk first.
+fn result(
+    exec: &mut Exec<'_>,
+    db: u8,
+    key: &[u8],
+    mut asked: Asked<'_>,
+) -> Result<Vec<Option<Vec<u8>>>, CommandError> {
+    let (kind, mut elements) = load(exec, db, key);
+    let mut unsorted = asked.is_unsorted();
+    if unsorted && kind == Some(Kind::Set) && asked.store.is_some() {
+        // What is stored depends on nothing but the set.
+        (unsorted, asked.alpha, asked.by) = (false, true, None);
+    }
+    if !unsorted {
+        elements = sorted(exec, db, &asked, elements)?;
+    } else if asked.descending && kind != Some(Kind::Set) {
+        elements.reverse();
+    }
+    let (skip, take) = asked.range();
+    let shown = elements.into_iter().skip(skip).take(take);
+    if asked.get.is_empty() {
+        return Ok(shown.map(Some).collect());
+    }
+    let patterns: Vec<Pattern<'_>> = asked.get.iter().map(|pattern| Pattern::of(pattern)).collect();
+    let mut found = Vec::new();
+    for element in shown {
+        for pattern in &patterns {
+            found.push(pattern.look_up(exec, db, &element, asked.ahead)?);
+        }
+    }
+    Ok(found)
 }
 
 fn store(
@@ -231,30 +266,29 @@ fn store(
     Ok(())
 }
 
-/// The elements of the key in their own order.
-fn load(
-    exec: &mut Exec<'_>,
-    db: u8,
-    key: &[u8],
-) -> Result<(Option<Kind>, Vec<Vec<u8>>), CommandError> {
+/// Counts the key as read.
+///
+/// # Errors
+/// It holds nothing that can be sorted.
+fn count_read(exec: &mut Exec<'_>, db: u8, key: &[u8]) -> Result<(), WrongType> {
     let shard = exec.shard(key);
-    let kind = shard.kind(db, key);
-    let elements = match kind {
-        Some(Kind::Set) => {
-            let set = shard.read_set(db, key)?;
-            set.into_iter().flat_map(|set| set.iter()).map(value::to_vec).collect()
-        }
-        Some(Kind::SortedSet) => {
-            let set = shard.read_sorted_set(db, key)?;
-            let members = set.into_iter().flat_map(|set| set.iter());
-            members.map(|(member, _)| value::to_vec(member)).collect()
-        }
-        _ => {
-            let list = shard.read_list(db, key)?;
-            list.into_iter().flat_map(|list| list.iter()).map(value::to_vec).collect()
-        }
+    match shard.kind(db, key) {
+        Some(Kind::Set) => shard.read_set(db, key).map(drop),
+        Some(Kind::SortedSet) => shard.read_sorted_set(db, key).map(drop),
+        _ => shard.read_list(db, key).map(drop),
+    }
+}
+
+/// The elements of the key in their own order.
+fn load(exec: &Exec<'_>, db: u8, key: &[u8]) -> (Option<Kind>, Vec<Vec<u8>>) {
+    let Some(value) = exec.peek(key).peek(db, key) else { return (None, Vec::new()) };
+    let elements = match value {
+        ValueRef::Set(set) => set.iter().map(value::to_vec).collect(),
+        ValueRef::SortedSet(set) => set.iter().map(|(member, _)| value::to_vec(member)).collect(),
+        ValueRef::List(list) => list.iter().map(value::to_vec).collect(),
+        _ => Vec::new(),
     };
-    Ok((kind, elements))
+    (Some(value.kind()), elements)
 }
 
 /// Sorts the elements by what is asked for.
@@ -270,9 +304,9 @@ fn sorted(
         let weight = match (by, asked.alpha) {
             (None, true) => Weight::None,
             (None, false) => Weight::Number(number(&element)?),
-            (Some(by), true) => Weight::Text(by.look_up(exec, db, &element)?),
+            (Some(by), true) => Weight::Text(by.look_up(exec, db, &element, asked.ahead)?),
             (Some(by), false) => {
-                let found = by.look_up(exec, db, &element)?;
+                let found = by.look_up(exec, db, &element, asked.ahead)?;
                 Weight::Number(found.map_or(Ok(0.0), |text| number(&text))?)
             }
         };

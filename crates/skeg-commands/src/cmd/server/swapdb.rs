@@ -24,14 +24,22 @@ pub(crate) const SPEC: Spec = Spec {
     run: Handler::AllShards(run),
 };
 
-fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+/// The databases that are to be exchanged.
+///
+/// # Errors
+/// One of them is no number, or there is none of that number.
+pub(crate) fn databases(args: Args<'_>) -> Result<(u8, u8), CommandError> {
     let number = |index: usize, which: &str| {
         let number = parse::integer(args.get(index)).and_then(|it| i32::try_from(it).ok());
         let error = || CommandError::owned(format!("ERR invalid {which} DB index"));
         number.map(i64::from).ok_or_else(error)
     };
     let (first, second) = (number(1, "first")?, number(2, "second")?);
-    let (first, second) = (parse::existing_database(first)?, parse::existing_database(second)?);
+    Ok((parse::existing_database(first)?, parse::existing_database(second)?))
+}
+
+fn run(exec: &mut Exec<'_>, _: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let (first, second) = databases(args)?;
     exec.shards().for_each(|shard| shard.swap(first, second));
     reply.ok();
     Ok(())
