@@ -24,9 +24,11 @@ pub(crate) fn bound_of(spec: &Spec, args: Args<'_>) -> Bound {
     match spec.bound {
         BoundRule::Read => Bound::READ,
         BoundRule::Release | BoundRule::StoredRelease(_) => Bound::release(keys_bytes(spec, args)),
-        BoundRule::ReleaseBy(bytes) => Bound::release(bytes(args) + keys_bytes(spec, args)),
+        BoundRule::ReleaseBy(bytes) | BoundRule::ReleaseLater(bytes, _) => {
+            Bound::release(bytes(args) + keys_bytes(spec, args))
+        }
         BoundRule::GrowBy(bytes) => Bound::grow(bytes(args) + keys_bytes(spec, args)),
-        BoundRule::Grow | BoundRule::Stored(_) => {
+        BoundRule::Grow | BoundRule::Stored(_) | BoundRule::GrowLater(_) => {
             let bytes = args.payload_bytes() + args.len() * ARGUMENT_BYTES;
             Bound::grow(keys_bytes(spec, args) + bytes as u64)
         }

@@ -1,7 +1,7 @@
 //! Commands as changes of a transaction that a program makes: looked up and checked with all others
 //! first, then run with them under the same latches.
 //!
-//! Invariants: what is prepared changes data, and takes no log space that is reserved only while it
+//! Invariants: what is prepared changes data, and takes no log space that was not reserved before it
 //! runs. After [`Prepared::check`] it does not fail: types of keys are checked, and of the commands that fail
 //! by what a value is, those are foreseen that whoever prepares commands admits (`foreseen.rs`,
 //! `docs/decisions/0024-typed-methods.md`).
@@ -184,9 +184,14 @@ impl Prepared {
             let bytes_max = author.context.config().bulk_bytes_max();
             values.run(exec, self.spec, args, changed, bytes_max)?;
         }
-        let stored = author.with(self.spec, DB, |cx| self.spec.bound.stored(exec, cx, args));
-        if let Some(bound) = stored {
-            exec.reserve(bound.and(Bound::release(before)))?;
+        let rule = &self.spec.bound;
+        if let Some(bound) = author.with(self.spec, DB, |cx| rule.ahead(exec, cx, args)) {
+            let bound = bound.and(Bound::release(before));
+            if rule.asks_later() {
+                exec.reserve_ahead(bound)?;
+            } else {
+                exec.reserve_beside(bound)?;
+            }
         }
         Ok(())
     }

@@ -119,6 +119,11 @@ pub enum BoundRule {
     Stored(StoredBytes),
     /// As [`BoundRule::Stored`], of a command that only removes.
     StoredRelease(StoredBytes),
+    /// Its arguments, once. What it adds to that it asks for when it knows; at most this, which a
+    /// transaction reserves before it changes anything.
+    GrowLater(StoredBytes),
+    /// As [`BoundRule::ReleaseBy`], and it asks for more when it knows, as [`BoundRule::GrowLater`].
+    ReleaseLater(fn(Args<'_>) -> u64, StoredBytes),
 }
 
 /// The log space for what keys hold, under their latches.
@@ -131,6 +136,20 @@ impl BoundRule {
             Self::Stored(bytes) => Some(Bound::grow(bytes(exec, cx, args))),
             Self::StoredRelease(bytes) => Some(Bound::release(bytes(exec, cx, args))),
             _ => None,
+        }
+    }
+
+    /// Whether the command itself asks for what it adds to its arguments.
+    pub(crate) fn asks_later(&self) -> bool {
+        matches!(self, Self::GrowLater(_) | Self::ReleaseLater(..))
+    }
+
+    /// What must be reserved before anything is changed, where the command cannot wait later.
+    pub(crate) fn ahead(&self, exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> Option<Bound> {
+        match self {
+            Self::GrowLater(bytes) => Some(Bound::grow(bytes(exec, cx, args))),
+            Self::ReleaseLater(_, bytes) => Some(Bound::release(bytes(exec, cx, args))),
+            _ => self.stored(exec, cx, args),
         }
     }
 }

@@ -154,10 +154,9 @@ impl TransactionTask {
             reply.null_array();
             return Ok(());
         }
-        let mut room = match exec.as_deref_mut() {
-            Some(exec) => self.look_ahead(exec, cx)?,
-            None => 0,
-        };
+        if let Some(exec) = exec.as_deref_mut() {
+            self.look_ahead(exec, cx)?;
+        }
         let mut shown = Vec::new();
         reply.array(self.queue.len());
         for queued in &self.queue {
@@ -166,7 +165,7 @@ impl TransactionTask {
             cx.spec = spec;
             let args = queued.args.as_args();
             let started = Started::now_if(cx.context, cx.context.timing().wants(spec, args));
-            let outcome = run_queued(spec, exec.as_deref_mut(), cx, args, reply, &mut room);
+            let outcome = run_queued(spec, exec.as_deref_mut(), cx, args, reply);
             if outcome.is_err()
                 && let Some(exec) = exec.as_deref_mut()
             {
@@ -215,16 +214,14 @@ impl TransactionTask {
     }
 }
 
-/// Runs one command of a transaction. `room` is what is left of the log space reserved for values:
-/// a command that needs more, because one before it has made its value longer, asks by itself and
-/// fails alone.
+/// Runs one command of a transaction. One that needs more log space than was reserved ahead, because one
+/// before it has made its value longer, asks by itself and fails alone.
 fn run_queued(
     spec: &'static Spec,
     exec: Option<&mut Exec<'_>>,
     cx: &mut Cx<'_>,
     args: Args<'_>,
     reply: &mut Reply,
-    room: &mut u64,
 ) -> Outcome {
     match (spec.run, exec) {
         (Handler::Session(run) | Handler::Container(Some(run)), _) => run(cx, args, reply),
@@ -236,11 +233,11 @@ fn run_queued(
             | Handler::Indexed(run, _),
             Some(exec),
         ) => {
-            reserve_for(spec, exec, cx, args, room)?;
+            reserve_for(spec, exec, cx, args)?;
             run(exec, cx, args, reply)
         }
         (Handler::Blocking(blocking), Some(exec)) => {
-            reserve_for(spec, exec, cx, args, room)?;
+            reserve_for(spec, exec, cx, args)?;
             blocking.run_once(exec, cx, args, reply)
         }
         (Handler::Walk(start), Some(exec)) => {
@@ -252,20 +249,14 @@ fn run_queued(
     }
 }
 
-/// Takes what a command needs for stored values out of `room`, or reserves it.
+/// Reserves what a command needs for stored values.
 fn reserve_for(
     spec: &Spec,
     exec: &mut Exec<'_>,
     cx: &Cx<'_>,
     args: Args<'_>,
-    room: &mut u64,
 ) -> Result<(), Refusal> {
-    let Some(bound) = spec.bound.stored(exec, cx, args) else { return Ok(()) };
-    match room.checked_sub(bound.bytes) {
-        Some(rest) => *room = rest,
-        None => exec.reserve(bound)?,
-    }
-    Ok(())
+    spec.bound.stored(exec, cx, args).map_or(Ok(()), |bound| exec.reserve(bound))
 }
 
 impl Task for TransactionTask {

@@ -26,7 +26,7 @@ fn after(dir: &std::path::Path, lines: &[&str]) -> Disk {
 fn exec(disk: &mut Disk, lines: &[&str]) -> String {
     disk.call("MULTI");
     for line in lines {
-        assert_eq!(disk.call(line).0, "+QUEUED\r\n", "{line}");
+        assert_eq!(disk.call(line).0, "+QUEUED\r\n", "{line:.60}");
     }
     disk.call("EXEC").0
 }
@@ -89,4 +89,33 @@ fn a_command_of_a_transaction_that_cannot_wait_any_more_fails_alone() {
     let (before, behind) = ("*4\r\n:1\r\n-BUSY", "\r\n*1\r\n$-1\r\n:0\r\n");
     assert!(reply.starts_with(before) && reply.ends_with(behind), "{reply}");
     disk.close();
+}
+
+/// What commands write that know it only when they run is reserved before the first change: later they could not
+/// wait for it.
+#[test]
+fn a_transaction_has_the_log_space_of_every_command_before_it_changes_anything() {
+    let (bits, key) = ("SETBIT a 8388607 1", "k".repeat(60_000));
+    let members: String = (0..12).map(|at| format!("{at}{} ", "m".repeat(80_000))).collect();
+    let (push, add) = (format!("RPUSH l {members}"), format!("SADD s {members}"));
+    let weights: String = (0..12).map(|at| format!("w_{at} {} ", "w".repeat(75_000))).collect();
+    let set = format!("SET x {}", "x".repeat(500_000));
+    let (weights, short) = (format!("MSET {weights}"), "RPUSH l 0 1 2 3 4 5 6 7 8 9 10 11");
+    let fields = format!("BITFIELD {key} {}", "SET u8 0 1 SET u8 0 2 ".repeat(12));
+    for (before, command, reply) in [
+        (&[bits, "SETBIT b 8388606 1"][..], "BITOP OR d a b", ":1048576\r\n"),
+        (&[], &fields, "*24\r\n"),
+        (&[&push], "SORT l ALPHA STORE d", ":12\r\n"),
+        (&[&weights, short], "SORT l GET w_* LIMIT 0 11 STORE d", ":11\r\n"),
+        (&[&add], "SPOP s 11", "*11\r\n"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut disk = Disk::open(dir.path(), SyncPolicy::Never);
+        before.iter().for_each(|line| drop(disk.call(line)));
+        let replies = exec(&mut disk, &[&set, command]);
+        let command = &command[..command.len().min(20)];
+        assert!(replies.starts_with(&format!("*2\r\n+OK\r\n{reply}")), "{command}: {replies:.80}");
+        assert_eq!(disk.engine.log().unwrap().status().overdrawn_bytes, 0, "{command}");
+        disk.close();
+    }
 }

@@ -17,6 +17,8 @@ pub struct Exec<'a> {
     pub(crate) shards: &'a mut [Box<Shard>],
     pub(crate) now_ms: u64,
     pub(crate) must_wait: bool,
+    /// Bytes of log that were reserved ahead and that nobody has asked for yet.
+    pub(crate) ahead_bytes: u64,
 }
 
 impl Exec<'_> {
@@ -103,12 +105,36 @@ impl Exec<'_> {
     }
 
     /// Reserves log space beyond the command's bound, before anything is changed: for commands that
-    /// learn only here how much they will write (a value that moves to another shard).
+    /// learn only here how much they will write (a value that moves to another shard). What was reserved
+    /// ahead is used first.
     ///
     /// # Errors
     /// [`Refusal::Wait`]: the command must return without having changed anything; it is run again.
     /// Otherwise it fails with the refusal.
     pub fn reserve(&mut self, bound: Bound) -> Result<(), Refusal> {
+        if let Some(rest) = self.ahead_bytes.checked_sub(bound.bytes) {
+            self.ahead_bytes = rest;
+            return Ok(());
+        }
+        self.reserve_beside(bound)
+    }
+
+    /// Reserves log space for what commands will ask for ([`Exec::reserve`]) when something may have been
+    /// changed already.
+    ///
+    /// # Errors
+    /// As [`Exec::reserve`].
+    pub fn reserve_ahead(&mut self, bound: Bound) -> Result<(), Refusal> {
+        self.reserve_beside(bound)?;
+        self.ahead_bytes += bound.bytes;
+        Ok(())
+    }
+
+    /// Reserves log space for what nobody asks for when it is written.
+    ///
+    /// # Errors
+    /// As [`Exec::reserve`].
+    pub fn reserve_beside(&mut self, bound: Bound) -> Result<(), Refusal> {
         let Some(log) = &self.shared.log else { return Ok(()) };
         let space = self.shards[0].space_mut();
         log.reserve_more(space, bound.bytes, bound.purpose).map_err(|error| {
@@ -174,7 +200,7 @@ impl Shared {
             let space = log.reserve(bound.bytes, bound.purpose).map_err(Refusal::from)?;
             shards[0].give_space(space);
         }
-        let mut exec = Exec { shared: self, shards, now_ms, must_wait: false };
+        let mut exec = Exec { shared: self, shards, now_ms, must_wait: false, ahead_bytes: 0 };
         let watch = FailOnPanic(self);
         let result = command(&mut exec);
         let anybody_ready = exec.shards.iter().any(|shard| shard.waits.has_ready());

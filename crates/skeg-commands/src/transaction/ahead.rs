@@ -46,9 +46,9 @@ impl Databases {
 }
 
 impl TransactionTask {
-    /// Has at hand what commands need that is there now: strings on the disk, room in memory and log.
-    /// Returns the log space in bytes.
-    pub(super) fn look_ahead(&self, exec: &mut Exec<'_>, cx: &mut Cx<'_>) -> Result<u64, Refusal> {
+    /// Has at hand what commands need: strings on the disk, room for vectors, and the log space that what
+    /// keys hold now makes them take.
+    pub(super) fn look_ahead(&self, exec: &mut Exec<'_>, cx: &mut Cx<'_>) -> Result<(), Refusal> {
         self.in_each_database(cx, |spec, cx, args| want_values(spec, exec, cx, args));
         if exec.must_wait() {
             return Err(Refusal::Wait);
@@ -56,13 +56,10 @@ impl TransactionTask {
         self.want_room(exec)?;
         let mut bound = Bound::READ;
         self.in_each_database(cx, |spec, cx, args| {
-            let stored = spec.bound.stored(exec, cx, args);
-            bound = stored.map_or(bound, |stored| bound.and(stored));
+            let ahead = spec.bound.ahead(exec, cx, args);
+            bound = ahead.map_or(bound, |ahead| bound.and(ahead));
         });
-        if bound.bytes > 0 {
-            exec.reserve(bound)?;
-        }
-        Ok(bound.bytes)
+        if bound.bytes > 0 { exec.reserve_ahead(bound) } else { Ok(()) }
     }
 
     /// Looks at every command in the database that it will run in.

@@ -1,6 +1,6 @@
 //! BITFIELD, BITFIELD_RO.
 
-use skeg_engine::{Bound, Exec, NotifyClass};
+use skeg_engine::{Exec, NotifyClass};
 use skeg_proto::{Args, Reply};
 
 use super::fields::{self, Action, Field};
@@ -24,7 +24,7 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "key [GET encoding offset | OVERFLOW <WRAP | SAT | FAIL> | SET encoding offset value | \
              INCRBY encoding offset increment] ...",
     tips: &[],
-    bound: BoundRule::Grow,
+    bound: BoundRule::GrowBy(bytes),
     run: Handler::Keyed(run),
 };
 
@@ -47,6 +47,11 @@ pub(crate) const READ_SPEC: Spec = Spec {
 /// Log space for the effect of one operation beside its key.
 const EFFECT_BYTES: u64 = 64;
 
+/// An effect for each operation that may change the string: four arguments.
+fn bytes(args: Args<'_>) -> u64 {
+    (args.tail(2).len() / 4) as u64 * (args.get(1).len() as u64 + EFFECT_BYTES)
+}
+
 fn run_read(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let operations = fields::parse(args.tail(2), cx.context.config().bulk_bytes_max())?;
     if operations.iter().any(|(_, action)| *action != Action::Get) {
@@ -63,12 +68,10 @@ fn run_read(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Re
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let operations = fields::parse(args.tail(2), cx.context.config().bulk_bytes_max())?;
-    let changes = operations.iter().filter(|(_, action)| *action != Action::Get).count() as u64;
     let (db, key) = (cx.db(), args.get(1));
-    // A string that is not at hand is asked for before anything is changed.
-    exec.shard(key).string(db, key)?;
-    exec.reserve(Bound::grow(changes * (key.len() as u64 + EFFECT_BYTES)))?;
     let shard = exec.shard(key);
+    // A string that is not at hand is asked for before anything is changed.
+    shard.string(db, key)?;
     let mut changed = false;
     reply.array(operations.len());
     for (field, action) in operations {

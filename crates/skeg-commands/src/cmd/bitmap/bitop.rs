@@ -25,7 +25,7 @@ pub(crate) const SPEC: Spec = Spec {
     complexity: "O(N) for N bytes of all strings together",
     syntax: "<AND | OR | XOR | NOT> destkey key [key ...]",
     tips: &[],
-    bound: BoundRule::Grow,
+    bound: BoundRule::GrowLater(most_bytes),
     run: Handler::Keyed(run),
 };
 
@@ -52,6 +52,15 @@ fn apply(combine: Combine, result: &mut Vec<u8>, bytes: &[u8]) {
     let (common, rest) = result.split_at_mut(bytes.len());
     common.iter_mut().zip(bytes).for_each(|(byte, other)| combine(byte, *other));
     rest.iter_mut().for_each(|byte| combine(byte, 0));
+}
+
+/// The result is as long as the longest string.
+fn most_bytes(exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> u64 {
+    let lens = args.tail(3).iter().map(|key| {
+        let len = exec.shard(key).string_len(cx.db(), key);
+        len.ok().flatten().unwrap_or(0) as u64
+    });
+    lens.max().unwrap_or(0)
 }
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {

@@ -30,7 +30,7 @@ pub(crate) const SPEC: Spec = Spec {
     complexity: "O(N + M * log(M)) for N elements, M of which are returned",
     syntax: "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination]",
     tips: &[],
-    bound: BoundRule::Grow,
+    bound: BoundRule::GrowLater(sorting::most_bytes),
     run: Handler::Reaching(run, sorting::REACH),
 };
 

@@ -142,6 +142,21 @@ impl<'a> Pattern<'a> {
         }
     }
 
+    /// How long what is there is, wherever it is.
+    fn len_of(self, exec: &Exec<'_>, db: u8, element: &[u8]) -> usize {
+        let (key, field) = match self {
+            Self::Element => return element.len(),
+            Self::Nothing => return 0,
+            Self::Key { before, behind, field } => ([before, element, behind].concat(), field),
+        };
+        match (exec.peek(&key).peek(db, &key), field) {
+            (Some(ValueRef::Str(value)), None) => value.len(),
+            (Some(ValueRef::Away(away)), None) => away.len as usize,
+            (Some(ValueRef::Hash(hash)), Some(field)) => hash.get(field).map_or(0, |it| it.len()),
+            _ => 0,
+        }
+    }
+
     /// What is there; nothing also for a string that has to be read from the disk: `run` asks for that.
     fn look_up(
         self,
@@ -245,6 +260,27 @@ fn result(
         }
     }
     Ok(found)
+}
+
+/// Log space for what is stored, at most: the longest of what the elements that are there now stand for.
+pub(super) fn most_bytes(exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> u64 {
+    let Ok(asked) = Asked::parse(args, true) else { return 0 };
+    if asked.store.is_none() {
+        return 0;
+    }
+    let patterns: Vec<Pattern<'_>> = asked.get.iter().map(|pattern| Pattern::of(pattern)).collect();
+    let exec = &*exec;
+    let bytes_of = |element: &Vec<u8>| -> u64 {
+        if patterns.is_empty() {
+            return space::element(element.len());
+        }
+        let lens = patterns.iter().map(|pattern| pattern.len_of(exec, cx.db(), element));
+        lens.map(space::element).sum()
+    };
+    let (_, elements) = load(exec, cx.db(), args.get(1));
+    let mut bytes: Vec<u64> = elements.iter().map(bytes_of).collect();
+    bytes.sort_unstable_by_key(|bytes| std::cmp::Reverse(*bytes));
+    bytes.into_iter().take(asked.range().1).sum()
 }
 
 fn store(

@@ -23,7 +23,7 @@ pub(crate) const SPEC: Spec = Spec {
     complexity: "O(N) for N members that are returned; O(M) for a set of M members when most are",
     syntax: "key [count]",
     tips: &["nondeterministic_output"],
-    bound: BoundRule::ReleaseBy(usual_bytes),
+    bound: BoundRule::ReleaseLater(usual_bytes, most_bytes),
     run: Handler::Keyed(run),
 };
 
@@ -35,6 +35,19 @@ const MEMBER_BYTES: u64 = 10;
 
 fn usual_bytes(_: Args<'_>) -> u64 {
     USUAL_BYTES
+}
+
+/// A transaction reserves no more ahead: in a larger set most of it would be for members that are not drawn.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Digits of a number, which a set keeps in fewer bytes.
+const DIGITS: u64 = 20;
+
+fn most_bytes(exec: &mut Exec<'_>, cx: &Cx<'_>, args: Args<'_>) -> u64 {
+    let key = args.get(1);
+    let count = args.try_get(2).map_or(Ok(1), positive).unwrap_or(0) as u64;
+    let memory = exec.shard(key).memory_of(cx.db(), key).unwrap_or(0) as u64;
+    count.saturating_mul(MEMBER_BYTES + DIGITS).saturating_add(memory).min(MOST_BYTES)
 }
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
