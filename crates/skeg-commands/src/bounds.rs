@@ -29,10 +29,14 @@ pub(crate) fn bound_of(spec: &Spec, args: Args<'_>) -> Bound {
         }
         BoundRule::GrowBy(bytes) => Bound::grow(bytes(args) + keys_bytes(spec, args)),
         BoundRule::Grow | BoundRule::Stored(_) | BoundRule::GrowLater(_) => {
-            let bytes = args.payload_bytes() + args.len() * ARGUMENT_BYTES;
-            Bound::grow(keys_bytes(spec, args) + bytes as u64)
+            Bound::grow(keys_bytes(spec, args) + arguments_bytes(args))
         }
     }
+}
+
+/// Log space for all arguments, once.
+pub(crate) fn arguments_bytes(args: Args<'_>) -> u64 {
+    (args.payload_bytes() + args.len() * ARGUMENT_BYTES) as u64
 }
 
 /// Log space for arguments behind the key that become elements, or were some.

@@ -133,6 +133,35 @@ fn what_commands_write_was_reserved() {
     disk.close();
 }
 
+/// A collection with a deadline in the place of another is its key's removal, its elements and its deadline: each names
+/// the key.
+#[test]
+fn the_space_of_collections_that_replace_others_under_long_keys_was_reserved() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = Disk::open(dir.path(), SyncPolicy::Never);
+    disk.call("SADD k x");
+    let (reply, _) = disk.bytes("DUMP k");
+    let payload = reply.splitn(2, |byte| *byte == b'\n').nth(1).unwrap();
+    let dump = payload.strip_suffix(b"\r\n").unwrap().escape_ascii();
+    for number in 0..4 {
+        let long = format!("{number}{}", "k".repeat(2_000));
+        for line in [
+            format!("SADD {long} y"),
+            format!("RESTORE {long} 100000 \"{dump}\" REPLACE"),
+            "EXPIRE k 1000".into(),
+            format!("COPY k {long} REPLACE"),
+            format!("RENAME k {long}"),
+            "SADD k x".into(),
+        ] {
+            let (reply, _) = disk.call(&line);
+            let line = &line[..line.len().min(20)];
+            assert!(!reply.starts_with('-'), "{line}: {reply}");
+            assert_eq!(disk.engine.log().unwrap().status().overdrawn_bytes, 0, "{line}");
+        }
+    }
+    disk.close();
+}
+
 /// Commands on lists and sorted sets, with keys, items and members of all lengths, on one shard and on
 /// several.
 fn script_of_lists_and_sorted_sets() -> Vec<String> {

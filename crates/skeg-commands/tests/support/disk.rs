@@ -45,6 +45,12 @@ impl Disk {
     }
 
     pub(crate) fn call(&mut self, line: &str) -> (String, Flow) {
+        let (reply, flow) = self.bytes(line);
+        (String::from_utf8_lossy(&reply).into_owned(), flow)
+    }
+
+    /// As [`Disk::call`], with the bytes of the reply as they are.
+    pub(crate) fn bytes(&mut self, line: &str) -> (Vec<u8>, Flow) {
         let args = skeg_proto::split_line(line.as_bytes()).unwrap();
         let complete = Arc::clone(&self.arrivals) as Arc<dyn Complete>;
         let mut reply = Reply::new(Version::Resp2);
@@ -60,7 +66,7 @@ impl Disk {
             drop(queue);
             flow = self.session.resume(&mut holder, completion, &mut reply);
         }
-        (String::from_utf8_lossy(reply.as_bytes()).into_owned(), flow)
+        (reply.take(), flow)
     }
 
     pub(crate) fn close(self) {

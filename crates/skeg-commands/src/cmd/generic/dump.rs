@@ -5,6 +5,7 @@
 use skeg_engine::{DumpError, Dumped, EvictionPolicy, Exec, Expiry, NotifyClass, Stamp};
 use skeg_proto::{Args, Reply};
 
+use crate::bounds;
 use crate::cx::Cx;
 use crate::error::CommandError;
 use crate::parse;
@@ -35,10 +36,15 @@ pub(crate) const RESTORE_SPEC: Spec = Spec {
     summary: "Creates a key from what DUMP returned",
     syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
     tips: &[],
-    bound: BoundRule::Grow,
+    bound: BoundRule::GrowBy(restored_bytes),
     run: Handler::Keyed(restore),
     ..DUMP_SPEC
 };
+
+/// A collection that replaces another and has a deadline names the key in three effects.
+fn restored_bytes(args: Args<'_>) -> u64 {
+    bounds::arguments_bytes(args) + args.get(1).len() as u64
+}
 
 fn dump(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     match exec.shard(args.get(1)).dump(cx.db(), args.get(1))? {

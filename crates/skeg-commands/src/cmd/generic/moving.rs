@@ -12,13 +12,14 @@ use crate::error::CommandError;
 pub(super) type Place<'a> = (u8, &'a [u8]);
 
 /// Bytes of log for the value when it goes from one key to another. A source whose deadline has passed is met
-/// here, and so removed, however many shards there are.
+/// here, and so removed, however many shards there are. Between shards a collection that replaces another and
+/// has a deadline names its key in three effects: once more than the arguments tell.
 pub(super) fn stored_bytes(exec: &mut Exec<'_>, cx: &Cx<'_>, from: Place<'_>, to: &[u8]) -> u64 {
     if cx.engine().shard_of(from.1) == cx.engine().shard_of(to) {
         exec.shard(from.1).exists(from.0, from.1);
         return 0;
     }
-    exec.shard(from.1).value_bytes(from.0, from.1)
+    exec.shard(from.1).value_bytes(from.0, from.1) + to.len() as u64
 }
 
 /// Gives the value and deadline of `from` to `to`, which is replaced; `from` stays or goes. `false`
