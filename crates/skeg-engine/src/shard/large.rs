@@ -10,7 +10,7 @@
 //! record, so that nobody takes the segment that they are to point to.
 //! May not know: more than its parent.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use skeg_keyspace::{Away, StrRef, ValueRef};
 use skeg_log::{Broken, Epoch, Log, Logged, ShardPlace, Written, breaks};
@@ -25,12 +25,15 @@ const SENT_BYTES_MAX: usize = 1 << 20;
 /// A large string in the current record.
 #[derive(Debug)]
 pub(super) struct Large {
-    id: (u8, u64),
     key: Box<[u8]>,
     /// Where it begins in the record.
     at: usize,
     len: usize,
 }
+
+/// Those of the current record, by database and hash: most records have none or one, some very many. Of two keys
+/// that share both, the later one counts.
+pub(super) type InRecord = BTreeMap<(u8, u64), Large>;
 
 /// A large string that is logged and still in memory.
 #[derive(Clone, Debug)]
@@ -90,7 +93,7 @@ impl Shard {
     pub(super) fn note_string(&mut self, db: u8, hash: u64, key: &[u8], len: usize) {
         if len > self.inline_max && self.log.is_some() {
             let at = self.slice.record.len() - len;
-            self.slice.large.push(Large { id: (db, hash), key: key.into(), at, len });
+            self.slice.large.insert((db, hash), Large { key: key.into(), at, len });
         }
     }
 
@@ -98,7 +101,7 @@ impl Shard {
     #[inline]
     pub(super) fn forget_large(&mut self, db: u8, hash: u64) {
         if !self.slice.large.is_empty() {
-            self.slice.large.retain(|large| large.id != (db, hash));
+            self.slice.large.remove(&(db, hash));
         }
         if !self.large.waiting.is_empty() && !breaks(Broken::SendsChanged) {
             self.large.remove((db, hash));
@@ -107,16 +110,15 @@ impl Shard {
 
     /// What is pending for a key, to be carried over to another that gets its value.
     pub(super) fn carry_large(&mut self, from: (u8, u64), to: (u8, u64), key: &[u8]) {
-        let in_record = self.slice.large.iter().find(|large| large.id == from);
-        if let Some(&Large { at, len, .. }) = in_record {
-            self.slice.large.push(Large { id: to, key: key.into(), at, len });
+        if let Some(&Large { at, len, .. }) = self.slice.large.get(&from) {
+            self.slice.large.insert(to, Large { key: key.into(), at, len });
         } else if let Some(waiting) = self.large.waiting.get(&from) {
             self.large.add(to, Waiting { key: key.into(), ..waiting.clone() });
         }
     }
 
     pub(super) fn flush_large(&mut self, flushed: u8) {
-        self.slice.large.retain(|large| large.id.0 != flushed);
+        self.slice.large.retain(|(db, _), _| *db != flushed);
         self.large.retain_databases(|db| (db != flushed).then_some(db));
     }
 
@@ -126,7 +128,9 @@ impl Shard {
             _ if db == b => a,
             _ => db,
         };
-        self.slice.large.iter_mut().for_each(|large| large.id.0 = swapped(large.id.0));
+        let in_record = std::mem::take(&mut self.slice.large).into_iter();
+        self.slice.large =
+            in_record.map(|((db, hash), large)| ((swapped(db), hash), large)).collect();
         self.large.retain_databases(|db| Some(swapped(db)));
     }
 
@@ -138,7 +142,7 @@ impl Shard {
 
     /// The record was pushed: its payload begins at `place`, and the effects so many bytes behind that.
     pub(crate) fn trace_large(&mut self, place: ShardPlace, effects_at: usize) {
-        for Large { id, key, at, len } in std::mem::take(&mut self.slice.large) {
+        for (id, Large { key, at, len }) in std::mem::take(&mut self.slice.large) {
             let at = ShardPlace { offset: place.offset + (effects_at + at) as u64, ..place };
             self.large.add(id, Waiting { key, at, len });
         }

@@ -34,7 +34,7 @@ pub(super) struct Slice {
     /// Something was changed, beside the removal of what has expired.
     pub(super) made_changes: bool,
     /// Large strings in the record.
-    pub(super) large: Vec<large::Large>,
+    pub(super) large: large::InRecord,
     /// Strings of the record that have files to themselves.
     pub(super) given: Given,
     /// Values from the log that are at hand.
@@ -64,7 +64,7 @@ impl Slice {
             touched: Vec::new(),
             touched_all: false,
             made_changes: false,
-            large: Vec::new(),
+            large: large::InRecord::new(),
             given: Given::default(),
             pins: HashMap::new(),
             missing: Vec::new(),
