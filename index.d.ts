@@ -661,7 +661,7 @@ declare abstract class Commands {
   pSetEx(key: Bytes, ms: number, value: Bytes): Promise<'OK'>
   /** Returns the time to live of a key in milliseconds; -1 without deadline, -2 without key: `PTTL key`. O(1). */
   pTTL(key: Bytes): Promise<number>
-  /** Returns a random key: `RANDOMKEY`. O(1) for a fixed number of shards. */
+  /** Returns a random key: `RANDOMKEY`. O(1) for a fixed number of shards; O(N) for N keys that have expired unnoticed, in slices. */
   randomKey(): Promise<string | null>
   /** As {@link randomKey}, as bytes. */
   randomKeyBuffer(): Promise<Buffer | null>

@@ -607,7 +607,7 @@ export abstract class Commands {
     return this.#run(() => ['PTTL', key], MODE_LOCAL, replies.number)
   }
 
-  /** Returns a random key: `RANDOMKEY`. O(1) for a fixed number of shards. */
+  /** Returns a random key: `RANDOMKEY`. O(1) for a fixed number of shards; O(N) for N keys that have expired unnoticed, in slices. */
   randomKey(): Promise<string | null> {
     return this.#run(() => ['RANDOMKEY'], 0)
   }

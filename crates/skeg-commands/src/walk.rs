@@ -14,6 +14,8 @@ use crate::error::CommandError;
 
 /// Entries that one slice visits.
 pub(crate) const SLICE_ENTRIES: usize = 512;
+/// Places in a shard's table are below this.
+pub(crate) const PLACES: u64 = 1 << 48;
 /// Slices, beside one for each shard, that the serving thread itself runs before it leaves the rest to
 /// jobs.
 const SLICES_IN_PLACE: usize = 4;

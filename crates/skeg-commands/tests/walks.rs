@@ -137,6 +137,28 @@ fn a_walk_inside_exec_is_one_step() {
 }
 
 #[test]
+fn randomkey_finds_the_one_key_among_many_that_have_expired() {
+    for latches in BOTH {
+        let store = Store::new(4);
+        let mut client = store.client(Version::Resp2);
+        client.latches = latches;
+        client.call("DEBUG SET-ACTIVE-EXPIRE 0");
+        for number in 0..20_000 {
+            client.call(&format!("SET gone:{number} x PX 10"));
+        }
+        client.call("SET live 1");
+        store.advance(20);
+        assert_eq!(client.show("RANDOMKEY"), "\"live\"", "{latches:?}");
+        client.call("DEL live");
+        assert_eq!(client.show("RANDOMKEY"), "nil", "{latches:?}");
+        client.call("MULTI");
+        client.call("SET live 1");
+        client.call("RANDOMKEY");
+        assert_eq!(client.show("EXEC"), "[OK, \"live\"]", "{latches:?}");
+    }
+}
+
+#[test]
 fn randomkey_reaches_every_key() {
     let store = Store::new(16);
     let mut client = store.client(Version::Resp2);

@@ -12,7 +12,7 @@ use crate::glob::{self, Case};
 use crate::parse;
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, Keys, Spec};
 use crate::value;
-use crate::walk::{SLICE_ENTRIES, Step, Walk};
+use crate::walk::{PLACES, SLICE_ENTRIES, Step, Walk};
 
 pub(crate) const SPEC: Spec = Spec {
     name: "scan",
@@ -29,9 +29,6 @@ pub(crate) const SPEC: Spec = Spec {
     bound: BoundRule::Read,
     run: Handler::Walk(start),
 };
-
-/// Places in a shard's table are below this.
-const PLACES: u64 = 1 << 48;
 
 fn start(cx: &Cx<'_>, args: Args<'_>) -> Result<Box<dyn Walk>, CommandError> {
     let shards = u64::from(cx.engine().shards());
