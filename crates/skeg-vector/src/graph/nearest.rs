@@ -85,6 +85,11 @@ impl Nearest {
         self.entries.last().copied().filter(|_| is_full)
     }
 
+    /// Whether so many entries are not admitted that there was no place for as many as asked for.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.admitted < self.limit && self.entries.len() >= self.size_max
+    }
+
     /// Takes entries, which ascend. Gives where the first of them went.
     pub(crate) fn merge(&mut self, incoming: &[Entry]) -> usize {
         let mut left = self.entries.len();

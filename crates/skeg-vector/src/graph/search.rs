@@ -6,7 +6,7 @@
 //!
 //! Rows that are not admitted (deleted, or refused by a filter) are walked through but not found; the
 //! list then grows until it has `list` admitted ones, up to [`STRETCH`] times as long. Where fewer
-//! of the rows than that are admitted, comparing those alone is better than a walk.
+//! of the rows than that are admitted the walk is cut short, and says so: a scan is better there.
 //!
 //! Invariants: nothing is allocated once a scratch has served a search of the same kind; scores are
 //! exact, with the bits of the flat index.
@@ -88,6 +88,8 @@ pub struct Walked {
     pub scored: usize,
     /// Rows compared exactly.
     pub reranked: usize,
+    /// So many rows around the query are not admitted that others were missed for them.
+    pub is_cut_short: bool,
 }
 
 impl WalkScratch {
@@ -174,6 +176,11 @@ impl Graph {
             place: entry.place(),
             score: points.bound(target, entry.place()) - entry.key(),
         }));
-        Walked { expanded: walker.expanded.len(), scored: walker.scored, reranked: 0 }
+        Walked {
+            expanded: walker.expanded.len(),
+            scored: walker.scored,
+            reranked: 0,
+            is_cut_short: walker.is_cut_short(),
+        }
     }
 }

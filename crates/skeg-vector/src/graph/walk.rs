@@ -97,6 +97,11 @@ impl Walker {
         self.nearest.entries()
     }
 
+    /// Whether rows that are not admitted took the places of others.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.nearest.is_cut_short()
+    }
+
     /// Walks from `starts`. Rows that `admits` refuses are walked through.
     pub(crate) fn walk(
         &mut self,

@@ -439,3 +439,41 @@ fn a_linked_segment_is_walked_beside_others_and_without_its_dead_rows() {
         assert!(same * 100 >= all * 98, "{tier}: {same} of {all}");
     }
 }
+
+#[test]
+fn a_search_where_all_rows_around_are_dead_finds_those_further_away() {
+    let (ids, tier, backend) = (IdKind::U64, Tier::Int8, Backend::Disk);
+    let options = IndexOptions { ids, tier, backend, ..IndexOptions::new(DIM, Metric::Euclidean) };
+    let mut owner = Owner::new(options);
+    let mut flat = FlatIndex::new(options, 1).unwrap();
+    // Two clusters far apart.
+    let numbers = |id: u32| {
+        let far = if id < 600 { 9.0 } else { 0.0 };
+        near_row(id).iter().map(|number| number + far).collect::<Vec<f32>>()
+    };
+    for id in 0..1_500 {
+        owner.index.set(&Id::U64(id.into()), &numbers(id)).unwrap();
+    }
+    assert!(owner.index.freeze());
+    let build = owner.index.flush().unwrap();
+    owner.build(build, &[]);
+    let mut build = owner.index.merge(0..1);
+    build.take_time(1);
+    owner.build(build, &[]);
+    for id in 0..1_500 {
+        if id < 600 {
+            assert!(owner.index.remove(&Id::U64(id.into())));
+        } else {
+            flat.set(&Id::U64(id.into()), &numbers(id)).unwrap();
+        }
+    }
+    let view = owner.index.view();
+    let options = SearchOptions { list: Some(30), ..SearchOptions::new(10) };
+    let mut scratch = SearchScratch::default();
+    let (among_dead, elsewhere) = (numbers(5), numbers(1_000));
+    let hits = view.search_with(&among_dead, &options, &mut scratch).unwrap();
+    assert_eq!(hits, flat.view().search(&among_dead, 10).unwrap());
+    let alone = view.search_with(&elsewhere, &options, &mut scratch).unwrap();
+    let queries = [elsewhere, among_dead].concat();
+    assert_eq!(view.search_many(&queries, &options, &mut scratch).unwrap(), [alone, hits]);
+}

@@ -2,7 +2,8 @@
 //!
 //! A search looks for the nearest of the rows in memory (`waiting.rs`), walks over the graphs of segments that have one
 //! (`planner.rs`), scans the codes of the others, the largest first, and compares what their bounds leave with the rows themselves: one list of candidates over all
-//! segments, so that many of them cost no more rows than one.
+//! segments, so that many of them cost no more rows than one. A segment is scanned for a query around which nearly all of
+//! its rows are dead, too.
 //!
 //! Invariants: nothing in a view changes; scores are exact, equal ones in the order of ids; where all
 //! rows are in memory, or codes are the rows (`f32`), the answer is the exact one.
@@ -236,6 +237,7 @@ impl View {
         let may_walk = queries.chunks_exact(dim as usize).all(|query| is_coded(metric, query));
         walked.resize_with(walked.len().max(queries_count), Vec::new);
         walked.iter_mut().for_each(Vec::clear);
+        let source = StoredRows { segments: &self.segments, order, firsts: &firsts, rows };
         let mut parts: Vec<Part<'_>> = Vec::with_capacity(order.len());
         for (&n, &first) in order.iter().zip(&firsts) {
             let slot = &self.segments[n];
@@ -246,23 +248,31 @@ impl View {
             let walk_options = WalkOptions { list, ..usual };
             let walks = may_walk && planner::walks(&self.options, rows, dead.len(), list);
             let linked = segment.linked().filter(|_| walks);
+            let codes = Codes::Rows(segment.codes());
+            let part = Part { codes, first, dead: (!dead.is_empty()).then_some(dead) };
             let Some(Linked { graph, points }) = linked else {
-                let dead = (!dead.is_empty()).then_some(dead);
-                let codes = Codes::Rows(segment.codes());
-                parts.push(Part { codes, first, dead });
+                parts.push(part);
                 continue;
             };
-            for (query, found) in queries.chunks_exact(dim as usize).zip(&mut *walked) {
+            let each = queries.chunks_exact(dim as usize).zip(&scores);
+            for ((query, scores), found) in each.zip(&mut *walked) {
                 let before = found.len();
                 let admits = |row| !dead.contains(row);
-                graph.candidates(points, query, admits, &walk_options, walk, found);
+                let done = graph.candidates(points, query, admits, &walk_options, walk, found);
                 found[before..].iter_mut().for_each(|found| found.place += first);
+                if done.is_cut_short {
+                    // Around this query nearly all rows are dead.
+                    found.truncate(before);
+                    let known = [Known { scores, candidates: &[] }];
+                    let asked = Asked { metric, dim, queries: query, known: &known };
+                    search_parts(&[part], &source, asked, &scan, states)?;
+                    found.extend_from_slice(states.found(0));
+                }
             }
         }
         let known_of = |(scores, candidates)| Known { scores, candidates };
         let lists = scores.iter().map(Vec::as_slice).zip(walked.iter().map(Vec::as_slice));
         let known_before: Vec<Known<'_>> = lists.map(known_of).collect();
-        let source = StoredRows { segments: &self.segments, order, firsts: &firsts, rows };
         let asked = Asked { metric, dim, queries, known: &known_before };
         search_parts(&parts, &source, asked, &scan, states)?;
 
