@@ -56,7 +56,7 @@ fn info(name: &[u8], held: &Held, store: Option<&Store>) -> IndexInfo {
     let state = match progress {
         _ if held.is_behind(store) => IndexState::Behind,
         Some(_) => IndexState::Building,
-        None if held.is_due => IndexState::Due,
+        None if held.is_due || held.index.is_frozen() => IndexState::Due,
         None => IndexState::Ready,
     };
     let (options, figures) = (*held.index.options(), held.index.figures());

@@ -85,9 +85,10 @@ impl Held {
         store.filter(|_| self.number != 0)
     }
 
-    /// Whether so much waits to be written that whoever writes should wait.
+    /// Whether so much waits to be written that whoever writes should wait. While it cannot be written that
+    /// might be for ever: then the next write is refused instead.
     pub(super) fn is_behind(&self, store: Option<&Store>) -> bool {
-        let store = self.writes_to(store);
+        let store = self.writes_to(store).filter(|store| !store.is_failing());
         store.is_some_and(|store| self.index.waiting_bytes() >= store.waiting_max() / 2)
     }
 

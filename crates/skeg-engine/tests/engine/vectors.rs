@@ -2,6 +2,7 @@
 //! written and searched, there again when the database is opened, and never answered from damage.
 #![expect(clippy::unwrap_used, reason = "what helps a test is a test")]
 
+mod by_hand;
 mod churn;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,143 @@
+//! Segments that cannot be written at first, are called off, or are not worth their rows any more: on a
+//! simulated disk, in an engine without threads.
+
+use skeg_engine::Shard;
+use skeg_io::sim::{Failure, Fault, Injection, Operation, SimMachine};
+
+use super::*;
+
+struct Store {
+    machine: SimMachine,
+    engine: Engine,
+}
+
+impl Store {
+    /// A store with an index, which may take so much memory.
+    fn new(options_of: &EngineOptions, options: IndexOptions, memory_max: Option<u64>) -> Self {
+        let by_hand = EngineOptions { shards: Some(4), home_threads: 0, ..options_of.clone() };
+        let machine = SimMachine::new(1);
+        let engine = Engine::open(&machine.io(), Some(Path::new("/db")), &by_hand).unwrap();
+        let store = Self { machine, engine };
+        store.run(|shard| {
+            shard.index_create_within(b"docs", options, memory_max).unwrap();
+        });
+        store
+    }
+
+    /// Runs a command on the shard of the index.
+    fn run<T>(&self, command: impl FnMut(&mut Shard) -> T) -> T {
+        self.try_run(command).expect("it waits for nothing")
+    }
+
+    /// Runs a command; `None` if it waits for room all the time.
+    fn try_run<T>(&self, mut command: impl FnMut(&mut Shard) -> T) -> Option<T> {
+        let id = self.engine.shard_of(b"docs");
+        for _ in 0..1_000 {
+            let mut holder = Holder::new(&self.engine, Drain::Serve);
+            assert!(holder.try_hold_one(id).unwrap());
+            let bound = Bound::grow(16 << 20);
+            let outcome = holder.run_one(id, bound, |exec| command(exec.shard(b"docs")));
+            holder.release();
+            match outcome {
+                Err(Refusal::Wait) => self.turn(),
+                other => return Some(other.unwrap().0),
+            }
+        }
+        None
+    }
+
+    fn set(&self, ids: std::ops::Range<u64>, row: &[f32]) {
+        self.run(|shard| {
+            for id in ids.clone() {
+                shard.vector_set(b"docs", id.into(), row).unwrap();
+            }
+        });
+    }
+
+    fn remove(&self, ids: std::ops::Range<u64>) {
+        self.run(|shard| {
+            for id in ids.clone() {
+                assert!(shard.vector_remove(b"docs", id.into()).unwrap());
+            }
+        });
+    }
+
+    fn info(&self) -> IndexInfo {
+        self.run(|shard| shard.index_info(b"docs").unwrap())
+    }
+
+    /// What threads do in a tenth of a second.
+    fn turn(&self) {
+        let log = self.engine.log().unwrap();
+        log.try_write();
+        log.sync().unwrap();
+        log.maintain().unwrap();
+        self.engine.tick();
+        self.machine.clock.advance(Duration::from_millis(100));
+    }
+
+    fn turn_until(&self, what: &str, done: impl Fn(&Self) -> bool) {
+        for _ in 0..2_000 {
+            if done(self) {
+                return;
+            }
+            self.turn();
+        }
+        panic!("{what}: {:?}, {:?}", self.info(), self.engine.vectors_status());
+    }
+
+    /// From now on there is no space for a segment.
+    fn refuse_segments(&self) {
+        let full = Fault::Fail(Failure::OutOfSpace);
+        let refused = Injection::always(Operation::Write, full).on("vectors");
+        self.machine.disk.inject(refused);
+    }
+
+    fn admit_segments(&self) {
+        self.machine.disk.clear_injections();
+    }
+
+    fn has_failed(&self) -> bool {
+        self.engine.vectors_status().last_error.is_some()
+    }
+
+    /// Consolidates for as long as `progress` says.
+    fn consolidate(
+        &self,
+        progress: impl FnMut(BuildProgress) -> bool + Send + 'static,
+    ) -> Result<(), VectorsError> {
+        let told = self.begin_to_consolidate(progress);
+        for _ in 0..10_000 {
+            match told.try_recv() {
+                Ok(result) => return result,
+                Err(_) => self.turn(),
+            }
+        }
+        panic!("a consolidation goes on and on");
+    }
+
+    fn begin_to_consolidate(
+        &self,
+        progress: impl FnMut(BuildProgress) -> bool + Send + 'static,
+    ) -> mpsc::Receiver<Result<(), VectorsError>> {
+        let (tell, told) = mpsc::channel();
+        let done = Box::new(move |result| tell.send(result).unwrap());
+        self.engine.consolidate(b"docs", Box::new(progress), done).unwrap();
+        told
+    }
+}
+
+#[test]
+fn an_index_whose_segments_cannot_be_written_does_not_ask_its_writers_to_wait() {
+    let small = EngineOptions { vector_delta_bytes: 32 << 10, ..EngineOptions::default() };
+    let store = Store::new(&small, IndexOptions { dim: WIDE, ..options(Tier::F32) }, None);
+    store.refuse_segments();
+    // 9 MiB; with 8 it is behind.
+    store.set(0..144, &[0.5; WIDE as usize]);
+    assert_eq!(store.info().state, IndexState::Behind);
+    store.turn_until("it fails", Store::has_failed);
+    assert_eq!(store.info().state, IndexState::Due);
+    store.admit_segments();
+    store.turn_until("written", |store| store.info().figures.delta_vectors == 0);
+    store.engine.close().unwrap();
+}
