@@ -136,11 +136,10 @@ impl Shard {
             }
         };
         let Some(store) = store.filter(|_| !may_come) else { return Ok(()) };
+        held.ask_flush(self.id, name, store);
         if store.is_failing() {
             return Err(IndexError::Unwritten);
         }
-        // Frozen rows may have been left by a consolidation that was called off.
-        held.ask_flush(self.id, name, store);
         self.wait_for_room();
         Err(IndexError::Behind)
     }

@@ -15,6 +15,14 @@ pub(super) struct Wanted {
     pub(super) build: Box<Build>,
     /// It is done beside other tasks.
     pub(super) beside: bool,
+    /// It is built from rows that were frozen before, and others have come since.
+    pub(super) leaves_rows: bool,
+}
+
+impl Wanted {
+    fn merge(build: Build, beside: bool) -> Self {
+        Self { build: Box::new(build), beside, leaves_rows: false }
+    }
 }
 
 /// A look at the segments of an index.
@@ -34,7 +42,7 @@ impl Look<'_> {
             let unlinked = || index.unlinked(0..rows.len(), self.crew).map(|at| at..at + 1);
             let mut build = index.merge(whole(&rows).or_else(unlinked)?);
             build.take_time(self.crew);
-            return Some(Wanted { build: Box::new(build), beside: true });
+            return Some(Wanted::merge(build, true));
         }
         // What is taken stands before all that came since.
         let taken = index.files().map(|file| self.taken.contains(&file));
@@ -46,8 +54,7 @@ impl Look<'_> {
         };
         let Some(beside_bytes) = self.beside_bytes else {
             // Segments must not become many while a large one is built: a graph can wait.
-            return merged
-                .map(|range| Wanted { build: Box::new(index.merge(range)), beside: false });
+            return merged.map(|range| Wanted::merge(index.merge(range), false));
         };
         let range = merged.or_else(alone)?;
         let links = index.links(range.clone(), self.crew);
@@ -56,7 +63,7 @@ impl Look<'_> {
             build.take_time(self.crew);
         }
         let beside = links || build.bytes() >= beside_bytes;
-        Some(Wanted { build: Box::new(build), beside })
+        Some(Wanted::merge(build, beside))
     }
 }
 

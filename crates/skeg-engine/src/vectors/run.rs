@@ -74,6 +74,8 @@ pub(super) struct Run {
     number: u64,
     /// The delta was written by this task.
     flushed: bool,
+    /// It is not all of the delta that is being written.
+    leaves_rows: bool,
     /// It is done beside others.
     beside: bool,
 }
@@ -95,6 +97,7 @@ impl Run {
             reply: Arc::default(),
             number,
             flushed,
+            leaves_rows: false,
             beside: false,
         }
     }
@@ -140,7 +143,11 @@ impl Run {
                 Some(Task::Flush { shard: *shard, name: name.clone(), number: *number })
             }
             Task::Forget { shard, number } => Some(Task::Forget { shard: *shard, number: *number }),
-            // Whoever asked is told; a look begins with what has been flushed.
+            // Whoever asked is told, but what was frozen for it is written all the same.
+            Task::Consolidate { shard, name, .. } if !self.flushed && self.number != 0 => {
+                Some(Task::Flush { shard: *shard, name: name.clone(), number: self.number })
+            }
+            // A look begins with what has been flushed.
             Task::Consolidate { .. } | Task::Tidy { .. } => None,
         }
     }
@@ -198,8 +205,9 @@ impl Run {
                 self.log.request_sync(covered);
                 Stage::Forget(covered)
             }
-            Told::Build(number, Some(Wanted { build, beside })) => {
+            Told::Build(number, Some(Wanted { build, beside, leaves_rows })) => {
                 self.number = number;
+                self.leaves_rows = leaves_rows;
                 if beside {
                     self.beside = true;
                     let takes = build.replaces().collect();
@@ -223,8 +231,8 @@ impl Run {
             Told::Installed => {
                 shared.call_back();
                 self.store.end(false);
-                self.flushed = true;
-                Stage::Ask(Ask::Look)
+                self.flushed = !self.leaves_rows;
+                Stage::Ask(if self.flushed { Ask::Look } else { Ask::Freeze })
             }
         };
         Ok(Progress::More)

@@ -100,7 +100,10 @@ impl Job for Turn {
             Ask::Freeze if shard.numbered(name, number).is_none() => Told::Gone,
             Ask::Freeze => {
                 let build = shard.index_freeze(name, number).map(Box::new);
-                Told::Build(number, build.map(|build| Wanted { build, beside: false }))
+                let held = shard.numbered(name, number);
+                let leaves_rows = held.is_some_and(|held| held.index.delta_len() > 0);
+                let wanted = |build| Wanted { build, beside: false, leaves_rows };
+                Told::Build(number, build.map(wanted))
             }
             Ask::Look => match shard.numbered(name, number) {
                 Some(held) => Told::Build(number, look.at(&held.index)),

@@ -106,7 +106,10 @@ impl Store {
         &self,
         progress: impl FnMut(BuildProgress) -> bool + Send + 'static,
     ) -> Result<(), VectorsError> {
-        let told = self.begin_to_consolidate(progress);
+        self.finish(&self.begin_to_consolidate(progress))
+    }
+
+    fn finish(&self, told: &mpsc::Receiver<Result<(), VectorsError>>) -> Result<(), VectorsError> {
         for _ in 0..10_000 {
             match told.try_recv() {
                 Ok(result) => return result,
@@ -139,5 +142,68 @@ fn an_index_whose_segments_cannot_be_written_does_not_ask_its_writers_to_wait() 
     assert_eq!(store.info().state, IndexState::Due);
     store.admit_segments();
     store.turn_until("written", |store| store.info().figures.delta_vectors == 0);
+    store.engine.close().unwrap();
+}
+
+/// Of what is small nothing is written, however long it rests.
+fn patient() -> EngineOptions {
+    let vector_idle_ms = u64::MAX;
+    EngineOptions { vector_delta_bytes: 4 << 20, vector_idle_ms, ..EngineOptions::default() }
+}
+
+#[test]
+fn what_a_consolidation_froze_is_written_though_it_was_called_off() {
+    let store = Store::new(&patient(), options(Tier::F32), None);
+    store.set(0..300, &row(1));
+    assert_eq!(store.consolidate(|told| told.written == 0), Err(VectorsError::Aborted));
+    store.turn_until("written", |store| store.info().figures.delta_vectors == 0);
+    assert_eq!(store.info().figures.segments, 1);
+    store.engine.close().unwrap();
+}
+
+#[test]
+fn a_consolidation_takes_the_rows_that_came_after_one_that_was_called_off() {
+    let store = Store::new(&patient(), options(Tier::F32), None);
+    store.set(0..300, &row(1));
+    assert_eq!(store.consolidate(|told| told.written == 0), Err(VectorsError::Aborted));
+    store.set(300..600, &row(2));
+    // Writing what was frozen fails once, so that the next consolidation comes before.
+    let full = Fault::Fail(Failure::OutOfSpace);
+    store.machine.disk.inject(Injection::once(Operation::Write, full).on("vectors"));
+    let told = store.begin_to_consolidate(|_| true);
+    assert_eq!(store.finish(&told), Ok(()));
+    let figures = store.info().figures;
+    assert_eq!((figures.segments, figures.delta_vectors), (1, 0));
+    store.engine.close().unwrap();
+}
+
+#[test]
+fn an_index_at_its_limit_takes_rows_again_when_a_disk_has_space_again() {
+    let limit = 256 << 10;
+    let store = Store::new(&patient(), options(Tier::Tq2), Some(limit));
+    let one = Incoming::new(1, 8 + DIM as usize * size_of::<f32>());
+    store.refuse_segments();
+    let mut ids = 0_u64;
+    while store.info().figures.memory_bytes < 200 << 10 {
+        store.set(ids..ids + 10, &row(ids));
+        ids += 10;
+    }
+    // It is another index that was refused, and it is gone.
+    let other = b"{docs}";
+    store.run(|shard| {
+        let wide = IndexOptions { dim: WIDE, ..options(Tier::F32) };
+        shard.index_create(other, wide).unwrap();
+        for id in 0..70_u64 {
+            shard.vector_set(other, id.into(), &[0.5; WIDE as usize]).unwrap();
+        }
+    });
+    store.turn_until("it fails", Store::has_failed);
+    assert!(store.run(|shard| shard.index_drop(other)));
+    let many = Incoming::new(1_000, 1_000 * (8 + DIM as usize * size_of::<f32>()));
+    let refused = store.run(|shard| shard.vector_room(b"docs", many));
+    assert_eq!(refused, Err(IndexError::Unwritten));
+    store.admit_segments();
+    store.turn_until("written", |store| store.info().figures.delta_vectors == 0);
+    assert_eq!(store.try_run(|shard| shard.vector_room(b"docs", one)), Some(Ok(())));
     store.engine.close().unwrap();
 }
