@@ -35,8 +35,6 @@ use run::{Progress, Run};
 pub use tasks::{BuildProgress, ConsolidateDone, ConsolidateProgress};
 pub(crate) use tasks::{Store, Task};
 
-/// After a failure the task is tried again no sooner.
-const PAUSE_MS: u64 = 2_000;
 /// By hand, of so many steps one is what is beside.
 const BESIDE_STEPS: u64 = 3;
 /// How often a thread looks again for what it waits for, at least.
@@ -78,8 +76,6 @@ struct State {
     thread: Option<Box<dyn Join>>,
     thread_beside: Option<Box<dyn Join>>,
     status: VectorsStatus,
-    /// Nothing is begun before this, in milliseconds of the monotonic clock.
-    not_before_ms: u64,
 }
 
 impl State {
@@ -127,7 +123,7 @@ impl Engine {
                 store.add(Task::Consolidate { shard, name: name.into(), progress, done });
             }
         }
-        self.shared.vectors.state.lock().not_before_ms = 0;
+        store.end_pauses();
         self.shared.vectors_if_due();
         Ok(())
     }
@@ -176,15 +172,11 @@ impl Shared {
     /// Starts the thread if there are tasks for it.
     pub(crate) fn vectors_if_due(self: &Arc<Self>) {
         let Some((_, store)) = self.vectors_log() else { return };
-        if self.bells.is_empty() || !store.has_next() {
+        if self.bells.is_empty() || !store.has_next(self.monotonic_ms()) {
             return;
         }
-        {
-            let mut state = self.vectors.state.lock();
-            if state.running || self.monotonic_ms() < state.not_before_ms {
-                return;
-            }
-            state.running = true;
+        if std::mem::replace(&mut self.vectors.state.lock().running, true) {
+            return;
         }
         let shared = Arc::clone(self);
         let body = Box::new(move || shared.make_segments());
@@ -199,10 +191,7 @@ impl Shared {
 
     fn begin_vectors(&self) -> Option<Run> {
         let (log, store) = self.vectors_log()?;
-        if self.monotonic_ms() < self.vectors.state.lock().not_before_ms {
-            return None;
-        }
-        Some(Run::new(log, store, store.next()?))
+        Some(Run::new(log, store, store.next(self.monotonic_ms())?))
     }
 
     /// The thread: does task after task.
@@ -219,8 +208,8 @@ impl Shared {
             skeg_io::give_back_memory();
             let mut state = self.vectors.state.lock();
             state.running = false;
-            let waits = self.monotonic_ms() < state.not_before_ms;
-            if waits || self.vectors_log().is_none_or(|(_, store)| !store.has_next()) {
+            let now_ms = self.monotonic_ms();
+            if self.vectors_log().is_none_or(|(_, store)| !store.has_next(now_ms)) {
                 return;
             }
             state.running = true;
@@ -269,12 +258,15 @@ impl Shared {
     fn note_failure(&self, run: Run, error: VectorsError) {
         let gave_way = run.gives_way() && matches!(error, VectorsError::Aborted);
         if !gave_way {
-            let mut state = self.vectors.state.lock();
-            state.status.last_error = Some(error.to_string());
-            if !matches!(error, VectorsError::Aborted | VectorsError::NoIndex) {
-                state.not_before_ms = self.monotonic_ms() + PAUSE_MS;
-                // Closing fails what is under way, too.
-                self.note_failing(self.check_open().is_ok());
+            self.vectors.state.lock().status.last_error = Some(error.to_string());
+            if !matches!(error, VectorsError::Aborted | VectorsError::NoIndex)
+                && let Some(store) = &self.vectors.store
+            {
+                store.pause(run.is_flush(), self.monotonic_ms());
+                if run.is_flush() {
+                    // Closing fails what is under way, too.
+                    store.note_failing(self.check_open().is_ok());
+                }
             }
         }
         self.call_back();
@@ -285,12 +277,7 @@ impl Shared {
         }
     }
 
-    fn note_failing(&self, failing: bool) {
-        self.vectors.store.iter().for_each(|store| store.note_failing(failing));
-    }
-
     fn note_published(&self, rows: u64, beside: bool) {
-        self.note_failing(false);
         let mut state = self.vectors.state.lock();
         state.status.published += 1;
         state.status.published_beside += u64::from(beside);

@@ -135,6 +135,11 @@ impl Run {
         self.beside && !matches!(self.task, Task::Consolidate { .. })
     }
 
+    /// What it is at is to write rows that wait in memory.
+    pub(super) fn is_flush(&self) -> bool {
+        !self.flushed && !matches!(self.task, Task::Forget { .. })
+    }
+
     /// The task to be tried again after a failure.
     pub(super) fn again(&self) -> Option<Task> {
         match &self.task {
@@ -178,11 +183,17 @@ impl Run {
     }
 
     fn ask(&mut self, shared: &Shared, ask: Ask) -> Result<Progress, VectorsError> {
+        let whole = matches!(self.task, Task::Consolidate { .. });
+        let looks = matches!(ask, Ask::Look);
+        if looks && !whole && self.store.merges_pause(shared.monotonic_ms()) {
+            self.store.add(self.tidy());
+            return Ok(Progress::Done);
+        }
         let turn = Turn {
             shards: ShardList::one(self.shard()),
             name: self.name().into(),
             number: self.number,
-            whole: matches!(self.task, Task::Consolidate { .. }),
+            whole,
             taken: self.store.taken(self.number),
             crew: crew_size(shared),
             // A consolidation begins when nothing is.
@@ -336,6 +347,9 @@ impl Run {
         let entry = VectorEntry { index, shard, sum, covered, replaces: &replaces };
         if let Some(left) = writer.publish(&entry)? {
             shared.note_left(&left);
+        }
+        if self.is_flush() {
+            self.store.note_failing(false);
         }
         shared.note_published(rows, !self.beside && self.store.builds_beside(self.number));
         self.stage = Stage::Ask(Ask::Install(built));

@@ -3,6 +3,8 @@
 //! Two segments at most are built at a time: one in turn with all other tasks, and beside it a large one,
 //! so that deltas are flushed and small segments merged while it takes its minutes.
 //!
+//! What waits in memory goes before merges, and is not held up by one that fails: who writes waits for flushes alone.
+//!
 //! Invariants: what is merged beside others is known as taken until it is in its place or given up, and
 //! nobody else merges it; a consolidation begins when what is beside is over, and a merge that nobody asked
 //! for gives way to it.
@@ -17,6 +19,9 @@ use skeg_log::ShardId;
 
 use crate::error::VectorsError;
 use crate::options::EngineOptions;
+
+/// After a failure what is like it is tried again no sooner.
+const PAUSE_MS: u64 = 2_000;
 
 /// Of deltas that are idle one is written in so many milliseconds.
 const IDLE_EACH_MS: u64 = 1_000;
@@ -65,6 +70,20 @@ impl Task {
             | Self::Forget { shard, .. } => *shard,
         }
     }
+
+    /// It writes what waits in memory.
+    fn is_flush(&self) -> bool {
+        matches!(self, Self::Flush { .. } | Self::Consolidate { .. })
+    }
+
+    /// It is the same thing, to be done once.
+    fn repeats(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Flush { number, .. }, Self::Flush { number: of, .. })
+            | (Self::Tidy { number, .. }, Self::Tidy { number: of, .. }) => number == of,
+            _ => false,
+        }
+    }
 }
 
 /// Where tasks wait, and how far those under way are.
@@ -74,7 +93,7 @@ pub(crate) struct Store {
     idle_ms: u64,
     /// When a delta that is idle may be written next.
     next_idle_ms: AtomicU64,
-    /// The last segment could not be made.
+    /// The last flush failed.
     failing: AtomicBool,
     state: Mutex<State>,
 }
@@ -82,6 +101,10 @@ pub(crate) struct Store {
 #[derive(Default)]
 struct State {
     tasks: VecDeque<Task>,
+    /// No flush is begun before this, in milliseconds of the monotonic clock.
+    flushes_after_ms: u64,
+    /// Nothing else is.
+    others_after_ms: u64,
     /// The segment that is built in turn: of which index, and how far.
     in_turn: Option<(u64, BuildProgress)>,
     beside: Option<Beside>,
@@ -125,7 +148,7 @@ impl Store {
 
     /// Whether a delta that is idle may be written now.
     pub(crate) fn is_idle_turn(&self, now_ms: u64) -> bool {
-        now_ms >= self.next_idle_ms.load(Ordering::Relaxed) && self.state.lock().tasks.is_empty()
+        now_ms >= self.next_idle_ms.load(Ordering::Relaxed) && !self.has_next(now_ms)
     }
 
     /// Takes the turn, if it is there: nobody else has it for a while.
@@ -144,7 +167,7 @@ impl Store {
         self.beside_bytes
     }
 
-    /// Whether the last segment could not be made: who waits for one might wait for ever.
+    /// Whether the last flush failed: who waits for one might wait for ever.
     pub(crate) fn is_failing(&self) -> bool {
         self.failing.load(Ordering::Relaxed)
     }
@@ -158,19 +181,39 @@ impl Store {
         if let (Task::Forget { number, .. }, Some(beside)) = (&task, &mut state.beside) {
             beside.unwanted |= beside.number == *number;
         }
-        state.tasks.push_back(task);
+        if !state.tasks.iter().any(|other| other.repeats(&task)) {
+            state.tasks.push_back(task);
+        }
     }
 
     /// The next task that may begin.
-    pub(super) fn next(&self) -> Option<Task> {
+    pub(super) fn next(&self, now_ms: u64) -> Option<Task> {
         let mut state = self.state.lock();
-        let at = state.ready()?;
+        let at = state.ready(now_ms)?;
         state.tasks.remove(at)
     }
 
     /// Whether there is a task that may begin.
-    pub(super) fn has_next(&self) -> bool {
-        self.state.lock().ready().is_some()
+    pub(super) fn has_next(&self, now_ms: u64) -> bool {
+        self.state.lock().ready(now_ms).is_some()
+    }
+
+    /// Something failed that is a flush or is none: others of its kind wait for a while.
+    pub(super) fn pause(&self, is_flush: bool, now_ms: u64) {
+        let mut state = self.state.lock();
+        let State { flushes_after_ms, others_after_ms, .. } = &mut *state;
+        *if is_flush { flushes_after_ms } else { others_after_ms } = now_ms + PAUSE_MS;
+    }
+
+    /// Nothing waits any longer because something has failed.
+    pub(super) fn end_pauses(&self) {
+        let mut state = self.state.lock();
+        (state.flushes_after_ms, state.others_after_ms) = (0, 0);
+    }
+
+    /// Whether merges wait because one has failed.
+    pub(super) fn merges_pause(&self, now_ms: u64) -> bool {
+        now_ms < self.state.lock().others_after_ms
     }
 
     /// All that wait: nothing is begun any more.
@@ -255,9 +298,15 @@ impl State {
         self.tasks.iter().any(|task| matches!(task, Task::Consolidate { .. }))
     }
 
-    /// Where the next task stands that may begin.
-    fn ready(&self) -> Option<usize> {
-        let waits = |task: &Task| matches!(task, Task::Consolidate { .. }) && self.beside.is_some();
-        self.tasks.iter().position(|task| !waits(task))
+    /// Where the next task stands that may begin: merges come last.
+    fn ready(&self, now_ms: u64) -> Option<usize> {
+        let may_begin = |task: &Task| {
+            let after_ms =
+                if task.is_flush() { self.flushes_after_ms } else { self.others_after_ms };
+            let waits = matches!(task, Task::Consolidate { .. }) && self.beside.is_some();
+            now_ms >= after_ms && !waits
+        };
+        let ready = self.tasks.iter().enumerate().filter(|(_, task)| may_begin(task));
+        ready.min_by_key(|(_, task)| matches!(task, Task::Tidy { .. })).map(|(at, _)| at)
     }
 }

@@ -130,10 +130,17 @@ impl Store {
     }
 }
 
+fn small() -> EngineOptions {
+    EngineOptions { vector_delta_bytes: 32 << 10, ..EngineOptions::default() }
+}
+
+fn wide() -> IndexOptions {
+    IndexOptions { dim: WIDE, ..options(Tier::F32) }
+}
+
 #[test]
 fn an_index_whose_segments_cannot_be_written_does_not_ask_its_writers_to_wait() {
-    let small = EngineOptions { vector_delta_bytes: 32 << 10, ..EngineOptions::default() };
-    let store = Store::new(&small, IndexOptions { dim: WIDE, ..options(Tier::F32) }, None);
+    let store = Store::new(&small(), wide(), None);
     store.refuse_segments();
     // 9 MiB; with 8 it is behind.
     store.set(0..144, &[0.5; WIDE as usize]);
@@ -191,8 +198,7 @@ fn an_index_at_its_limit_takes_rows_again_when_a_disk_has_space_again() {
     // It is another index that was refused, and it is gone.
     let other = b"{docs}";
     store.run(|shard| {
-        let wide = IndexOptions { dim: WIDE, ..options(Tier::F32) };
-        shard.index_create(other, wide).unwrap();
+        shard.index_create(other, wide()).unwrap();
         for id in 0..70_u64 {
             shard.vector_set(other, id.into(), &[0.5; WIDE as usize]).unwrap();
         }
@@ -205,5 +211,24 @@ fn an_index_at_its_limit_takes_rows_again_when_a_disk_has_space_again() {
     store.admit_segments();
     store.turn_until("written", |store| store.info().figures.delta_vectors == 0);
     assert_eq!(store.try_run(|shard| shard.vector_room(b"docs", one)), Some(Ok(())));
+    store.engine.close().unwrap();
+}
+
+#[test]
+fn a_merge_that_cannot_be_made_holds_up_no_flush() {
+    let store = Store::new(&small(), wide(), None);
+    let unreadable = Injection::always(Operation::Read, Fault::Fail(Failure::Io));
+    store.machine.disk.inject(unreadable.on("vectors/00000001.vec"));
+    for round in 0..4 {
+        store.set(round * 10..round * 10 + 10, &[0.5; WIDE as usize]);
+        store.turn_until("written", |store| store.info().figures.delta_vectors == 0);
+    }
+    store.turn_until("it fails", Store::has_failed);
+    // 13 MiB and 10; the bound is 16.
+    store.set(1_000..1_200, &[0.5; WIDE as usize]);
+    assert_eq!(store.info().state, IndexState::Behind);
+    let many = Incoming::new(150, 150 * WIDE as usize * size_of::<f32>());
+    assert_eq!(store.try_run(|shard| shard.vector_room(b"docs", many)), Some(Ok(())));
+    assert!(store.info().figures.segments > 4);
     store.engine.close().unwrap();
 }
