@@ -7,6 +7,7 @@ use skeg_log::ReplayError;
 
 use crate::effect::{Change, Effect, Effects, KIND_EFFECTS, KIND_PART, VectorId};
 use crate::indexes::part_of;
+use crate::router::{SLOTS, slot_of};
 
 /// What an effect changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +21,30 @@ pub enum Subject<'a> {
     },
     /// All keys of a logical database on the shard.
     Database(u8),
-    /// A vector index, by its name; of a part of one the name of the whole.
-    Index(&'a [u8]),
+    /// A vector index.
+    Index {
+        /// The name of the whole.
+        name: &'a [u8],
+        /// Which of its parts; 0 also where there are no others.
+        part: u16,
+    },
+}
+
+impl<'a> Subject<'a> {
+    /// The index of which something has this name.
+    fn index(name: &'a [u8]) -> Self {
+        let (part, name) = part_of(name).unwrap_or((0, name));
+        Self::Index { name, part }
+    }
+
+    /// Where routing puts it; of a database nowhere.
+    pub(crate) fn slot(self) -> Option<u16> {
+        match self {
+            Self::Key { key, .. } => Some(slot_of(key)),
+            Self::Index { name, part } => Some((slot_of(name) + part) % SLOTS),
+            Self::Database(_) => None,
+        }
+    }
 }
 
 /// One more thing to say of an effect.
@@ -160,29 +183,18 @@ fn describe<'a>(effect: &Effect<'a>) -> EffectInfo<'a> {
         Effect::Flush { db } => ("flush", Subject::Database(db), Vec::new()),
         Effect::Swap { a, b } => ("swap", Subject::Database(a), vec![("with", Number(b.into()))]),
         Effect::IndexCreate { name, options } => {
-            ("create-index", Subject::Index(name), vec![("options_bytes", size(options))])
+            ("create-index", Subject::index(name), vec![("options_bytes", size(options))])
         }
-        Effect::IndexDrop { name } => ("drop-index", Subject::Index(name), Vec::new()),
+        Effect::IndexDrop { name } => ("drop-index", Subject::index(name), Vec::new()),
         Effect::VectorSet { name, id, row } => {
-            ("set-vector", Subject::Index(name), vec![detail_of(id), ("bytes", size(row))])
+            ("set-vector", Subject::index(name), vec![detail_of(id), ("bytes", size(row))])
         }
         Effect::VectorRemove { name, id } => {
-            ("remove-vector", Subject::Index(name), vec![detail_of(id)])
+            ("remove-vector", Subject::index(name), vec![detail_of(id)])
         }
-        Effect::IndexFreeze { name } => ("freeze-index", Subject::Index(name), Vec::new()),
+        Effect::IndexFreeze { name } => ("freeze-index", Subject::index(name), Vec::new()),
     };
-    about_the_whole(EffectInfo { op, subject, details })
-}
-
-/// Who looks for an index knows it by one name: which of its parts is a detail.
-fn about_the_whole(mut info: EffectInfo<'_>) -> EffectInfo<'_> {
-    if let Subject::Index(name) = info.subject
-        && let Some((number, whole)) = part_of(name)
-    {
-        info.subject = Subject::Index(whole);
-        info.details.push(("part", Detail::Number(number.into())));
-    }
-    info
+    EffectInfo { op, subject, details }
 }
 
 fn op_of(change: Change) -> &'static str {
@@ -238,8 +250,7 @@ mod tests {
         let mut payload = Vec::new();
         Effect::IndexFreeze { name: b"{ab}\0\0\x02docs" }.encode(&mut payload);
         let freeze = RecordEffects::new(KIND_EFFECTS, &payload).unwrap().next().unwrap().unwrap();
-        assert_eq!(freeze.subject, Subject::Index(b"docs"));
-        assert_eq!(freeze.details, [("part", Detail::Number(2))]);
+        assert_eq!(freeze.subject, Subject::Index { name: b"docs", part: 2 });
         let part = [&[7, 2][..], &payload].concat();
         assert_eq!(RecordEffects::new(KIND_PART, &part).unwrap().transaction, Some((7, 2)));
     }

@@ -28,7 +28,7 @@ use crate::indexes::{Created, IndexInfo, put_together, replayed, row_of};
 use crate::options::EngineOptions;
 pub use crate::replay::Progress;
 use crate::replay::{Rebuild, place_of, segments_of};
-use crate::router::{SHARDS_MAX, slot_of};
+use crate::router::SHARDS_MAX;
 use crate::stats::ShardFigures;
 use crate::vectors::verify_segment;
 
@@ -275,12 +275,9 @@ fn guess_shards(offline: &Offline) -> Result<Option<u16>, LogError> {
                     rule_out(record.shard, None);
                     let effects = RecordEffects::new(record.kind, record.payload);
                     for effect in effects.into_iter().flatten().flatten() {
-                        match effect.subject {
-                            Subject::Key { key: name, .. } | Subject::Index(name) => {
-                                rule_out(record.shard, Some(slot_of(name)));
-                            }
-                            Subject::Database(_) => {}
-                        }
+                        effect.subject.slot().into_iter().for_each(|slot| {
+                            rule_out(record.shard, Some(slot));
+                        });
                     }
                 }
             }

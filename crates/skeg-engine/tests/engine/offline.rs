@@ -62,7 +62,7 @@ fn effects_are_described_and_counted() {
                                 assert_eq!(effect.details, [("bytes", Detail::Size(5))]);
                                 named.insert(key.to_vec());
                             }
-                            Subject::Index(name) => {
+                            Subject::Index { name, .. } => {
                                 assert_eq!(name, b"docs");
                                 vectors += u64::from(effect.op == "set-vector");
                             }

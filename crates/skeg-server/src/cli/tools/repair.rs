@@ -123,11 +123,15 @@ impl Touched {
         Self { limit, hasher: RandomState::new(), all: HashSet::new(), listed: Vec::new() }
     }
 
-    fn add(&mut self, subject: Subject<'_>) {
+    fn add(&mut self, mut subject: Subject<'_>) {
+        if let Subject::Index { part, .. } = &mut subject {
+            // To whoever reads this an index is one.
+            *part = 0;
+        }
         let is_new = self.all.insert(match subject {
             Subject::Key { db, key } => self.hasher.hash_one((0_u8, db, key)),
             Subject::Database(db) => self.hasher.hash_one((1_u8, db)),
-            Subject::Index(name) => self.hasher.hash_one((2_u8, name)),
+            Subject::Index { name, .. } => self.hasher.hash_one((2_u8, name)),
         });
         if is_new && (self.listed.len() as u64) < self.limit {
             self.listed.push(subject_line(subject));

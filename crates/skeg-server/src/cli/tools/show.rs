@@ -156,7 +156,8 @@ pub(super) fn subject_line(subject: Subject<'_>) -> String {
     match subject {
         Subject::Key { db, key } => format!("db {db}  {}", escaped(key)),
         Subject::Database(db) => format!("db {db}"),
-        Subject::Index(name) => format!("index  {}", escaped(name)),
+        Subject::Index { name, part: 0 } => format!("index  {}", escaped(name)),
+        Subject::Index { name, part } => format!("index  {}  part {part}", escaped(name)),
     }
 }
 
@@ -182,7 +183,12 @@ pub(super) fn effect_json(effect: &EffectInfo<'_>) -> Value {
             pairs.extend([("db", number(db)), ("key", Value::Bulk(key.into()))]);
         }
         Subject::Database(db) => pairs.push(("db", number(db))),
-        Subject::Index(name) => pairs.push(("index", Value::Bulk(name.into()))),
+        Subject::Index { name, part } => {
+            pairs.push(("index", Value::Bulk(name.into())));
+            if part > 0 {
+                pairs.push(("part", number(part)));
+            }
+        }
     }
     for (name, detail) in &effect.details {
         let detail = match detail {
