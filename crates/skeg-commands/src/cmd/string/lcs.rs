@@ -128,11 +128,15 @@ impl Table {
 }
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
+    let (db, keys) = (cx.db(), [args.get(1), args.get(2)]);
+    if keys.iter().any(|key| exec.shard(key).string_len(db, key).is_err()) {
+        return Err(CommandError::constant("ERR The specified keys must contain string values"));
+    }
     let options = Options::parse(args)?;
     let mut values = Vec::with_capacity(2);
-    for key in [args.get(1), args.get(2)] {
+    for key in keys {
         let mut bytes = Vec::new();
-        if let Some(value) = exec.shard(key).string(cx.db(), key)? {
+        if let Some(value) = exec.shard(key).string(db, key)? {
             value.write_to(&mut bytes);
         }
         values.push(bytes);
