@@ -5,8 +5,9 @@
 mod support;
 
 use skeg_proto::Version;
+use skeg_proto::client::Value;
 use support::listener::Listener;
-use support::{Latches, Store};
+use support::{Latches, Store, TestClient};
 
 #[test]
 fn every_name_is_confirmed_and_counted() {
@@ -237,6 +238,64 @@ fn notifications_say_what_happened() {
     other.show("CONFIG SET notify-keyspace-events ''");
     other.show("SET h 1");
     assert_eq!(listener.messages(), [""; 0]);
+}
+
+/// As Redis: what is removed and built again is new, what is overwritten is not.
+#[test]
+fn keys_are_new_when_they_are_created_and_not_when_they_are_overwritten() {
+    for shards in [1, 16] {
+        let store = Store::new(shards);
+        let mut listener = Listener::new(&store, Version::Resp2);
+        let mut other = store.client(Version::Resp2);
+        other.show("CONFIG SET notify-keyspace-events KEn");
+        listener.call("PSUBSCRIBE __keyevent@*__:new");
+        let dump = |client: &mut TestClient, key: &str| {
+            let reply = client.call(&format!("DUMP {key}")).unwrap();
+            let Value::Bulk(bytes) = reply else { panic!("{reply:?}") };
+            format!("\"{}\"", bytes.escape_ascii())
+        };
+        other.show("MSET text t number 1");
+        other.show("SADD set x");
+        let dumps = ["text", "number", "set"].map(|key| dump(&mut other, key));
+        listener.messages();
+        let restore = |dump: &str| format!("RESTORE a 0 {dump} REPLACE");
+        for (line, new) in [
+            ("SETRANGE a 0 x", "a"),
+            ("SETRANGE a 0 y", ""),
+            ("SETRANGE none 0 ''", ""),
+            ("SETBIT b 1 1", "b"),
+            ("SETBIT b 1 0", ""),
+            ("BITFIELD c SET u8 0 1 SET u8 8 1 GET u8 0", "c"),
+            ("BITFIELD none GET u8 0", ""),
+            ("APPEND d x", "d"),
+            ("APPEND d x", ""),
+            ("RENAME a b", "b"),
+            ("RENAME b a", "a"),
+            ("COPY a c REPLACE", "c"),
+            ("COPY a d", ""),
+            ("RENAMENX a d", ""),
+            (&restore(&dumps[0]), "a"),
+            (&restore(&dumps[1]), "a"),
+            (&restore(&dumps[2]), "a"),
+            ("SUNIONSTORE u set", "u"),
+            ("SUNIONSTORE u set", ""),
+            ("SUNIONSTORE u none", ""),
+            ("SUNIONSTORE u none", ""),
+            ("ZUNIONSTORE z 1 set", "z"),
+            ("ZUNIONSTORE z 1 set", ""),
+            ("ZRANGESTORE u z 0 -1", "u"),
+            ("SORT set ALPHA STORE u", ""),
+            ("SORT set ALPHA STORE l", "l"),
+            ("SET a 1", ""),
+        ] {
+            let reply = other.show(line);
+            assert!(!reply.starts_with('-'), "{line}: {reply}");
+            let messages = listener.messages();
+            let heard: Vec<&str> =
+                messages.iter().map(|it| it.split('"').nth(7).unwrap()).collect();
+            assert_eq!(heard.join(" "), new, "{line}, {shards} shards");
+        }
+    }
 }
 
 #[test]

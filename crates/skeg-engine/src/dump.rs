@@ -9,6 +9,7 @@ use skeg_simd::crc32c;
 
 use crate::effect::{Change, Elements, put_element, score};
 use crate::error::ReadError;
+use crate::notify::NotifyClass;
 use crate::shard::{Expiry, Shard, each_change};
 
 const MAGIC: [u8; 4] = *b"SKDV";
@@ -143,11 +144,13 @@ impl Shard {
         Ok(self.value(db, key).map(write))
     }
 
-    /// Stores a dumped value, in the place of what is there.
+    /// Stores a dumped value, in the place of what is there; the key counts as new.
     pub fn restore(&mut self, db: u8, key: &[u8], value: Dumped<'_>, expiry: Expiry) {
         match value {
-            Dumped::String(bytes) => drop(self.set(db, key, bytes, expiry)),
-            Dumped::Integer(value) => drop(self.set(db, key, value.to_string().as_bytes(), expiry)),
+            Dumped::String(bytes) => self.restore_string(db, key, bytes, expiry),
+            Dumped::Integer(value) => {
+                self.restore_string(db, key, value.to_string().as_bytes(), expiry);
+            }
             Dumped::Collection(elements) => {
                 self.remove(db, key);
                 self.build(db, key, elements).expect("what the key held has been removed");
@@ -155,6 +158,13 @@ impl Shard {
                     self.set_expiry(db, key, Some(at));
                 }
             }
+        }
+    }
+
+    fn restore_string(&mut self, db: u8, key: &[u8], value: &[u8], expiry: Expiry) {
+        let replaced = self.set(db, key, value, expiry);
+        if replaced {
+            self.notify(NotifyClass::NEW, "new", db, key);
         }
     }
 

@@ -337,6 +337,17 @@ impl Shard {
         hash
     }
 
+    /// What storing a collection begins with, whatever the key held: its hash, and nothing there. The key is new
+    /// only if it held nothing, and holds something then.
+    fn begin_store(&mut self, db: u8, key: &[u8], is_empty: bool) -> u64 {
+        let hash = self.hash_of(key);
+        self.clear_expired(db, hash, key);
+        if !self.remove(db, key) && !is_empty {
+            self.notify(NotifyClass::NEW, "new", db, key);
+        }
+        hash
+    }
+
     /// What a removal from a collection begins with: the key's hash, if the key is there.
     fn begin_removal(&mut self, db: u8, key: &[u8]) -> Option<u64> {
         let hash = self.hash_of(key);

@@ -36,6 +36,18 @@ impl Shard {
         item: &[u8],
     ) -> Result<usize, WrongType> {
         let hash = self.begin_write(db, key);
+        self.push_item(db, hash, key, end, item)
+    }
+
+    #[inline]
+    fn push_item(
+        &mut self,
+        db: u8,
+        hash: u64,
+        key: &[u8],
+        end: End,
+        item: &[u8],
+    ) -> Result<usize, WrongType> {
         let length = self.writable(db, hash).list_push(hash, key, end, item)?;
         let change = match end {
             End::Front => Change::PushFront,
@@ -133,9 +145,11 @@ impl Shard {
         key: &[u8],
         items: impl IntoIterator<Item = &'a [u8]>,
     ) -> usize {
-        self.remove(db, key);
-        let added = items.into_iter().map(|item| {
-            self.list_push(db, key, End::Back, item).expect("what the key held has been removed")
+        let mut items = items.into_iter().peekable();
+        let hash = self.begin_store(db, key, items.peek().is_none());
+        let added = items.map(|item| {
+            let pushed = self.push_item(db, hash, key, End::Back, item);
+            pushed.expect("what the key held has been removed")
         });
         added.count()
     }

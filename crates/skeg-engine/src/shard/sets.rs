@@ -30,6 +30,17 @@ impl Shard {
     /// [`WrongType`] when the key holds something else.
     pub fn set_add(&mut self, db: u8, key: &[u8], member: &[u8]) -> Result<bool, WrongType> {
         let hash = self.begin_write(db, key);
+        self.put_member(db, hash, key, member)
+    }
+
+    #[inline]
+    fn put_member(
+        &mut self,
+        db: u8,
+        hash: u64,
+        key: &[u8],
+        member: &[u8],
+    ) -> Result<bool, WrongType> {
         let is_new = self.writable(db, hash).set_add(hash, key, member)?;
         if is_new {
             self.changed_elements(db, hash, key, Change::SetAdd, &[member]);
@@ -58,9 +69,11 @@ impl Shard {
         key: &[u8],
         members: impl IntoIterator<Item = &'a [u8]>,
     ) -> usize {
-        self.remove(db, key);
-        let added = members.into_iter().filter(|member| {
-            self.set_add(db, key, member).expect("what the key held has been removed")
+        let mut members = members.into_iter().peekable();
+        let hash = self.begin_store(db, key, members.peek().is_none());
+        let added = members.filter(|member| {
+            let added = self.put_member(db, hash, key, member);
+            added.expect("what the key held has been removed")
         });
         added.count()
     }

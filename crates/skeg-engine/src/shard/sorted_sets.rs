@@ -45,6 +45,18 @@ impl Shard {
         score: f64,
     ) -> Result<Option<f64>, WrongType> {
         let hash = self.begin_write(db, key);
+        self.put_score(db, hash, key, member, score)
+    }
+
+    #[inline]
+    fn put_score(
+        &mut self,
+        db: u8,
+        hash: u64,
+        key: &[u8],
+        member: &[u8],
+        score: f64,
+    ) -> Result<Option<f64>, WrongType> {
         let before = self.writable(db, hash).zset_set(hash, key, member, score)?;
         if before.map(f64::to_bits) != Some(score.to_bits()) {
             let pair = [member, &score.to_le_bytes()[..]];
@@ -79,9 +91,10 @@ impl Shard {
         key: &[u8],
         members: impl IntoIterator<Item = (&'a [u8], f64)>,
     ) -> usize {
-        self.remove(db, key);
-        let added = members.into_iter().filter(|(member, score)| {
-            let before = self.zset_set(db, key, member, *score);
+        let mut members = members.into_iter().peekable();
+        let hash = self.begin_store(db, key, members.peek().is_none());
+        let added = members.filter(|(member, score)| {
+            let before = self.put_score(db, hash, key, member, *score);
             before.expect("what the key held has been removed").is_none()
         });
         added.count()

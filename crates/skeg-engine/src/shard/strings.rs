@@ -193,6 +193,7 @@ impl Shard {
         let hash = self.hash_of(key);
         self.clear_expired(db, hash, key);
         self.bring_back(db, hash, key)?;
+        self.notify_if_new(db, hash, key);
         let length = self.writable(db, hash).set_range(hash, key, offset, bytes)?;
         self.changed(db, hash, key, &Effect::SetRange { db, key, offset: offset as u64, bytes });
         Ok(length)

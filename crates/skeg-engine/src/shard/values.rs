@@ -10,6 +10,7 @@ use skeg_keyspace::{EntryRef, StrRef, Value, ValueRef};
 use super::Shard;
 use crate::effect::{Change, Effect};
 use crate::error::ReadError;
+use crate::notify::NotifyClass;
 
 /// What a key held, and its deadline.
 pub type Held = (Value, Option<u64>);
@@ -21,8 +22,8 @@ const ELEMENT_BYTES: u64 = 20;
 pub(crate) const ELEMENT_COST: usize = 64;
 
 impl Shard {
-    /// Gives the value and deadline of a key to another key of this shard, which is replaced;
-    /// `false` when the source is not there. Source and destination differ.
+    /// Gives the value and deadline of a key to another key of this shard, which is replaced and counts as
+    /// new; `false` when the source is not there. Source and destination differ.
     pub fn move_key(&mut self, from: (u8, &[u8]), to: (u8, &[u8]), keep_source: bool) -> bool {
         let ((db, key), (to_db, to)) = (from, to);
         let hash = self.hash_of(key);
@@ -39,7 +40,7 @@ impl Shard {
         let to_hash = self.hash_of(to);
         self.forget_large(to_db, to_hash);
         self.carry_large((db, hash), (to_db, to_hash), to);
-        self.notify_if_new(to_db, to_hash, to);
+        self.notify(NotifyClass::NEW, "new", to_db, to);
         self.writable(to_db, to_hash).put_value(to_hash, to, value, expire_at_ms);
         self.log_effect(&Effect::Move { db, key, to_db, to, keep_source });
         self.note_moved(to_db, to_hash, to);
@@ -95,9 +96,12 @@ impl Shard {
         Ok(taken)
     }
 
-    /// Stores a value, whatever the key held.
+    /// Stores a value under a key that counts as new, whatever it held.
     pub fn put_value(&mut self, db: u8, key: &[u8], value: Value, expire_at_ms: Option<u64>) {
-        let hash = self.begin_write(db, key);
+        let hash = self.hash_of(key);
+        self.see(hash);
+        self.clear_expired(db, hash, key);
+        self.notify(NotifyClass::NEW, "new", db, key);
         if let ValueRef::Str(string) = value.view() {
             let mut bytes = Vec::new();
             let value = bytes_of(string, &mut bytes);
