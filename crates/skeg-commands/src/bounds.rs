@@ -31,6 +31,10 @@ pub(crate) fn bound_of(spec: &Spec, args: Args<'_>) -> Bound {
         BoundRule::Grow | BoundRule::Stored(_) | BoundRule::GrowLater(_) => {
             Bound::grow(keys_bytes(spec, args) + arguments_bytes(args))
         }
+        BoundRule::GrowUnless(is_release) => {
+            let bytes = keys_bytes(spec, args) + arguments_bytes(args);
+            if is_release(args) { Bound::release(bytes) } else { Bound::grow(bytes) }
+        }
     }
 }
 
@@ -56,4 +60,44 @@ fn keys_bytes(spec: &Spec, args: Args<'_>) -> u64 {
         keys => keys.positions(args).map(key_bytes).sum(),
     };
     (bytes + EFFECT_BYTES) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table;
+    use skeg_engine::Purpose;
+    use skeg_proto::ArgsBuf;
+
+    #[test]
+    fn what_removes_its_key_or_changes_nothing_goes_on_when_a_disk_is_full() {
+        let purpose = |line: &str| {
+            let args: ArgsBuf = line.split(' ').collect();
+            let spec = table::resolve(args.as_args()).expect("it is a command").spec();
+            bound_of(spec, args.as_args()).purpose
+        };
+        for line in [
+            "getex k",
+            "expire k -1",
+            "expire k 0 XX",
+            "pexpire k -9223372036854775808",
+            "expireat k 1",
+            "expireat k -9223372036854775808",
+            "pexpireat k 1000",
+        ] {
+            assert_eq!(purpose(line), Purpose::Release, "{line}");
+        }
+        for line in [
+            "getex k persist",
+            "getex k ex 1",
+            "expire k 1",
+            "expire k x",
+            "pexpire k 1",
+            "expireat k 9223372036854775807",
+            "pexpireat k 33177117420123",
+            "persist k",
+        ] {
+            assert_eq!(purpose(line), Purpose::Growth, "{line}");
+        }
+    }
 }

@@ -79,6 +79,17 @@ pub(crate) fn any(
     ms.checked_add(from.base_ms(now_ms)).ok_or_else(|| invalid(command))
 }
 
+/// No clock that is set shows an earlier time: in 2020 there was no skeg.
+const EARLIEST_NOW_MS: i64 = 1_577_836_800_000;
+
+/// Whether a deadline of EXPIRE and its like has passed whatever the time is; a later one may have passed as
+/// well.
+pub(crate) fn is_surely_past(text: &[u8], unit: Unit, from: From) -> bool {
+    let Some(time) = parse::integer(text) else { return false };
+    let latest_ms = if from == From::Now { 0 } else { EARLIEST_NOW_MS };
+    unit.to_ms(time).map_or(time < 0, |ms| ms <= latest_ms)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -111,6 +111,9 @@ pub enum BoundRule {
     Release,
     /// Its arguments, once.
     Grow,
+    /// As [`BoundRule::Grow`], unless the arguments say that it removes its key or changes nothing: that goes on
+    /// when a disk is full.
+    GrowUnless(fn(Args<'_>) -> bool),
     /// It removes; this many bytes.
     ReleaseBy(fn(Args<'_>) -> u64),
     /// It may grow the data by this many bytes.

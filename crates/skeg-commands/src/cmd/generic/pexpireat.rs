@@ -5,7 +5,7 @@ use skeg_proto::{Args, Reply};
 
 use crate::cmd::generic::expiring;
 use crate::cx::Cx;
-use crate::deadline::{From, Unit};
+use crate::deadline::{self, From, Unit};
 use crate::spec::{BoundRule, Category, Flags, Group, Handler, KeyFlags, Keys, Outcome, Spec};
 
 pub(crate) const SPEC: Spec = Spec {
@@ -20,9 +20,13 @@ pub(crate) const SPEC: Spec = Spec {
     complexity: "O(1)",
     syntax: "key unix-time-milliseconds [NX | XX | GT | LT]",
     tips: &[],
-    bound: BoundRule::Grow,
+    bound: BoundRule::GrowUnless(is_removal),
     run: Handler::Keyed(run),
 };
+
+fn is_removal(args: Args<'_>) -> bool {
+    deadline::is_surely_past(args.get(2), Unit::Milliseconds, From::Epoch)
+}
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     expiring::expire(exec, cx, args, Unit::Milliseconds, From::Epoch, reply)

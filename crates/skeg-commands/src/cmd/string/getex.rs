@@ -20,9 +20,13 @@ pub(crate) const SPEC: Spec = Spec {
     complexity: "O(1)",
     syntax: "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]",
     tips: &[],
-    bound: BoundRule::Grow,
+    bound: BoundRule::GrowUnless(only_reads),
     run: Handler::Keyed(run),
 };
+
+fn only_reads(args: Args<'_>) -> bool {
+    args.len() == 2
+}
 
 fn run(exec: &mut Exec<'_>, cx: &mut Cx<'_>, args: Args<'_>, reply: &mut Reply) -> Outcome {
     let options = StringOptions::parse(args, 2, Allowed::Get)?;
