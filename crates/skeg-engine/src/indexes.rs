@@ -364,9 +364,17 @@ impl Shard {
     /// # Errors
     /// [`IndexError::NotFound`]: no such index.
     pub fn vector_remove(&mut self, name: &[u8], id: IdRef<'_>) -> Result<bool, IndexError> {
-        let held = self.index_mut(name)?;
+        self.see(self.index_hash(name));
+        let Indexes { by_name, store, .. } = &mut self.indexes;
+        let held = by_name.get_mut(name).ok_or(IndexError::NotFound)?;
+        let dead_before = held.dead_segments();
         let removed = held.index.remove(id);
         held.rest.note_write();
+        if let Some(store) = store
+            && held.dead_segments() > dead_before
+        {
+            store.add(Task::Tidy { shard: self.id, name: name.into(), number: held.number });
+        }
         if removed && held.index.options().backend != Backend::Ephemeral {
             self.index_changed(name, &Effect::VectorRemove { name, id: logged(id) });
         }

@@ -31,6 +31,7 @@ use crate::engine::{Engine, Shared};
 use crate::error::{Refusal, VectorsError};
 use crate::indexes::Parts;
 pub(crate) use file::{open_segment, verify_segment};
+pub(crate) use look::is_beyond;
 use run::{Progress, Run};
 pub use tasks::{BuildProgress, ConsolidateDone, ConsolidateProgress};
 pub(crate) use tasks::{Store, Task};
@@ -263,10 +264,8 @@ impl Shared {
                 && let Some(store) = &self.vectors.store
             {
                 store.pause(run.is_flush(), self.monotonic_ms());
-                if run.is_flush() {
-                    // Closing fails what is under way, too.
-                    store.note_failing(self.check_open().is_ok());
-                }
+                // Closing fails what is under way, too.
+                store.note_failing(run.is_flush(), self.check_open().is_ok());
             }
         }
         self.call_back();

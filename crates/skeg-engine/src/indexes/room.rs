@@ -6,8 +6,8 @@
 //! (`vectors/aside.rs`). A disk that refuses segments makes it an error.
 //!
 //! An index may have a limit of memory: of rows that wait, codes and graphs. Rows that would pass it wait
-//! while it is worth writing others to disk, where only codes of them stay in memory, and are refused then. Memory
-//! for rows comes in pieces of up to 64 KiB: by so much the limit may be passed.
+//! while it is worth writing others to disk, where only codes of them stay in memory, or merging segments of which a
+//! part is dead, and are refused then. Memory for rows comes in pieces of up to 64 KiB: by so much the limit may be passed.
 //!
 //! Invariant: what waits in memory is at most the bound; or, of a batch that is larger than the bound by
 //! itself, that batch and less than a delta that is due.
@@ -16,7 +16,7 @@
 
 use super::{Held, IndexError, Indexes};
 use crate::shard::Shard;
-use crate::vectors::Store;
+use crate::vectors::{Store, is_beyond};
 
 /// So many times as much as is written at once may wait in memory, and at least so many bytes. With half
 /// of that an index says that it is behind.
@@ -25,6 +25,11 @@ const BYTES_MIN: usize = 16 << 20;
 
 /// For room below a limit of memory, a delta is written when it takes this part of the limit.
 const WORTH_PART: u64 = 16;
+
+/// A segment of which more than this part is dead is written anew; when an index is near its limit, of which
+/// more than the second is.
+const DEAD_PART: f64 = 0.5;
+const DEAD_PART_NEAR: f64 = 0.125;
 
 /// What a row takes in memory beside its numbers and its id, about.
 const ROW_BYTES: usize = 64;
@@ -67,7 +72,7 @@ impl Incoming {
 /// Whether rows may come.
 enum Room {
     Now,
-    /// When rows have gone to disk.
+    /// When rows have gone to disk, or dead ones from segments.
     Later,
     Never,
 }
@@ -92,6 +97,25 @@ impl Held {
         store.is_some_and(|store| self.index.waiting_bytes() >= store.waiting_max() / 2)
     }
 
+    /// What part of a segment has to be dead that it is written anew.
+    pub(crate) fn dead_part(&self) -> f64 {
+        let near = |limit: u64| self.index.memory_bytes() as u64 >= limit - limit / WORTH_PART;
+        if self.memory_max.is_some_and(near) { DEAD_PART_NEAR } else { DEAD_PART }
+    }
+
+    /// How many segments are to be written anew, as so much of them is dead.
+    pub(super) fn dead_segments(&self) -> usize {
+        let part = self.dead_part();
+        self.index.segment_rows().filter(|&rows| is_beyond(rows, part)).count()
+    }
+
+    /// Whether room comes from a merge that drops dead rows, before long: whoever waits may hold up others.
+    fn merge_makes_room(&self, store: &Store) -> bool {
+        !store.merges_fail()
+            && self.dead_segments() > 0
+            && self.index.figures().file_bytes < store.beside_bytes()
+    }
+
     /// Whether these rows may come, as the limit of memory goes.
     fn below_limit(&self, store: Option<&Store>, incoming: Incoming) -> Room {
         let Some(limit) = self.memory_max else { return Room::Now };
@@ -101,6 +125,7 @@ impl Held {
         match taken.saturating_add(incoming.memory_bytes() as u64) {
             after if after <= limit => Room::Now,
             _ if store.is_some() && is_worth_it => Room::Later,
+            _ if store.is_some_and(|store| self.merge_makes_room(store)) => Room::Later,
             _ => Room::Never,
         }
     }
@@ -131,6 +156,10 @@ impl Shard {
             Room::Now => store.is_none_or(|store| held.has_room(store, incoming)),
             Room::Later => false,
             Room::Never => {
+                if let Some(store) = store.filter(|_| held.dead_segments() > 0) {
+                    // There may be room the next time.
+                    held.ask_flush(self.id, name, store);
+                }
                 let (share, of) = (held.memory_max.unwrap_or(u64::MAX), held.part.of);
                 return Err(IndexError::Memory { limit: share.saturating_mul(of.into()) });
             }

@@ -1,11 +1,11 @@
 //! Which segments of an index are to become one, and whether that is done beside other tasks.
 
-use skeg_vector::{Build, Index};
+use skeg_vector::Build;
+
+use crate::indexes::Held;
 
 /// So many segments of one size become one.
 const FANOUT: usize = 4;
-/// A segment with more dead rows than this part of it is written anew.
-const DEAD_PART: f64 = 0.5;
 /// A segment that was merged while another one was built beside others is written anew for the sake of its
 /// graph if it has so many rows: fewer are scanned in the time of a walk.
 const ALONE_ROWS: usize = 50_000;
@@ -36,7 +36,8 @@ pub(super) struct Look<'a> {
 
 impl Look<'_> {
     /// What is to become one segment, if anything is.
-    pub(super) fn at(&self, index: &Index) -> Option<Wanted> {
+    pub(super) fn at(&self, held: &Held) -> Option<Wanted> {
+        let (index, dead_part) = (&held.index, held.dead_part());
         let rows: Vec<(usize, usize)> = index.segment_rows().collect();
         if self.whole {
             let unlinked = || index.unlinked(0..rows.len(), self.crew).map(|at| at..at + 1);
@@ -47,7 +48,8 @@ impl Look<'_> {
         // What is taken stands before all that came since.
         let taken = index.files().map(|file| self.taken.contains(&file));
         let free = rows.len() - taken.rev().take_while(|taken| !taken).count();
-        let merged = due(&rows[free..]).map(|range| range.start + free..range.end + free);
+        let merged =
+            due(&rows[free..], dead_part).map(|range| range.start + free..range.end + free);
         let alone = || {
             let at = index.unlinked(free..rows.len(), self.crew)?;
             (rows[at].0 >= ALONE_ROWS).then_some(at..at + 1)
@@ -67,6 +69,11 @@ impl Look<'_> {
     }
 }
 
+/// Whether more than this part of a segment is dead, which has so many live and dead rows.
+pub(crate) fn is_beyond((live, dead): (usize, usize), dead_part: f64) -> bool {
+    dead as f64 > (live + dead) as f64 * dead_part
+}
+
 /// All segments, unless they are one without dead rows.
 fn whole(rows: &[(usize, usize)]) -> Option<std::ops::Range<usize>> {
     match rows {
@@ -76,8 +83,9 @@ fn whole(rows: &[(usize, usize)]) -> Option<std::ops::Range<usize>> {
 }
 
 /// The segments to be merged, oldest first with live and dead rows: as many as [`FANOUT`] of one size, by
-/// its order of magnitude, with none larger after the first of them; otherwise one that is mostly dead.
-fn due(rows: &[(usize, usize)]) -> Option<std::ops::Range<usize>> {
+/// its order of magnitude, with none larger after the first of them; otherwise one of which more than this part
+/// is dead.
+fn due(rows: &[(usize, usize)], dead_part: f64) -> Option<std::ops::Range<usize>> {
     let levels = rows.iter().map(|&(live, dead)| (live + dead).max(1).ilog(FANOUT));
     let levels: Vec<u32> = levels.collect();
     for (at, &level) in levels.iter().enumerate().rev() {
@@ -87,8 +95,7 @@ fn due(rows: &[(usize, usize)]) -> Option<std::ops::Range<usize>> {
             return same.next_back().map(|last| at..last + 1);
         }
     }
-    let dead = |&(live, dead): &(usize, usize)| dead as f64 > (live + dead) as f64 * DEAD_PART;
-    rows.iter().position(dead).map(|at| at..at + 1)
+    rows.iter().position(|&rows| is_beyond(rows, dead_part)).map(|at| at..at + 1)
 }
 
 #[cfg(test)]
@@ -103,7 +110,7 @@ mod tests {
             for _ in 0..1_000 {
                 rows.push((flush, 0));
                 written += flush;
-                while let Some(range) = due(&rows) {
+                while let Some(range) = due(&rows, 0.5) {
                     let sum = rows[range.clone()].iter().map(|row| row.0).sum();
                     written += sum;
                     rows.splice(range, [(sum, 0)]);
@@ -116,9 +123,9 @@ mod tests {
 
     #[test]
     fn what_is_mostly_dead_is_written_anew() {
-        assert_eq!(due(&[(400, 0), (4, 5)]), Some(1..2));
-        assert_eq!(due(&[(400, 0), (5, 5)]), None);
-        assert_eq!(due(&[]), None);
+        assert_eq!(due(&[(400, 0), (4, 5)], 0.5), Some(1..2));
+        assert_eq!(due(&[(400, 0), (5, 5)], 0.5), None);
+        assert_eq!(due(&[], 0.5), None);
         assert_eq!((whole(&[]), whole(&[(3, 0)])), (None, None));
         assert_eq!((whole(&[(3, 1)]), whole(&[(3, 0), (1, 0)])), (Some(0..1), Some(0..2)));
     }

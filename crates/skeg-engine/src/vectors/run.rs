@@ -238,7 +238,10 @@ impl Run {
             }
             Told::Nothing => return Ok(Progress::Done),
             // What was flushed meanwhile was not there when it began.
-            Told::Installed if self.beside => return Ok(Progress::Done),
+            Told::Installed if self.beside => {
+                shared.call_back();
+                return Ok(Progress::Done);
+            }
             Told::Installed => {
                 shared.call_back();
                 self.store.end(false);
@@ -348,9 +351,7 @@ impl Run {
         if let Some(left) = writer.publish(&entry)? {
             shared.note_left(&left);
         }
-        if self.is_flush() {
-            self.store.note_failing(false);
-        }
+        self.store.note_failing(self.is_flush(), false);
         shared.note_published(rows, !self.beside && self.store.builds_beside(self.number));
         self.stage = Stage::Ask(Ask::Install(built));
         Ok(Progress::More)

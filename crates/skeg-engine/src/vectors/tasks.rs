@@ -95,6 +95,8 @@ pub(crate) struct Store {
     next_idle_ms: AtomicU64,
     /// The last flush failed.
     failing: AtomicBool,
+    /// The last task that was none failed.
+    others_fail: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -137,6 +139,7 @@ impl Store {
             idle_ms: options.vector_idle_ms,
             next_idle_ms: AtomicU64::new(0),
             failing: AtomicBool::new(false),
+            others_fail: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
@@ -163,7 +166,7 @@ impl Store {
     }
 
     /// A merge that writes so many bytes is done beside all others.
-    pub(super) fn beside_bytes(&self) -> u64 {
+    pub(crate) fn beside_bytes(&self) -> u64 {
         self.beside_bytes
     }
 
@@ -172,8 +175,15 @@ impl Store {
         self.failing.load(Ordering::Relaxed)
     }
 
-    pub(super) fn note_failing(&self, failing: bool) {
-        self.failing.store(failing, Ordering::Relaxed);
+    /// The same of a merge.
+    pub(crate) fn merges_fail(&self) -> bool {
+        self.others_fail.load(Ordering::Relaxed)
+    }
+
+    /// Says whether what was done last fails, a flush or something else.
+    pub(super) fn note_failing(&self, is_flush: bool, fails: bool) {
+        let last = if is_flush { &self.failing } else { &self.others_fail };
+        last.store(fails, Ordering::Relaxed);
     }
 
     pub(crate) fn add(&self, task: Task) {

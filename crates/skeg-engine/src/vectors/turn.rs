@@ -106,7 +106,7 @@ impl Job for Turn {
                 Told::Build(number, build.map(wanted))
             }
             Ask::Look => match shard.numbered(name, number) {
-                Some(held) => Told::Build(number, look.at(&held.index)),
+                Some(held) => Told::Build(number, look.at(held)),
                 None => Told::Gone,
             },
         });

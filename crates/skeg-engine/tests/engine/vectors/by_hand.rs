@@ -232,3 +232,43 @@ fn a_merge_that_cannot_be_made_holds_up_no_flush() {
     assert!(store.info().figures.segments > 4);
     store.engine.close().unwrap();
 }
+
+#[test]
+fn a_segment_that_removals_leave_mostly_dead_is_written_anew() {
+    let store = Store::new(&patient(), options(Tier::Tq2), None);
+    store.set(0..1_000, &row(1));
+    assert_eq!(store.consolidate(|_| true), Ok(()));
+    let before = store.info().figures;
+    store.remove(0..500);
+    (0..100).for_each(|_| store.turn());
+    assert_eq!(store.info().figures.dead, 500, "half of it is not enough");
+    store.remove(500..501);
+    store.turn_until("written anew", |store| store.info().figures.dead == 0);
+    let after = store.info().figures;
+    assert!(after.memory_bytes < before.memory_bytes * 3 / 4, "{before:?} {after:?}");
+    assert!(after.file_bytes < before.file_bytes * 3 / 4, "{before:?} {after:?}");
+    store.remove(501..1_000);
+    store.turn_until("written anew", |store| store.info().figures.dead == 0);
+    assert_eq!(store.info().figures.vectors, 0);
+    store.engine.close().unwrap();
+}
+
+#[test]
+fn an_index_at_its_limit_takes_rows_again_when_some_are_removed() {
+    let limit = 128 << 10;
+    // A graph would go beyond the limit.
+    let flat = IndexOptions { backend: Backend::Flat, ..options(Tier::Tq2) };
+    let store = Store::new(&patient(), flat, Some(limit));
+    let one = Incoming::new(1, 8 + DIM as usize * size_of::<f32>());
+    let mut ids = 0_u64;
+    let room = || store.try_run(|shard| shard.vector_room(b"docs", one)).unwrap();
+    while room().is_ok() {
+        store.set(ids..ids + 1, &row(ids));
+        ids += 1;
+    }
+    assert_eq!(room(), Err(IndexError::Memory { limit }));
+    // No segment is mostly dead.
+    store.remove(0..ids / 4);
+    assert_eq!(room(), Ok(()));
+    store.engine.close().unwrap();
+}
