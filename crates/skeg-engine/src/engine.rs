@@ -323,6 +323,7 @@ impl Engine {
         self.shared.free_discarded();
         self.shared.snapshot_if_due();
         self.step_snapshot();
+        self.shared.end_called_off();
         self.step_vectors();
         self.shared.call_back();
     }

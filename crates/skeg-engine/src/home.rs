@@ -102,6 +102,7 @@ pub(crate) fn run(shared: &Arc<Shared>, number: usize) {
             if number == 0 {
                 shared.give_back_if_due();
                 shared.snapshot_if_due();
+                shared.end_called_off();
                 shared.vectors_if_due();
                 shared.call_back();
             }

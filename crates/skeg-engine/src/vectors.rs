@@ -190,6 +190,12 @@ impl Shared {
         }
     }
 
+    /// Ends consolidations that were called off while they wait for others.
+    pub(crate) fn end_called_off(&self) {
+        let called_off = self.vectors.store.as_ref().map(|store| store.take_called_off());
+        called_off.into_iter().flatten().for_each(|task| task.end(VectorsError::Aborted));
+    }
+
     fn begin_vectors(&self) -> Option<Run> {
         let (log, store) = self.vectors_log()?;
         Some(Run::new(log, store, store.next(self.monotonic_ms())?))
@@ -304,10 +310,6 @@ impl Shared {
             run.end(Err(Refusal::Closed.into()));
         }
         let waiting = self.vectors.store.as_ref().map(|store| store.take_all());
-        for task in waiting.into_iter().flatten() {
-            if let Task::Consolidate { done, .. } = task {
-                done(Err(Refusal::Closed.into()));
-            }
-        }
+        waiting.into_iter().flatten().for_each(|task| task.end(Refusal::Closed.into()));
     }
 }

@@ -184,6 +184,10 @@ impl Run {
 
     fn ask(&mut self, shared: &Shared, ask: Ask) -> Result<Progress, VectorsError> {
         let whole = matches!(self.task, Task::Consolidate { .. });
+        // A consolidation that has not begun.
+        if whole && self.number == 0 && !self.tell(BuildProgress::default()) {
+            return Err(self.given_up());
+        }
         let looks = matches!(ask, Ask::Look);
         if looks && !whole && self.store.merges_pause(shared.monotonic_ms()) {
             self.store.add(self.tidy());

@@ -26,7 +26,7 @@ const PAUSE_MS: u64 = 2_000;
 /// Of deltas that are idle one is written in so many milliseconds.
 const IDLE_EACH_MS: u64 = 1_000;
 
-/// Called now and then; `false` gives up.
+/// Called now and then, also before anything is done; `false` gives up. Asks nothing of the engine.
 pub type ConsolidateProgress = Box<dyn FnMut(BuildProgress) -> bool + Send>;
 
 /// Called once, on any thread, when an index was consolidated, or that was given up.
@@ -74,6 +74,13 @@ impl Task {
     /// It writes what waits in memory.
     fn is_flush(&self) -> bool {
         matches!(self, Self::Flush { .. } | Self::Consolidate { .. })
+    }
+
+    /// It is not done, for this reason: tells who asked for it.
+    pub(super) fn end(self, error: VectorsError) {
+        if let Self::Consolidate { done, .. } = self {
+            done(Err(error));
+        }
     }
 
     /// It is the same thing, to be done once.
@@ -224,6 +231,22 @@ impl Store {
     /// Whether merges wait because one has failed.
     pub(super) fn merges_pause(&self, now_ms: u64) -> bool {
         now_ms < self.state.lock().others_after_ms
+    }
+
+    /// Consolidations that were called off before their turn.
+    pub(super) fn take_called_off(&self) -> Vec<Task> {
+        let mut state = self.state.lock();
+        let mut called_off = Vec::new();
+        for mut task in std::mem::take(&mut state.tasks) {
+            if let Task::Consolidate { progress, .. } = &mut task
+                && !progress(BuildProgress::default())
+            {
+                called_off.push(task);
+            } else {
+                state.tasks.push_back(task);
+            }
+        }
+        called_off
     }
 
     /// All that wait: nothing is begun any more.

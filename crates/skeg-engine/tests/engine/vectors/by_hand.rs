@@ -272,3 +272,27 @@ fn an_index_at_its_limit_takes_rows_again_when_some_are_removed() {
     assert_eq!(room(), Ok(()));
     store.engine.close().unwrap();
 }
+
+#[test]
+fn a_consolidation_that_is_called_off_before_its_turn_ends_at_once_and_freezes_nothing() {
+    let store = Store::new(&patient(), options(Tier::F32), None);
+    store.set(0..1_000, &row(1));
+    assert_eq!(store.consolidate(|_| true), Ok(()));
+    store.remove(0..1);
+    let first = store.begin_to_consolidate(|_| true);
+    store.turn_until("it is built", |store| store.info().progress.is_some_and(|p| p.written > 0));
+    store.set(1_000..1_300, &row(2));
+    let second = store.begin_to_consolidate(|_| false);
+    store.turn();
+    assert_eq!(second.try_recv(), Ok(Err(VectorsError::Aborted)));
+    assert!(first.try_recv().is_err(), "it waited for the first");
+    assert_eq!(store.finish(&first), Ok(()));
+    store.turn_until("nothing is done", |store| !store.engine.step_vectors());
+    // Its turn has come when it is looked at.
+    let third = store.begin_to_consolidate(|_| false);
+    assert!(store.engine.step_vectors());
+    assert_eq!(third.try_recv(), Ok(Err(VectorsError::Aborted)));
+    (0..100).for_each(|_| store.turn());
+    assert_eq!(store.info().figures.delta_vectors, 300);
+    store.engine.close().unwrap();
+}
