@@ -19,11 +19,12 @@ mod run;
 mod tasks;
 mod turn;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use skeg_io::Join;
 use skeg_io::sync::{Arc, Mutex};
-use skeg_log::Log;
+use skeg_log::{ErrorKind, Log};
 
 use self::aside::Aside;
 use self::joint::Joint;
@@ -250,16 +251,21 @@ impl Shared {
         self.vectors_if_due();
     }
 
-    /// Goes on until all is done, or the rest is to be done beside others.
+    /// Goes on until all is done, or the rest is to be done beside others. A panic fails this task alone:
+    /// the thread has others to do.
     fn drive_vectors(&self, run: &mut Run) -> Result<(), VectorsError> {
-        loop {
+        let drive = || loop {
             self.check_open()?;
             match run.step(self)? {
                 Progress::More => self.io.threads.give_way(),
                 Progress::Waits => run.wait(NAP),
                 Progress::Beside | Progress::Done => return Ok(()),
             }
-        }
+        };
+        catch_unwind(AssertUnwindSafe(drive)).unwrap_or_else(|_| {
+            let reason = String::from("the thread that makes segments panicked");
+            Err(VectorsError::Failed { kind: ErrorKind::Io, reason })
+        })
     }
 
     fn note_failure(&self, run: Run, error: VectorsError) {

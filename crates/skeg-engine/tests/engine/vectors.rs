@@ -4,6 +4,7 @@
 
 mod by_hand;
 mod churn;
+mod panics;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
