@@ -1,5 +1,7 @@
 //! Which segments of an index are to become one, and whether that is done beside other tasks.
 
+use std::ops::Range;
+
 use skeg_vector::Build;
 
 use crate::indexes::Held;
@@ -41,15 +43,18 @@ impl Look<'_> {
         let rows: Vec<(usize, usize)> = index.segment_rows().collect();
         if self.whole {
             let unlinked = || index.unlinked(0..rows.len(), self.crew).map(|at| at..at + 1);
-            let mut build = index.merge(whole(&rows).or_else(unlinked)?);
+            // What does not fit into one is not written again for it.
+            let all = whole(&rows).filter(|all| all.len() == 1 || index.fits(all.clone()));
+            let mut build = index.merge(all.or_else(unlinked)?);
             build.take_time(self.crew);
             return Some(Wanted::merge(build, true));
         }
         // What is taken stands before all that came since.
         let taken = index.files().map(|file| self.taken.contains(&file));
         let free = rows.len() - taken.rev().take_while(|taken| !taken).count();
-        let merged =
-            due(&rows[free..], dead_part).map(|range| range.start + free..range.end + free);
+        let of_all = |range: Range<usize>| range.start + free..range.end + free;
+        let fits = |range| index.fits(of_all(range));
+        let merged = due(&rows[free..], dead_part, fits).map(of_all);
         let alone = || {
             let at = index.unlinked(free..rows.len(), self.crew)?;
             (rows[at].0 >= ALONE_ROWS).then_some(at..at + 1)
@@ -75,7 +80,7 @@ pub(crate) fn is_beyond((live, dead): (usize, usize), dead_part: f64) -> bool {
 }
 
 /// All segments, unless they are one without dead rows.
-fn whole(rows: &[(usize, usize)]) -> Option<std::ops::Range<usize>> {
+fn whole(rows: &[(usize, usize)]) -> Option<Range<usize>> {
     match rows {
         [] | [(_, 0)] => None,
         _ => Some(0..rows.len()),
@@ -84,15 +89,22 @@ fn whole(rows: &[(usize, usize)]) -> Option<std::ops::Range<usize>> {
 
 /// The segments to be merged, oldest first with live and dead rows: as many as [`FANOUT`] of one size, by
 /// its order of magnitude, with none larger after the first of them; otherwise one of which more than this part
-/// is dead.
-fn due(rows: &[(usize, usize)], dead_part: f64) -> Option<std::ops::Range<usize>> {
+/// is dead. Those that do not fit into one stay what they are.
+fn due(
+    rows: &[(usize, usize)],
+    dead_part: f64,
+    fits: impl Fn(Range<usize>) -> bool,
+) -> Option<Range<usize>> {
     let levels = rows.iter().map(|&(live, dead)| (live + dead).max(1).ilog(FANOUT));
     let levels: Vec<u32> = levels.collect();
     for (at, &level) in levels.iter().enumerate().rev() {
         let run = levels[at..].iter().take_while(|other| **other <= level).count();
         let mut same = (at..at + run).filter(|&n| levels[n] == level);
-        if same.clone().count() >= FANOUT {
-            return same.next_back().map(|last| at..last + 1);
+        if same.clone().count() >= FANOUT
+            && let Some(last) = same.next_back()
+            && fits(at..last + 1)
+        {
+            return Some(at..last + 1);
         }
     }
     rows.iter().position(|&rows| is_beyond(rows, dead_part)).map(|at| at..at + 1)
@@ -110,7 +122,7 @@ mod tests {
             for _ in 0..1_000 {
                 rows.push((flush, 0));
                 written += flush;
-                while let Some(range) = due(&rows, 0.5) {
+                while let Some(range) = due(&rows, 0.5, |_| true) {
                     let sum = rows[range.clone()].iter().map(|row| row.0).sum();
                     written += sum;
                     rows.splice(range, [(sum, 0)]);
@@ -122,10 +134,19 @@ mod tests {
     }
 
     #[test]
+    fn segments_that_do_not_fit_into_one_are_not_merged() {
+        let rows = [(400, 0), (400, 0), (400, 0), (400, 0)];
+        let [merged, left] = [4, 3].map(|most| due(&rows, 0.5, |range| range.len() <= most));
+        assert_eq!((merged, left), (Some(0..4), None));
+        let mostly_dead = [(400, 0), (400, 0), (4, 400), (400, 0)];
+        assert_eq!(due(&mostly_dead, 0.5, |range| range.len() == 1), Some(2..3));
+    }
+
+    #[test]
     fn what_is_mostly_dead_is_written_anew() {
-        assert_eq!(due(&[(400, 0), (4, 5)], 0.5), Some(1..2));
-        assert_eq!(due(&[(400, 0), (5, 5)], 0.5), None);
-        assert_eq!(due(&[], 0.5), None);
+        assert_eq!(due(&[(400, 0), (4, 5)], 0.5, |_| true), Some(1..2));
+        assert_eq!(due(&[(400, 0), (5, 5)], 0.5, |_| true), None);
+        assert_eq!(due(&[], 0.5, |_| true), None);
         assert_eq!((whole(&[]), whole(&[(3, 0)])), (None, None));
         assert_eq!((whole(&[(3, 1)]), whole(&[(3, 0), (1, 0)])), (Some(0..1), Some(0..2)));
     }

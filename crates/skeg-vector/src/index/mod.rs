@@ -409,10 +409,16 @@ impl Index {
         Some(Build::flush(self.options, frozen.generation, view, dead))
     }
 
+    /// Whether some segments that stand together fit into one: its ids have less than 4 GiB.
+    #[must_use]
+    pub fn fits(&self, segments: std::ops::Range<usize>) -> bool {
+        Segment::fit(self.segments[segments].iter().map(|slot| &*slot.segment))
+    }
+
     /// One segment in place of some that stand together, to be built.
     ///
     /// # Panics
-    /// When there are no such segments.
+    /// When there are no such segments. Its build panics when it does not [fit](Self::fits).
     #[must_use]
     pub fn merge(&self, segments: std::ops::Range<usize>) -> Build {
         Build::merge(self.options, self.segments[segments].to_vec())

@@ -10,6 +10,9 @@ use std::cmp::Ordering;
 use crate::quant::stored::{Fill, Sink, load, load_bytes, save};
 use crate::{ID_BYTES_MAX, IdKind, IdRef};
 
+/// Where a text ends has 32 bits: another id fits behind so many bytes.
+const TEXT_BYTES_MAX: usize = u32::MAX as usize - ID_BYTES_MAX;
+
 /// See the module's header.
 #[derive(Debug)]
 pub(crate) enum Ids {
@@ -40,8 +43,20 @@ impl Ids {
     pub(crate) fn has_room(&self) -> bool {
         match self {
             Self::U64(_) => true,
-            Self::Str { text, .. } => text.len() <= u32::MAX as usize - ID_BYTES_MAX,
+            Self::Str { text, .. } => text.len() <= TEXT_BYTES_MAX,
         }
+    }
+
+    /// Whether the ids of several segments fit into one.
+    pub(crate) fn fit<'a>(all: impl Iterator<Item = &'a Self>) -> bool {
+        let sizes = all.map(|ids| match ids {
+            Self::U64(numbers) => (numbers.len(), 0),
+            Self::Str { text, ends } => (ends.len(), text.len()),
+        });
+        let (rows, text) = sizes.fold((0_u64, 0_u64), |(rows, text), (more, longer)| {
+            (rows + more as u64, text + longer as u64)
+        });
+        rows < u64::from(u32::MAX) && text <= TEXT_BYTES_MAX as u64
     }
 
     /// Appends an id: of the right kind, greater than the last, while there is room.

@@ -245,6 +245,11 @@ impl Segment {
         self.ids.get(row)
     }
 
+    /// Whether the rows of several fit into one, whichever of them are dead.
+    pub(crate) fn fit<'a>(all: impl Iterator<Item = &'a Self>) -> bool {
+        Ids::fit(all.map(|segment| &segment.ids))
+    }
+
     /// The row of an id.
     #[must_use]
     pub fn find(&self, id: IdRef<'_>) -> Option<u32> {
