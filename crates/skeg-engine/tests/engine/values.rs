@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use skeg_engine::{
     Bound, Drain, Engine, EngineOptions, Exec, Expiry, Hold, Level, LogErrorKind, Progress,
@@ -427,30 +427,5 @@ fn compaction_states_again_what_mostly_dead_segments_still_have() {
         engine.close().unwrap();
         engine = open(dir.path(), 0);
     }
-    engine.close().unwrap();
-}
-
-#[test]
-fn many_large_strings_in_one_record_take_little_longer_than_as_many_short_ones() {
-    const COUNT: usize = 20_000;
-    let dir = tempfile::tempdir().unwrap();
-    let engine = open(dir.path(), 0);
-    // Both are copied alike: `inlineMax` is between them.
-    let spent = |bytes: usize| {
-        let (spent, _) = run_within(&engine, true, COUNT * (bytes + 100), move |exec| {
-            let (started, value) = (Instant::now(), vec![7; bytes]);
-            for number in 0..COUNT {
-                let key = format!("{{of one shard}}{number}");
-                exec.shard(key.as_bytes()).set(0, key.as_bytes(), &value, Expiry::Clear);
-            }
-            started.elapsed()
-        });
-        spent
-    };
-    let ratio = || spent(1_100).as_secs_f64() / spent(1_000).as_secs_f64();
-    assert!(
-        (0..5).any(|_| ratio() < 3.0),
-        "the time does not grow with the square of their number"
-    );
     engine.close().unwrap();
 }
