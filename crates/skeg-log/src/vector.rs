@@ -210,10 +210,12 @@ impl Log {
 }
 
 impl Upkeeper {
-    /// Number for the next segment of vectors, and the database's id.
+    /// Number for the next segment of vectors, and the database's id. None is used twice: backups know files by it.
     fn next_vectors(&mut self) -> (u64, u128) {
-        let named = self.current.vectors.iter().map(|named| named.id).max();
-        self.vectors_begun = self.vectors_begun.max(named.unwrap_or(0)) + 1;
+        // Earlier versions named numbers from the next id on.
+        let named = self.current.vectors.iter().map(|named| named.id).max().unwrap_or(0);
+        let before = self.vectors_begun.max(named);
+        self.vectors_begun = (before + 1).max(self.current.next_segment);
         (self.vectors_begun, self.current.database_id)
     }
 
@@ -229,6 +231,8 @@ impl Upkeeper {
             paths.try_for_each(|path| this.remove(core, path))
         };
         let mut next = self.sealed(core);
+        let above = next.vectors.iter().chain(&named).map(|named| named.id + 1).max();
+        next.next_segment = next.next_segment.max(above.unwrap_or(0));
         next.vectors.retain(|named| !replaces.contains(&named.id));
         next.vectors.extend(named);
         if breaks(Broken::RemovesVectorsEarly) {

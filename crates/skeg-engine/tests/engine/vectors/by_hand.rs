@@ -217,11 +217,15 @@ fn an_index_at_its_limit_takes_rows_again_when_a_disk_has_space_again() {
 #[test]
 fn a_merge_that_cannot_be_made_holds_up_no_flush() {
     let store = Store::new(&small(), wide(), None);
-    let unreadable = Injection::always(Operation::Read, Fault::Fail(Failure::Io));
-    store.machine.disk.inject(unreadable.on("vectors/00000001.vec"));
     for round in 0..4 {
         store.set(round * 10..round * 10 + 10, &[0.5; WIDE as usize]);
         store.turn_until("written", |store| store.info().figures.delta_vectors == 0);
+        if round == 0 {
+            let files = store.machine.disk.files();
+            let first = files.iter().find(|file| file.ends_with(".vec")).unwrap();
+            let unreadable = Injection::always(Operation::Read, Fault::Fail(Failure::Io));
+            store.machine.disk.inject(unreadable.on(first));
+        }
     }
     store.turn_until("it fails", Store::has_failed);
     // 13 MiB and 10; the bound is 16.
