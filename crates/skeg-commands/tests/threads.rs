@@ -5,26 +5,14 @@ mod support;
 
 use std::thread;
 
-use skeg_commands::{Complete, Completion, Context, Flow, Origin, Session};
+use skeg_commands::{Complete, Context, Flow, Origin, Session};
 use skeg_engine::{Drain, Engine, EngineOptions, Holder};
 use skeg_io::Io;
-use skeg_io::sync::{Arc, Condvar, Mutex};
+use skeg_io::sync::Arc;
 use skeg_proto::client::Value;
 use skeg_proto::{ArgsBuf, Reply, Version};
 use support::decode;
-
-#[derive(Default)]
-struct Arrivals {
-    queue: Mutex<Vec<Completion>>,
-    changed: Condvar,
-}
-
-impl Complete for Arrivals {
-    fn complete(&self, completion: Completion) {
-        self.queue.lock().push(completion);
-        self.changed.notify_all();
-    }
-}
+use support::disk::Arrivals;
 
 /// A client that keeps its latches over a pipeline, as a transport does.
 struct Piped {

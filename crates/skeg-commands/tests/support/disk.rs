@@ -10,9 +10,9 @@ use skeg_proto::{Reply, Version};
 
 /// Waits for completions, as a transport's thread does.
 #[derive(Default)]
-struct Arrivals {
-    queue: Mutex<Vec<Completion>>,
-    changed: Condvar,
+pub(crate) struct Arrivals {
+    pub(crate) queue: Mutex<Vec<Completion>>,
+    pub(crate) changed: Condvar,
 }
 
 impl Complete for Arrivals {
