@@ -215,36 +215,21 @@ fn join(key: &Key, options: &EngineOptions) -> Result<Option<Shared>, Failure> {
 /// The first option that an open engine has otherwise.
 fn difference(engine: &Engine, asked: &EngineOptions) -> Option<&'static str> {
     let has = engine.options();
-    if asked.shards.is_some_and(|shards| shards != engine.shards()) {
-        return Some("shards");
-    }
-    if asked.level != has.level || asked.sync != has.sync {
-        return Some("durability");
-    }
-    if asked.save_points != has.save_points {
-        return Some("snapshotEvery");
-    }
-    if asked.keep_snapshots != has.keep_snapshots {
-        return Some("keepSnapshots");
-    }
-    if asked.inline_max != has.inline_max {
-        return Some("inlineMax");
-    }
-    if asked.cache_bytes != has.cache_bytes {
-        return Some("cache");
-    }
     // As they were when it was opened: CONFIG SET may have changed them since.
-    let (asked_limit, limit) = (&asked.memory_limit, &has.memory_limit);
-    if asked_limit.max_bytes != limit.max_bytes {
-        return Some("maxMemory");
-    }
-    if asked_limit.policy != limit.policy {
-        return Some("eviction");
-    }
-    if asked_limit.grouping != limit.grouping {
-        return Some("groupDepth or groupDelimiter");
-    }
-    (asked.read_only != has.read_only).then_some("readOnly")
+    let (limit, asked_limit) = (&has.memory_limit, &asked.memory_limit);
+    let differences = [
+        ("shards", asked.shards.is_some_and(|shards| shards != engine.shards())),
+        ("durability", asked.level != has.level || asked.sync != has.sync),
+        ("snapshotEvery", asked.save_points != has.save_points),
+        ("keepSnapshots", asked.keep_snapshots != has.keep_snapshots),
+        ("inlineMax", asked.inline_max != has.inline_max),
+        ("cache", asked.cache_bytes != has.cache_bytes),
+        ("maxMemory", asked_limit.max_bytes != limit.max_bytes),
+        ("eviction", asked_limit.policy != limit.policy),
+        ("groupDepth or groupDelimiter", asked_limit.grouping != limit.grouping),
+        ("readOnly", asked.read_only != has.read_only),
+    ];
+    differences.into_iter().find(|(_, differs)| *differs).map(|(option, _)| option)
 }
 
 #[cfg(test)]

@@ -8,6 +8,14 @@ use skeg_proto::frame::{Flags, Op};
 use crate::common::{command, in_memory, ok};
 use crate::{Caller, ERR, OK, id, name, pair, string};
 
+/// So many frames, from that of this id on, are answered with ERR and this code.
+fn assert_all_fail(caller: &mut Caller, first: u64, frames: u64, code: u8) {
+    for number in 0..frames {
+        let (kind, id, error) = caller.receive().expect("an answer");
+        assert_eq!((kind, id, error[0]), (ERR, first + number, code));
+    }
+}
+
 #[test]
 fn a_batch_takes_effect_whole_or_not_at_all() {
     let served = in_memory();
@@ -29,10 +37,7 @@ fn a_batch_takes_effect_whole_or_not_at_all() {
     caller.send(Op::Command, Flags::BATCH, &command(&["PING"]));
     caller.send(Op::VGet, Flags::BATCH, &[name("docs"), id(7)].concat());
     caller.send(Op::Set, Flags::BATCH_END, &pair("c", "1"));
-    for number in 0..5 {
-        let (kind, id, error) = caller.receive().expect("an answer");
-        assert_eq!((kind, id, error[0]), (ERR, first + number, 2));
-    }
+    assert_all_fail(&mut caller, first, 5, 2);
     assert_eq!(other.call(&["EXISTS", "b", "c"]), Value::Int(0));
     // Alone it is a batch of one.
     assert_eq!(caller.call(Op::Set, Flags::BATCH_END, &pair("d", "1")).0, OK);
@@ -73,10 +78,7 @@ fn a_batch_within_multi_is_refused_and_leaves_it_as_it_is() {
     assert_eq!(caller.get(Op::Command, &command(&["SET", "a", "1"])), b"+QUEUED\r\n");
     let first = caller.send(Op::Set, Flags::BATCH, &pair("b", "1"));
     caller.send(Op::Set, Flags::BATCH_END, &pair("c", "1"));
-    for number in 0..2 {
-        let (kind, id, error) = caller.receive().expect("an answer");
-        assert_eq!((kind, id, error[0]), (ERR, first + number, 2));
-    }
+    assert_all_fail(&mut caller, first, 2, 2);
     assert_eq!(caller.get(Op::Command, &command(&["EXEC"])), b"*1\r\n+OK\r\n");
     assert_eq!(served.connect().call(&["EXISTS", "a", "b", "c"]), Value::Int(1));
     assert_eq!(caller.call(Op::Set, Flags::BATCH_END, &pair("d", "1")).0, OK);
@@ -93,10 +95,7 @@ fn all_of_a_batch_are_told_whether_it_may_be_tried_again() {
     let first = caller.send(Op::Get, Flags::BATCH, &name("a"));
     caller.send(Op::Set, Flags::BATCH, &pair("a", "1"));
     caller.send(Op::Set, Flags::BATCH_END, &pair("b", "1"));
-    for number in 0..3 {
-        let (kind, id, error) = caller.receive().expect("an answer");
-        assert_eq!((kind, id, error[0]), (ERR, first + number, 5));
-    }
+    assert_all_fail(&mut caller, first, 3, 5);
     assert_eq!(other.call(&["CONFIG", "SET", "maxmemory", "0"]), ok());
     // Somebody else has changed what a batch relies on.
     assert_eq!(caller.get(Op::Command, &command(&["WATCH", "a"])), b"+OK\r\n");
