@@ -31,6 +31,7 @@ mod log;
 mod manifest;
 mod numbered;
 mod offline;
+mod pieces;
 mod ration;
 mod recover;
 mod repair;

@@ -130,11 +130,17 @@ impl SideFile {
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), LogError> {
-        self.make_room(offset + bytes.len() as u64)?;
         for (piece, from) in bytes.chunks(PIECE_BYTES).zip((offset..).step_by(PIECE_BYTES)) {
-            write_all(&*self.file, &self.path, piece, from)?;
-            self.core.io.threads.give_way();
+            self.write_piece(piece, from)?;
         }
+        Ok(())
+    }
+
+    /// Writes in one go.
+    pub(crate) fn write_piece(&mut self, bytes: &[u8], offset: u64) -> Result<(), LogError> {
+        self.make_room(offset + bytes.len() as u64)?;
+        write_all(&*self.file, &self.path, bytes, offset)?;
+        self.core.io.threads.give_way();
         self.unsynced += bytes.len() as u64;
         if self.unsynced >= PORTION_BYTES {
             self.file.sync_data().map_err(|error| fsync_error(&self.path, error))?;

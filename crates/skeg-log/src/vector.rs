@@ -16,6 +16,7 @@ use crate::error::LogError;
 use crate::failpoint::{Broken, breaks};
 use crate::log::Log;
 use crate::numbered::{Numbered, open_named};
+use crate::pieces::Pieces;
 use crate::side::{SideFile, beside_bytes};
 use crate::types::{Epoch, ShardId};
 use crate::upkeep::Upkeeper;
@@ -84,6 +85,7 @@ pub struct VectorEntry<'a> {
 #[derive(Debug)]
 pub struct VectorWriter {
     side: SideFile,
+    pieces: Pieces,
     id: u64,
     database_id: u128,
     length: Option<u64>,
@@ -108,19 +110,20 @@ impl VectorWriter {
         self.side.path()
     }
 
-    /// The file, to be read from as well.
+    /// The file, to be read from when it is complete.
     #[must_use]
     pub fn file(&self) -> Arc<dyn File> {
         Arc::clone(self.side.file())
     }
 
-    /// Writes at an offset.
+    /// Writes at an offset, at the latest when it is completed.
     ///
     /// # Errors
     /// [`LogError::Full`], [`LogError::Io`]: the segment is to be given up; nothing else is wrong.
     pub fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), LogError> {
         self.side.core().condition.check()?;
-        self.side.write(bytes, offset)
+        let Self { side, pieces, .. } = self;
+        pieces.add(bytes, offset, &mut |piece, offset| side.write_piece(piece, offset))
     }
 
     /// Gives the file its length and makes it durable, down to its directory entry.
@@ -128,7 +131,9 @@ impl VectorWriter {
     /// # Errors
     /// As [`VectorWriter::write`].
     pub fn complete(&mut self, length: u64) -> Result<(), LogError> {
-        self.side.complete(length, !breaks(Broken::ForgetsVectorEntries))?;
+        let Self { side, pieces, .. } = self;
+        pieces.finish(&mut |piece, offset| side.write_piece(piece, offset))?;
+        side.complete(length, !breaks(Broken::ForgetsVectorEntries))?;
         self.length = Some(length);
         Ok(())
     }
@@ -181,7 +186,8 @@ impl Log {
         let beside = core.snapshot_room().unwrap_or_else(|| beside_bytes(&core.options));
         let mut side = SideFile::create(core, FILES, id, expected, beside)?;
         side.make_room(expected)?;
-        Ok(VectorWriter { side, id, database_id, length: None })
+        let pieces = Pieces::default();
+        Ok(VectorWriter { side, pieces, id, database_id, length: None })
     }
 
     /// Lets CURRENT forget all segments of an index, and removes them. Gives why one of them could not be
