@@ -6,9 +6,10 @@ import { fromRoot } from '../../scripts/lib/root.ts'
 import { best, type Bench } from '../lib/bench.ts'
 import { cpuSeconds } from '../lib/process-figures.ts'
 import { startSkeg } from '../lib/servers.ts'
-import { atRest, searches, timesOf } from '../vector/asking.ts'
+import { atRest, searches } from '../vector/asking.ts'
 import { Child } from '../vector/child.ts'
 import { percentiles, readAsked, type Figures } from '../vector/figures.ts'
+import { exchange, exchanges } from '../vector/load.ts'
 import { Connection } from '../vector/resp.ts'
 import { vectorSet } from '../vector/sets.ts'
 
@@ -17,7 +18,9 @@ const DIM = 384
 /** Rows that are there when searches begin, and those that come alone and beside them. */
 const BEFORE = 50_000
 const ROWS = 100_000
-const IDLE_SEARCHES = 5_000
+const IDLE_SECONDS = 3
+/** Longer than anything is stored. */
+const SECONDS_MAX = 60
 /** Rows a second that are stored beside searches, and for how long at a pace. */
 const PACES: Record<string, number | undefined> = {
   'beside searches': undefined,
@@ -61,17 +64,15 @@ async function measure(folder: string, scale: number): Promise<Record<string, Fi
   const queries = searches(INDEX, readAsked(folder), DIM)
   const besideSearches = async (pace?: number): Promise<Figures> => {
     await begin()
-    const idle = percentiles(
-      await timesOf(connection, queries, (done) => done >= IDLE_SEARCHES * scale),
-    )
+    const all = await exchanges(connection, queries)
+    const ask = { port, connections: 1, all }
+    const idle = percentiles(await exchange({ ...ask, seconds: IDLE_SECONDS * scale }))
     const { p50_ms: idle_p50_ms = 0, p99_ms: idle_p99_ms = 1 } = idle
     const rows = Math.round(Math.min(ROWS, (pace ?? Infinity) * PACED_SECONDS) * scale)
     await prepare(rows)
-    let over = false
-    const times = timesOf(connection, queries, () => over)
-    const stored = await store(rows, pace)
-    over = true
-    const busy = percentiles(await times)
+    const storing = store(rows, pace)
+    const times = exchange({ ...ask, seconds: SECONDS_MAX }, storing)
+    const [stored, busy] = [await storing, percentiles(await times)]
     await end()
     const p99_ratio = (busy['p99_ms'] ?? 0) / idle_p99_ms
     return { ...stored, ...busy, idle_p50_ms, idle_p99_ms, p99_ratio }

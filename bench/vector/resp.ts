@@ -5,8 +5,7 @@ import { connect } from '../lib/servers.ts'
 /** Bulk strings and simple strings are bytes; a refusal is a value like others. */
 export type Reply = Buffer | number | null | Error | Reply[]
 
-/** What a refusal begins with. */
-const REFUSAL = 0x2d
+const LINE_FEED = 0x0a
 
 /** Words as a command of RESP. */
 export function encode(...words: (string | Uint8Array)[]): Buffer {
@@ -74,28 +73,22 @@ class Parser {
   }
 }
 
-interface Waiting<T> {
-  resolve: (reply: T) => void
+interface Waiting {
+  resolve: (reply: Reply) => void
   reject: (error: unknown) => void
 }
 
 export class Connection {
   readonly #socket: Socket
   readonly #parser = new Parser()
-  readonly #waiting: Waiting<Reply>[] = []
-  /** Who waits for a reply that is counted, and bytes of it that have not come. */
-  #counted: (Waiting<void> & { bytes: number; left: number }) | undefined
-  /** Bytes of all replies that were read. */
-  received = 0
+  readonly #waiting: Waiting[] = []
+  /** Lines of all replies that were read. */
+  lines = 0
 
   private constructor(socket: Socket) {
     this.#socket = socket
     socket.on('data', (chunk: Buffer) => {
-      if (this.#counted) {
-        this.#count(chunk)
-        return
-      }
-      this.received += chunk.length
+      for (const byte of chunk) if (byte === LINE_FEED) this.lines++
       this.#parser.push(chunk)
       for (let reply = this.#parser.next(); reply !== undefined; reply = this.#parser.next()) {
         this.#waiting.shift()?.resolve(reply)
@@ -121,17 +114,6 @@ export class Connection {
     })
   }
 
-  /**
-   * Sends a command whose reply is known to have so many bytes, and waits for them without reading
-   * them: where clients share the server's processors, what they do is taken from what is measured.
-   */
-  exchange(command: Buffer, bytes: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#counted = { resolve, reject, bytes, left: bytes }
-      this.#socket.write(command)
-    })
-  }
-
   /** Sends a command that has to succeed. */
   async call(...words: (string | Uint8Array)[]): Promise<Reply> {
     return granted(await this.ask(encode(...words)))
@@ -142,22 +124,7 @@ export class Connection {
     this.#socket.destroy()
   }
 
-  #count(chunk: Buffer): void {
-    const counted = this.#counted
-    if (!counted) return
-    const isRefusal = counted.left === counted.bytes && chunk[0] === REFUSAL
-    counted.left -= chunk.length
-    if (isRefusal || counted.left < 0) {
-      this.#fail(new Error(`another reply than before: ${chunk.toString('latin1', 0, 100)}`))
-    } else if (counted.left === 0) {
-      this.#counted = undefined
-      counted.resolve()
-    }
-  }
-
   #fail(error: unknown): void {
-    this.#counted?.reject(error)
-    this.#counted = undefined
     for (const { reject } of this.#waiting.splice(0)) reject(error)
     this.#socket.destroy()
   }

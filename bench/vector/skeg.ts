@@ -10,6 +10,7 @@ import { startSkeg, type Server } from '../lib/servers.ts'
 import { bytesOf, cachedMib, drop, filesIn } from './files.ts'
 import { store, storing } from './ingest.ts'
 import { percentiles, queriesOf, recalls, type Figures, type VectorSet } from './figures.ts'
+import { exchange, type Exchange } from './load.ts'
 import { Connection, encode, granted, type Reply } from './resp.ts'
 import type { Ask, Subject } from './subject.ts'
 
@@ -157,7 +158,7 @@ export class Served {
     return Number(fields[name + 1])
   }
 
-  /** Asks on as many connections as threads, each one thing at a time; while that is timed replies are not read. */
+  /** Asks on as many connections as threads, each one thing at a time, once all replies were read and are known. */
   async measure(
     { k, point, threads, seconds }: Ask,
     together = 1,
@@ -165,34 +166,21 @@ export class Served {
   ): Promise<Figures> {
     const [first] = this.#connections
     const found: number[][] = []
-    const all: { command: Buffer; bytes: number }[] = []
+    const all: Exchange[] = []
     for (const command of commands(this.#set, k, point, together, unit)) {
-      const before = first?.received ?? 0
+      const before = first?.lines ?? 0
       const reply = granted((await first?.ask(command)) ?? null)
       found.push(...(together > 1 ? (reply as Reply[]) : [reply]).map(ids))
-      all.push({ command, bytes: (first?.received ?? 0) - before })
+      all.push({ command, lines: (first?.lines ?? 0) - before })
     }
-    const { pid } = this.#server
+    const { pid, port } = this.#server
     const before = { used: cpuSeconds(pid), reads: counted(pid, 'io', 'syscr') }
-    const start = performance.now()
-    const end = start + seconds * 1_000
-    const times: number[] = []
-    await Promise.all(
-      this.#connections.slice(0, threads).map(async (connection, which) => {
-        for (let n = which * 500; performance.now() < end; n++) {
-          const next = all[n % all.length]
-          if (!next) return
-          const asked = performance.now()
-          await connection.exchange(next.command, next.bytes)
-          times.push(performance.now() - asked)
-        }
-      }),
-    )
+    const times = await exchange({ port, connections: threads, seconds, all })
     const searches = times.length * together
     const reads = counted(pid, 'io', 'syscr') - before.reads
     return {
       ...recalls(found, this.#set.truth, k),
-      per_second: (searches * 1_000) / (performance.now() - start),
+      per_second: searches / seconds,
       per_cpu_second: searches / (cpuSeconds(pid) - before.used),
       rows_read: reads / searches,
       ...(together > 1 ? {} : percentiles(times)),
