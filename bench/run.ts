@@ -60,11 +60,13 @@ async function prepare(): Promise<void> {
 }
 
 function verdict(bar: Verdict): string {
-  const against = bar.peer === undefined ? '' : ` of ${bar.peer}`
+  const whose = bar.subject === undefined ? '' : ` of ${bar.subject}`
+  const theirs = bar.peerFigure === undefined ? '' : `'s ${bar.peerFigure}`
+  const against = bar.peer === undefined ? '' : ` against ${bar.peer}${theirs}`
   const sign = bar.atMost === true ? 'at most' : 'at least'
   const reached = bar.reached.toLocaleString('en', { maximumFractionDigits: 2 })
   const value = bar.value.toLocaleString('en')
-  return `${bar.met ? 'met   ' : 'MISSED'} ${bar.condition} ${bar.figure}${against}: ${reached}, wanted ${sign} ${value}`
+  return `${bar.met ? 'met   ' : 'MISSED'} ${bar.condition} ${bar.figure}${whose}${against}: ${reached}, wanted ${sign} ${value}`
 }
 
 async function main(): Promise<void> {

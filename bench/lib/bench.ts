@@ -37,8 +37,12 @@ export interface Bar {
   condition: string
   /** The figure that is compared. */
   figure: string
+  /** Whose figure it is. Absent: skeg's. */
+  subject?: string
   /** The peer. Absent: the figure itself is held against the bar. */
   peer?: string
+  /** The peer's figure, where it has another name. */
+  peerFigure?: string
   /** At least (or, for `atMost`, at most) this. */
   value: number
   atMost?: boolean
@@ -63,13 +67,11 @@ export interface Verdict extends Bar {
 
 /** Holds the rows against the bars. A bar without figures is left out. */
 export function judge(bench: Bench, rows: Row[]): Verdict[] {
-  const figure = (subject: string, bar: Bar): number | undefined =>
-    rows.find((row) => row.subject === subject && row.condition === bar.condition)?.figures[
-      bar.figure
-    ]
+  const figure = (subject: string, { condition }: Bar, name: string): number | undefined =>
+    rows.find((row) => row.subject === subject && row.condition === condition)?.figures[name]
   return bench.bars.flatMap((bar) => {
-    const ours = figure('skeg', bar)
-    const theirs = bar.peer === undefined ? 1 : figure(bar.peer, bar)
+    const ours = figure(bar.subject ?? 'skeg', bar, bar.figure)
+    const theirs = bar.peer === undefined ? 1 : figure(bar.peer, bar, bar.peerFigure ?? bar.figure)
     if (ours === undefined || theirs === undefined) return []
     const reached = ours / theirs
     const met = bar.atMost === true ? reached <= bar.value : reached >= bar.value

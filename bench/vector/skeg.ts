@@ -31,8 +31,8 @@ type Unit = 'rerank' | 'list'
 
 const POINTS: Record<Unit, Record<number, number[]>> = {
   rerank: {
-    10: [12, 16, 24, 40, DEFAULT],
-    100: [110, 120, 135, 160, 220, DEFAULT],
+    10: [12, 14, 16, 24, 40, DEFAULT],
+    100: [110, 120, 130, 135, 160, 220, DEFAULT],
   },
   list: {
     10: [40, 80, 120, 160, 240, DEFAULT, 480, 640, 960, 1280],
