@@ -64,15 +64,16 @@ async function measure(folder: string, scale: number): Promise<Record<string, Fi
   const queries = searches(INDEX, readAsked(folder), DIM)
   const besideSearches = async (pace?: number): Promise<Figures> => {
     await begin()
-    const all = await exchanges(connection, queries)
+    const { all } = await exchanges(connection, queries)
     const ask = { port, connections: 1, all }
     const idle = percentiles(await exchange({ ...ask, seconds: IDLE_SECONDS * scale }))
     const { p50_ms: idle_p50_ms = 0, p99_ms: idle_p99_ms = 1 } = idle
     const rows = Math.round(Math.min(ROWS, (pace ?? Infinity) * PACED_SECONDS) * scale)
     await prepare(rows)
     const storing = store(rows, pace)
-    const times = exchange({ ...ask, seconds: SECONDS_MAX }, storing)
-    const [stored, busy] = [await storing, percentiles(await times)]
+    const asking = exchange({ ...ask, seconds: SECONDS_MAX }, storing)
+    const [stored, times] = await Promise.all([storing, asking])
+    const busy = percentiles(times)
     await end()
     const p99_ratio = (busy['p99_ms'] ?? 0) / idle_p99_ms
     return { ...stored, ...busy, idle_p50_ms, idle_p99_ms, p99_ratio }

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fromRoot } from '../../scripts/lib/root.ts'
-import { granted, type Connection } from './resp.ts'
+import { granted, type Connection, type Reply } from './resp.ts'
 
 /** A command, and how many lines its reply has, whatever is found. */
 export interface Exchange {
@@ -23,15 +23,19 @@ interface Load {
 
 const CARGO = ['run', '--release', '--locked', '--quiet', '-p', 'skeg-server', '--example']
 
-/** The commands, which are asked once for that. */
-export async function exchanges(connection: Connection, commands: Buffer[]): Promise<Exchange[]> {
+/** Asks the commands once: what is asked in a load, and what they answer now. */
+export async function exchanges(
+  connection: Connection,
+  commands: Buffer[],
+): Promise<{ all: Exchange[]; replies: Reply[] }> {
   const all: Exchange[] = []
+  const replies: Reply[] = []
   for (const command of commands) {
     const before = connection.lines
-    granted(await connection.ask(command))
+    replies.push(granted(await connection.ask(command)))
     all.push({ command, lines: connection.lines - before })
   }
-  return all
+  return { all, replies }
 }
 
 function numbers32(...numbers: number[]): Buffer {

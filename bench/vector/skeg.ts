@@ -10,7 +10,7 @@ import { startSkeg, type Server } from '../lib/servers.ts'
 import { bytesOf, cachedMib, drop, filesIn } from './files.ts'
 import { store, storing } from './ingest.ts'
 import { percentiles, queriesOf, recalls, type Figures, type VectorSet } from './figures.ts'
-import { exchange, type Exchange } from './load.ts'
+import { exchange, exchanges } from './load.ts'
 import { Connection, encode, granted, type Reply } from './resp.ts'
 import type { Ask, Subject } from './subject.ts'
 
@@ -165,14 +165,10 @@ export class Served {
     unit: Unit = 'rerank',
   ): Promise<Figures> {
     const [first] = this.#connections
-    const found: number[][] = []
-    const all: Exchange[] = []
-    for (const command of commands(this.#set, k, point, together, unit)) {
-      const before = first?.lines ?? 0
-      const reply = granted((await first?.ask(command)) ?? null)
-      found.push(...(together > 1 ? (reply as Reply[]) : [reply]).map(ids))
-      all.push({ command, lines: (first?.lines ?? 0) - before })
-    }
+    if (!first) return {}
+    const asked = commands(this.#set, k, point, together, unit)
+    const { all, replies } = await exchanges(first, asked)
+    const found = (together > 1 ? (replies as Reply[][]).flat() : replies).map(ids)
     const { pid, port } = this.#server
     const before = { used: cpuSeconds(pid), reads: counted(pid, 'io', 'syscr') }
     const times = await exchange({ port, connections: threads, seconds, all })
