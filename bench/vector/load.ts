@@ -23,6 +23,12 @@ interface Load {
 
 const CARGO = ['run', '--release', '--locked', '--quiet', '-p', 'skeg-server', '--example']
 
+/** Lines of a reply whose strings are bulk strings, as those of searches are. */
+function linesOf(reply: Reply): number {
+  if (Array.isArray(reply)) return reply.reduce<number>((lines, part) => lines + linesOf(part), 1)
+  return Buffer.isBuffer(reply) ? 2 : 1
+}
+
 /** Asks the commands once: what is asked in a load, and what they answer now. */
 export async function exchanges(
   connection: Connection,
@@ -31,9 +37,9 @@ export async function exchanges(
   const all: Exchange[] = []
   const replies: Reply[] = []
   for (const command of commands) {
-    const before = connection.lines
-    replies.push(granted(await connection.ask(command)))
-    all.push({ command, lines: connection.lines - before })
+    const reply = granted(await connection.ask(command))
+    replies.push(reply)
+    all.push({ command, lines: linesOf(reply) })
   }
   return { all, replies }
 }

@@ -5,8 +5,6 @@ import { connect } from '../lib/servers.ts'
 /** Bulk strings and simple strings are bytes; a refusal is a value like others. */
 export type Reply = Buffer | number | null | Error | Reply[]
 
-const LINE_FEED = 0x0a
-
 /** Words as a command of RESP. */
 export function encode(...words: (string | Uint8Array)[]): Buffer {
   const parts = [Buffer.from(`*${words.length}\r\n`)]
@@ -82,13 +80,10 @@ export class Connection {
   readonly #socket: Socket
   readonly #parser = new Parser()
   readonly #waiting: Waiting[] = []
-  /** Lines of all replies that were read. */
-  lines = 0
 
   private constructor(socket: Socket) {
     this.#socket = socket
     socket.on('data', (chunk: Buffer) => {
-      for (const byte of chunk) if (byte === LINE_FEED) this.lines++
       this.#parser.push(chunk)
       for (let reply = this.#parser.next(); reply !== undefined; reply = this.#parser.next()) {
         this.#waiting.shift()?.resolve(reply)
